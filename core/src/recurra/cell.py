@@ -1,0 +1,174 @@
+"""The cell: `step(x, state) -> (y, state)`. Everything recurrent in this framework is one."""
+
+from __future__ import annotations
+
+import abc
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, Literal, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+
+from recurra import engine
+from recurra.errors import InvalidInput
+from recurra.options import Configurable
+from recurra.state import leaves
+
+S = TypeVar("S")
+Reads = Literal["vectors", "trees"]
+
+
+@dataclass(frozen=True)
+class Tags:
+    """What a cell promises; the contract kit and the learning rules decide by these, never by names.
+
+    Args:
+        differentiable: Autograd reaches every parameter.
+        exact_gradient: That gradient is the true one (a truncated rule's is not).
+        stochastic: A step in training mode draws random numbers.
+        reads: The structure that the cell reads; tokens are embedded into vectors.
+    """
+
+    differentiable: bool = True
+    exact_gradient: bool = True
+    stochastic: bool = False
+    reads: Reads = "vectors"
+
+
+class Sequencer(nn.Module, abc.ABC):
+    """Anything that turns a sequence into a sequence: a cell, or a wrapper such as a bidirectional pair.
+
+    Shapes: x (B, T, I) -> y (B, T, O) and the state after each row's last step.
+    """
+
+    tags: ClassVar[Tags] = Tags()
+    input_size: int
+    output_size: int
+
+    @abc.abstractmethod
+    def initial_state(self, batch_size: int) -> Any:
+        """Return the state before the first step, with the batch on axis 0 of every tensor."""
+
+    @abc.abstractmethod
+    def run(self, x: Tensor, state: Any, lengths: Tensor | None) -> tuple[Tensor, Any]:
+        """Run over inputs that `forward` has checked."""
+
+    def forward(
+        self, x: Tensor | PackedSequence, state: Any = None, lengths: Tensor | None = None
+    ) -> tuple[Any, Any]:
+        """Run over a whole sequence.
+
+        Args:
+            x: (B, T, I), or a `PackedSequence`, which gives a `PackedSequence` back.
+            state: Where to start, or None for the initial state.
+            lengths: (B,) steps that count in each row; past them the state stands still and y is zero.
+
+        Returns:
+            y (B, T, O) and the final state.
+
+        Raises:
+            InvalidInput: A tensor has the wrong shape, dtype or device, or a length exceeds T.
+        """
+        if isinstance(x, PackedSequence):
+            return self._forward_packed(x, state)
+        check_input(self, x, lengths)
+        start = self.initial_state(x.shape[0])
+        if state is not None:
+            check_state(state, start)
+        return self.run(x, start if state is None else state, None if lengths is None else lengths.to(x.device))
+
+    def _forward_packed(self, x: PackedSequence, state: Any) -> tuple[PackedSequence, Any]:
+        padded, lengths = pad_packed_sequence(x, batch_first=True)
+        y, state = self(padded, state, lengths)
+        return pack_padded_sequence(y, lengths, batch_first=True, enforce_sorted=False), state
+
+    def own_loss(self, state: Any) -> Tensor | None:
+        """Return a loss (B,) of the cell's own, for cells with an objective beside the task's; None for most."""
+        return None
+
+    def views(self, state: Any) -> dict[str, Tensor]:
+        """Return what is worth drawing of a state: name -> (B, n), one column of a picture per step."""
+        return {}
+
+
+class Cell(Configurable, Sequencer, Generic[S]):
+    """One step of a recurrent network, written as its paper writes it.
+
+    A subclass says its state (a NamedTuple of tensors that holds *everything* that survives a step), how it
+    starts and one step; sequences, lengths, streaming, stacking and training are done for it. `step` must be pure:
+    it changes neither its arguments nor the module.
+
+    Args:
+        input_size: I, the width of x.
+        output_size: O, the width of y.
+    """
+
+    def __init__(self, input_size: int, output_size: int) -> None:
+        super().__init__()
+        self.input_size, self.output_size = input_size, output_size
+
+    @abc.abstractmethod
+    def initial_state(self, batch_size: int) -> S:
+        """Return the state before the first step, with the batch on axis 0 of every tensor."""
+
+    @abc.abstractmethod
+    def step(self, x: Tensor, state: S) -> tuple[Tensor, S]:
+        """Advance by one step: x (B, I), state -> y (B, O), state."""
+
+    def run(self, x: Tensor, state: S, lengths: Tensor | None) -> tuple[Tensor, S]:
+        """Run over inputs that `forward` has checked, at the engine's best level."""
+        return engine.run(self, x, state, lengths)
+
+    def zeros(self, batch_size: int, *sizes: int) -> Tensor:
+        """Return zeros (B, *sizes) on the device and in the dtype of the parameters."""
+        like = next(self.parameters(), torch.empty(0))
+        return torch.zeros(batch_size, *sizes, device=like.device, dtype=like.dtype)
+
+
+def check_input(module: Sequencer, x: Tensor, lengths: Tensor | None) -> None:
+    """Refuse an input that would fail, or silently broadcast, deeper down."""
+    who = type(module).__name__
+    if not isinstance(x, Tensor):
+        raise InvalidInput(f"{who}: x must be a tensor (batch, time, {module.input_size}), got {type(x).__name__}")
+    if x.dim() != 3 or x.shape[-1] != module.input_size:
+        raise InvalidInput(f"{who}: x must be (batch, time, {module.input_size}), got {tuple(x.shape)}")
+    if not x.is_floating_point():
+        raise InvalidInput(f"{who}: x must hold floating-point numbers, got {x.dtype}; tokens need an embedding")
+    _check_placement(who, module, x)
+    if lengths is not None:
+        _check_lengths(who, x, lengths)
+
+
+def _check_placement(who: str, module: Sequencer, x: Tensor) -> None:
+    like = next(module.parameters(), x)
+    if like.device != x.device:
+        raise InvalidInput(f"{who}: x is on {x.device} but the parameters are on {like.device}; move one of them")
+    if like.dtype != x.dtype and not torch.is_autocast_enabled(x.device.type):
+        raise InvalidInput(f"{who}: x is {x.dtype} but the parameters are {like.dtype}; convert one of them")
+
+
+def _check_lengths(who: str, x: Tensor, lengths: Tensor) -> None:
+    batch_size, steps = x.shape[:2]
+    if lengths.shape != (batch_size,) or lengths.is_floating_point():
+        got = f"{tuple(lengths.shape)} of {lengths.dtype}"
+        raise InvalidInput(f"{who}: lengths must be ({batch_size},) whole numbers, got {got}")
+    if batch_size and not 0 <= int(lengths.min()) <= int(lengths.max()) <= steps:
+        span = f"{int(lengths.min())} to {int(lengths.max())}"
+        raise InvalidInput(f"{who}: lengths must lie between 0 and the {steps} steps of x, got {span}")
+
+
+def check_state(state: Any, expected: Any) -> None:
+    """Refuse a state whose structure, shapes, dtypes or devices differ from those of the initial state."""
+    got, want = dict(leaves(state)), dict(leaves(expected))
+    if got.keys() != want.keys():
+        raise InvalidInput(f"state must have the tensors {', '.join(want)}, got {', '.join(got) or 'none'}")
+    for name, tensor in want.items():
+        for what in ("shape", "dtype", "device"):
+            _check_leaf(name, what, getattr(got[name], what), getattr(tensor, what))
+
+
+def _check_leaf(name: str, what: str, got: Any, expected: Any) -> None:
+    if got != expected and not (what == "dtype" and torch.is_autocast_enabled("cpu")):
+        shown = (tuple(got), tuple(expected)) if what == "shape" else (got, expected)
+        raise InvalidInput(f"{name} has {what} {shown[0]}, expected {shown[1]}")

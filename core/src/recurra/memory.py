@@ -1,0 +1,71 @@
+"""A memory is a cell that a controller drives; `WithMemory` joins the two into a cell again."""
+
+from __future__ import annotations
+
+from typing import Generic, NamedTuple, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from recurra.cell import Cell
+
+S = TypeVar("S")
+
+
+class Memory(Cell[S]):
+    """A cell whose input is what a controller emits and whose output is what was read.
+
+    Shapes: v (B, I) holds the raw parameters of all heads, r (B, O) the vectors read by all heads.
+    """
+
+    def initial_read(self, batch_size: int) -> Tensor:
+        """Return r (B, O), what the controller sees as read before the first step: zeros, unless overridden."""
+        return self.zeros(batch_size, self.output_size)
+
+    def connect(self, interface: nn.Linear) -> None:
+        """Initialise the layer (controller width -> I) that will drive this memory."""
+        nn.init.xavier_uniform_(interface.weight)
+        nn.init.zeros_(interface.bias)
+
+
+class WithMemoryState(NamedTuple):
+    """What survives a step: the controller's state, the memory's state and r (B, R W), the last read vectors."""
+
+    controller: tuple[Tensor, ...]
+    memory: tuple[Tensor, ...]
+    r: Tensor
+
+
+class WithMemory(Cell[WithMemoryState], Generic[S]):
+    """A controller and the memory it drives, as one cell.
+
+        h, controller' = controller([x, r], controller)
+        r', memory' = memory(W h + b, memory);  y = [h, r']
+
+    Shapes: x (B, I), h (B, H), r (B, R W), y (B, H + R W). The controller must read vectors of width I + R W.
+    """
+
+    def __init__(self, controller: Cell[S], memory: Memory[S]) -> None:
+        input_size = controller.input_size - memory.output_size
+        super().__init__(input_size, controller.output_size + memory.output_size)
+        self.controller, self.memory = controller, memory
+        self.interface = nn.Linear(controller.output_size, memory.input_size)
+        memory.connect(self.interface)
+
+    def initial_state(self, batch_size: int) -> WithMemoryState:
+        """Return the initial states of both parts and the memory's initial read."""
+        return WithMemoryState(
+            self.controller.initial_state(batch_size),  # type: ignore[arg-type]
+            self.memory.initial_state(batch_size),  # type: ignore[arg-type]
+            self.memory.initial_read(batch_size),
+        )
+
+    def step(self, x: Tensor, state: WithMemoryState) -> tuple[Tensor, WithMemoryState]:
+        """Advance by one step: x (B, I), state -> y (B, H + R W), state."""
+        h, controller = self.controller.step(torch.cat([x, state.r], -1), state.controller)  # type: ignore[arg-type]
+        r, memory = self.memory.step(self.interface(h), state.memory)  # type: ignore[arg-type]
+        return torch.cat([h, r], -1), WithMemoryState(controller, memory, r)  # type: ignore[arg-type]
+
+    def views(self, state: WithMemoryState) -> dict[str, Tensor]:
+        """Return what the memory shows, and the vectors it read."""
+        return {**self.memory.views(state.memory), "read vectors": state.r}

@@ -1,0 +1,78 @@
+"""The model of a run: tokens become vectors, cells become layers, and a readout meets the task."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from recurra.cell import Cell, Sequencer
+from recurra.errors import IncompatibleParts
+from recurra.options import Configurable, Ref
+from recurra.task import Task
+from recurra.wrappers import Bidirectional, Layers, Stacked
+
+Count = Annotated[int, Field(gt=0)]
+
+
+class Model(Configurable, nn.Module):
+    """Embedding (for tokens), one or more layers of a cell, and a linear readout at every step.
+
+    Shapes: x (B, T, I) or tokens (B, T) -> y (B, T, O), state.
+
+    Args:
+        task: Says what is read and how wide the output must be.
+        cell: The cell of every layer, by reference.
+        layers: Number of layers.
+        bidirectional: Run a second cell from the end in every layer.
+        embedding_size: Width of a token's vector.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        cell: Ref,
+        *,
+        layers: Annotated[Count, Field(description="number of layers, each of the same cell")] = 1,
+        bidirectional: Annotated[bool, Field(description="read from both ends, in every layer")] = False,
+        embedding_size: Annotated[Count, Field(description="width of a token's vector")] = 64,
+    ) -> None:
+        super().__init__()
+        tokens = task.gives == "tokens"
+        self.embedding = nn.Embedding(task.input_size, embedding_size) if tokens else None
+        width = embedding_size if tokens else task.input_size
+        self.sequencer = _sequencer(cell, width, layers, bidirectional)
+        _check_reads(task, cell, self.sequencer)
+        self.readout = nn.Linear(self.sequencer.output_size, task.output_size)
+        nn.init.xavier_uniform_(self.readout.weight)
+        nn.init.zeros_(self.readout.bias)
+
+    def forward(self, x: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
+        """Run over a batch: x (B, T, I) or tokens (B, T) -> y (B, T, O) and the final state."""
+        vectors = x if self.embedding is None else self.embedding(x)
+        y, state = self.sequencer(vectors, state, lengths)
+        return self.readout(y), state
+
+
+def _sequencer(cell: Ref, width: int, layers: int, bidirectional: bool) -> Sequencer:
+    made: list[Any] = []
+    for _ in range(layers):
+        made.append(_layer(cell, width, bidirectional))
+        width = made[-1].output_size
+    if layers == 1:
+        return made[0]  # type: ignore[no-any-return]
+    return Layers(made) if bidirectional else Stacked(made)
+
+
+def _layer(cell: Ref, width: int, bidirectional: bool) -> Sequencer:
+    ahead: Cell[Any] = cell.build(width)
+    return Bidirectional(ahead, cell.build(width)) if bidirectional else ahead
+
+
+def _check_reads(task: Task, cell: Ref, sequencer: Sequencer) -> None:
+    given = "vectors" if task.gives == "tokens" else task.gives
+    reads = next(m.tags.reads for m in sequencer.modules() if isinstance(m, Cell))
+    if reads != given:
+        told = f"cell '{cell.name}' reads {reads}, but task '{type(task).__name__}' gives {task.gives}"
+        raise IncompatibleParts(f"{told}; choose a cell that reads {given}")

@@ -1,0 +1,47 @@
+"""A state is a tree of tensors: NamedTuples, nested at will, with the batch on axis 0 of every leaf."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, TypeVar
+
+import torch
+from torch import Tensor
+
+State = Any
+"""A tensor, or a tuple (usually a NamedTuple) of states."""
+
+S = TypeVar("S")
+
+
+class NoState(NamedTuple):
+    """The state of a cell that remembers nothing."""
+
+
+def map_state(function: Callable[..., Tensor], state: S, *others: Any) -> S:
+    """Apply a function leaf by leaf to states of one structure; the result has that structure."""
+    if isinstance(state, Tensor):
+        return function(state, *others)  # type: ignore[return-value]
+    assert isinstance(state, tuple)
+    parts = (map_state(function, *parts) for parts in zip(state, *others, strict=True))
+    return type(state)(*parts) if hasattr(state, "_fields") else type(state)(parts)  # type: ignore[return-value]
+
+
+def leaves(state: State, name: str = "state") -> Iterator[tuple[str, Tensor]]:
+    """Yield every tensor of a state with its dotted name, such as `state.memory.M`."""
+    if isinstance(state, Tensor):
+        yield name, state
+        return
+    fields = getattr(state, "_fields", range(len(state)))
+    for field, part in zip(fields, state, strict=True):
+        yield from leaves(part, f"{name}.{field}")
+
+
+def detach(state: S) -> S:
+    """Cut the graph behind a state: the same values, no gradient to the past."""
+    return map_state(Tensor.detach, state)
+
+
+def select(live: Tensor, new: S, old: S) -> S:
+    """Take `new` in the rows where `live` (B,) is true and `old` elsewhere."""
+    return map_state(lambda n, o: torch.where(live.view(-1, *[1] * (n.dim() - 1)), n, o), new, old)

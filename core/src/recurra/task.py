@@ -1,0 +1,127 @@
+"""The task: where batches come from, what the loss is, how well was done, and on which variants that is judged."""
+
+from __future__ import annotations
+
+import abc
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from recurra.cell import Reads
+from recurra.options import Configurable
+
+Split = Literal["train", "validation", "test"]
+
+
+class Batch(NamedTuple):
+    """Sequences to learn from, batch-first.
+
+    Shapes: x (B, T, I) vectors or (B, T) tokens; target (B, T, ...) ; mask (B, T), true where a step is scored;
+    lengths (B,), the steps of each row.
+    """
+
+    x: Tensor
+    target: Tensor
+    mask: Tensor
+    lengths: Tensor
+
+    def rows(self, rank: int, ranks: int) -> Batch:
+        """Return the rows of one rank: a contiguous share of the batch."""
+        share = self.x.shape[0] // ranks
+        return Batch(*(part[rank * share : (rank + 1) * share] for part in self))
+
+
+class Score(NamedTuple):
+    """A sum and the weight it was summed over, so that scores add over batches and ranks.
+
+    Args:
+        total: The sum, in the unit that the score's name says.
+        weight: How many sequences, steps or elements were summed.
+    """
+
+    total: float
+    weight: float
+
+    def __add__(self, other: Score) -> Score:  # type: ignore[override]
+        return Score(self.total + other.total, self.weight + other.weight)
+
+    @property
+    def value(self) -> float:
+        """The mean."""
+        return self.total / self.weight if self.weight else float("nan")
+
+
+@dataclass(frozen=True)
+class Goal:
+    """The score that says when a task is solved, and the value it must be below or above.
+
+    Args:
+        score: A key of `Task.scores`; it is also the one that the progress bar shows.
+        below: Solved when the score is less than this.
+        above: Solved when the score is greater than this.
+    """
+
+    score: str
+    below: float | None = None
+    above: float | None = None
+
+    def met(self, value: float) -> bool:
+        """Say whether a value of the score solves the task; NaN never does."""
+        return (self.below is not None and value < self.below) or (
+            self.above is not None and value > self.above
+        )
+
+    def better(self, value: float, than: float) -> bool:
+        """Say whether one value of the score is nearer to the goal than another."""
+        return value > than if self.above is not None else value < than
+
+
+class Task(Configurable, abc.ABC):
+    """A generator or dataset, its loss, its scores and the suite on which generalisation is judged.
+
+    The global batch k is a pure function of (task, version, seed, split, k), so any run resumes exactly and
+    results depend neither on the number of ranks nor on that of workers.
+
+    Args:
+        input_size: I, the width of x, or the number of token kinds when `gives` is `tokens`.
+        output_size: O, the width of what the model must put out per step.
+    """
+
+    version: ClassVar[int] = 1
+    """Raise it when the same seed would give other data."""
+    gives: ClassVar[Reads | Literal["tokens"]] = "vectors"
+    goal: ClassVar[Goal]
+
+    def __init__(self, input_size: int, output_size: int) -> None:
+        self.input_size, self.output_size = input_size, output_size
+
+    @abc.abstractmethod
+    def sample(self, batch_size: int, rng: torch.Generator) -> Batch:
+        """Draw a batch; all randomness comes from `rng`."""
+
+    @abc.abstractmethod
+    def loss(self, y: Tensor, batch: Batch) -> Tensor:
+        """Return the mean loss per scored element, in nats: y (B, T, O) -> ()."""
+
+    @abc.abstractmethod
+    def scores(self, y: Tensor, batch: Batch) -> dict[str, Score]:
+        """Score the outputs y (B, T, O) of a model."""
+
+    def predict(self, y: Tensor) -> Tensor:
+        """Turn outputs (B, T, O) into what they claim the target is, for pictures: probabilities, classes."""
+        return y
+
+    def suite(self) -> Mapping[str, Task]:
+        """Return the variants on which a trained model is judged, such as `length-30`; itself, unless overridden."""
+        return {"test": self}
+
+    def batch(self, k: int, *, batch_size: int, seed: int, split: Split) -> Batch:
+        """Return the global batch k of a split: the same bytes in any order, worker, process and rank."""
+        words = f"{type(self).__name__}:{self.version}:{seed}:{split}:{k}"
+        digest = hashlib.blake2b(words.encode(), digest_size=8).digest()
+        rng = torch.Generator().manual_seed(int.from_bytes(digest, "big") >> 1)
+        return self.sample(batch_size, rng)

@@ -1,0 +1,32 @@
+"""The trainer: a learning rule, run by Lightning."""
+
+from __future__ import annotations
+
+import abc
+from typing import TYPE_CHECKING, Any
+
+from recurra.model import Model
+from recurra.options import Configurable
+from recurra.task import Task
+
+if TYPE_CHECKING:
+    from recurra.learning import LearningModule
+
+
+class Trainer(Configurable, abc.ABC):
+    """A learning rule: it turns a model and a task into a Lightning module.
+
+    Lightning is imported by `module` only, so that a rule's options can be listed without it.
+    """
+
+    @abc.abstractmethod
+    def module(self, model: Model, task: Task, seed: int) -> LearningModule:
+        """Return the Lightning module that teaches the model the task by this rule.
+
+        Raises:
+            IncompatibleParts: The rule cannot teach this model, by the tags of its cell.
+        """
+
+    def options_for_lightning(self) -> dict[str, Any]:
+        """Return arguments of `pl.Trainer` that this rule wants; the user's own win."""
+        return {}

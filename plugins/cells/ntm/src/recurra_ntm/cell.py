@@ -1,0 +1,30 @@
+"""The Neural Turing Machine: a controller and its memory."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from recurra.memory import WithMemory
+from recurra.options import Ref
+
+
+class NTM(WithMemory):
+    """Neural Turing Machine: any controller driving the memory of the paper.
+
+        h = controller([x, r]);  r = memory(W h + b);  y = [h, r]
+
+    Shapes: x (B, I), y (B, H + R W): a readout sees what the controller computed and what was read at this step.
+    Source: Graves, Wayne and Danihelka 2014.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        *,
+        controller: Annotated[Ref, Field(description="the cell that drives the memory")] = Ref("cell", "feed-forward"),
+        memory: Annotated[Ref, Field(description="the memory that is driven")] = Ref("memory", "ntm"),
+    ) -> None:
+        driven = memory.build()
+        super().__init__(controller.build(input_size + driven.output_size), driven)
