@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field
 from torch import Tensor, nn
 
-from recurra.cell import Cell, Sequencer
+from recurra.cell import Cell, Sequencer, Tags
 from recurra.errors import IncompatibleParts
 from recurra.options import Configurable, Ref
 from recurra.task import Task
@@ -43,7 +43,7 @@ class Model(Configurable, nn.Module):
         self.embedding = nn.Embedding(task.input_size, embedding_size) if tokens else None
         width = embedding_size if tokens else task.input_size
         self.sequencer = _sequencer(cell, width, layers, bidirectional)
-        _check_reads(task, cell, self.sequencer)
+        _check_reads(task, cell, self.tags)
         self.readout = nn.Linear(self.sequencer.output_size, task.output_size)
         nn.init.xavier_uniform_(self.readout.weight)
         nn.init.zeros_(self.readout.bias)
@@ -53,6 +53,18 @@ class Model(Configurable, nn.Module):
         vectors = x if self.embedding is None else self.embedding(x)
         y, state = self.sequencer(vectors, state, lengths)
         return self.readout(y), state
+
+
+    @property
+    def tags(self) -> Tags:
+        """What all cells of the model promise together."""
+        each = [m.tags for m in self.modules() if isinstance(m, Cell)]
+        return Tags(
+            differentiable=all(t.differentiable for t in each),
+            exact_gradient=all(t.exact_gradient for t in each),
+            stochastic=any(t.stochastic for t in each),
+            reads=each[0].reads,
+        )
 
 
 def _sequencer(cell: Ref, width: int, layers: int, bidirectional: bool) -> Sequencer:
@@ -70,9 +82,8 @@ def _layer(cell: Ref, width: int, bidirectional: bool) -> Sequencer:
     return Bidirectional(ahead, cell.build(width)) if bidirectional else ahead
 
 
-def _check_reads(task: Task, cell: Ref, sequencer: Sequencer) -> None:
+def _check_reads(task: Task, cell: Ref, tags: Tags) -> None:
     given = "vectors" if task.gives == "tokens" else task.gives
-    reads = next(m.tags.reads for m in sequencer.modules() if isinstance(m, Cell))
-    if reads != given:
-        told = f"cell '{cell.name}' reads {reads}, but task '{type(task).__name__}' gives {task.gives}"
+    if tags.reads != given:
+        told = f"cell '{cell.name}' reads {tags.reads}, but task '{type(task).__name__}' gives {task.gives}"
         raise IncompatibleParts(f"{told}; choose a cell that reads {given}")

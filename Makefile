@@ -1,0 +1,27 @@
+PYTHON ?= python3
+BIN := .venv/bin
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+
+.PHONY: train test test-slow check clean
+train: $(BIN)/.ready
+	$(BIN)/recurra train copy ntm
+
+test: $(BIN)/.ready
+	$(BIN)/python -m pytest
+
+test-slow: $(BIN)/.ready
+	$(BIN)/python -m pytest -m slow
+
+check: $(BIN)/.ready
+	$(BIN)/ruff check && $(BIN)/ruff format --check
+	$(BIN)/python tests/typecheck.py
+
+$(BIN)/.ready: requirements.txt constraints.txt $(wildcard core/pyproject.toml metapackage/pyproject.toml plugins/*/*/pyproject.toml)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "recurra needs Python 3.11 or later; say which with: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt
+	@touch $@
+
+clean:
+	rm -rf .venv

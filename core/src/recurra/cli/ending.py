@@ -1,0 +1,53 @@
+"""What is said when a run ends, well or not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+from pytorch_lightning.utilities import rank_zero_only
+
+from recurra.run.folder import RunFolder, read_json
+from recurra.run.signals import Interrupted
+
+
+@contextmanager
+def announce(folder: RunFolder) -> Iterator[None]:
+    """Say where the run is, and afterwards how it ended, how well it does and where the report is."""
+    say = rank_zero_only(click.echo)
+    say(f"run folder: {folder.path}")
+    try:
+        yield
+    except Interrupted as interrupted:
+        raise Interrupted(
+            f"{interrupted}; go on with: recurra resume {folder.path}", interrupted.exit_code - 128
+        ) from None
+    if rank_zero_only.rank == 0:
+        _summarise(folder)
+
+
+def _summarise(folder: RunFolder) -> None:
+    outcome, scores = read_json(folder.outcome), read_json(folder.scores)
+    after = f"after {outcome['steps']:,} updates, {outcome['sequences']:,} sequences"
+    click.echo(f"{outcome['status']} {after}, {outcome['train_seconds']:.0f} s of training")
+    show_scores(scores)
+    click.echo(f"report: {folder.report}")
+
+
+def show_scores(scores: dict[str, dict[str, float]]) -> None:
+    """Print the table of suite variants and scores."""
+    from rich.console import Console
+    from rich.table import Table
+
+    names = list(next(iter(scores.values())))
+    table = Table("", *names)
+    for variant, row in scores.items():
+        table.add_row(variant, *(f"{row[name]:.4g}" for name in names))
+    Console().print(table)
+
+
+def show_json(value: object) -> None:
+    """Print for machines."""
+    click.echo(json.dumps(value, indent=2))

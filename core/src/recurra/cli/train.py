@@ -1,0 +1,85 @@
+"""`recurra train`: run an experiment named on the command line or in a file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+RUN_VARIABLE = "RECURRA_RUN"
+"""Tells the other processes of a run which folder the first one made."""
+
+
+@click.command()
+@click.argument("task", required=False)
+@click.argument("cell", required=False)
+@click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option("-c", "--config", type=click.Path(path_type=Path), help="Experiment file (TOML).")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), help="Folder of all runs.")
+@click.option("--devices", type=int, help="Short for run.devices=N.")
+@click.option("--nodes", type=int, help="Short for run.nodes=N.")
+@click.option("--accelerator", help="Short for run.accelerator=...")
+@click.option("--strategy", help="Short for run.strategy=...")
+@click.option("--precision", help="Short for run.precision=...")
+@click.option("--print-config", is_flag=True, help="Print the resolved experiment and do not run it.")
+def train(
+    task: str | None,
+    cell: str | None,
+    overrides: tuple[str, ...],
+    config: Path | None,
+    out: Path,
+    print_config: bool,
+    **short: str | int | None,
+) -> None:
+    """Train CELL on TASK.
+
+    \b
+    recurra train copy ntm
+    recurra train copy ntm cell.memory.slots=64 trainer.optimizer.lr=1e-3 seed=3
+    recurra train -c run.toml
+
+    Every option of every part is a KEY: `recurra info ntm` lists a cell's, `recurra info run` those of the run.
+    """
+    from recurra.experiment import Experiment
+
+    task, cell, overrides = _names_and_overrides(task, cell, overrides)
+    given = [f"run.{name}={_toml(value)}" for name, value in short.items() if value is not None]
+    experiment = Experiment.compose(task, cell, file=config, overrides=[*overrides, *given])
+    if print_config:
+        click.echo(experiment.to_toml(), nl=False)
+        return
+    _start(experiment, out)
+
+
+def _names_and_overrides(
+    task: str | None, cell: str | None, overrides: tuple[str, ...]
+) -> tuple[str | None, str | None, tuple[str, ...]]:
+    """Tell names from overrides: `recurra train -c run.toml seed=3` names neither task nor cell."""
+    words = [word for word in (task, cell, *overrides) if word is not None]
+    names = [word for word in words[:2] if "=" not in word]
+    rest = tuple(words[len(names) :])
+    return (*[*names, None, None][:2], rest)  # type: ignore[return-value]
+
+
+def _toml(value: str | int) -> str:
+    return str(value) if isinstance(value, int) else f'"{value}"'
+
+
+def _start(experiment: object, out: Path) -> None:
+    from pytorch_lightning.utilities import rank_zero_only
+
+    from recurra.cli.ending import announce
+    from recurra.experiment import Experiment
+    from recurra.run.folder import RunFolder
+    from recurra.run.train import Run
+
+    assert isinstance(experiment, Experiment)
+    names = (experiment.task.name, experiment.cell.name, experiment.trainer.name)
+    if rank_zero_only.rank == 0:
+        folder = RunFolder.create(out, *(name.replace(":", "-") for name in names))
+        os.environ[RUN_VARIABLE] = str(folder.path)
+    else:
+        folder = RunFolder(Path(os.environ.get(RUN_VARIABLE, out)))
+    with announce(folder):
+        Run(experiment, folder, click.echo).start()

@@ -1,0 +1,171 @@
+"""Which plugins are installed, read from metadata alone: no code of a plugin runs here."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import Distribution, distributions
+from pathlib import Path
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from recurra import __version__
+from recurra.errors import nearest
+from recurra.hooks import ENTRY_POINT_GROUP
+
+CORE = "recurra-core"
+BLOCK, ALLOW, FILES = "RECURRA_BLOCK", "RECURRA_PLUGINS", "RECURRA_FILES"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a plugin comes from.
+
+    Args:
+        dist: Its distribution, or the file name of a one-file plugin.
+        entry_point: The name of the entry point.
+        target: What is imported: `module` or `module:attribute`, or the path of a one-file plugin.
+        version: Of the distribution.
+        summary: Of the distribution, one line.
+        blocked: Why it is left out, or an empty string.
+    """
+
+    dist: str
+    entry_point: str
+    target: str
+    version: str = ""
+    summary: str = ""
+    blocked: str = ""
+
+    @property
+    def label(self) -> str:
+        """The plugin's unique name, `dist:entry_point`."""
+        return f"{self.dist}:{self.entry_point}"
+
+    def defect(self, sentence: str) -> Defect:
+        """Return a defect of this plugin, its text folded into one line."""
+        return Defect(self.dist, self.entry_point, " ".join(sentence.split()))
+
+
+@dataclass(frozen=True)
+class Defect:
+    """What is wrong with one plugin, in one sentence."""
+
+    dist: str
+    entry_point: str
+    sentence: str
+
+    def __str__(self) -> str:
+        return f"{self.dist}:{self.entry_point}: {self.sentence}"
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """The plugins that may be loaded or are blocked, and the ones that metadata alone disqualify."""
+
+    sources: tuple[Source, ...]
+    defects: tuple[Defect, ...] = ()
+
+    @property
+    def wanted(self) -> list[Source]:
+        """The plugins that are not blocked."""
+        return [source for source in self.sources if not source.blocked]
+
+
+def inventory(path: list[str] | None = None) -> Inventory:
+    """Return what is installed on `path` (default `sys.path`) and what `RECURRA_FILES` names."""
+    found = [*_installed(path), *_files()]
+    sources = sorted((s for s in found if isinstance(s, Source)), key=lambda source: source.label)
+    defects = [d for d in found if isinstance(d, Defect)]
+    return Inventory(tuple(sources), (*defects, *_unknown_blocks(sources, defects)))
+
+
+def _installed(path: list[str] | None) -> Iterator[Source | Defect]:
+    seen: set[str] = set()
+    for distribution in distributions(**({} if path is None else {"path": path})):
+        if not _concerns_us(distribution):
+            continue
+        dist = canonicalize_name(_field(distribution, "Name") or "unnamed")
+        if dist not in seen:  # an editable install may be listed twice; the first one on the path is imported
+            seen.add(dist)
+            yield from _offers(dist, distribution)
+
+
+def _concerns_us(distribution: Distribution) -> bool:
+    try:
+        text = distribution.read_text("entry_points.txt")
+    except (OSError, UnicodeError):
+        return False
+    return bool(text) and "recur" in str(text).lower()
+
+
+def _field(distribution: Distribution, key: str) -> str:
+    # The metadata of a half-removed distribution may be missing altogether.
+    return str((distribution.metadata or {}).get(key) or "")
+
+
+def _offers(dist: str, distribution: Distribution) -> Iterator[Source | Defect]:
+    blocked = _blocked(dist)
+    try:
+        entry_points = [(entry.group, entry.name, entry.value) for entry in distribution.entry_points]
+    except Exception as error:  # whatever a malformed file makes the parser raise
+        yield Defect(dist, "entry_points.txt", f"cannot be read: {error}")
+        return
+    version, summary = _field(distribution, "Version"), _field(distribution, "Summary")
+    unmet = None if blocked else _unmet_requirement(distribution)
+    for group, name, target in entry_points:
+        source = Source(dist, name, target, version, summary, blocked)
+        if group == ENTRY_POINT_GROUP:
+            yield source.defect(unmet) if unmet else source
+        elif _means_us(group) and not blocked:
+            yield source.defect(f"entry-point group '{group}' is never read; the group is '{ENTRY_POINT_GROUP}'")
+
+
+def _means_us(group: str) -> bool:
+    return group.lower().startswith("recurra") or bool(nearest(group.lower(), [ENTRY_POINT_GROUP], cutoff=0.85))
+
+
+def _unmet_requirement(distribution: Distribution) -> str | None:
+    for line in distribution.metadata.get_all("Requires-Dist") or ():
+        if not re.match(r"recurra[-_.]core\b", line, re.IGNORECASE):
+            continue
+        try:
+            requirement = Requirement(line)
+        except InvalidRequirement:
+            return f"its requirement '{line}' cannot be read; expected such as '{CORE}>=0.1'"
+        applies = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+        if applies and not requirement.specifier.contains(__version__, prereleases=True):
+            return f"it needs {CORE}{requirement.specifier}, and {CORE} {__version__} is installed"
+    return None
+
+
+def _blocked(dist: str) -> str:
+    if dist in _names(BLOCK):
+        return f"blocked by {BLOCK}"
+    allowed = _names(ALLOW)
+    return f"not in {ALLOW}" if allowed and dist not in allowed else ""
+
+
+def _names(variable: str) -> set[str]:
+    return {canonicalize_name(name.strip()) for name in os.environ.get(variable, "").split(",") if name.strip()}
+
+
+def _unknown_blocks(sources: Iterable[Source], defects: Iterable[Defect]) -> Iterator[Defect]:
+    known = {found.dist for found in (*sources, *defects)}
+    for variable in (BLOCK, ALLOW):
+        for name in sorted(_names(variable) - known):
+            yield Defect(name, variable, f"{variable} names a plugin that is not installed{nearest(name, known)}")
+
+
+def named_files() -> list[Path]:
+    """Return the one-file plugins that `RECURRA_FILES` names, each once."""
+    named = os.environ.get(FILES, "").split(os.pathsep)
+    return list(dict.fromkeys(Path(name).resolve() for name in named if name))
+
+
+def _files() -> Iterator[Source]:
+    for file in named_files():
+        yield Source(file.name, file.stem, str(file), summary="one-file plugin")

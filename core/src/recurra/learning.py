@@ -1,0 +1,99 @@
+"""The Lightning module of every learning rule: exact position, reseeding at every batch, and the NaN stop."""
+
+from __future__ import annotations
+
+import hashlib
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from recurra.errors import NonFinite
+from recurra.finite import first_non_finite
+from recurra.model import Model
+from recurra.task import Batch, Task
+
+
+class LearningModule(pl.LightningModule):
+    """Base of the modules that trainers return: a subclass says what is learned from one batch.
+
+    The position in the stream of batches is a buffer, saved with the weights, so a run that is resumed goes on
+    with the very next batch. All other randomness (dropout, sampling, noise) is reseeded at every batch from
+    (seed, batch, rank): there is no generator state to save, and validation cannot disturb training.
+
+    Args:
+        model: What learns.
+        task: What is learned.
+        seed: The run's seed.
+    """
+
+    batches_seen: Tensor
+
+    def __init__(self, model: Model, task: Task, seed: int) -> None:
+        super().__init__()
+        self.model, self.task, self.seed = model, task, seed
+        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
+
+    def learn(self, batch: Batch) -> Tensor:
+        """Return the loss of a batch, for autograd: the task's, plus the cells' own, unless overridden.
+
+        A rule that updates the weights itself sets `automatic_optimization = False`, does so here, and returns
+        the loss for the record.
+        """
+        y, state = self.model(batch.x, lengths=batch.lengths)
+        loss, own = self.task.loss(y, batch), self.model.sequencer.own_loss(state)
+        self.record(y, batch)
+        return loss if own is None else loss + own.mean()
+
+    def record(self, y: Tensor, batch: Batch) -> None:
+        """Log the task's scores of the outputs y (B, T, O) on a training batch."""
+        scores = self.task.scores(y.detach(), batch)
+        for name, score in scores.items():
+            self.log(f"train/{name}", score.value, prog_bar=name == self.task.goal.score, sync_dist=True)
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Reseed for this batch, and move the position past it."""
+        k = int(self.batches_seen)
+        reseed(self.seed, k, self.global_rank)
+        self.batches_seen += 1
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Learn from one batch.
+
+        Raises:
+            NonFinite: The loss is NaN or infinite.
+        """
+        loss = self.learn(batch)
+        if not torch.isfinite(loss):
+            raise NonFinite(self._complaint("the loss", f"{float(loss)}", batch))
+        self.log("step", float(self.batches_seen))
+        self.log("train/loss", loss.detach(), sync_dist=True)
+        return loss
+
+    def check_weights(self, batch: Batch) -> None:
+        """Check the weights after an update.
+
+        Raises:
+            NonFinite: A parameter is NaN or infinite.
+        """
+        if not all_finite(list(self.model.parameters())):
+            raise NonFinite(self._complaint("a parameter", "non-finite", batch))
+
+    def _complaint(self, what: str, value: str, batch: Batch) -> str:
+        step = int(self.batches_seen)
+        found = first_non_finite(self.model, self.task, batch)
+        return f"at step {step} {what} became {value}; the first tensor that went bad is {found}"
+
+
+def reseed(seed: int, k: int, rank: int) -> None:
+    """Seed torch's generators for batch k on one rank."""
+    digest = hashlib.blake2b(f"{seed}:{k}:{rank}".encode(), digest_size=8).digest()
+    value = int.from_bytes(digest, "big") >> 1
+    # torch.manual_seed would also visit every backend, which costs a hundred times as much.
+    torch.default_generator.manual_seed(value)
+    if torch.cuda.is_available():
+        torch.cuda.manual_seed(value)
+
+
+def all_finite(tensors: list[Tensor]) -> bool:
+    """Say whether no tensor holds a NaN or an infinity, with one look for all of them."""
+    return bool(torch.stack([t.detach().sum() * 0 for t in tensors]).eq(0).all()) if tensors else True

@@ -1,0 +1,64 @@
+"""Drawing without global state: figures become data URIs, the same bytes for the same numbers."""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import dataclass
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+WIDTH = 7.2
+LEFT, RIGHT = 0.6, 0.12
+INK, FAINT, BLUE, ORANGE = "#333333", "#d5d9de", "#0072b2", "#d55e00"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image for the page.
+
+    Args:
+        title: A heading of a few words.
+        caption: What is to be seen, one or two sentences.
+        alt: What the image shows, for those who cannot see it.
+        uri: The image itself, as a data URI.
+    """
+
+    title: str
+    caption: str
+    alt: str
+    uri: str
+
+
+def blank(height: float, top: float = 0.12, bottom: float = 0.48) -> tuple[Figure, Axes]:
+    """Return a figure whose axes are `height` inches high; all figures share their left and right edges."""
+    total = height + top + bottom
+    figure = Figure(figsize=(WIDTH, total))
+    box = (LEFT / WIDTH, bottom / total, (WIDTH - LEFT - RIGHT) / WIDTH, height / total)
+    axes = figure.add_axes(box)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(INK)
+    axes.tick_params(colors=INK, labelsize=9)
+    return figure, axes
+
+
+def as_svg(figure: Figure) -> str:
+    """Return a figure of lines and text as a data URI."""
+    buffer = io.BytesIO()
+    # Ids and the date are what would differ between two drawings of the same numbers.
+    with matplotlib.rc_context({"svg.hashsalt": "recurra"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return _uri("svg+xml", buffer)
+
+
+def as_png(figure: Figure) -> str:
+    """Return a figure of pixels as a data URI."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=160, metadata={"Software": None}, pil_kwargs={"optimize": True})
+    return _uri("png", buffer)
+
+
+def _uri(kind: str, buffer: io.BytesIO) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"

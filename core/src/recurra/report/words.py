@@ -1,0 +1,63 @@
+"""How a report puts numbers and outcomes into words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from recurra.task import Goal
+
+ENDINGS = {
+    "solved": "Solved",
+    "no improvement": "Stopped, since nothing improved any more,",
+    "budget used": "Not solved when the budget was used up,",
+}
+
+
+def number(value: float) -> str:
+    """Return a value with three digits that count: `12,345`, `0.0712`, `3.1e-05`."""
+    if not math.isfinite(value):
+        return "not a number" if math.isnan(value) else "infinite"
+    if value == 0 or abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.3g}" if abs(value) >= 1e-3 else f"{value:.1e}"
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as people say them: `61 s`, `4 min 10 s`, `2 h 5 min`."""
+    if seconds < 120:
+        return f"{seconds:.3g} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def spoken(name: str) -> str:
+    """Return the name of a score or option as words: `bits_per_sequence` -> `bits per sequence`."""
+    return name.replace("_", " ")
+
+
+def goal_in_words(goal: Goal) -> str:
+    """Return what solves the task: `bits per sequence below 0.1`."""
+    bounds = [("below", goal.below), ("above", goal.above)]
+    told = " or ".join(f"{side} {value:g}" for side, value in bounds if value is not None)
+    return f"{spoken(goal.score)} {told}".rstrip()
+
+
+def outcome_in_words(outcome: Mapping[str, Any], goal: Goal) -> str:
+    """Say in one sentence how a run ended, what it cost and what its goal was.
+
+    Args:
+        outcome: `status`, `steps`, `sequences` and `train_seconds`, any of which may be missing.
+        goal: What solves the task.
+    """
+    status, steps, sequences = (outcome.get(name) for name in ("status", "steps", "sequences"))
+    if not status:
+        return "This run has no outcome yet: it is still going on, or it was interrupted."
+    costs = [] if sequences is None else [f"{sequences:,} sequences"]
+    if outcome.get("train_seconds") is not None:
+        costs.append(f"{duration(outcome['train_seconds'])} of training")
+    after = "" if steps is None else f" after {steps:,} update{'' if steps == 1 else 's'}"
+    cost = f" ({', '.join(costs)})" if costs else ""
+    told = ENDINGS.get(status, f"Ended ({status})")
+    return f"{told}{after}{cost}; the goal is {goal_in_words(goal)}."

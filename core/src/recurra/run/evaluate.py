@@ -1,0 +1,58 @@
+"""Scores of a model on a task: a pure function of the weights, the seed and the split."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from recurra.model import Model
+from recurra.run.data import Batches
+from recurra.task import Score, Split, Task
+
+Scores = dict[str, Score]
+
+
+def evaluate(
+    model: Model,
+    data: Batches,
+    batches: int,
+    interrupted: Callable[[], bool] = lambda: False,
+) -> Scores | None:
+    """Score a model on the first batches of a split, or return None when interrupted between two of them."""
+    device = next(model.parameters()).device
+    total: Scores = {}
+    with torch.no_grad(), evaluation_mode(model):
+        for k in range(batches):
+            if interrupted():
+                return None
+            batch = type(data[k])(*(part.to(device) for part in data[k]))
+            y, _ = model(batch.x, lengths=batch.lengths)
+            for name, score in data.task.scores(y, batch).items():
+                total[name] = total.get(name, Score(0, 0)) + score
+    return total
+
+
+def evaluate_suite(
+    model: Model, task: Task, *, batches: int, batch_size: int, seed: int, split: Split = "test"
+) -> Mapping[str, dict[str, float]]:
+    """Score a model on every variant of the task's suite: variant -> score -> value."""
+    table = {}
+    for variant, variant_task in task.suite().items():
+        data = Batches(variant_task, batch_size, seed, split, rank=0, ranks=1)
+        scores = evaluate(model, data, batches) or {}
+        table[variant] = {name: score.value for name, score in scores.items()}
+    return table
+
+
+@contextmanager
+def evaluation_mode(model: nn.Module) -> Iterator[None]:
+    """Switch a model to evaluation for a while, and back to what it was."""
+    training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(training)

@@ -1,0 +1,138 @@
+"""The folder of a run: which file is where, and how small files are written so that a crash leaves them whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any
+
+from recurra.errors import DamagedFile, MissingFile, RunFailed
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Names of everything in a run's folder, `runs/<task>/<cell>-<trainer>/<id>/`."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, root: Path, task: str, cell: str, trainer: str) -> RunFolder:
+        """Make a fresh folder whose id is the time it was made at.
+
+        Raises:
+            RunFailed: The folder cannot be written.
+        """
+        stamp = datetime.now().strftime("%Y%m%d-%H%M%S") + "-" + secrets.token_hex(2)
+        folder = cls(root / task / f"{cell}-{trainer}" / stamp)
+        try:
+            folder.checkpoints.mkdir(parents=True)
+        except OSError as error:
+            raise RunFailed(f"cannot write to {root}: {error.strerror}; choose another folder with --out") from None
+        return folder
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """Return the folder of an existing run.
+
+        Raises:
+            MissingFile: There is no run in that folder.
+        """
+        folder = cls(path)
+        if not folder.experiment.is_file():
+            raise MissingFile(f"{path} is not the folder of a run: it has no {folder.experiment.name}")
+        return folder
+
+    @property
+    def experiment(self) -> Path:
+        """The resolved experiment, itself a valid `-c` input."""
+        return self.path / "experiment.toml"
+
+    @property
+    def versions(self) -> Path:
+        """Versions of Python, torch, the core, every plugin used and the task."""
+        return self.path / "versions.json"
+
+    @property
+    def metrics(self) -> Path:
+        """Everything logged: rows of step, metric, value."""
+        return self.path / "metrics.csv"
+
+    @property
+    def scores(self) -> Path:
+        """Suite variant -> score -> value."""
+        return self.path / "scores.json"
+
+    @property
+    def outcome(self) -> Path:
+        """How the run ended: status, steps, seconds of training."""
+        return self.path / "outcome.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Checkpoints and their manifests."""
+        return self.path / "checkpoints"
+
+    @property
+    def weights(self) -> Path:
+        """The trained model."""
+        return self.path / "model.safetensors"
+
+    @property
+    def report(self) -> Path:
+        """The report, one self-contained page."""
+        return self.path / "report.html"
+
+
+@contextmanager
+def durable(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file for writing so that a crash leaves either the old file or the new one, never a part.
+
+    Temporary file in the same folder, flush, fsync, rename, fsync of the folder.
+    """
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder durable; where folders cannot be opened (Windows), renames already are."""
+    if os.name == "posix":
+        handle = os.open(path, os.O_RDONLY)
+        os.fsync(handle)
+        os.close(handle)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON durably."""
+    with durable(path) as file:
+        file.write((json.dumps(value, indent=2) + "\n").encode())
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON.
+
+    Raises:
+        MissingFile: There is no such file.
+        DamagedFile: It is not JSON.
+    """
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise MissingFile(f"{path} does not exist") from None
+    except ValueError:
+        raise DamagedFile(f"{path} is damaged: it does not hold JSON") from None

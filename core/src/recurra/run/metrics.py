@@ -1,0 +1,86 @@
+"""The log of a run: `metrics.csv`, one row per number, exact across a crash and a resume."""
+
+from __future__ import annotations
+
+import csv
+from argparse import Namespace
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning.loggers import Logger
+from pytorch_lightning.utilities import rank_zero_only
+
+HEADER = ("step", "metric", "value")
+
+
+class MetricsFile(Logger):
+    """A Lightning logger that appends rows of step, metric and value to a CSV file.
+
+    Lightning's own CSV logger starts a new file when a run is resumed; this one forgets the rows after the
+    checkpoint's step and goes on.
+
+    Args:
+        path: The file; it is made with its header when missing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+        self._rows: list[tuple[int, str, float]] = []
+
+    @property
+    def name(self) -> str:
+        """The file's name without its ending."""
+        return self.path.stem
+
+    @property
+    def version(self) -> str:
+        """The run's id."""
+        return self.path.parent.name
+
+    def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
+        """Do nothing: the options of a run are in its experiment.toml."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Keep numbers to be written at the next save."""
+        numbers = {name: value for name, value in metrics.items() if name != "epoch"}
+        self._rows += [(step or 0, name, float(value)) for name, value in numbers.items()]
+
+    @rank_zero_only
+    def save(self) -> None:
+        """Append what was logged since the last save."""
+        fresh = not self.path.exists()
+        with self.path.open("a", newline="") as file:
+            writer = csv.writer(file)
+            if fresh:
+                writer.writerow(HEADER)
+            writer.writerows(self._rows)
+        self._rows.clear()
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        """Write what is left."""
+        self.save()
+
+    @rank_zero_only
+    def rewind(self, step: int) -> None:
+        """Forget the rows after a step, and a last row that a crash left unfinished."""
+        self._rows.clear()
+        kept = [row for row in read_metrics(self.path) if row[0] <= step]
+        self.path.unlink(missing_ok=True)
+        self._rows += kept
+        self.save()
+
+
+def read_metrics(path: Path) -> list[tuple[int, str, float]]:
+    """Return the rows (step, metric, value) of a metrics file; an unfinished last row is left out."""
+    if not path.exists():
+        return []
+    rows = []
+    lines = path.read_text("utf-8").splitlines(keepends=True)
+    for row in csv.reader(line for line in lines[1:] if line.endswith("\n")):
+        step, metric, value = row
+        rows.append((int(step), metric, float(value)))
+    return rows

@@ -1,0 +1,43 @@
+"""Interruption: a signal only sets a flag; the run saves at the next batch boundary and leaves."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType, TracebackType
+from typing import Any
+
+from recurra.errors import RunFailed
+
+WATCHED = (signal.SIGTERM, signal.SIGINT)
+
+
+class Interrupted(RunFailed):
+    """A signal ended the run, after its state was saved."""
+
+    def __init__(self, message: str, signum: int) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + signum
+
+
+class SignalFlag:
+    """While entered, remembers the first SIGTERM or SIGINT; a second SIGINT interrupts at once."""
+
+    def __init__(self) -> None:
+        self.received = 0
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> SignalFlag:
+        for signum in WATCHED:
+            self._before[signum] = signal.signal(signum, self._remember)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for signum, handler in self._before.items():
+            signal.signal(signum, handler)
+
+    def _remember(self, signum: int, frame: FrameType | None) -> None:
+        if self.received and signum == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.received = self.received or signum

@@ -1,0 +1,194 @@
+"""A run from start to end: build, fit, judge, report; and the same from the middle, after an interruption."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.utilities import rank_zero_only
+from safetensors.torch import save_model
+
+from recurra import discovery
+from recurra.errors import InvalidOption, NonFinite
+from recurra.experiment import Experiment
+from recurra.report import write_report
+from recurra.run import callbacks as around
+from recurra.run.checkpoint import (
+    DurableCheckpoints,
+    manifest_of,
+    newest_intact,
+    read_checkpoint,
+    remove_leftovers,
+)
+from recurra.run.data import Batches, training_loader
+from recurra.run.evaluate import evaluate_suite
+from recurra.run.folder import RunFolder, durable, read_json, write_json
+from recurra.run.lightning import lightning, quiet, tensorboard
+from recurra.run.metrics import MetricsFile
+from recurra.run.setup import build, goal_of
+from recurra.run.signals import SignalFlag
+from recurra.run.versions import differences, identity, versions_of
+from recurra.task import Split
+
+Tell = Callable[[str], None]
+"""Says one line to the user."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    Args:
+        status: `solved`, `no improvement` or `budget used`.
+        steps: Training batches seen.
+        sequences: Training sequences seen.
+        train_seconds: Wall time of training since the run was started or resumed.
+    """
+
+    status: str
+    steps: int
+    sequences: int
+    train_seconds: float
+
+
+class Run:
+    """One experiment in one folder.
+
+    Args:
+        experiment: What to run, resolved.
+        folder: Where; ranks other than zero write nothing.
+        tell: Receives lines for the user.
+    """
+
+    def __init__(self, experiment: Experiment, folder: RunFolder, tell: Tell) -> None:
+        self.experiment, self.folder, self.options = experiment, folder, experiment.run
+        self.tell: Tell = rank_zero_only(tell)
+        self.parts = build(experiment)
+        self.goal = goal_of(experiment, self.parts.task)
+        self.store = DurableCheckpoints(identity(experiment))
+        self.metrics = MetricsFile(folder.metrics)
+
+    def start(self) -> Outcome | None:
+        """Train from the beginning; returns None on ranks other than zero."""
+        self._describe()
+        return self._fit(None)
+
+    def resume(self) -> Outcome | None:
+        """Go on from the newest checkpoint that is intact; from the beginning when there is none.
+
+        Raises:
+            InvalidOption: The experiment is not the one that the checkpoint was made by.
+        """
+        path = newest_intact(self.folder.checkpoints, self.tell)
+        rank_zero_only(remove_leftovers)(self.folder.checkpoints)
+        if path is None:
+            self.tell("no intact checkpoint; starting from the beginning")
+        else:
+            self._compare(path)
+        self.metrics.rewind(int(path.stem.split("-")[1]) if path else 0)
+        return self._fit(path)
+
+    @rank_zero_only
+    def _describe(self) -> None:
+        with durable(self.folder.experiment) as file:
+            file.write(self.experiment.to_toml().encode())
+        write_json(self.folder.versions, versions_of(self.experiment))
+
+    def _compare(self, checkpoint: Path) -> None:
+        if read_json(manifest_of(checkpoint))["configuration"] != self.store.identity["configuration"]:
+            raise InvalidOption(
+                f"{self.folder.experiment} was changed after {checkpoint.name} was made;"
+                " restore it, or start a new run from it with -c"
+            )
+        for difference in differences(checkpoint, self.store.identity):
+            self.tell(f"warning: {difference}; the last bits of the result may differ")
+
+    def _fit(self, checkpoint: Path | None) -> Outcome | None:
+        began = time.perf_counter()
+        with SignalFlag() as flag, quiet():
+            validation = self._validation(flag)
+            trainer = self._lightning([around.Guard(), validation, self._checkpoints(flag)], checkpoint)
+            if not self._finished(checkpoint, validation):
+                self._learn(trainer, checkpoint)
+        if not trainer.is_global_zero:
+            return None
+        return self._conclude(validation.outcome or "budget used", time.perf_counter() - began)
+
+    def _learn(self, trainer: pl.Trainer, checkpoint: Path | None) -> None:
+        module, data = self.parts.module, self._batches(trainer, "train")
+        self._check_share(trainer)
+        try:
+            trainer.fit(
+                module,
+                training_loader(data, module.batches_seen, self.options.workers),
+                ckpt_path=checkpoint,
+                weights_only=True,
+            )
+        except NonFinite as error:
+            good = newest_intact(self.folder.checkpoints, self.tell)
+            kept = f"the last good checkpoint is {good}" if good else "no checkpoint was made before"
+            raise NonFinite(f"{error}; {kept}") from None
+
+    def _finished(self, checkpoint: Path | None, validation: around.Validation) -> bool:
+        """Load a run that has nothing left to learn, and say whether this is one."""
+        if checkpoint is None:
+            return False
+        content = read_checkpoint(checkpoint)
+        state, judged = content["state_dict"], content["callbacks"][validation.state_key]
+        budget = self.options.max_steps * self.options.accumulate
+        if judged["outcome"] is None and int(state["batches_seen"]) < budget:
+            return False
+        self.parts.module.load_state_dict(state)
+        validation.load_state_dict(judged)
+        return True
+
+    def _lightning(self, callbacks: list[Any], checkpoint: Path | None) -> pl.Trainer:
+        options, folder = self.options, self.folder
+        loggers: list[Any] = [self.metrics]
+        if options.tensorboard:
+            loggers.append(tensorboard(folder.path, int(checkpoint.stem.split("-")[1]) if checkpoint else 0))
+        if options.progress:
+            callbacks.append(around.Progress(leave=True))
+        callbacks += discovery.plugins().callbacks(folder)
+        rule = self.experiment.make_trainer().options_for_lightning()
+        return lightning(options, folder.path, rule, logger=loggers, callbacks=callbacks, plugins=[self.store])
+
+    def _validation(self, flag: SignalFlag) -> around.Validation:
+        options = self.options
+        return around.Validation(
+            lambda trainer: self._batches(trainer, "validation"),
+            options.validation_batches,
+            options.validate_every * options.accumulate,
+            around.StopRule(self.goal, options.early_stop_patience),
+            flag,
+        )
+
+    def _checkpoints(self, flag: SignalFlag) -> around.Checkpoints:
+        every = self.options.checkpoint_every * self.options.accumulate
+        return around.Checkpoints(self.folder, self.store, every, flag)
+
+    def _batches(self, trainer: pl.Trainer, split: Split) -> Batches:
+        size, seed = self.options.batch_size, self.experiment.seed
+        return Batches(self.parts.task, size, seed, split, trainer.global_rank, trainer.world_size)
+
+    def _check_share(self, trainer: pl.Trainer) -> None:
+        size, ranks = self.options.batch_size, trainer.world_size
+        if size % ranks:
+            near = max(ranks, size - size % ranks)
+            raise InvalidOption(f"run.batch_size = {size} cannot be shared by {ranks} processes; {near} can")
+
+    def _conclude(self, status: str, seconds: float) -> Outcome:
+        steps = int(self.parts.module.batches_seen)
+        outcome = Outcome(status, steps, steps * self.options.batch_size, round(seconds, 2))
+        write_json(self.folder.outcome, asdict(outcome))
+        model, task, seed = self.parts.model, self.parts.task, self.experiment.seed
+        size, batches = self.options.batch_size, self.options.suite_batches
+        scores = evaluate_suite(model, task, batches=batches, batch_size=size, seed=seed)
+        write_json(self.folder.scores, scores)
+        save_model(model, str(self.folder.weights))
+        write_report(self.folder, model, task, seed)
+        return outcome

@@ -1,0 +1,1 @@
+"""The metapackage of recurra: installing it brings the core and the bundled plugins."""

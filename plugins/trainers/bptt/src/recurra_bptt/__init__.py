@@ -1,0 +1,19 @@
+"""Back-propagation through time as a recurra plugin."""
+
+from collections.abc import Iterable
+
+from recurra.hooks import Component, hookimpl
+
+
+@hookimpl
+def recurra_components() -> Iterable[Component]:
+    """Return the trainer."""
+    return [
+        Component(
+            "trainer",
+            "bptt",
+            "recurra_bptt.trainer:BPTT",
+            "back-propagation through time, with the optimiser of your choice",
+            "Werbos 1990",
+        )
+    ]
