@@ -54,7 +54,7 @@ class Plugins:
         self.components = list(self._components())
 
     def callbacks(self, run: RunFolder) -> list[Callback]:
-        """Return the Lightning callbacks that plugins add to a run; a plugin that fails adds a defect instead."""
+        """Return the Lightning callbacks of all plugins; one that fails adds a defect instead."""
         from pytorch_lightning import Callback
 
         return [item for _, item in self._call("recurra_callbacks", Callback, run=run)]
@@ -64,18 +64,27 @@ class Plugins:
         return list(self._call("recurra_experiments", Path))
 
     def _load(self, source: Source) -> None:
+        if source.label in self._loaded:
+            self.defects.append(source.defect("two entry points of one distribution have this name"))
+            return
         with self._guard(source, "cannot be imported: "):
-            plugin = _imported(source)
-            try:
-                self.manager.register(plugin, name=source.label)
-                problem = self._problem(plugin)
-            except (pluggy.PluginValidationError, ValueError) as error:
-                problem = f"wrong hook: {str(error).partition('hookimpl definition: ')[2] or error}"
+            problem = self._registered(_imported(source), source.label)
             if problem:
-                self.manager.unregister(name=source.label)
                 self.defects.append(source.defect(problem))
             else:
                 self._loaded[source.label] = source
+        if source.label not in self._loaded and self.manager.has_plugin(source.label):
+            self.manager.unregister(name=source.label)  # pluggy keeps a plugin whose hooks it refused
+
+    def _registered(self, plugin: object, label: str) -> str:
+        """Register a plugin and return what is wrong with its hooks, or an empty string."""
+        try:
+            self.manager.register(plugin, name=label)
+        except pluggy.PluginValidationError as error:
+            return f"wrong hook: {str(error).partition('hookimpl definition: ')[2] or error}"
+        except ValueError:
+            return "another entry point has already loaded this plugin"
+        return self._problem(plugin)
 
     def _problem(self, plugin: object) -> str:
         """Return what pluggy accepts in silence but is a mistake: misspelt, unmarked and wrapping hooks."""
@@ -84,7 +93,7 @@ class Plugins:
             if not caller.has_spec():
                 return f"there is no hook '{caller.name}'{nearest(caller.name, HOOKS)}"
             if any(i.plugin is plugin and (i.wrapper or i.hookwrapper) for i in caller.get_hookimpls()):
-                return f"its hook {caller.name} is a wrapper around other plugins' hooks, which is not allowed"
+                return f"its hook {caller.name} wraps other plugins' hooks, which is not allowed"
         for name in HOOKS:
             if callable(getattr(plugin, name, None)) and name not in {caller.name for caller in callers}:
                 return f"its function {name} is not marked with @recurra.hookimpl"
@@ -147,14 +156,14 @@ def add_file(path: str | Path) -> None:
 def component_problem(component: Component) -> str:
     """Return what is wrong with a component's description, or an empty string."""
     kind, name, target = component.kind, component.name, component.target
+    if not all(isinstance(value, str) for value in vars(component).values()):
+        return f"every field of a component is a string, but it offers {component}"
     if kind not in KINDS:
-        return f"'{name}' has the unknown kind '{kind}'{nearest(str(kind), KINDS)}; kinds are {', '.join(KINDS)}"
-    if not (isinstance(name, str) and _NAME.fullmatch(name)):
-        return f"{kind} {name!r} is no valid name; expected lower-case letters, digits, '.', '_' and '-'"
-    if not (isinstance(target, str) and _TARGET.fullmatch(target)):
-        return f"{kind} '{name}' has the target {target!r}; expected 'module:Class'"
-    if not (isinstance(component.summary, str) and isinstance(component.paper, str)):
-        return f"{kind} '{name}' has a summary or paper that is not a string"
+        return f"'{name}' is of the kind '{kind}', which is none of {', '.join(KINDS)}{nearest(kind, KINDS)}"
+    if not _NAME.fullmatch(name):
+        return f"{kind} '{name}' is no valid name; expected lower-case letters, digits, '.', '_' and '-'"
+    if not _TARGET.fullmatch(target):
+        return f"{kind} '{name}' has the target '{target}'; expected 'module:Class'"
     return ""
 
 
@@ -166,14 +175,14 @@ def brief(error: BaseException) -> str:
 
 
 def _imported(source: Source) -> object:
-    if source.entry_point and source.target.endswith(".py") and Path(source.target).is_absolute():
+    if Path(source.target).is_absolute():
         return _imported_file(Path(source.target))
     plugin: object = EntryPoint(source.entry_point, source.target, ENTRY_POINT_GROUP).load()
     return plugin
 
 
 def _imported_file(file: Path) -> object:
-    # Imported under its own name from a folder on the path, so that `my_cell:MyCell` works and spawned workers find it.
+    # Under its own name and from a folder on the path: `my_cell:MyCell` works, and spawned workers find it.
     if not (file.is_file() and file.suffix == ".py" and file.stem.isidentifier()):
         raise ImportError(f"{file} must exist and have a name such as my_cell.py")
     if str(file.parent) not in sys.path:
@@ -188,9 +197,9 @@ def _imported_file(file: Path) -> object:
 def _items(result: Any, hook: str, item_type: type) -> list[Any]:
     expected = f"expected an iterable of {item_type.__name__}"
     if not isinstance(result, Iterable):
-        raise TypeError(f"{hook} returned {type(result).__name__}; {expected}")
+        raise TypeError(f"{hook} returned a {type(result).__name__}; {expected}")
     items = list(result)
-    for item in items:
-        if not isinstance(item, item_type):
-            raise TypeError(f"{hook} returned {type(item).__name__} in {type(result).__name__}; {expected}")
+    wrong = next((item for item in items if not isinstance(item, item_type)), None)
+    if wrong is not None:
+        raise TypeError(f"{hook} returned a {type(result).__name__} with {wrong!r}; {expected}")
     return items

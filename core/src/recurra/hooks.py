@@ -55,3 +55,6 @@ def recurra_callbacks(run: RunFolder) -> Iterable[Any]:  # type: ignore[empty-bo
 @hookspec
 def recurra_experiments() -> Iterable[Path]:  # type: ignore[empty-body]
     """Return paths of experiment files (TOML) that this plugin ships."""
+
+
+HOOKS = (recurra_components.__name__, recurra_callbacks.__name__, recurra_experiments.__name__)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from email import message_from_string
+from email.message import Message
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
@@ -85,52 +88,50 @@ def inventory(path: list[str] | None = None) -> Inventory:
 
 def _installed(path: list[str] | None) -> Iterator[Source | Defect]:
     seen: set[str] = set()
-    for distribution in distributions(**({} if path is None else {"path": path})):
-        if not _concerns_us(distribution):
+    for distribution in distributions() if path is None else distributions(path=path):
+        if "recur" not in _text(distribution, "entry_points.txt").lower():
             continue
-        dist = canonicalize_name(_field(distribution, "Name") or "unnamed")
+        metadata = message_from_string(_text(distribution, "METADATA") or _text(distribution, "PKG-INFO"))
+        dist = canonicalize_name(str(metadata["Name"] or "unnamed"))
         if dist not in seen:  # an editable install may be listed twice; the first one on the path is imported
             seen.add(dist)
-            yield from _offers(dist, distribution)
+            yield from _offers(dist, distribution, metadata)
 
 
-def _concerns_us(distribution: Distribution) -> bool:
+def _text(distribution: Distribution, file: str) -> str:
+    # Half-removed distributions lack files, and a stranger's unreadable one must not stop the search.
     try:
-        text = distribution.read_text("entry_points.txt")
+        return distribution.read_text(file) or ""
     except (OSError, UnicodeError):
-        return False
-    return bool(text) and "recur" in str(text).lower()
+        return ""
 
 
-def _field(distribution: Distribution, key: str) -> str:
-    # The metadata of a half-removed distribution may be missing altogether.
-    return str((distribution.metadata or {}).get(key) or "")
-
-
-def _offers(dist: str, distribution: Distribution) -> Iterator[Source | Defect]:
+def _offers(dist: str, distribution: Distribution, metadata: Message) -> Iterator[Source | Defect]:
     blocked = _blocked(dist)
     try:
         entry_points = [(entry.group, entry.name, entry.value) for entry in distribution.entry_points]
     except Exception as error:  # whatever a malformed file makes the parser raise
         yield Defect(dist, "entry_points.txt", f"cannot be read: {error}")
         return
-    version, summary = _field(distribution, "Version"), _field(distribution, "Summary")
-    unmet = None if blocked else _unmet_requirement(distribution)
+    version, summary = str(metadata["Version"] or ""), str(metadata["Summary"] or "")
+    unmet = "" if blocked else _unmet_requirement(metadata.get_all("Requires-Dist") or [])
     for group, name, target in entry_points:
         source = Source(dist, name, target, version, summary, blocked)
         if group == ENTRY_POINT_GROUP:
             yield source.defect(unmet) if unmet else source
         elif _means_us(group) and not blocked:
-            yield source.defect(f"entry-point group '{group}' is never read; the group is '{ENTRY_POINT_GROUP}'")
+            yield source.defect(f"nobody reads the entry-point group '{group}'; the right one is 'recurra'")
 
 
 def _means_us(group: str) -> bool:
-    return group.lower().startswith("recurra") or bool(nearest(group.lower(), [ENTRY_POINT_GROUP], cutoff=0.85))
+    close = difflib.get_close_matches(group.lower(), [ENTRY_POINT_GROUP], cutoff=0.85)
+    return group.lower().startswith(ENTRY_POINT_GROUP) or bool(close)
 
 
-def _unmet_requirement(distribution: Distribution) -> str | None:
-    for line in distribution.metadata.get_all("Requires-Dist") or ():
-        if not re.match(r"recurra[-_.]core\b", line, re.IGNORECASE):
+def _unmet_requirement(lines: Iterable[object]) -> str:
+    for line in map(str, lines):
+        name = re.match(r"[\w.-]*", line)
+        if name is None or canonicalize_name(name[0]) != CORE:
             continue
         try:
             requirement = Requirement(line)
@@ -139,7 +140,7 @@ def _unmet_requirement(distribution: Distribution) -> str | None:
         applies = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
         if applies and not requirement.specifier.contains(__version__, prereleases=True):
             return f"it needs {CORE}{requirement.specifier}, and {CORE} {__version__} is installed"
-    return None
+    return ""
 
 
 def _blocked(dist: str) -> str:
@@ -150,14 +151,15 @@ def _blocked(dist: str) -> str:
 
 
 def _names(variable: str) -> set[str]:
-    return {canonicalize_name(name.strip()) for name in os.environ.get(variable, "").split(",") if name.strip()}
+    names = map(str.strip, os.environ.get(variable, "").split(","))
+    return {canonicalize_name(name) for name in names if name}
 
 
 def _unknown_blocks(sources: Iterable[Source], defects: Iterable[Defect]) -> Iterator[Defect]:
-    known = {found.dist for found in (*sources, *defects)}
+    known = {source.dist for source in sources} | {defect.dist for defect in defects}
     for variable in (BLOCK, ALLOW):
         for name in sorted(_names(variable) - known):
-            yield Defect(name, variable, f"{variable} names a plugin that is not installed{nearest(name, known)}")
+            yield Defect(name, variable, f"no plugin of that name is installed{nearest(name, known)}")
 
 
 def named_files() -> list[Path]:

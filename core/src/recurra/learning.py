@@ -64,7 +64,7 @@ class LearningModule(pl.LightningModule):
         """
         loss = self.learn(batch)
         if not torch.isfinite(loss):
-            raise NonFinite(self._complaint("the loss", f"{float(loss)}", batch))
+            raise NonFinite(self._complaint("the loss", f"{loss.item()}", batch))
         self.log("step", float(self.batches_seen))
         self.log("train/loss", loss.detach(), sync_dist=True)
         return loss

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +19,7 @@ class Memory(Cell[S]):
     """
 
     def initial_read(self, batch_size: int) -> Tensor:
-        """Return r (B, O), what the controller sees as read before the first step: zeros, unless overridden."""
+        """Return r (B, O), what counts as read before the first step: zeros, unless overridden."""
         return self.zeros(batch_size, self.output_size)
 
     def connect(self, interface: nn.Linear) -> None:
@@ -29,14 +29,14 @@ class Memory(Cell[S]):
 
 
 class WithMemoryState(NamedTuple):
-    """What survives a step: the controller's state, the memory's state and r (B, R W), the last read vectors."""
+    """What survives a step: the states of both parts and r (B, R W), the vectors read last."""
 
     controller: tuple[Tensor, ...]
     memory: tuple[Tensor, ...]
     r: Tensor
 
 
-class WithMemory(Cell[WithMemoryState], Generic[S]):
+class WithMemory(Cell[WithMemoryState]):
     """A controller and the memory it drives, as one cell.
 
         h, controller' = controller([x, r], controller)
@@ -45,7 +45,7 @@ class WithMemory(Cell[WithMemoryState], Generic[S]):
     Shapes: x (B, I), h (B, H), r (B, R W), y (B, H + R W). The controller must read vectors of width I + R W.
     """
 
-    def __init__(self, controller: Cell[S], memory: Memory[S]) -> None:
+    def __init__(self, controller: Cell[Any], memory: Memory[Any]) -> None:
         input_size = controller.input_size - memory.output_size
         super().__init__(input_size, controller.output_size + memory.output_size)
         self.controller, self.memory = controller, memory
@@ -55,16 +55,16 @@ class WithMemory(Cell[WithMemoryState], Generic[S]):
     def initial_state(self, batch_size: int) -> WithMemoryState:
         """Return the initial states of both parts and the memory's initial read."""
         return WithMemoryState(
-            self.controller.initial_state(batch_size),  # type: ignore[arg-type]
-            self.memory.initial_state(batch_size),  # type: ignore[arg-type]
+            self.controller.initial_state(batch_size),
+            self.memory.initial_state(batch_size),
             self.memory.initial_read(batch_size),
         )
 
     def step(self, x: Tensor, state: WithMemoryState) -> tuple[Tensor, WithMemoryState]:
         """Advance by one step: x (B, I), state -> y (B, H + R W), state."""
-        h, controller = self.controller.step(torch.cat([x, state.r], -1), state.controller)  # type: ignore[arg-type]
-        r, memory = self.memory.step(self.interface(h), state.memory)  # type: ignore[arg-type]
-        return torch.cat([h, r], -1), WithMemoryState(controller, memory, r)  # type: ignore[arg-type]
+        h, controller = self.controller.step(torch.cat([x, state.r], -1), state.controller)
+        r, memory = self.memory.step(self.interface(h), state.memory)
+        return torch.cat([h, r], -1), WithMemoryState(controller, memory, r)
 
     def views(self, state: WithMemoryState) -> dict[str, Tensor]:
         """Return what the memory shows, and the vectors it read."""

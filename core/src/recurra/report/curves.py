@@ -11,14 +11,14 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from recurra.report.figures import BLUE, FAINT, INK, ORANGE, Picture, as_svg, blank
+from recurra.report.figures import BLUE, FAINT, FONT_SIZE, INK, ORANGE, Picture, as_svg, blank
 from recurra.report.words import goal_in_words, number, spoken
 from recurra.task import Goal
 
 Rows = Iterable[tuple[int, str, float]]
 Points = tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]
 MOST_POINTS = 400
-WINDOWS = 50
+WINDOWS = 30
 
 
 def learning_curve(rows: Rows, goal: Goal) -> Picture | None:
@@ -81,7 +81,7 @@ def _draw_training(axes: Axes, train: Points) -> None:
     steps, values = train
     window = max(1, len(values) // WINDOWS)
     kept = np.unique(np.linspace(0, len(values) - 1, MOST_POINTS).round().astype(int))
-    axes.plot(steps[kept], values[kept], ".", color=BLUE, alpha=0.25, markersize=3, markeredgewidth=0)
+    axes.plot(steps[kept], values[kept], ".", color=BLUE, alpha=0.4, markersize=4, markeredgewidth=0)
     label = "training" if window == 1 else f"training, mean of {window}"
     axes.plot(steps[kept], running_mean(values, window)[kept], color=BLUE, linewidth=1.6, label=label)
 
@@ -98,12 +98,12 @@ def _finish(axes: Axes, goal: Goal, values: npt.NDArray[np.float64]) -> None:
     bound = goal.below if goal.above is None else goal.above
     if bound is not None:
         axes.axhline(bound, color=INK, linewidth=1, linestyle="--", label=goal_in_words(goal))
-    axes.set_ylabel(spoken(goal.score), color=INK, fontsize=9)
+    axes.set_ylabel(spoken(goal.score), color=INK, fontsize=FONT_SIZE)
     axes.grid(axis="y", color=FAINT, linewidth=0.6)
     axes.set_axisbelow(True)
-    axes.legend(fontsize=9, frameon=False, labelcolor=INK)
+    axes.legend(fontsize=FONT_SIZE, frameon=False, labelcolor=INK)
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-    axes.xaxis.label.set(color=INK, fontsize=9)
+    axes.xaxis.label.set(color=INK, fontsize=FONT_SIZE)
 
 
 def _summary(split: str, measured: Points, goal: Goal) -> str:

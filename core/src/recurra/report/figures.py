@@ -10,8 +10,9 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-WIDTH = 7.2
-LEFT, RIGHT = 0.6, 0.12
+WIDTH = 6.6
+LEFT, RIGHT = 0.8, 0.12
+FONT_SIZE = 10
 INK, FAINT, BLUE, ORANGE = "#333333", "#d5d9de", "#0072b2", "#d55e00"
 
 
@@ -32,7 +33,7 @@ class Picture:
     uri: str
 
 
-def blank(height: float, top: float = 0.12, bottom: float = 0.48) -> tuple[Figure, Axes]:
+def blank(height: float, top: float = 0.12, bottom: float = 0.5) -> tuple[Figure, Axes]:
     """Return a figure whose axes are `height` inches high; all figures share their left and right edges."""
     total = height + top + bottom
     figure = Figure(figsize=(WIDTH, total))
@@ -40,7 +41,7 @@ def blank(height: float, top: float = 0.12, bottom: float = 0.48) -> tuple[Figur
     axes = figure.add_axes(box)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(INK)
-    axes.tick_params(colors=INK, labelsize=9)
+    axes.tick_params(colors=INK, labelsize=FONT_SIZE)
     return figure, axes
 
 

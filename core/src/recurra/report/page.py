@@ -15,7 +15,7 @@ from jinja2 import Environment, StrictUndefined
 from recurra.errors import DamagedFile, MissingFile
 from recurra.model import Model
 from recurra.report.curves import generalisation, learning_curve
-from recurra.report.pictures import MOST_VIEWS, pictures
+from recurra.report.pictures import pictures
 from recurra.report.trace import example, trace
 from recurra.report.words import goal_in_words, number, outcome_in_words, spoken
 from recurra.run.folder import RunFolder, durable, read_json
@@ -64,7 +64,7 @@ def _facts(folder: RunFolder, model: Model, task: Task, seed: int, goal: Goal) -
     scores: Scores = _or(read_json, folder.scores, {}, notices)
     outcome: dict[str, Any] = _or(read_json, folder.outcome, {}, notices)
     seen = trace(model, task, example(task, seed))
-    hidden = max(0, len(seen.views) - MOST_VIEWS)
+    drawn = pictures(seen)
     return {
         "title": _title(experiment, model, task),
         "outcome": outcome_in_words(outcome, goal),
@@ -78,8 +78,8 @@ def _facts(folder: RunFolder, model: Model, task: Task, seed: int, goal: Goal) -
         "columns": [spoken(name) for name in _columns(scores)],
         "table": _table(scores, goal),
         "generalisation": generalisation(scores, goal),
-        "pictures": pictures(seen),
-        "hidden": hidden,
+        "pictures": drawn,
+        "hidden": 3 + len(seen.views) - len(drawn),
         "experiment": text,
         "versions": dict(_flat(_or(read_json, folder.versions, {}, notices))),
         "run": shlex.quote(str(folder.path)),

@@ -9,28 +9,31 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 from torch.nn.functional import adaptive_max_pool2d
 
-from recurra.report.figures import INK, ORANGE, Picture, as_png, blank
+from recurra.report.figures import FONT_SIZE, INK, ORANGE, Picture, as_png, blank
 from recurra.report.trace import Trace
 
-MOST_VIEWS = 24
+MOST_CHARACTERS = 1_200_000
 MOST_ROWS, MOST_COLUMNS = 256, 600
 ROW_HEIGHT, LOWEST, HIGHEST = 0.11, 0.3, 2.6
 UNKNOWN = "#e9dcc9"
 
 
 def pictures(trace: Trace) -> list[Picture]:
-    """Draw the inputs, the target, the outputs and every view of a trace, aligned in time."""
+    """Draw the inputs, the target, the outputs and the views of a trace, aligned in time.
+
+    Views are drawn in their order until the page would become too heavy to send around; the rest is left out.
+    """
     due = torch.where(trace.mask[:, None], trace.target, torch.nan)
-    parts = {
-        "Inputs": (trace.inputs, "What the model reads, one row per input."),
-        "Target": (
-            due,
-            "What is due on the scored steps, under the orange bar; nothing is asked on the others.",
-        ),
-        "Outputs": (trace.outputs, "What the model answers; only the steps under the orange bar are scored."),
-        **{_heading(name): (view, _meaning(view)) for name, view in list(trace.views.items())[:MOST_VIEWS]},
-    }
-    return [_picture(title, values, trace.mask, meaning) for title, (values, meaning) in parts.items()]
+    drawn = [
+        _picture("Inputs", trace.inputs, trace.mask, "What the model reads, one row per input."),
+        _picture("Target", due, trace.mask, "What is due; on the beige steps nothing is."),
+        _picture("Outputs", trace.outputs, trace.mask, "What the model answers."),
+    ]
+    for name, view in trace.views.items():
+        if sum(len(picture.uri) for picture in drawn) > MOST_CHARACTERS:
+            break
+        drawn.append(_picture(_heading(name), view, trace.mask, _meaning(view)))
+    return drawn
 
 
 def _heading(name: str) -> str:
@@ -38,11 +41,8 @@ def _heading(name: str) -> str:
 
 
 def _meaning(view: Tensor) -> str:
-    if (
-        view.shape[1] > 1
-        and bool((view >= 0).all())
-        and torch.allclose(view.sum(1), torch.ones(len(view)), atol=1e-3)
-    ):
+    weighs = bool((view >= 0).all()) and torch.allclose(view.sum(1), torch.ones(len(view)), atol=1e-3)
+    if weighs and view.shape[1] > 1:
         return "Where it looks after each step, one row per place; each column sums to one."
     return "The state after each step, one row per number."
 
@@ -52,13 +52,13 @@ def _picture(title: str, values: Tensor, mask: Tensor, meaning: str) -> Picture:
     steps, rows = values.shape
     figure, axes = blank(height=min(max(ROW_HEIGHT * rows, LOWEST), HIGHEST), top=0.16)
     axes.set_facecolor(UNKNOWN)
-    edges = (-0.5, steps - 0.5, rows - 0.5, -0.5)
+    edges = (-0.5, max(steps, 1) - 0.5, rows - 0.5, -0.5)
     image = _shrunk(values.T, MOST_ROWS, MOST_COLUMNS)
     axes.imshow(
         image.numpy(), cmap="gray", vmin=low, vmax=high, aspect="auto", interpolation="nearest", extent=edges
     )
     _mark(axes, mask)
-    axes.set_xlabel("step", color=INK, fontsize=9, labelpad=1)
+    axes.set_xlabel("step", color=INK, fontsize=FONT_SIZE, labelpad=1)
     axes.spines[:].set_visible(False)
     axes.xaxis.set_major_locator(MaxNLocator(12, integer=True, min_n_ticks=1))
     axes.yaxis.set_major_locator(MaxNLocator(3 if rows < 12 else 5, integer=True, min_n_ticks=1))

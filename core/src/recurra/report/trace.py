@@ -50,7 +50,7 @@ def trace(model: Model, task: Task, batch: Batch) -> Trace:
         target=_columns(batch.target[0, :length].cpu(), task.output_size),
         outputs=_columns(outputs[0].cpu(), task.output_size),
         mask=batch.mask[0, :length].cpu(),
-        views={name: view.cpu() for name, view in views.items()},
+        views={name: view.float().cpu() for name, view in views.items()},
     )
 
 

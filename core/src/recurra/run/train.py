@@ -153,9 +153,17 @@ class Run:
             loggers.append(tensorboard(folder.path, int(checkpoint.stem.split("-")[1]) if checkpoint else 0))
         if options.progress:
             callbacks.append(around.Progress(leave=True))
-        callbacks += discovery.plugins().callbacks(folder)
+        callbacks += self._plugin_callbacks()
         rule = self.experiment.make_trainer().options_for_lightning()
         return lightning(options, folder.path, rule, logger=loggers, callbacks=callbacks, plugins=[self.store])
+
+    def _plugin_callbacks(self) -> list[Any]:
+        plugins = discovery.plugins()
+        known = len(plugins.defects)
+        found = plugins.callbacks(self.folder)
+        for defect in plugins.defects[known:]:
+            self.tell(f"warning: {defect}")
+        return list(found)
 
     def _validation(self, flag: SignalFlag) -> around.Validation:
         options = self.options
@@ -190,5 +198,5 @@ class Run:
         scores = evaluate_suite(model, task, batches=batches, batch_size=size, seed=seed)
         write_json(self.folder.scores, scores)
         save_model(model, str(self.folder.weights))
-        write_report(self.folder, model, task, seed)
+        write_report(self.folder, model, task, seed, self.goal)
         return outcome

@@ -10,8 +10,10 @@ PAPER = "Graves, Wayne and Danihelka 2014"
 @hookimpl
 def recurra_components() -> Iterable[Component]:
     """Return the cell, its memory and the feed-forward controller."""
+    memory = "memory with content and location addressing"
+    controller = "one hidden layer, no state: a controller"
     return [
         Component("cell", "ntm", "recurra_ntm.cell:NTM", "Neural Turing Machine", PAPER),
-        Component("memory", "ntm", "recurra_ntm.memory:NTMMemory", "memory with content and location addressing", PAPER),
-        Component("cell", "feed-forward", "recurra_ntm.feed_forward:FeedForward", "one hidden layer, no state: a controller"),
+        Component("memory", "ntm", "recurra_ntm.memory:NTMMemory", memory, PAPER),
+        Component("cell", "feed-forward", "recurra_ntm.feed_forward:FeedForward", controller),
     ]

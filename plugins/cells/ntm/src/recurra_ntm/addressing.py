@@ -13,6 +13,8 @@ def content_weighting(k: Tensor, beta: Tensor, M: Tensor) -> Tensor:
     """Focus by similarity: keys k (B, H, W), strengths beta (B, H, 1), M (B, N, W) -> (B, H, N).
 
         w_c = softmax(β K(k, M_i)),  K the cosine                                         # (5), (6)
+
+    Each squared norm has `NORM_EPSILON` added, so a zero key or slot is like no other, with a gradient.
     """
     k_norm = torch.linalg.vector_norm(k, dim=-1, keepdim=True).square() + NORM_EPSILON  # (B, H, 1)
     M_norm = torch.linalg.vector_norm(M, dim=-1).square() + NORM_EPSILON  # (B, N)

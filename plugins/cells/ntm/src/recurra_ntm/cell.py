@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 from pydantic import Field
-
 from recurra.memory import WithMemory
 from recurra.options import Ref
 
@@ -15,7 +14,8 @@ class NTM(WithMemory):
 
         h = controller([x, r]);  r = memory(W h + b);  y = [h, r]
 
-    Shapes: x (B, I), y (B, H + R W): a readout sees what the controller computed and what was read at this step.
+    Shapes: x (B, I), y (B, H + R W): a readout sees what the controller computed and what was
+    read at this step.
     Source: Graves, Wayne and Danihelka 2014.
     """
 
@@ -23,7 +23,7 @@ class NTM(WithMemory):
         self,
         input_size: int,
         *,
-        controller: Annotated[Ref, Field(description="the cell that drives the memory")] = Ref("cell", "feed-forward"),
+        controller: Annotated[Ref, Field(description="the cell that drives")] = Ref("cell", "feed-forward"),
         memory: Annotated[Ref, Field(description="the memory that is driven")] = Ref("memory", "ntm"),
     ) -> None:
         driven = memory.build()

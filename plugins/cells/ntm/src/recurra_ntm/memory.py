@@ -6,10 +6,10 @@ from typing import Annotated, Literal, NamedTuple
 
 import torch
 from pydantic import Field
+from recurra.memory import Memory
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from recurra.memory import Memory
 from recurra_ntm.addressing import content_weighting, interpolate, sharpen, shift
 
 Count = Annotated[int, Field(gt=0)]
@@ -37,10 +37,13 @@ class NTMMemory(Memory[NTMMemoryState]):
 
     Shapes: v (B, H (W + 2 m + 4) + 2 K W) with H = R + K heads, r (B, R W).
     Parameters: R W for the first read; N W more when the memory is learned, H N more when the weighting is.
-    Differs from the paper: the order inside a step, which it leaves open, is address on the old memory, write,
-    then read the new memory. The cosine has 1e-4 added to each squared norm.
+    Differs from the paper: the order inside a step, which it leaves open, is address on the old memory,
+    write, then read the new memory. The cosine has 1e-4 added to each squared norm.
     Source: Graves, Wayne and Danihelka 2014, section 3.
     """
+
+    M_0: Tensor
+    w_0: Tensor
 
     def __init__(
         self,
@@ -50,8 +53,8 @@ class NTMMemory(Memory[NTMMemoryState]):
         read_heads: Annotated[Count, Field(description="R, number of read heads")] = 1,
         write_heads: Annotated[Count, Field(description="K, number of write heads")] = 1,
         max_shift: Annotated[int, Field(ge=0, description="m, heads move by -m to m slots per step")] = 1,
-        initial_memory: Annotated[Start, Field(description="what a sequence starts with: 1e-6, or learned")] = "constant",
-        initial_weighting: Annotated[Start, Field(description="where heads start: on slot 0, or learned")] = "constant",
+        initial_memory: Annotated[Start, Field(description="M at first: all 1e-6, or learned")] = "constant",
+        initial_weighting: Annotated[Start, Field(description="w at first: slot 0, or learned")] = "constant",
     ) -> None:
         heads = read_heads + write_heads
         sizes = _interface_sizes(heads, write_heads, width, 2 * max_shift + 1)
@@ -85,7 +88,7 @@ class NTMMemory(Memory[NTMMemoryState]):
     def step(self, v: Tensor, state: NTMMemoryState) -> tuple[Tensor, NTMMemoryState]:
         """Address, write, then read: raw head parameters v (B, I) -> r (B, R W)."""
         M, w_r, w_w = state
-        *addressing, e, a = v.split(self.sizes, -1)
+        *addressing, e, a = torch.split(v, self.sizes, -1)
         w = self._address(addressing, M, torch.cat([w_r, w_w], 1))
         w_r, w_w = w[:, : self.read_heads], w[:, self.read_heads :]
         M = _write(M, w_w, torch.sigmoid(self._words(e)), torch.tanh(self._words(a)))
@@ -96,11 +99,11 @@ class NTMMemory(Memory[NTMMemoryState]):
         k, beta, g, s, gamma = v
         w_c = content_weighting(torch.tanh(self._words(k)), softplus(beta)[..., None], M)
         w_g = interpolate(w_c, torch.sigmoid(g)[..., None], w_prev)
-        w_s = shift(w_g, torch.softmax(s.unflatten(-1, (self.heads, -1)), -1))
+        w_s = shift(w_g, torch.softmax(torch.unflatten(s, -1, (self.heads, -1)), -1))
         return sharpen(w_s, 1 + softplus(gamma)[..., None])
 
     def _words(self, v: Tensor) -> Tensor:
-        return v.unflatten(-1, (-1, self.width))  # (B, heads, W)
+        return torch.unflatten(v, -1, (-1, self.width))  # (B, heads, W)
 
     def views(self, state: NTMMemoryState) -> dict[str, Tensor]:
         """Return the weighting of every head."""

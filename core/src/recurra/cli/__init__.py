@@ -1,0 +1,128 @@
+"""The shell: each command lives in a module of its own, imported when that command runs and no earlier."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+from click.shell_completion import CompletionItem
+
+import recurra
+from recurra.errors import RecurraError, nearest
+
+INTERRUPTED = 130
+
+COMMANDS = {
+    "train": ("recurra.cli.train:train", "Train a cell on a task."),
+    "resume": ("recurra.cli.resume:resume", "Continue a run that was stopped."),
+    "evaluate": ("recurra.cli.evaluate:evaluate", "Score a trained run on its task's suite."),
+    "report": ("recurra.cli.report:report", "Write a run's report again."),
+    "list": ("recurra.cli.listing:components", "List the cells, memories, tasks and trainers."),
+    "plugins": ("recurra.cli.listing:plugins", "List the installed plugins without loading them."),
+    "info": ("recurra.cli.info:info", "Show a component and all its options."),
+    "schema": ("recurra.cli.schema:schema", "Print the JSON schema of run files."),
+    "doctor": ("recurra.cli.doctor:doctor", "Look for what is wrong with the installed plugins."),
+    "new": ("recurra.cli.new:new", "Write a new plugin to start from."),
+    "check": ("recurra.cli.check:check", "Run the contract kit on a plugin."),
+}
+
+
+class Shell(click.Group):
+    """A group that knows its commands' names and help without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of the help page."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command = getattr(import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command of `args`, or say which one is nearest."""
+        if args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
+            near = nearest(args[0], COMMANDS) or f"; expected one of {', '.join(COMMANDS)}"
+            raise click.UsageError(f"there is no command '{args[0]}'{near}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands' help lines."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete command and option names."""
+        commands = [CompletionItem(n, help=h) for n, (_, h) in COMMANDS.items() if n.startswith(incomplete)]
+        return [*commands, *click.Command.shell_complete(self, ctx, incomplete)]
+
+    def invoke(self, ctx: click.Context) -> None:
+        """Run the command; what it returns is not an exit code."""
+        super().invoke(ctx)
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run the shell: a user's mistake is one sentence on stderr, a bug keeps its traceback."""
+        run: Callable[[], Any] = partial(super().main, args, prog_name, complete_var, False, **extra)
+        if not standalone_mode:
+            return run()
+        try:
+            code = run()
+        except RecurraError as error:
+            _refuse(str(error), error.exit_code)
+        except click.ClickException as error:
+            _refuse(_explained(error), error.exit_code)
+        except click.Abort as abort:
+            _refuse("\n".join(getattr(abort.__cause__, "__notes__", ["interrupted"])), INTERRUPTED)
+        sys.exit(code or 0)
+
+
+def _refuse(message: str, code: int) -> NoReturn:
+    for line in message.splitlines():
+        click.echo(f"error: {line}", err=True)
+    sys.exit(code)
+
+
+def _explained(error: click.ClickException) -> str:
+    message = error.format_message().rstrip(".")
+    context = getattr(error, "ctx", None)
+    return f"{message}; see '{context.command_path} --help'" if context else message
+
+
+@click.group(cls=Shell, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(recurra.__version__, prog_name="recurra")
+@click.option(
+    "--plugin",
+    "files",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Add a plugin that is one Python file; may be repeated.",
+)
+@click.pass_context
+def main(ctx: click.Context, files: tuple[Path, ...]) -> None:
+    """Train, test and compare recurrent and memory-augmented networks."""
+    if files:
+        from recurra.discovery import add_file
+
+        for file in files:
+            add_file(file)
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())

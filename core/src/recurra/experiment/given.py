@@ -1,0 +1,164 @@
+"""What a user gave, key by key, and where each value came from: a file, or the command line."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from datetime import date, time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from recurra.errors import DamagedFile, InvalidOption, MissingFile
+
+Key = tuple[str, ...]
+PARTS = ("task", "cell", "trainer")
+"""Sections that a bare word names: `trainer=rtrl` is short for `trainer.name=rtrl`."""
+
+
+class Entry(NamedTuple):
+    """One value that was given.
+
+    Args:
+        value: As TOML has it.
+        origin: What a message points at: the file, or `key=value` as it was typed; empty for a bare name.
+        typed: It came from the command line, so its origin already shows the key and the value.
+    """
+
+    value: Any
+    origin: str
+    typed: bool = False
+
+
+Given = dict[Key, Entry]
+"""Values by their full key; of two entries for one thing, the later counts."""
+
+
+def dotted(key: Key) -> str:
+    """Return a key as it is typed: `cell.memory.slots`."""
+    return ".".join(key)
+
+
+def read_file(path: Path) -> Given:
+    """Read an experiment file.
+
+    Raises:
+        MissingFile: There is no such file.
+        DamagedFile: It is not TOML.
+    """
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise MissingFile(_no_file(path, error)) from None
+    except (ValueError, RecursionError) as error:
+        raise DamagedFile(_not_toml(path, error)) from None
+    return _flat(table, (), Entry(None, str(path)))
+
+
+def _no_file(path: Path, error: OSError) -> str:
+    if path.exists():
+        return f"{path} cannot be read: {(error.strerror or str(error)).lower()}"
+    if not path.parent.is_dir():
+        return f"{path} does not exist: there is no folder {path.parent}"
+    files = sorted(file.name for file in path.parent.iterdir() if file.suffix == ".toml" and file.is_file())
+    close = difflib.get_close_matches(path.name, files, n=1, cutoff=0.4)
+    near = f"; did you mean '{path.parent / close[0]}'?" if close else ""
+    return f"{path} does not exist{near}"
+
+
+def _not_toml(path: Path, error: Exception) -> str:
+    said = re.fullmatch(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", str(error), re.DOTALL)
+    if isinstance(error, UnicodeDecodeError) or said is None:
+        what = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else str(error)
+        return f"{path} is not TOML: {what}"
+    message = said[1][:1].lower() + said[1][1:]
+    if said[2] is None:
+        return f"{path} is not TOML: {message} at its end"
+    return f"{path}:{said[2]}: not TOML: {message} (column {said[3]})"
+
+
+def parse_overrides(overrides: Sequence[str]) -> Given:
+    """Read `key=value` words from the command line; values are TOML, else strings.
+
+    Raises:
+        InvalidOption: A word has no key or no `=`; one line for each.
+    """
+    given, wrong = Given(), []
+    for word in overrides:
+        try:
+            update(given, parse_override(word))
+        except InvalidOption as error:
+            wrong.append(str(error))
+    if wrong:
+        raise InvalidOption("\n".join(wrong))
+    return given
+
+
+def parse_override(word: str) -> Given:
+    """Read one `key=value`; a table, such as `trainer={name="bptt", clip_norm=1}`, gives several entries.
+
+    Raises:
+        InvalidOption: It has no key, no `=`, or is not text.
+    """
+    left, equals, text = word.partition("=")
+    key = tuple(part.strip() for part in left.split("."))
+    if not word.isprintable():
+        raise InvalidOption(f"{word!r} holds characters that are not text; expected KEY=VALUE")
+    if not equals:
+        raise InvalidOption(f"'{word}' is no KEY=VALUE; to set an option write {left or 'KEY'}=VALUE")
+    if not all(key):
+        raise InvalidOption(f"'{word}' has an empty key; expected KEY=VALUE, such as run.max_steps=100")
+    return _flat(_value(text), key, Entry(None, word, typed=True))
+
+
+def _value(text: str) -> Any:
+    try:
+        table = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):
+        return text
+    return text if isinstance(table["value"], date | time) else table["value"]
+
+
+def named(part: str, name: str) -> Given:
+    """Return the entry of a task or cell that was named without a key, as in `recurra train copy ntm`."""
+    return {(part, "name"): Entry(name, "", typed=True)}
+
+
+def _flat(value: Any, key: Key, entry: Entry) -> Given:
+    if isinstance(value, Mapping) and value:
+        return {k: e for name, inner in value.items() for k, e in _flat(inner, (*key, name), entry).items()}
+    if isinstance(value, date | time):
+        value = value.isoformat()
+    short = len(key) == 1 and key[0] in PARTS and isinstance(value, str)
+    return {(*key, "name") if short else key: entry._replace(value=value)} if key else {}
+
+
+def update(given: Given, later: Given) -> None:
+    """Add entries, the later ones last also where they replace one."""
+    for key, entry in later.items():
+        given.pop(key, None)
+        given[key] = entry
+
+
+def layered(below: Given, above: Given) -> Given:
+    """Put entries over others; where they name another part, the options of the one below it go with it."""
+    kept = dict(below)
+    for key, entry in above.items():
+        part = key[:-1] if key[-1] == "name" else key
+        under = name_at(below, part)
+        if under is not None and isinstance(entry.value, str) and under.value != entry.value:
+            kept = {k: e for k, e in kept.items() if k[: len(part)] != part}
+    update(kept, above)
+    return kept
+
+
+def name_at(given: Given, key: Key) -> Entry | None:
+    """Return the name that was given for a part, as `key=name` or as `key.name=name`."""
+    found = [e for k, e in given.items() if k in (key, (*key, "name")) and isinstance(e.value, str)]
+    return found[-1] if found else None
+
+
+def under(given: Given, key: Key) -> Given:
+    """Return the entries below a key."""
+    return {k: e for k, e in given.items() if k[: len(key)] == key and k != key}

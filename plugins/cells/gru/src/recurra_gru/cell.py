@@ -1,0 +1,75 @@
+"""The gated recurrent unit in its two published forms."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, NamedTuple
+
+import torch
+from pydantic import Field
+from recurra.cell import Cell
+from torch import Tensor, nn
+from torch.nn.functional import linear
+
+Reset = Literal["before", "after"]
+
+
+class GRUState(NamedTuple):
+    """What survives a step: the output h (B, H)."""
+
+    h: Tensor
+
+
+class GRU(Cell[GRUState]):
+    """Gated recurrent unit, which resets before or after the product with U_n.
+
+        r = σ(W_r x + U_r h + b_r);  z = σ(W_z x + U_z h + b_z)
+        n = tanh(W_n x + b_n + U_n (r ∘ h))              before
+        n = tanh(W_n x + b_n + r ∘ (U_n h + b))          after, which cuDNN and `nn.GRU` compute
+        y = h' = (1 − z) ∘ n + z ∘ h
+
+    A z near one keeps h, as in Cho's paper; Chung's writes 1 − z for the same gate, so weights from such a
+    system need their z rows negated.
+
+    Shapes: x (B, I), h (B, H), y (B, H).  Parameters: 3 H (I + H + 1), and H more for b when reset after.
+    Starts with W uniform as Glorot's and U orthogonal, gate by gate, and all biases zero.
+    Differs from the paper: biases, which its equations leave out.
+    Source: Cho et al. 2014, arXiv 1406.1078: version 3 resets before, version 1 after.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        *,
+        hidden_size: Annotated[int, Field(gt=0, description="H, number of units")] = 128,
+        reset: Annotated[Reset, Field(description="whether r acts on h or on U_n h")] = "after",
+    ) -> None:
+        super().__init__(input_size, hidden_size)
+        self.from_x = nn.Linear(input_size, 3 * hidden_size)  # rows: r, z, n
+        self.from_h = nn.Linear(hidden_size, 3 * hidden_size, bias=False)
+        self.reset_bias = nn.Parameter(torch.zeros(hidden_size)) if reset == "after" else None
+        for W, U in zip(self.from_x.weight.chunk(3), self.from_h.weight.chunk(3), strict=True):
+            nn.init.xavier_uniform_(W)
+            nn.init.orthogonal_(U)
+        nn.init.zeros_(self.from_x.bias)
+
+    def initial_state(self, batch_size: int) -> GRUState:
+        """Return zeros."""
+        return GRUState(self.zeros(batch_size, self.output_size))
+
+    def step(self, x: Tensor, state: GRUState) -> tuple[Tensor, GRUState]:
+        """Advance by one step: x (B, I), state -> y (B, H), state."""
+        h = state.h
+        x_r, x_z, x_n = self.from_x(x).chunk(3, -1)  # (B, H) each
+        if self.reset_bias is not None:
+            h_r, h_z, h_n = self.from_h(h).chunk(3, -1)
+            n = torch.tanh(x_n + torch.sigmoid(x_r + h_r) * (h_n + self.reset_bias))
+        else:
+            U_rz, U_n = torch.split(self.from_h.weight, [2 * self.output_size, self.output_size])
+            h_r, h_z = linear(h, U_rz).chunk(2, -1)
+            n = torch.tanh(x_n + linear(torch.sigmoid(x_r + h_r) * h, U_n))
+        h = n + torch.sigmoid(x_z + h_z) * (h - n)
+        return h, GRUState(h)
+
+    def views(self, state: GRUState) -> dict[str, Tensor]:
+        """Return the output."""
+        return {"hidden units": state.h}

@@ -1,0 +1,75 @@
+"""Two processes see one process's data and learn what it learns; a kill of either resumes exactly."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from recurra.run.metrics import read_metrics
+
+OPTIONS = [
+    "cell.hidden_size=8",
+    "task.max_length=4",
+    "run.batch_size=8",
+    "run.max_steps=20",
+    "run.validate_every=10",
+    "run.validation_batches=2",
+    "run.suite_batches=1",
+    "run.progress=false",
+]
+
+
+def train(root, *more, launcher=("-m", "recurra")):
+    command = [sys.executable, *launcher, "train", "copy", "lstm", *OPTIONS, "--out", str(root), *more]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+    try:
+        said, _ = process.communicate(timeout=240)
+    except BaseException:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
+    assert process.returncode == 0, said
+    runs = list(root.glob("copy/*/*"))
+    assert len(runs) == 1
+    return runs[0]
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    return train(tmp_path_factory.mktemp("alone"))
+
+
+@pytest.fixture(scope="module")
+def together(tmp_path_factory):
+    return train(tmp_path_factory.mktemp("together"), "--devices", "2")
+
+
+def losses(folder):
+    return {(step, name): value for step, name, value in read_metrics(folder / "metrics.csv")}
+
+
+def test_the_loss_curve_is_the_same(alone, together):
+    one, two = losses(alone), losses(together)
+    assert one.keys() == two.keys()
+    assert len([key for key in one if key[1] == "train/loss"]) == 20
+    for key, value in one.items():
+        assert two[key] == pytest.approx(value, rel=1e-5, abs=1e-6), key
+
+
+def test_the_weights_are_the_same(alone, together):
+    one, two = (load_file(folder / "model.safetensors") for folder in (alone, together))
+    for name, tensor in one.items():
+        torch.testing.assert_close(two[name], tensor, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_torchrun_needs_no_change(alone, tmp_path):
+    launcher = ("-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=29653", "-m", "recurra")
+    folder = train(tmp_path, "--devices", "2", launcher=launcher)
+    one, two = losses(alone), losses(folder)
+    assert all(two[key] == pytest.approx(value, rel=1e-5, abs=1e-6) for key, value in one.items())

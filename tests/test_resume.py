@@ -1,0 +1,166 @@
+"""A run that is killed at any instant, or asked to leave, resumes to the bit-identical result."""
+
+import multiprocessing
+import random
+import signal
+import sys
+import time
+
+import pytest
+
+from recurra.run.checkpoint import SUFFIX
+from recurra.run.metrics import read_metrics
+
+OPTIONS = [
+    "cell.hidden_size=8",
+    "task.max_length=4",
+    "trainer.schedule.name=cosine",
+    "trainer.schedule.steps=60",
+    "run.batch_size=4",
+    "run.max_steps=60",
+    "run.validate_every=10",
+    "run.validation_batches=2",
+    "run.checkpoint_every=7",
+    "run.suite_batches=1",
+    "run.progress=false",
+]
+KILLS = 10
+
+
+def shell(*arguments):
+    """Run the shell's main function; the parent sees its exit code."""
+    from recurra.cli import main
+
+    sys.argv = ["recurra", *arguments]
+    main()
+
+
+@pytest.fixture(scope="module")
+def processes():
+    """Processes forked from a clean server that has imported everything once."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["recurra.run.train", "pytorch_lightning", "matplotlib.figure"])
+    return context
+
+
+def start(processes, *arguments):
+    process = processes.Process(target=shell, args=[str(a) for a in arguments])
+    process.start()
+    return process
+
+
+def finish(processes, *arguments):
+    process = start(processes, *arguments)
+    process.join(120)
+    return process.exitcode
+
+
+def result(folder):
+    """Everything that must be equal to the bit."""
+    rows = sorted(read_metrics(folder / "metrics.csv"))
+    return (folder / "model.safetensors").read_bytes(), (folder / "scores.json").read_bytes(), rows
+
+
+def only_run(root):
+    runs = list(root.glob("copy/*/*/experiment.toml"))
+    return runs[0].parent if runs else None
+
+
+def train(root):
+    return ["train", "copy", "lstm", *OPTIONS, "--out", root]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(processes, tmp_path_factory):
+    root = tmp_path_factory.mktemp("uninterrupted")
+    finish(processes, *train(root))  # the first child also waits for the server
+    root = tmp_path_factory.mktemp("timed")
+    began = time.perf_counter()
+    assert finish(processes, *train(root)) == 0
+    return result(only_run(root)), time.perf_counter() - began
+
+
+def continue_or_start(processes, root):
+    folder = only_run(root)
+    arguments = train(root) if folder is None else ["resume", folder]
+    assert finish(processes, *arguments) == 0
+
+
+def test_sigkill_at_random_instants(processes, uninterrupted, tmp_path):
+    expected, seconds = uninterrupted
+    draw = random.Random(20)
+    died_in_training = 0
+    for i in range(KILLS):
+        root = tmp_path / str(i)
+        process = start(processes, *train(root))
+        process.join(draw.uniform(0.15, 0.95) * seconds)
+        process.kill()
+        process.join()
+        folder = only_run(root)
+        died_in_training += bool(folder and (folder / "metrics.csv").exists() and process.exitcode)
+        continue_or_start(processes, root)
+        assert result(only_run(root)) == expected, f"kill {i}"
+    assert died_in_training >= 2
+
+
+def wait_for_checkpoint(process, root):
+    while process.is_alive():
+        if list(root.glob(f"copy/*/*/checkpoints/*{SUFFIX}")):
+            return
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_saves_and_leaves(processes, uninterrupted, tmp_path, signum, code):
+    import os
+
+    process = start(processes, *train(tmp_path), "run.max_steps=6000", "trainer.schedule.steps=6000")
+    wait_for_checkpoint(process, tmp_path)
+    os.kill(process.pid, signum)
+    process.join(60)
+    assert process.exitcode == code
+    folder = only_run(tmp_path)
+    last = max(folder.glob(f"checkpoints/*{SUFFIX}"))
+    rows = read_metrics(folder / "metrics.csv")
+    # Saved where it stood, not at the last multiple of checkpoint_every: nothing that was learned is lost.
+    assert int(last.stem.split("-")[1]) == max(step for step, _, _ in rows)
+
+
+def test_a_run_interrupted_by_a_signal_resumes_to_the_same_bits(processes, uninterrupted, tmp_path):
+    import os
+
+    expected, _ = uninterrupted
+    process = start(processes, *train(tmp_path))
+    wait_for_checkpoint(process, tmp_path)
+    os.kill(process.pid, signal.SIGTERM)
+    process.join(60)
+    continue_or_start(processes, tmp_path)
+    assert result(only_run(tmp_path)) == expected
+
+
+def test_a_damaged_checkpoint_is_refused_by_name_and_the_one_before_is_used(
+    processes, uninterrupted, tmp_path
+):
+    expected, _ = uninterrupted
+    assert finish(processes, *train(tmp_path)) == 0
+    folder = only_run(tmp_path)
+    newest = max(folder.glob(f"checkpoints/*{SUFFIX}"))
+    content = bytearray(newest.read_bytes())
+    content[len(content) // 2] ^= 1
+    newest.write_bytes(bytes(content))
+    assert finish(processes, "resume", folder) == 0
+    assert result(folder) == expected
+
+
+def test_a_finished_run_resumes_to_itself(processes, uninterrupted, tmp_path):
+    expected, _ = uninterrupted
+    assert finish(processes, *train(tmp_path)) == 0
+    assert finish(processes, "resume", only_run(tmp_path)) == 0
+    assert result(only_run(tmp_path)) == expected
+
+
+def test_an_edited_experiment_is_refused(processes, tmp_path):
+    assert finish(processes, *train(tmp_path)) == 0
+    file = only_run(tmp_path) / "experiment.toml"
+    file.write_text(file.read_text().replace("seed = 0", "seed = 1"))
+    assert finish(processes, "resume", only_run(tmp_path)) == 2
