@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
@@ -17,6 +18,7 @@ from recurra.state import leaves
 
 S = TypeVar("S")
 Reads = Literal["vectors", "trees"]
+WHOLE = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
 
 @dataclass(frozen=True)
@@ -76,15 +78,20 @@ class Sequencer(nn.Module, abc.ABC):
         start = self.initial_state(x.shape[0])
         if state is not None:
             check_state(state, start)
-        return self.run(x, start if state is None else state, None if lengths is None else lengths.to(x.device))
+        lengths = None if lengths is None else lengths.to(x.device)
+        return self.run(x, start if state is None else state, lengths)
 
     def _forward_packed(self, x: PackedSequence, state: Any) -> tuple[PackedSequence, Any]:
         padded, lengths = pad_packed_sequence(x, batch_first=True)
         y, state = self(padded, state, lengths)
-        return pack_padded_sequence(y, lengths, batch_first=True, enforce_sorted=False), state
+        # In the order of x and not sorted anew: among rows of equal length, y.data would not match x.data.
+        if x.sorted_indices is not None:
+            y, lengths = y[x.sorted_indices], lengths[x.sorted_indices.cpu()]
+        packed = pack_padded_sequence(y, lengths, batch_first=True)
+        return PackedSequence(packed.data, x.batch_sizes, x.sorted_indices, x.unsorted_indices), state
 
     def own_loss(self, state: Any) -> Tensor | None:
-        """Return a loss (B,) of the cell's own, for cells with an objective beside the task's; None for most."""
+        """Return a loss (B,) of the cell's own, beside the task's; None for most cells."""
         return None
 
     def views(self, state: Any) -> dict[str, Tensor]:
@@ -96,8 +103,8 @@ class Cell(Configurable, Sequencer, Generic[S]):
     """One step of a recurrent network, written as its paper writes it.
 
     A subclass says its state (a NamedTuple of tensors that holds *everything* that survives a step), how it
-    starts and one step; sequences, lengths, streaming, stacking and training are done for it. `step` must be pure:
-    it changes neither its arguments nor the module.
+    starts and one step; sequences, lengths, streaming, stacking and training are done for it. `step` must be
+    pure: it changes neither its arguments nor the module.
 
     Args:
         input_size: I, the width of x.
@@ -126,15 +133,21 @@ class Cell(Configurable, Sequencer, Generic[S]):
         return torch.zeros(batch_size, *sizes, device=like.device, dtype=like.dtype)
 
 
+def add_losses(losses: Iterable[Tensor | None]) -> Tensor | None:
+    """Return the sum of the parts' own losses; None if no part has one."""
+    own = [loss for loss in losses if loss is not None]
+    return torch.stack(own).sum(0) if own else None
+
+
 def check_input(module: Sequencer, x: Tensor, lengths: Tensor | None) -> None:
     """Refuse an input that would fail, or silently broadcast, deeper down."""
-    who = type(module).__name__
+    who, wanted = type(module).__name__, f"(batch, time, {module.input_size})"
     if not isinstance(x, Tensor):
-        raise InvalidInput(f"{who}: x must be a tensor (batch, time, {module.input_size}), got {type(x).__name__}")
+        raise InvalidInput(f"{who}: x must be a tensor {wanted}, got {type(x).__name__}")
     if x.dim() != 3 or x.shape[-1] != module.input_size:
-        raise InvalidInput(f"{who}: x must be (batch, time, {module.input_size}), got {tuple(x.shape)}")
+        raise InvalidInput(f"{who}: x must be {wanted}, got {tuple(x.shape)}")
     if not x.is_floating_point():
-        raise InvalidInput(f"{who}: x must hold floating-point numbers, got {x.dtype}; tokens need an embedding")
+        raise InvalidInput(f"{who}: x must hold real numbers, got {x.dtype}; tokens need an embedding")
     _check_placement(who, module, x)
     if lengths is not None:
         _check_lengths(who, x, lengths)
@@ -143,16 +156,19 @@ def check_input(module: Sequencer, x: Tensor, lengths: Tensor | None) -> None:
 def _check_placement(who: str, module: Sequencer, x: Tensor) -> None:
     like = next(module.parameters(), x)
     if like.device != x.device:
-        raise InvalidInput(f"{who}: x is on {x.device} but the parameters are on {like.device}; move one of them")
-    if like.dtype != x.dtype and not torch.is_autocast_enabled(x.device.type):
+        place = f"x is on {x.device} but the parameters are on {like.device}"
+        raise InvalidInput(f"{who}: {place}; move one of them")
+    if like.dtype != x.dtype and not _mixes_precisions(x):
         raise InvalidInput(f"{who}: x is {x.dtype} but the parameters are {like.dtype}; convert one of them")
 
 
 def _check_lengths(who: str, x: Tensor, lengths: Tensor) -> None:
     batch_size, steps = x.shape[:2]
-    if lengths.shape != (batch_size,) or lengths.is_floating_point():
-        got = f"{tuple(lengths.shape)} of {lengths.dtype}"
-        raise InvalidInput(f"{who}: lengths must be ({batch_size},) whole numbers, got {got}")
+    wanted = f"{who}: lengths must be a tensor ({batch_size},) of whole numbers"
+    if not isinstance(lengths, Tensor):
+        raise InvalidInput(f"{wanted}, got {type(lengths).__name__}")
+    if lengths.shape != (batch_size,) or lengths.dtype not in WHOLE:
+        raise InvalidInput(f"{wanted}, got {tuple(lengths.shape)} of {lengths.dtype}")
     if batch_size and not 0 <= int(lengths.min()) <= int(lengths.max()) <= steps:
         span = f"{int(lengths.min())} to {int(lengths.max())}"
         raise InvalidInput(f"{who}: lengths must lie between 0 and the {steps} steps of x, got {span}")
@@ -162,13 +178,21 @@ def check_state(state: Any, expected: Any) -> None:
     """Refuse a state whose structure, shapes, dtypes or devices differ from those of the initial state."""
     got, want = dict(leaves(state)), dict(leaves(expected))
     if got.keys() != want.keys():
-        raise InvalidInput(f"state must have the tensors {', '.join(want)}, got {', '.join(got) or 'none'}")
+        names = ", ".join(want) or "none"
+        raise InvalidInput(f"state must have the tensors {names}, got {', '.join(got) or 'none'}")
     for name, tensor in want.items():
-        for what in ("shape", "dtype", "device"):
-            _check_leaf(name, what, getattr(got[name], what), getattr(tensor, what))
+        _check_leaf(name, got[name], tensor)
 
 
-def _check_leaf(name: str, what: str, got: Any, expected: Any) -> None:
-    if got != expected and not (what == "dtype" and torch.is_autocast_enabled("cpu")):
-        shown = (tuple(got), tuple(expected)) if what == "shape" else (got, expected)
-        raise InvalidInput(f"{name} has {what} {shown[0]}, expected {shown[1]}")
+def _check_leaf(name: str, got: Tensor, want: Tensor) -> None:
+    if got.shape != want.shape:
+        raise InvalidInput(f"{name} must have shape {tuple(want.shape)}, got {tuple(got.shape)}")
+    if got.device != want.device:
+        raise InvalidInput(f"{name} must be on {want.device}, got {got.device}")
+    if got.dtype != want.dtype and not (got.is_floating_point() and _mixes_precisions(got)):
+        raise InvalidInput(f"{name} must be {want.dtype}, got {got.dtype}")
+
+
+def _mixes_precisions(tensor: Tensor) -> bool:
+    device = tensor.device.type
+    return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)

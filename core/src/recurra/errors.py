@@ -44,6 +44,14 @@ class DamagedFile(RecurraError, OSError):
     """A file exists but cannot be read as what it should be."""
 
 
+class InvalidName(RecurraError, ValueError):
+    """A new plugin cannot have that name: it is malformed or taken."""
+
+
+class UnwritableFolder(RecurraError, OSError):
+    """A folder to write to holds files already, or cannot be made."""
+
+
 class RunFailed(RecurraError, RuntimeError):
     """A run ended without its result, for a reason that is not in the command."""
 

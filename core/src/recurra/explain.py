@@ -95,7 +95,9 @@ def sentence(name: str, error: ErrorDetails, field: FieldInfo | None, *, quote: 
         message = error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
         return f"{value if field else ''}{message[:1].lower()}{message[1:]}"
     finite = ", not infinite or NaN" if error["type"] == "finite_number" else ""
-    near = nearest(str(error["input"]), choices_of(field.annotation)) if isinstance(error["input"], str) else ""
+    near = (
+        nearest(str(error["input"]), choices_of(field.annotation)) if isinstance(error["input"], str) else ""
+    )
     return f"{value}expected {values_in_full(field)}{finite}{near}"
 
 

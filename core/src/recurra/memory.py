@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 import torch
 from torch import Tensor, nn
 
-from recurra.cell import Cell
+from recurra.cell import Cell, add_losses
 
 S = TypeVar("S")
 
@@ -65,6 +65,10 @@ class WithMemory(Cell[WithMemoryState]):
         h, controller = self.controller.step(torch.cat([x, state.r], -1), state.controller)
         r, memory = self.memory.step(self.interface(h), state.memory)
         return torch.cat([h, r], -1), WithMemoryState(controller, memory, r)
+
+    def own_loss(self, state: WithMemoryState) -> Tensor | None:
+        """Return the sum of both parts' own losses; None if neither has one."""
+        return add_losses([self.controller.own_loss(state.controller), self.memory.own_loss(state.memory)])
 
     def views(self, state: WithMemoryState) -> dict[str, Tensor]:
         """Return what the memory shows, and the vectors it read."""

@@ -1,7 +1,8 @@
 """The keyword-only part of a constructor is its configuration: checked, described and kept by this module.
 
-Positional arguments are wiring that the framework supplies (`input_size`); everything after `*` is an option that a
-user sets, from Python, from the shell or from a file. A component stays an ordinary class: `GRU(8, hidden_size=64)`.
+Positional arguments are wiring that the framework supplies (`input_size`); everything after `*` is an option that
+a user sets, from Python, from the shell or from a file. A component stays an ordinary class, as in
+`GRU(8, hidden_size=64)`.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ C = TypeVar("C")
 class Ref:
     """A part by reference: the kind and name of a component, and its options.
 
-    Refs are what a constructor takes for parts that it wires itself: `controller: Ref = Ref("cell", "lstm")`. A part
-    without a default says its kind in the annotation: `controller: Annotated[Ref, "cell"]`.
+    Refs are what a constructor takes for parts that it wires itself: `controller: Ref = Ref("cell", "lstm")`. A
+    part without a default says its kind in the annotation: `controller: Annotated[Ref, "cell"]`.
     """
 
     def __init__(self, kind: Kind, name: str, **options: Any) -> None:
@@ -199,7 +200,9 @@ def no_alternative(what: str, field: FieldInfo, name: Any) -> str:
     """Say that an option has no alternative of this name, or that none was named."""
     names = [name for name in alternatives(field) if name]
     if name is None or not names:
-        return f"expected {what} with a name, one of {listed(names)}" if names else f"expected options of {what}"
+        return (
+            f"expected {what} with a name, one of {listed(names)}" if names else f"expected options of {what}"
+        )
     return f"there is no {what} '{name}'; it can be {listed(names)}{nearest(str(name), names)}"
 
 

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
+from recurra.errors import InvalidInput
+
 State = Any
 """A tensor, or a tuple (usually a NamedTuple) of states."""
 
@@ -24,14 +26,20 @@ def map_state(function: Callable[..., Tensor], state: S, *others: Any) -> S:
         return function(state, *others)  # type: ignore[return-value]
     assert isinstance(state, tuple)
     parts = (map_state(function, *parts) for parts in zip(state, *others, strict=True))
-    return type(state)(*parts) if hasattr(state, "_fields") else type(state)(parts)  # type: ignore[return-value]
+    return type(state)(*parts) if hasattr(state, "_fields") else type(state)(parts)
 
 
 def leaves(state: State, name: str = "state") -> Iterator[tuple[str, Tensor]]:
-    """Yield every tensor of a state with its dotted name, such as `state.memory.M`."""
+    """Yield every tensor of a state with its dotted name, such as `state.memory.M`.
+
+    Raises:
+        InvalidInput: A part is neither a tensor nor a tuple.
+    """
     if isinstance(state, Tensor):
         yield name, state
         return
+    if not isinstance(state, tuple):
+        raise InvalidInput(f"{name} must be a tensor or a tuple of states, got {type(state).__name__}")
     fields = getattr(state, "_fields", range(len(state)))
     for field, part in zip(fields, state, strict=True):
         yield from leaves(part, f"{name}.{field}")

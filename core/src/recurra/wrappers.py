@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from recurra.cell import Cell, Sequencer
+from recurra.cell import Cell, Sequencer, add_losses
 from recurra.errors import IncompatibleParts
 
 
@@ -19,36 +20,39 @@ class Stacked(Cell[tuple[Any, ...]]):
     """
 
     def __init__(self, layers: Sequence[Cell[Any]]) -> None:
-        for below, above in zip(layers, layers[1:], strict=False):
-            if below.output_size != above.input_size:
-                got = f"a layer puts out {below.output_size} numbers, the next one reads {above.input_size}"
-                raise IncompatibleParts(f"Stacked: {got}")
+        _check_widths("Stacked", layers)
         super().__init__(layers[0].input_size, layers[-1].output_size)
         self.layers = nn.ModuleList(layers)
 
     def initial_state(self, batch_size: int) -> tuple[Any, ...]:
         """Return the initial state of each layer."""
-        return tuple(layer.initial_state(batch_size) for layer in self.layers)
+        return tuple(layer.initial_state(batch_size) for layer in _typed(self.layers))
 
     def step(self, x: Tensor, state: tuple[Any, ...]) -> tuple[Tensor, tuple[Any, ...]]:
         """Advance every layer by one step, from the bottom up."""
         after = []
-        for layer, layer_state in zip(self.layers, state, strict=True):
+        for layer, layer_state in zip(_typed(self.layers), state, strict=True):
             x, layer_state = layer.step(x, layer_state)
             after.append(layer_state)
         return x, tuple(after)
 
-    def run(self, x: Tensor, state: tuple[Any, ...], lengths: Tensor | None) -> tuple[Tensor, tuple[Any, ...]]:
+    def run(
+        self, x: Tensor, state: tuple[Any, ...], lengths: Tensor | None
+    ) -> tuple[Tensor, tuple[Any, ...]]:
         """Run layer by layer over the whole sequence, which equals running step by step."""
         after = []
-        for layer, layer_state in zip(self.layers, state, strict=True):
+        for layer, layer_state in zip(_typed(self.layers), state, strict=True):
             x, layer_state = layer.run(x, layer_state, lengths)
             after.append(layer_state)
         return x, tuple(after)
 
+    def own_loss(self, state: tuple[Any, ...]) -> Tensor | None:
+        """Return the sum of the layers' own losses; None if no layer has one."""
+        return add_losses(layer.own_loss(s) for layer, s in zip(_typed(self.layers), state, strict=True))
+
     def views(self, state: tuple[Any, ...]) -> dict[str, Tensor]:
         """Return the views of every layer, named by its number from the bottom."""
-        each = [layer.views(s) for layer, s in zip(self.layers, state, strict=True)]
+        each = [layer.views(s) for layer, s in zip(_typed(self.layers), state, strict=True)]
         return {f"layer {i}: {name}": view for i, views in enumerate(each, 1) for name, view in views.items()}
 
 
@@ -71,23 +75,44 @@ class Bidirectional(Sequencer):
         """Return the initial states of both directions."""
         return self.ahead.initial_state(batch_size), self.back.initial_state(batch_size)
 
-    def run(self, x: Tensor, state: tuple[Any, Any], lengths: Tensor | None) -> tuple[Tensor, tuple[Any, Any]]:
+    def run(
+        self, x: Tensor, state: tuple[Any, Any], lengths: Tensor | None
+    ) -> tuple[Tensor, tuple[Any, Any]]:
         """Run one cell over the sequence and the other over its reverse, padding kept at the end."""
         y_ahead, ahead = self.ahead.run(x, state[0], lengths)
         y_back, back = self.back.run(reverse(x, lengths), state[1], lengths)
         return torch.cat([y_ahead, reverse(y_back, lengths)], -1), (ahead, back)
+
+    def own_loss(self, state: tuple[Any, Any]) -> Tensor | None:
+        """Return the sum of both directions' own losses; None if neither has one."""
+        return add_losses([self.ahead.own_loss(state[0]), self.back.own_loss(state[1])])
 
 
 class Layers(Sequencer):
     """Sequencers on top of each other, for those that cannot be stepped, such as bidirectional ones."""
 
     def __init__(self, layers: Sequence[Sequencer]) -> None:
+        _check_widths("Layers", layers)
         super().__init__()
         self.layers = nn.ModuleList(layers)
         self.input_size, self.output_size = layers[0].input_size, layers[-1].output_size
 
     initial_state = Stacked.initial_state
     run = Stacked.run
+    own_loss = Stacked.own_loss
+
+
+def _check_widths(who: str, layers: Sequence[Sequencer]) -> None:
+    if not layers:
+        raise IncompatibleParts(f"{who}: needs at least one layer")
+    for below, above in pairwise(layers):
+        if below.output_size != above.input_size:
+            got = f"a layer puts out {below.output_size} numbers, the next one reads {above.input_size}"
+            raise IncompatibleParts(f"{who}: {got}")
+
+
+def _typed(layers: nn.ModuleList) -> Iterable[Cell[Any]]:
+    return cast("Iterable[Cell[Any]]", layers)
 
 
 def reverse(x: Tensor, lengths: Tensor | None) -> Tensor:

@@ -53,7 +53,7 @@ def read_file(path: Path) -> Given:
         raise MissingFile(_no_file(path, error)) from None
     except (ValueError, RecursionError) as error:
         raise DamagedFile(_not_toml(path, error)) from None
-    return _flat(table, (), Entry(None, str(path)))
+    return flat(table, (), Entry(None, str(path)))
 
 
 def _no_file(path: Path, error: OSError) -> str:
@@ -78,21 +78,20 @@ def _not_toml(path: Path, error: Exception) -> str:
     return f"{path}:{said[2]}: not TOML: {message} (column {said[3]})"
 
 
-def parse_overrides(overrides: Sequence[str]) -> Given:
-    """Read `key=value` words from the command line; values are TOML, else strings.
+def parse_overrides(words: Sequence[str]) -> tuple[Given, list[InvalidOption]]:
+    """Read `key=value` words from the command line, in their order; values are TOML, else strings.
 
-    Raises:
-        InvalidOption: A word has no key or no `=`; one line for each.
+    Returns:
+        What was given, and one error for every word that is no `key=value`: all mistakes can be told at once.
     """
-    given, wrong = Given(), []
-    for word in overrides:
+    given: Given = {}
+    wrong = []
+    for word in words:
         try:
             update(given, parse_override(word))
         except InvalidOption as error:
-            wrong.append(str(error))
-    if wrong:
-        raise InvalidOption("\n".join(wrong))
-    return given
+            wrong.append(error)
+    return given, wrong
 
 
 def parse_override(word: str) -> Given:
@@ -109,7 +108,7 @@ def parse_override(word: str) -> Given:
         raise InvalidOption(f"'{word}' is no KEY=VALUE; to set an option write {left or 'KEY'}=VALUE")
     if not all(key):
         raise InvalidOption(f"'{word}' has an empty key; expected KEY=VALUE, such as run.max_steps=100")
-    return _flat(_value(text), key, Entry(None, word, typed=True))
+    return flat(_value(text), key, Entry(None, word, typed=True))
 
 
 def _value(text: str) -> Any:
@@ -125,9 +124,10 @@ def named(part: str, name: str) -> Given:
     return {(part, "name"): Entry(name, "", typed=True)}
 
 
-def _flat(value: Any, key: Key, entry: Entry) -> Given:
+def flat(value: Any, key: Key, entry: Entry) -> Given:
+    """Return the entries of a table: one for every value in it."""
     if isinstance(value, Mapping) and value:
-        return {k: e for name, inner in value.items() for k, e in _flat(inner, (*key, name), entry).items()}
+        return {k: e for name, inner in value.items() for k, e in flat(inner, (*key, name), entry).items()}
     if isinstance(value, date | time):
         value = value.isoformat()
     short = len(key) == 1 and key[0] in PARTS and isinstance(value, str)
@@ -146,8 +146,8 @@ def layered(below: Given, above: Given) -> Given:
     kept = dict(below)
     for key, entry in above.items():
         part = key[:-1] if key[-1] == "name" else key
-        under = name_at(below, part)
-        if under is not None and isinstance(entry.value, str) and under.value != entry.value:
+        was = name_at(below, part) if part else None
+        if was is not None and isinstance(entry.value, str) and was.value != entry.value:
             kept = {k: e for k, e in kept.items() if k[: len(part)] != part}
     update(kept, above)
     return kept

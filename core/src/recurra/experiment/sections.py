@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -14,7 +15,15 @@ from recurra.errors import InvalidOption, RecurraError
 from recurra.experiment.given import Entry, Given, Key, dotted, name_at, under
 from recurra.explain import accepts_none, choices_of
 from recurra.hooks import Kind
-from recurra.options import Ref, alternatives, fields_of, no_alternative, options_model, part_kind
+from recurra.options import (
+    Configurable,
+    Ref,
+    alternatives,
+    fields_of,
+    no_alternative,
+    options_model,
+    part_kind,
+)
 
 
 class Problem(NamedTuple):
@@ -63,7 +72,7 @@ class Section:
         for part in self.parts.values():
             yield from part.walk()
 
-    def keys(self) -> list[Key]:
+    def all_keys(self) -> list[Key]:
         """Return the full key of every option, here and below."""
         return [(*s.key, name) for s in self.walk() for name in s.fields]
 
@@ -134,26 +143,31 @@ class Explorer:
     ) -> Section:
         """Return the section at a key, and all below it."""
         defaults = defaults or {}
-        fields = {n: _with_default(f, defaults.get(n, PydanticUndefined)) for n, f in fields_of(owner).items()}
+        fields = {
+            n: _with_default(f, defaults.get(n, PydanticUndefined)) for n, f in fields_of(owner).items()
+        }
         parts = {n: self._part((*key, n), f) for n, f in fields.items()}
         found = {n: part for n, part in parts.items() if part is not None}
         return Section(key, owner, name, kind, fields, found, defaults)
 
     def _part(self, key: Key, field: FieldInfo) -> Section | None:
-        kind, models = part_kind(field), alternatives(field)
+        kind, fixed = part_kind(field), _fixed(field)
+        models = {"": fixed} if fixed else alternatives(field)
         if kind is None and not models:
             return None
         given, here = name_at(self.given, key), self._misplaced(key, kind or key[-1], models)
         absent = field.default is None and not under(self.given, key)
         if here or (given is None and absent) or (given and _means_none(given, field)):
             return None if not here else _unresolved(key)
+        if fixed:
+            return self.section(key, fixed)
         return self._component(key, field, kind, given) if kind else self._alternative(key, field, given)
 
     def _misplaced(self, key: Key, what: str, models: Mapping[str, Any]) -> bool:
         """Note a value where a name, or options, are expected."""
         wrong = [self.given.get(key), self.given.get((*key, "name"))]
         if "" in models:
-            expected = f"options, such as {dotted(key)}.{next(iter(fields_of(models['']), 'KEY'))}=..."
+            expected = f"options, such as {dotted(key)}.{next(iter(fields_of(models[''])), 'KEY')}=..."
             entries = [e for e in wrong[:1] if e and e.value != {}]
         else:
             expected = f"the name of a {what}" if not models else f"one of {', '.join(models)}"
@@ -191,6 +205,11 @@ class Explorer:
         self.problems.append(Problem(error, entry))
 
 
+def _fixed(field: FieldInfo) -> type | None:
+    """Return the class that an annotation names beside its type, whose options these are."""
+    return next((m for m in field.metadata if isinstance(m, type) and issubclass(m, Configurable)), None)
+
+
 def _means_none(entry: Entry, field: FieldInfo) -> bool:
     return entry.value == "none" and "none" in choices_of(field.annotation)
 
@@ -200,7 +219,11 @@ def _unresolved(key: Key) -> Section:
 
 
 def _with_default(field: FieldInfo, default: Any) -> FieldInfo:
-    return field if default is PydanticUndefined else FieldInfo.merge_field_infos(field, default=default)
+    if default is PydanticUndefined:
+        return field
+    changed = copy(field)
+    changed.default = default
+    return changed
 
 
 def _nothing_named(key: Key, kind: Kind) -> str:

@@ -21,7 +21,9 @@ class RunOptions(BaseModel):
     validation_batches: Annotated[Count, Field(description="batches per validation")] = 20
     suite_batches: Annotated[Count, Field(description="batches per variant of the final evaluation")] = 20
     checkpoint_every: Annotated[Count, Field(description="updates between two checkpoints")] = 100
-    stop_score: Annotated[str | None, Field(description="score that ends training; none: that of the task's goal")] = None
+    stop_score: Annotated[
+        str | None, Field(description="score that ends training; none: that of the task's goal")
+    ] = None
     stop_below: Annotated[float | None, Field(description="end when the score is less than this")] = None
     stop_above: Annotated[float | None, Field(description="end when the score is greater than this")] = None
     early_stop_patience: Annotated[
@@ -30,16 +32,25 @@ class RunOptions(BaseModel):
     devices: Annotated[Count, Field(description="devices per node, one process each")] = 1
     nodes: Annotated[Count, Field(description="nodes")] = 1
     accelerator: Annotated[Literal["auto", "cpu", "gpu"], Field(description="what to compute on")] = "cpu"
-    strategy: Annotated[str, Field(description="how devices share the work, by Lightning's name, such as ddp")] = "auto"
+    strategy: Annotated[
+        str, Field(description="how devices share the work, by Lightning's name, such as ddp")
+    ] = "auto"
     precision: Annotated[Precision, Field(description="number format, by Lightning's name")] = "32-true"
     accumulate: Annotated[Count, Field(description="batches whose gradients make one update")] = 1
-    workers: Annotated[int, Field(ge=0, description="processes that draw batches; 0: the training process does")] = 0
+    workers: Annotated[
+        int, Field(ge=0, description="processes that draw batches; 0: the training process does")
+    ] = 0
     threads: Annotated[
         int | None,
-        Field(gt=0, description="CPU threads per process (one is usually faster for small recurrent nets); none: all"),
+        Field(
+            gt=0,
+            description="CPU threads per process (one is usually faster for small recurrent nets); none: all",
+        ),
     ] = 1
     progress: Annotated[bool, Field(description="show a progress bar")] = True
-    tensorboard: Annotated[bool, Field(description="write TensorBoard events (needs the extra 'tensorboard')")] = False
+    tensorboard: Annotated[
+        bool, Field(description="write TensorBoard events (needs the extra 'tensorboard')")
+    ] = False
 
     @model_validator(mode="after")
     def _one_direction(self) -> RunOptions:

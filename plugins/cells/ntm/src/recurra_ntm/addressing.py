@@ -35,10 +35,8 @@ def shift(w_g: Tensor, s: Tensor) -> Tensor:
     s lists the shifts from +m down to −m; +1 moves the focus one slot up.
     """
     m = s.shape[-1] // 2
-    if m == 0:
-        return w_g * s
-    ring = torch.cat([w_g[..., -m:], w_g, w_g[..., :m]], -1)  # (B, H, N + 2 m)
-    return (ring.unfold(-1, 2 * m + 1, 1) @ s[..., None]).squeeze(-1)
+    shifted = [w_g.roll(m - i, -1) * s_i[..., None] for i, s_i in enumerate(s.unbind(-1))]
+    return sum(shifted[1:], shifted[0])
 
 
 def sharpen(w: Tensor, gamma: Tensor) -> Tensor:

@@ -88,11 +88,12 @@ class NTMMemory(Memory[NTMMemoryState]):
     def step(self, v: Tensor, state: NTMMemoryState) -> tuple[Tensor, NTMMemoryState]:
         """Address, write, then read: raw head parameters v (B, I) -> r (B, R W)."""
         M, w_r, w_w = state
-        *addressing, e, a = torch.split(v, self.sizes, -1)
+        # Under autocast v and products come in less precision than the state, which must keep its own.
+        *addressing, e, a = torch.split(v.to(M.dtype), self.sizes, -1)
         w = self._address(addressing, M, torch.cat([w_r, w_w], 1))
         w_r, w_w = w[:, : self.read_heads], w[:, self.read_heads :]
         M = _write(M, w_w, torch.sigmoid(self._words(e)), torch.tanh(self._words(a)))
-        r = w_r @ M  # (2)
+        r = (w_r @ M).to(M.dtype)  # (2)
         return r.flatten(1), NTMMemoryState(M, w_r, w_w)
 
     def _address(self, v: list[Tensor], M: Tensor, w_prev: Tensor) -> Tensor:
