@@ -1,6 +1,7 @@
 """A run that is killed at any instant, or asked to leave, resumes to the bit-identical result."""
 
 import multiprocessing
+import os
 import random
 import signal
 import sys
@@ -112,8 +113,6 @@ def wait_for_checkpoint(process, root):
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_saves_and_leaves(processes, uninterrupted, tmp_path, signum, code):
-    import os
-
     process = start(processes, *train(tmp_path), "run.max_steps=6000", "trainer.schedule.steps=6000")
     wait_for_checkpoint(process, tmp_path)
     os.kill(process.pid, signum)
@@ -127,8 +126,6 @@ def test_a_signal_saves_and_leaves(processes, uninterrupted, tmp_path, signum, c
 
 
 def test_a_run_interrupted_by_a_signal_resumes_to_the_same_bits(processes, uninterrupted, tmp_path):
-    import os
-
     expected, _ = uninterrupted
     process = start(processes, *train(tmp_path))
     wait_for_checkpoint(process, tmp_path)

@@ -1,10 +1,12 @@
 """A world of made-up distributions, so that tests of discovery see their own plugins and no others."""
 
+import importlib.util
 import os
 import subprocess
 import sys
 from pathlib import Path
 from textwrap import dedent
+from types import SimpleNamespace
 
 import pytest
 from recurra import discovery
@@ -85,3 +87,27 @@ def world(tmp_path, monkeypatch):
     for name in set(sys.modules) - before:
         if str(tmp_path) in str(getattr(sys.modules[name], "__file__", "")):
             del sys.modules[name]
+
+
+@pytest.fixture(scope="session")
+def made_up():
+    """The module of made-up parts, under the name by which its components are imported."""
+    spec = importlib.util.spec_from_file_location("made_up", Path(__file__).with_name("made_up.py"))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["made_up"] = module
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules["made_up"]
+
+
+@pytest.fixture
+def parts(made_up, monkeypatch):
+    """A world in which the made-up parts are installed, and nothing else."""
+    source = SimpleNamespace(dist="recurra-made-up", version="1.0")
+    world = SimpleNamespace(
+        components=[(source, component) for component in made_up.COMPONENTS],
+        defects=[],
+        inventory=SimpleNamespace(sources=[]),
+    )
+    monkeypatch.setattr(discovery, "plugins", lambda: world)
+    return made_up

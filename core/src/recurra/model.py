@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import torch
 from pydantic import Field
 from torch import Tensor, nn
 
 from recurra.cell import Cell, Sequencer, Tags
-from recurra.errors import IncompatibleParts
+from recurra.errors import IncompatibleParts, InvalidInput
 from recurra.options import Configurable, Ref
 from recurra.task import Task
 from recurra.wrappers import Bidirectional, Layers, Stacked
@@ -50,10 +51,9 @@ class Model(Configurable, nn.Module):
 
     def forward(self, x: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
         """Run over a batch: x (B, T, I) or tokens (B, T) -> y (B, T, O) and the final state."""
-        vectors = x if self.embedding is None else self.embedding(x)
+        vectors = x if self.embedding is None else self.embedding(_checked_tokens(x))
         y, state = self.sequencer(vectors, state, lengths)
         return self.readout(y), state
-
 
     @property
     def tags(self) -> Tags:
@@ -80,6 +80,13 @@ def _sequencer(cell: Ref, width: int, layers: int, bidirectional: bool) -> Seque
 def _layer(cell: Ref, width: int, bidirectional: bool) -> Sequencer:
     ahead: Cell[Any] = cell.build(width)
     return Bidirectional(ahead, cell.build(width)) if bidirectional else ahead
+
+
+def _checked_tokens(x: Tensor) -> Tensor:
+    if x.dim() != 2 or x.dtype not in (torch.int64, torch.int32):
+        got = f"{tuple(x.shape)} of {x.dtype}"
+        raise InvalidInput(f"Model: tokens must be (batch, time) of torch.int64 or torch.int32, got {got}")
+    return x
 
 
 def _check_reads(task: Task, cell: Ref, tags: Tags) -> None:

@@ -1,8 +1,7 @@
 """The keyword-only part of a constructor is its configuration: checked, described and kept by this module.
 
-Positional arguments are wiring that the framework supplies (`input_size`); everything after `*` is an option that
-a user sets, from Python, from the shell or from a file. A component stays an ordinary class, as in
-`GRU(8, hidden_size=64)`.
+Positional arguments are wiring that the framework supplies (`input_size`); everything after `*` is an option,
+set from Python, from the shell or from a file. A component stays an ordinary class: `GRU(8, hidden_size=64)`.
 """
 
 from __future__ import annotations
@@ -27,8 +26,8 @@ C = TypeVar("C")
 class Ref:
     """A part by reference: the kind and name of a component, and its options.
 
-    Refs are what a constructor takes for parts that it wires itself: `controller: Ref = Ref("cell", "lstm")`. A
-    part without a default says its kind in the annotation: `controller: Annotated[Ref, "cell"]`.
+    Refs are what a constructor takes for parts that it wires itself: `controller: Ref = Ref("cell", "lstm")`.
+    A part without a default says its kind in the annotation: `controller: Annotated[Ref, "cell"]`.
     """
 
     def __init__(self, kind: Kind, name: str, **options: Any) -> None:
@@ -73,13 +72,13 @@ class Configurable:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "__init__" in vars(cls):
-            cls.__init__ = _checked(cls.__init__)  # type: ignore[method-assign, misc]
+            cls.__init__ = _checked(cls.__init__)  # type: ignore[method-assign]
 
 
 def _checked(init: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(init)
     def __init__(self: Configurable, *wiring: Any, **given: Any) -> None:
-        outermost = type(self).__init__ is __init__  # type: ignore[comparison-overlap, misc]
+        outermost = type(self).__init__ is __init__
         if outermost:
             given = checked_options(type(self), given)
             object.__setattr__(self, "options", given)
@@ -124,7 +123,7 @@ def part_kind(field: FieldInfo) -> Kind | None:
     if Ref not in members(field.annotation):
         return None
     said = (word for word in field.metadata if isinstance(word, str) and word in KINDS)
-    return field.default.kind if isinstance(field.default, Ref) else next(said, None)  # type: ignore[arg-type]
+    return field.default.kind if isinstance(field.default, Ref) else next(said, None)
 
 
 def alternatives(field: FieldInfo) -> dict[str, type[BaseModel]]:
@@ -227,11 +226,12 @@ def checked_options(component: type, given: Mapping[str, Any]) -> dict[str, Any]
 
 def component_sentence(component: type, given: Mapping[str, Any], error: ErrorDetails) -> str:
     """Say what is wrong with one option of a component that was constructed with `given`."""
-    fields, value, field, path = fields_of(component), given, None, list[str]()
-    for step in error["loc"]:
+    value: Any = given
+    fields, field, path = fields_of(component), None, list[str]()
+    for step in map(str, error["loc"]):
         if step not in fields:
             break
-        field, path = fields[str(step)], [*path, str(step)]
+        field, path = fields[step], [*path, step]
         value = value.get(step) if isinstance(value, Mapping) else None
         model = chosen(field, value)
         fields = fields_of(model) if model else {}

@@ -106,15 +106,14 @@ class Plugin:
         """
         home = folder / self.dist
         try:
-            if home.is_dir() and any(home.iterdir()):
-                raise UnwritableFolder(f"{home} is not empty; choose another name or another --folder")
+            _check_empty(home)
             for path, content in self.files().items():
                 file = home / path
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_text(content, "utf-8")
+        except UnwritableFolder:
+            raise
         except OSError as error:
-            if isinstance(error, UnwritableFolder):
-                raise
             reason = f"{error.strerror}: {error.filename}"
             raise UnwritableFolder(f"cannot write {home}: {reason}; choose another --folder") from None
         return home
@@ -124,12 +123,18 @@ class Plugin:
         names = {"kind": self.kind, "name": self.name, "dist": self.dist, "module": module}
         return {
             **names,
-            "cls": _class_name(self.kind, self.name),
+            "cls": _class_name(self.name, self.kind),
+            "rule": _class_name(self.name, "rule"),
             "core": _core_requirement(),
             "summary": blueprint.summary,
             "command": self.command,
             "holds": Template(blueprint.holds).substitute(names),
         }
+
+
+def _check_empty(home: Path) -> None:
+    if home.is_dir() and any(home.iterdir()):
+        raise UnwritableFolder(f"{home} is not empty; choose another name or another --folder")
 
 
 def _place(template: str, module: str) -> str:
@@ -140,10 +145,10 @@ def _place(template: str, module: str) -> str:
     return {"gitignore": ".gitignore"}.get(template, template)
 
 
-def _class_name(kind: Kind, name: str) -> str:
-    """Return `LeakyUnitCell`: ending in the kind, it can never hide a name that the template imports."""
-    words = name.removesuffix(f"-{kind}").split("-")
-    return "".join(word.capitalize() for word in [*words, kind])
+def _class_name(name: str, ending: str) -> str:
+    """Return `LeakyUnitCell`: with such an ending it can never hide a name that the template imports."""
+    words = name.removesuffix(f"-{ending}").split("-")
+    return "".join(word.capitalize() for word in [*words, ending])
 
 
 def _core_requirement() -> str:
@@ -168,7 +173,9 @@ def _check_form(name: str) -> None:
 def _check_free(kind: Kind, name: str) -> None:
     for offer in registry.components(kind):
         if offer.component.name == name:
-            raise InvalidName(f"{offer.dist} {offer.version} already offers a {kind} '{name}'; choose another name")
+            raise InvalidName(
+                f"{offer.dist} {offer.version} already offers a {kind} '{name}'; choose another name"
+            )
     dist = f"recurra-{name}"
     try:
         installed = version(dist)

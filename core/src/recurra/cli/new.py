@@ -24,7 +24,7 @@ def new(kind: Kind, name: str, folder: Path) -> None:
     \b
     recurra new cell leaky-unit
     recurra new task echo --folder ~/plugins
-    """
+    """  # noqa: D301 (click reads the backspace)
     from recurra.scaffold import Plugin
 
     plugin = Plugin(kind, name)

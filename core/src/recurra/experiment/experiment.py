@@ -120,7 +120,7 @@ class Experiment:
 
 
 def sections(given: Given) -> Section:
-    """Return the sections of an experiment by the names that were given; one that cannot be found is empty."""
+    """Return the sections of an experiment by the names that were given; one not found is empty."""
     return Explorer(given).section((), Experiment)
 
 
@@ -141,7 +141,7 @@ def _resolved(given: Given, problems: list[Problem]) -> Experiment:
 
 
 def _written(section: Section, values: dict[str, Any]) -> dict[str, Any]:
-    written = {}
+    written: dict[str, Any] = {}
     for name, value in values.items():
         field, part = section.fields.get(name), section.parts.get(name)
         if part is not None:

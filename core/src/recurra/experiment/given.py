@@ -30,6 +30,10 @@ class Entry(NamedTuple):
     origin: str
     typed: bool = False
 
+    def shows(self, key: Key) -> bool:
+        """Say whether the origin already shows a key and its value."""
+        return self.typed and self.origin.partition("=")[0] == dotted(key)
+
 
 Given = dict[Key, Entry]
 """Values by their full key; of two entries for one thing, the later counts."""

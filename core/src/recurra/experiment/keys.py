@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic.fields import FieldInfo
@@ -11,8 +11,9 @@ from pydantic_core import PydanticUndefined, to_jsonable_python
 
 from recurra.errors import RecurraError
 from recurra.experiment.given import Given, Key, dotted, named, update
-from recurra.experiment.sections import Section
+from recurra.experiment.sections import Explorer, Section
 from recurra.explain import choices_of, values_in_words
+from recurra.hooks import Kind
 from recurra.options import alternatives, part_kind
 
 
@@ -26,6 +27,7 @@ class Option:
         default: Its value if nothing is said, as plain data; None for no value.
         required: It has no default and must be given.
         description: What it means.
+        when: The choice that must be made for the option to be there, as it is typed; empty for none.
     """
 
     key: str
@@ -33,6 +35,7 @@ class Option:
     default: Any
     required: bool
     description: str
+    when: str = ""
 
 
 def options_below(section: Section) -> Iterator[Option]:
@@ -44,6 +47,21 @@ def options_below(section: Section) -> Iterator[Option]:
         yield _option((*section.key, name), field, part)
         if part is not None:
             yield from options_below(part)
+            yield from _other_options(part, field)
+
+
+def options_of(owner: type, kind: Kind, name: str) -> list[Option]:
+    """Return every option of a component, under the keys that they have in an experiment."""
+    key = ("cell", "memory") if kind == "memory" else (kind,)
+    return list(options_below(Explorer({}).section(key, owner, name, kind)))
+
+
+def _other_options(section: Section, field: FieldInfo) -> Iterator[Option]:
+    """Yield the options of the alternatives that are not the default."""
+    for name, model in alternatives(field).items():
+        if name != section.name:
+            for option in options_below(Explorer({}).section(section.key, model, name)):
+                yield replace(option, when=f"{dotted(section.key)}={name}")
 
 
 def _option(key: Key, field: FieldInfo, part: Section | None) -> Option:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator, Sequence
 
 from pydantic import ValidationError
@@ -69,9 +70,8 @@ def _explained(
         told = sentence("", details, None)
         yield f"{dotted(key)}: {told}" if key else told, _meant(given, section.key, told)
     else:
-        full, entry = next(iter(_at(given, key).items()), (key, None))
-        shown = entry is not None and entry.typed and entry.origin.partition("=")[0] == dotted(key)
-        yield sentence(dotted(key), details, field, quote=not shown), entry
+        first = next(iter(_at(given, key).values()), None)
+        yield sentence(dotted(key), details, field, quote=not (first and first.shows(key))), first
 
 
 def _at(given: Given, key: Key) -> Given:
@@ -94,7 +94,7 @@ def _hint(key: Key, section: Section, root: Section) -> str:
     return (
         _of_another(rest[0], section, root)
         or nearest(rest[0], section.fields)
-        or nearest_key(rest[-1], root)
+        or _nearest_key(rest[-1], root)
         or f"; {section.title} has no option '{rest[0]}', it has {listed(list(section.fields))}"
     )
 
@@ -109,10 +109,8 @@ def _of_another(name: str, section: Section, root: Section) -> str:
     return f"; {section.title} has no option '{name}', it belongs to {where}" if others else ""
 
 
-def nearest_key(name: str, root: Section) -> str:
+def _nearest_key(name: str, root: Section) -> str:
     """Return `; did you mean 'run.batch_size'?` for the key whose last word is closest."""
     by_last = {key[-1]: dotted(key) for key in reversed(root.all_keys())}
-    close = nearest(name, by_last)
-    for last, key in by_last.items():
-        close = close.replace(f"'{last}'", f"'{key}'")
-    return close
+    close = difflib.get_close_matches(name, by_last, n=1, cutoff=0.6)
+    return f"; did you mean '{by_last[close[0]]}'?" if close else ""

@@ -73,8 +73,8 @@ class Section:
             yield from part.walk()
 
     def all_keys(self) -> list[Key]:
-        """Return the full key of every option, here and below."""
-        return [(*s.key, name) for s in self.walk() for name in s.fields]
+        """Return the full key of every option, here and below; a name is set by the key of its section."""
+        return [(*s.key, name) for s in self.walk() for name in s.fields if not (s.name and name == "name")]
 
     def find(self, key: Key) -> Section:
         """Return the deepest section that holds a key."""
@@ -151,14 +151,16 @@ class Explorer:
         return Section(key, owner, name, kind, fields, found, defaults)
 
     def _part(self, key: Key, field: FieldInfo) -> Section | None:
-        kind, fixed = part_kind(field), _fixed(field)
+        kind, fixed = part_kind(field), fixed_section(field)
         models = {"": fixed} if fixed else alternatives(field)
         if kind is None and not models:
             return None
-        given, here = name_at(self.given, key), self._misplaced(key, kind or key[-1], models)
+        given, misplaced = name_at(self.given, key), self._misplaced(key, kind or key[-1], models)
         absent = field.default is None and not under(self.given, key)
-        if here or (given is None and absent) or (given and _means_none(given, field)):
-            return None if not here else _unresolved(key)
+        if misplaced and field.default is PydanticUndefined and not fixed:
+            return _unresolved(key)
+        if (given is None and absent) or (given and _means_none(given, field)):
+            return None
         if fixed:
             return self.section(key, fixed)
         return self._component(key, field, kind, given) if kind else self._alternative(key, field, given)
@@ -173,7 +175,8 @@ class Explorer:
             expected = f"the name of a {what}" if not models else f"one of {', '.join(models)}"
             entries = [e for e in wrong if e and not isinstance(e.value, str) and e.value != {}]
         for entry in entries:
-            self._note(InvalidOption(f"{dotted(key)} = {entry.value!r}: expected {expected}"), entry)
+            told = "" if entry.shows(key) else f"{dotted(key)} = {entry.value!r}: "
+            self._note(InvalidOption(f"{told}expected {expected}"), entry)
         return bool(entries)
 
     def _component(self, key: Key, field: FieldInfo, kind: Kind, given: Entry | None) -> Section:
@@ -205,7 +208,7 @@ class Explorer:
         self.problems.append(Problem(error, entry))
 
 
-def _fixed(field: FieldInfo) -> type | None:
+def fixed_section(field: FieldInfo) -> type | None:
     """Return the class that an annotation names beside its type, whose options these are."""
     return next((m for m in field.metadata if isinstance(m, type) and issubclass(m, Configurable)), None)
 

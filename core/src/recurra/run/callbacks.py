@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from signal import SIGTERM
 from typing import Any
 
 import pytorch_lightning as pl
@@ -105,28 +106,47 @@ class Validation(Callback):
 
 
 class Checkpoints(Callback):
-    """Saves every so many batches, at the end, and when a signal asks the run to leave."""
+    """Saves every so many batches, at the end, and when a signal asks the run to leave.
+
+    A batch is saved when the next one starts: only then is all that was logged of it in the file of metrics.
+    """
 
     KEPT = 2
 
     def __init__(self, folder: RunFolder, store: DurableCheckpoints, every: int, flag: SignalFlag) -> None:
         self.folder, self.store, self.every, self.flag = folder, store, every, flag
         self.last: int | None = None
+        self.leaving = False
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Take the signals back from Lightning, which has just installed its own handler."""
+        self.flag.install()
+
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
+        """Save the batches before this one when it is time, or when a signal came; then leave.
+
+        Raises:
+            Interrupted: A signal came.
+        """
+        step = int(pl_module.batches_seen)
+        if step and (self.leaving or step % self.every == 0):
+            self._save(trainer, step)
+        self.leave_when_asked(step)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Save when it is time; leave when a signal came."""
-        step = int(pl_module.batches_seen)
-        leave = agreed(trainer, bool(self.flag.received))
-        if leave or trainer.should_stop or step % self.every == 0:
-            self._save(trainer, step)
-        if leave:
-            raise Interrupted(f"interrupted after step {step}, which is saved", self.flag.received or 15)
+        """Learn whether a signal came on any rank: all of them leave together."""
+        self.leaving = agreed(trainer, bool(self.flag.received))
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Save the last state."""
         self._save(trainer, int(pl_module.batches_seen))
+
+    def leave_when_asked(self, step: int) -> None:
+        """Raise when a signal came; `step` is saved."""
+        if self.leaving:
+            raise Interrupted(f"interrupted after step {step}, which is saved", self.flag.received or SIGTERM)
 
     def _save(self, trainer: pl.Trainer, step: int) -> None:
         if step == self.last:

@@ -27,9 +27,14 @@ class SignalFlag:
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> SignalFlag:
-        for signum in WATCHED:
-            self._before[signum] = signal.signal(signum, self._remember)
+        self._before = {signum: signal.getsignal(signum) for signum in WATCHED}
+        self.install()
         return self
+
+    def install(self) -> None:
+        """Take the signals, also from Lightning, whose own handler would end the process without saving."""
+        for signum in WATCHED:
+            signal.signal(signum, self._remember)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

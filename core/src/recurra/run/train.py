@@ -6,10 +6,12 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from signal import SIGTERM
 from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.utilities import rank_zero_only
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 from safetensors.torch import save_model
 
 from recurra import discovery
@@ -30,7 +32,7 @@ from recurra.run.folder import RunFolder, durable, read_json, write_json
 from recurra.run.lightning import lightning, quiet, tensorboard
 from recurra.run.metrics import MetricsFile
 from recurra.run.setup import build, goal_of
-from recurra.run.signals import SignalFlag
+from recurra.run.signals import Interrupted, SignalFlag
 from recurra.run.versions import differences, identity, versions_of
 from recurra.task import Split
 
@@ -110,10 +112,11 @@ class Run:
     def _fit(self, checkpoint: Path | None) -> Outcome | None:
         began = time.perf_counter()
         with SignalFlag() as flag, quiet():
-            validation = self._validation(flag)
-            trainer = self._lightning([around.Guard(), validation, self._checkpoints(flag)], checkpoint)
+            validation, checkpoints = self._validation(flag), self._checkpoints(flag)
+            trainer = self._lightning([around.Guard(), validation, checkpoints], checkpoint)
             if not self._finished(checkpoint, validation):
                 self._learn(trainer, checkpoint)
+            checkpoints.leave_when_asked(int(self.parts.module.batches_seen))
         if not trainer.is_global_zero:
             return None
         return self._conclude(validation.outcome or "budget used", time.perf_counter() - began)
@@ -132,6 +135,8 @@ class Run:
             good = newest_intact(self.folder.checkpoints, self.tell)
             kept = f"the last good checkpoint is {good}" if good else "no checkpoint was made before"
             raise NonFinite(f"{error}; {kept}") from None
+        except SIGTERMException:
+            raise Interrupted("interrupted before the first step", SIGTERM) from None
 
     def _finished(self, checkpoint: Path | None, validation: around.Validation) -> bool:
         """Load a run that has nothing left to learn, and say whether this is one."""

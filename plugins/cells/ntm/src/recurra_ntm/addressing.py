@@ -16,10 +16,13 @@ def content_weighting(k: Tensor, beta: Tensor, M: Tensor) -> Tensor:
 
     Each squared norm has `NORM_EPSILON` added, so a zero key or slot is like no other, with a gradient.
     """
-    k_norm = torch.linalg.vector_norm(k, dim=-1, keepdim=True).square() + NORM_EPSILON  # (B, H, 1)
-    M_norm = torch.linalg.vector_norm(M, dim=-1).square() + NORM_EPSILON  # (B, N)
-    similarity = (k * k_norm.rsqrt()) @ (M * M_norm.rsqrt()[..., None]).mT
-    return torch.softmax(beta * similarity, -1)
+    return torch.softmax(beta * (_unit(k) @ _unit(M).mT), -1)
+
+
+def _unit(v: Tensor) -> Tensor:
+    # A square that overflows would send NaN backwards; held at the largest number it sends zero.
+    norm = (v.square().sum(-1, keepdim=True) + NORM_EPSILON).clamp_max(torch.finfo(v.dtype).max)
+    return v * norm.rsqrt()
 
 
 def interpolate(w_c: Tensor, g: Tensor, w_prev: Tensor) -> Tensor:

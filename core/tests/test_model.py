@@ -1,0 +1,153 @@
+"""The model of a run: what it puts around a cell, and which cells it refuses."""
+
+import re
+from typing import ClassVar
+
+import pytest
+import torch
+from recurra import registry
+from recurra.cell import Cell, Tags
+from recurra.errors import IncompatibleParts, InvalidInput, InvalidOption
+from recurra.model import Model
+from recurra.options import Ref
+from recurra.task import Task
+from recurra.wrappers import Bidirectional, Layers, Stacked
+from torch import nn
+
+
+class Plain(Cell[tuple]):
+    """y = h' = tanh(W [x, h] + b)."""
+
+    def __init__(self, input_size, *, hidden_size: int = 4):
+        super().__init__(input_size, hidden_size)
+        self.mix = nn.Linear(input_size + hidden_size, hidden_size)
+
+    def initial_state(self, batch_size):
+        return (self.zeros(batch_size, self.output_size),)
+
+    def step(self, x, state):
+        h = torch.tanh(self.mix(torch.cat([x, state[0]], -1)))
+        return h, (h,)
+
+
+class Branching(Plain):
+    """A cell that reads trees."""
+
+    tags: ClassVar[Tags] = Tags(reads="trees", exact_gradient=False)
+
+
+class Given(Task):
+    """Only says what it gives."""
+
+    def __init__(self, gives="vectors"):
+        super().__init__(3, 2)
+        self.gives = gives
+
+    def sample(self, batch_size, rng):
+        raise AssertionError
+
+    def loss(self, y, batch):
+        raise AssertionError
+
+    def scores(self, y, batch):
+        raise AssertionError
+
+
+@pytest.fixture(autouse=True)
+def _cells(monkeypatch):
+    cells = {"plain": Plain, "branching": Branching}
+    monkeypatch.setattr(registry, "load", lambda kind, name: cells[name])
+    torch.manual_seed(0)
+
+
+def count(module):
+    return sum(p.numel() for p in module.parameters())
+
+
+PLAIN = Ref("cell", "plain")
+
+
+def test_a_model_is_a_cell_and_a_readout():
+    model, x = Model(Given(), PLAIN), torch.randn(2, 5, 3)
+    y, state = model(x)
+    h, expected = model.sequencer(x)
+    assert torch.equal(y, model.readout(h))
+    assert torch.equal(state[0], expected[0])
+    assert isinstance(model.sequencer, Plain)
+    assert count(model) == 4 * (3 + 4 + 1) + 2 * (4 + 1)
+    assert not model.readout.bias.any()
+
+
+def test_state_and_lengths_reach_the_cell():
+    model, x = Model(Given(), PLAIN), torch.randn(2, 5, 3)
+    whole, _ = model(x)
+    first, state = model(x[:, :2])
+    second, _ = model(x[:, 2:], state)
+    torch.testing.assert_close(torch.cat([first, second], 1), whole)
+    y, _ = model(x, lengths=torch.tensor([5, 1]))
+    assert torch.equal(y[1, 1:], model.readout.bias.expand(4, -1))
+
+
+def test_the_cells_options_are_the_references():
+    model = Model(Given(), Ref("cell", "plain", hidden_size=7), layers=3)
+    assert isinstance(model.sequencer, Stacked)
+    assert [(layer.input_size, layer.output_size) for layer in model.sequencer.layers] == [
+        (3, 7),
+        (7, 7),
+        (7, 7),
+    ]
+    assert count(model) == 7 * (3 + 7 + 1) + 2 * 7 * (7 + 7 + 1) + 2 * (7 + 1)
+
+
+def test_both_directions_double_the_width_of_each_layer():
+    one = Model(Given(), PLAIN, bidirectional=True)
+    assert isinstance(one.sequencer, Bidirectional)
+    two = Model(Given(), PLAIN, bidirectional=True, layers=2)
+    assert isinstance(two.sequencer, Layers)
+    assert count(two) == 2 * 4 * (3 + 4 + 1) + 2 * 4 * (8 + 4 + 1) + 2 * (8 + 1)
+    y, _ = two(torch.randn(2, 5, 3), lengths=torch.tensor([5, 2]))
+    assert y.shape == (2, 5, 2)
+
+
+def test_tokens_are_embedded():
+    model = Model(Given("tokens"), PLAIN, embedding_size=6)
+    tokens = torch.tensor([[0, 1, 2, 2], [2, 0, 0, 1]])
+    y, _ = model(tokens)
+    expected, _ = model.sequencer(model.embedding.weight[tokens])
+    assert torch.equal(y, model.readout(expected))
+    assert count(model) == 3 * 6 + 4 * (6 + 4 + 1) + 2 * (4 + 1)
+    y.sum().backward()
+    assert model.embedding.weight.grad.any()
+
+
+@pytest.mark.parametrize("tokens", [torch.zeros(2, 4), torch.zeros(2, 4, 3).long(), torch.zeros(4).long()])
+def test_what_is_not_tokens_is_refused(tokens):
+    told = f"Model: tokens must be (batch, time) of torch.int64 or torch.int32, got {tuple(tokens.shape)} of "
+    with pytest.raises(InvalidInput, match=f"^{re.escape(told)}"):
+        Model(Given("tokens"), PLAIN)(tokens)
+
+
+@pytest.mark.parametrize("gives", ["vectors", "tokens"])
+def test_a_cell_for_trees_cannot_read_a_sequence(gives):
+    told = f"^cell 'branching' reads trees, but task 'Given' gives {gives}; choose a cell that reads vectors$"
+    with pytest.raises(IncompatibleParts, match=told):
+        Model(Given(gives), Ref("cell", "branching"))
+
+
+def test_a_cell_for_sequences_cannot_read_trees():
+    told = "^cell 'plain' reads vectors, but task 'Given' gives trees; choose a cell that reads trees$"
+    with pytest.raises(IncompatibleParts, match=told):
+        Model(Given("trees"), PLAIN, layers=2)
+
+
+def test_a_model_promises_what_all_its_cells_promise():
+    assert Model(Given(), PLAIN, layers=2).tags == Tags()
+    assert Model(Given("trees"), Ref("cell", "branching")).tags == Tags(reads="trees", exact_gradient=False)
+
+
+@pytest.mark.parametrize(
+    "options", [{"layers": 0}, {"embedding_size": -1}, {"layer": 2}, {"bidirectional": "no"}]
+)
+def test_wrong_options_are_refused(options):
+    with pytest.raises(InvalidOption, match=f"^Model: .*{next(iter(options))}"):
+        Model(Given(), PLAIN, **options)

@@ -1,0 +1,180 @@
+"""A stranger's plugins: generated elsewhere, pip-installed in an environment of their own, and used there."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+import types
+import venv
+from pathlib import Path
+
+import pytest
+import torch
+from recurra import registry
+from recurra.cli import COMMANDS
+from recurra.errors import InvalidOption
+from recurra.hooks import KINDS
+from recurra.scaffold import Plugin
+
+NAMES = {kind: f"outside-{kind}" for kind in KINDS}
+DISTS = {kind: f"recurra-{name}" for kind, name in NAMES.items()}
+FEW = ("run.max_steps=20", "run.suite_batches=1", "run.validation_batches=1", "run.progress=false")
+WORDS = {
+    "cell": ("copy", NAMES["cell"], "cell.hidden_size=8"),
+    "memory": ("copy", "ntm", f"cell.memory={NAMES['memory']}", "cell.memory.keys=4"),
+    "task": (NAMES["task"], "gru", "task.delay=2"),
+    "trainer": ("copy", "gru", f"trainer={NAMES['trainer']}", "trainer.lr=0.5"),
+}
+
+
+class Elsewhere:
+    """A folder outside the repository with its own environment, which borrows only what is installed here."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        venv.create(folder / "venv", with_pip=True)
+        paths = {"base": str(folder / "venv"), "platbase": str(folder / "venv")}
+        self.python = Path(sysconfig.get_path("scripts", vars=paths)) / Path(sys.executable).name
+        borrowed = dict.fromkeys(sysconfig.get_path(name) for name in ("purelib", "platlib"))
+        # A plain path would not do: the .pth files of editable installs are read in site folders only.
+        lines = [f"import site; site.addsitedir({path!r})\n" for path in borrowed]
+        (Path(sysconfig.get_path("purelib", vars=paths)) / "borrowed.pth").write_text("".join(lines))
+
+    def run(self, *arguments, cwd=None):
+        return run(self.python, *arguments, cwd=cwd or self.folder)
+
+
+def run(python, *arguments, cwd):
+    """Run Python in a folder, with no network and nothing of this process on its path."""
+    hidden = ("PYTHON", "RECURRA_", "PYTEST_", "PIP_", "COLUMNS")
+    env = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
+    env |= {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    env["PATH"] = os.pathsep.join(
+        [str(Path(sys.executable).parent), env["PATH"]]
+    )  # the build backend's program
+    return subprocess.run(
+        [str(python), *map(str, arguments)],
+        cwd=cwd,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+def good(done):
+    """Return the output of a command that must have succeeded."""
+    assert done.returncode == 0, f"{done.args}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory):
+    """The environment with a generated plugin of each kind: the cell as its author has it, editable."""
+    made = Elsewhere(tmp_path_factory.mktemp("elsewhere"))
+    for kind, name in NAMES.items():
+        told = good(made.run("-m", "recurra", "new", kind, name))
+        assert f"pip install -e ./{DISTS[kind]}" in told
+    folders = [f"./{dist}" for kind, dist in DISTS.items() if kind != "cell"]
+    options = ["--no-build-isolation", "--no-deps", "--no-index"]
+    good(made.run("-m", "pip", "install", *options, "-e", f"./{DISTS['cell']}", *folders))
+    return made
+
+
+def offered(listing: str) -> dict[str, str]:
+    return {row["dist"]: row["name"] for row in json.loads(listing)}
+
+
+def test_they_are_listed_there_and_not_here(elsewhere):
+    there = offered(good(elsewhere.run("-m", "recurra", "list", "--json")))
+    here = offered(good(run(sys.executable, "-m", "recurra", "list", "--json", cwd=elsewhere.folder)))
+    assert {dist: there[dist] for dist in DISTS.values()} == {DISTS[kind]: NAMES[kind] for kind in KINDS}
+    assert not set(DISTS.values()) & set(here)
+    assert set(here) < set(there)
+
+
+def test_they_have_no_defects(elsewhere):
+    told = good(elsewhere.run("-m", "recurra", "doctor"))
+    for kind in KINDS:
+        assert f"{kind} {NAMES[kind]}" in told
+
+
+def test_a_name_that_is_taken_there_is_refused_there(elsewhere):
+    done = elsewhere.run("-m", "recurra", "new", "cell", NAMES["cell"], "--folder", "again")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"error: {DISTS['cell']} 0.1.0 already offers a cell '{NAMES['cell']}'")
+    assert not (elsewhere.folder / "again").exists()
+
+
+def test_their_own_tests_pass(elsewhere):
+    for dist in DISTS.values():
+        told = good(elsewhere.run("-m", "pytest", "-q", "-W", "error", cwd=elsewhere.folder / dist))
+        assert " passed" in told
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_they_keep_their_contract(elsewhere, kind):
+    told = good(elsewhere.run("-m", "recurra", "check", DISTS[kind]))
+    assert NAMES[kind] in told
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_trains(elsewhere, kind):
+    task, cell, *_ = WORDS[kind]
+    trainer = NAMES[kind] if kind == "trainer" else "bptt"
+    told = good(elsewhere.run("-m", "recurra", "train", *WORDS[kind], *FEW, "--out", kind))
+    assert "budget used after 20 updates" in told
+    (folder,) = (elsewhere.folder / kind / task / f"{cell}-{trainer}").iterdir()
+    scores = json.loads((folder / "scores.json").read_text("utf-8"))
+    suite = {"length-20", "length-40", "length-80"} if kind == "task" else {"length-10", "length-120"}
+    assert suite <= set(scores)
+    assert (folder / "model.safetensors").stat().st_size > 0
+    assert NAMES[kind] in (folder / "experiment.toml").read_text("utf-8")
+    assert DISTS[kind] in (folder / "versions.json").read_text("utf-8")
+
+
+PAGE = (Path(__file__).parents[1] / "docs/writing-a-plugin.md").read_text("utf-8")
+SHOWN = {"cell": "leaky", "memory": "fading", "task": "echo", "trainer": "descent"}
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def generated(monkeypatch):
+    """Every file of the four plugins of the tutorial, path -> content."""
+    monkeypatch.setattr(registry, "components", lambda kind=None: [])
+    return {path: text for kind, name in SHOWN.items() for path, text in Plugin(kind, name).files().items()}
+
+
+def test_the_tutorial_shows_the_files_that_are_generated(generated):
+    texts = list(generated.values())
+    snippets = blocks("python")
+    assert len(snippets) >= 7
+    assert [snippet for snippet in snippets if not any(snippet in text for text in texts)] == []
+    assert generated["src/recurra_leaky/cell.py"] in snippets
+    assert generated["src/recurra_leaky/__init__.py"] in snippets
+
+
+def test_the_tutorials_edit_makes_the_cell_that_it_promises(generated):
+    text = generated["src/recurra_leaky/cell.py"]
+    for lines in map(str.splitlines, blocks("diff")):
+        old, new = ("\n".join(x[1:] for x in lines if x[0] in side) for side in (" -", " +"))
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    module = types.ModuleType("edited")
+    exec(text, vars(module))
+    slow = module.LeakyCell(3, hidden_size=5, rate=0.01)
+    y, _ = slow(100 * torch.randn(4, 1, 3))
+    assert 0 < y.abs().max() <= 0.01
+    with pytest.raises(InvalidOption, match="rate"):
+        module.LeakyCell(3, rate=2)
+
+
+def test_the_tutorial_names_only_commands_that_exist():
+    used = re.findall(r"(?:^|`)recurra (?:--plugin \S+ )?([a-z]+)", PAGE, re.MULTILINE)
+    assert {"new", "check", "train", "info", "doctor"} <= set(used) <= set(COMMANDS)
