@@ -2,7 +2,8 @@
 
     python benchmarks/copy.py [--seeds 10] [--first 100]
 
-Writes `benchmarks/results/copy.json` (one entry per seed) and `copy.md` (the distribution), which the README shows.
+Writes `benchmarks/results/copy.json` (one entry per seed) and `copy.md` (the distribution), and puts the latter
+into the README.
 """
 
 from __future__ import annotations
@@ -27,7 +28,16 @@ MARK = "<!-- copy-results -->"
 def train(seed: int) -> dict[str, Any]:
     """Run the main job with one seed, as a user does, and return what it reported."""
     with tempfile.TemporaryDirectory() as root:
-        command = [sys.executable, "-m", "recurra", "train", "copy", "ntm", f"seed={seed}", "run.progress=false"]
+        command = [
+            sys.executable,
+            "-m",
+            "recurra",
+            "train",
+            "copy",
+            "ntm",
+            f"seed={seed}",
+            "run.progress=false",
+        ]
         subprocess.run([*command, "--out", root], check=True, stdout=subprocess.DEVNULL)
         (folder,) = Path(root).glob("copy/*/*")
         outcome = json.loads((folder / "outcome.json").read_text())
@@ -44,13 +54,14 @@ def table(runs: list[dict[str, Any]]) -> str:
     """Return the distribution over the seeds as Markdown."""
     solved = sum(run["status"] == "solved" for run in runs)
     seeds = f"{runs[0]['seed']} to {runs[-1]['seed']}"
+    batch_size = runs[0]["sequences"] // runs[0]["steps"]
     lines = [
-        f"`recurra train copy ntm` with its defaults, seeds {seeds}, all counted: **{solved} of {len(runs)} solved**"
-        " (validation below 0.1 bits per sequence). Median, smallest and largest:",
+        f"`recurra train copy ntm` with its defaults, seeds {seeds}, all counted:"
+        f" **{solved} of {len(runs)} solved** (validation below 0.1 bits per sequence). Median, smallest and largest:",
         "",
         "| | median (min to max) |",
         "| --- | --- |",
-        f"| updates of {runs[0]['sequences'] // runs[0]['steps']} sequences | {spread([r['steps'] for r in runs])} |",
+        f"| updates of {batch_size} sequences | {spread([r['steps'] for r in runs])} |",
         f"| seconds of training | {spread([r['train_seconds'] for r in runs])} |",
     ]
     for variant in runs[0]["scores"]:
@@ -58,7 +69,9 @@ def table(runs: list[dict[str, Any]]) -> str:
         none = sum(w == 0 for w in wrong)
         name = variant.replace("length-", "wrong bits per sequence at length ")
         lines.append(f"| {name} | {spread(wrong, 2)}; none at all for {none} of {len(runs)} |")
-    machine = f"{platform.machine()}, one thread, Python {platform.python_version()}, torch {torch.__version__}"
+    machine = (
+        f"{platform.machine()}, one thread, Python {platform.python_version()}, torch {torch.__version__}"
+    )
     return "\n".join([*lines, "", f"CPU {machine}. Made by `python benchmarks/copy.py`."]) + "\n"
 
 

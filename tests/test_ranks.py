@@ -17,6 +17,7 @@ OPTIONS = [
     "run.batch_size=8",
     "run.max_steps=20",
     "run.validate_every=10",
+    "run.evaluation_batch_size=4",
     "run.validation_batches=2",
     "run.suite_batches=1",
     "run.progress=false",

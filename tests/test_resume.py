@@ -20,6 +20,7 @@ OPTIONS = [
     "run.batch_size=4",
     "run.max_steps=60",
     "run.validate_every=10",
+    "run.evaluation_batch_size=4",
     "run.validation_batches=2",
     "run.checkpoint_every=7",
     "run.suite_batches=1",

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from recurra import registry
 from recurra.cli import COMMANDS
 from recurra.errors import InvalidOption

@@ -5,11 +5,12 @@ Stacks and both directions are included, over whole, padded and packed sequences
 
 import pytest
 import torch
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
 from recurra.state import leaves, map_state
 from recurra.wrappers import Bidirectional, Layers, Stacked
 from recurra_gru.cell import GRU
 from recurra_lstm.cell import LSTM
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 B, T, INPUTS, HIDDEN = 5, 7, 3, 4
 LENGTHS = torch.tensor([5, 2, 7, 7, 1])

@@ -9,6 +9,7 @@ from textwrap import dedent
 from types import SimpleNamespace
 
 import pytest
+
 from recurra import discovery
 from recurra.inventory import ALLOW, BLOCK, FILES, inventory
 

@@ -1,9 +1,10 @@
-"""Made-up parts of an experiment: tests of messages see these, and stay true when a plugin changes an option."""
+"""Made-up parts of an experiment, so that tests of messages stay true when a plugin changes an option."""
 
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
 from recurra import Batch, Cell, Goal, Memory, NoState, Ref, Score, Task, Trainer, WithMemory
 from recurra.errors import InvalidOption
 from recurra.hooks import Component
@@ -70,7 +71,9 @@ class NTM(WithMemory):
         self,
         input_size,
         *,
-        controller: Annotated[Ref, Field(description="drives the memory")] = Ref("cell", "plain", hidden_size=50),
+        controller: Annotated[Ref, Field(description="drives the memory")] = Ref(
+            "cell", "plain", hidden_size=50
+        ),
         memory: Annotated[Ref, Field(description="is driven")] = Ref("memory", "ntm"),
     ):
         driven = memory.build()
@@ -128,6 +131,7 @@ class Cosine(Choice):
     steps: Annotated[int, Field(gt=0, description="updates until the end")]
 
 
+ADAM, CONSTANT = Adam(beta1=0.8), Constant()
 Optimizer = Annotated[Adam | SGD, Field(discriminator="name")]
 
 
@@ -137,11 +141,11 @@ class BPTT(Trainer):
     def __init__(
         self,
         *,
-        optimizer: Annotated[Optimizer, Field(description="turns gradients into updates")] = Adam(beta1=0.8),
-        schedule: Annotated[Constant | Cosine, Field(discriminator="name")] = Constant(),
+        optimizer: Annotated[Optimizer, Field(description="turns gradients into updates")] = ADAM,
+        schedule: Annotated[Constant | Cosine, Field(discriminator="name")] = CONSTANT,
         clip_norm: Annotated[float | None, Field(gt=0)] = 1.0,
         clip_value: Annotated[float | None, Field(gt=0)] = None,
-        rule: Annotated[int | Literal["auto"], Field(ge=0)] = "auto",
+        rule: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto",
     ):
         self.clip_norm = clip_norm
 

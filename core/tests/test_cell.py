@@ -2,11 +2,12 @@
 
 import pytest
 import torch
+from torch import nn
+from torch.nn.utils.rnn import pack_sequence
+
 from recurra.cell import Cell, Tags
 from recurra.errors import InvalidInput, RecurraError
 from recurra.state import NoState
-from torch import nn
-from torch.nn.utils.rnn import pack_sequence
 
 
 class Leaky(Cell[tuple]):

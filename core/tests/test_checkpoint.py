@@ -23,7 +23,11 @@ def store():
 
 
 def content(step):
-    return {"global_step": step, "state_dict": {"w": torch.arange(5.0) + step}, "loops": {"a": (1, [2, {"b": None}])}}
+    return {
+        "global_step": step,
+        "state_dict": {"w": torch.arange(5.0) + step},
+        "loops": {"a": (1, [2, {"b": None}])},
+    }
 
 
 def save(store, folder, step):
@@ -83,7 +87,7 @@ def test_code_is_never_loaded(store, tmp_path):
 
     path = tmp_path / "step-000000001.ckpt"
     store.save_checkpoint({"global_step": 1, "callbacks": {"evil": Evil()}}, path)
-    with pytest.raises(Exception, match="(?i)weights.only"):
+    with pytest.raises(Exception, match=r"(?i)weights.only"):
         read_checkpoint(path)
 
 
@@ -97,7 +101,10 @@ def test_a_full_disk_leaves_the_earlier_checkpoint(store, tmp_path, monkeypatch)
     with pytest.raises(RunFailed, match="could not be written: No space left on device"):
         save(store, tmp_path, 2)
     monkeypatch.undo()
-    assert sorted(path.name for path in tmp_path.iterdir()) == [good.with_suffix(".ckpt").name, good.stem + ".json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        good.with_suffix(".ckpt").name,
+        good.stem + ".json",
+    ]
     assert newest_intact(tmp_path, pytest.fail) == good
 
 

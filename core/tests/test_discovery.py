@@ -4,6 +4,7 @@ import json
 import sys
 
 import pytest
+
 from recurra import discovery
 from recurra.discovery import Plugins, add_file
 from recurra.errors import MissingFile

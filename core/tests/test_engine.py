@@ -6,10 +6,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from recurra.cell import Cell
-from recurra.state import leaves
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from recurra.cell import Cell
+from recurra.state import leaves
 
 
 class TallyState(NamedTuple):

@@ -70,7 +70,9 @@ class TestPosition:
     def test_the_loader_starts_there_and_never_ends(self, module):
         module.batches_seen += 5
         data = Batches(module.task, 4, 0, "train", 0, 1)
-        seen = [batch.x for batch, _ in zip(training_loader(data, module.batches_seen, 0), range(3), strict=False)]
+        seen = [
+            batch.x for batch, _ in zip(training_loader(data, module.batches_seen, 0), range(3), strict=False)
+        ]
         for k, x in enumerate(seen, 5):
             assert torch.equal(x, batch_of(module.task, k).x)
 
@@ -120,12 +122,14 @@ class TestNonFinite:
         batch = batch_of(module.task)
         module.on_train_batch_start(batch, 0)
         poison(batch.x)
-        with pytest.raises(NonFinite, match="at step 1 the loss became nan; .* is the input x"):
+        with pytest.raises(NonFinite, match=r"at step 1 the loss became nan; .* is the input x"):
             module.training_step(batch, 0)
 
     def test_a_bad_parameter_is_named(self, module):
         poison(module.model.sequencer.W.bias)
-        with pytest.raises(NonFinite, match=r"the first tensor that went bad is the parameter sequencer\.W\.bias"):
+        with pytest.raises(
+            NonFinite, match=r"the first tensor that went bad is the parameter sequencer\.W\.bias"
+        ):
             module.check_weights(batch_of(module.task))
 
     def test_good_weights_pass(self, module):

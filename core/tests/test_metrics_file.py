@@ -10,7 +10,9 @@ def test_rows_are_appended_and_read_back(tmp_path):
     log.log_metrics({"loss": 1e-17}, step=2)
     log.finalize("success")
     assert read_metrics(log.path) == [(1, "loss", 0.1), (2, "loss", 1e-17)]
-    assert log.path.read_text().startswith("step,metric,value\n") or log.path.read_text().startswith("step,metric,value\r\n")
+    assert log.path.read_text().startswith("step,metric,value\n") or log.path.read_text().startswith(
+        "step,metric,value\r\n"
+    )
 
 
 def test_an_unfinished_row_is_left_out(tmp_path):

@@ -1,8 +1,11 @@
 """Every mistake in an experiment gets one sentence: where it was written, what is wrong, what is right."""
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from recurra.errors import DamagedFile, InvalidOption, MissingFile, RecurraError, UnknownComponent
 from recurra.experiment import Experiment
 
@@ -30,10 +33,7 @@ WORDS = {
     " it has layers, bidirectional, embedding_size",
     "trainer.optimizer.nesterov=true": "unknown key trainer.optimizer.nesterov;"
     " adam has no option 'nesterov', it belongs to trainer.optimizer=sgd",
-    "run.name=3": "unknown key run.name; run has no option 'name', it has batch_size, max_steps, validate_every,"
-    " validation_batches, suite_batches, checkpoint_every, stop_score, stop_below, stop_above,"
-    " early_stop_patience, devices, nodes, accelerator, strategy, precision, accumulate, workers, threads,"
-    " progress, tensorboard",
+    "run.name=3": "unknown key run.name; run has no option 'name', see `recurra info run`",
     # types
     "cell.memory.slots=abc": "expected a whole number greater than 0",
     "cell.memory.slots=3.0": "expected a whole number greater than 0",
@@ -64,7 +64,8 @@ WORDS = {
     "trainer.optimizer.lr=inf": "expected a number greater than 0, not infinite or NaN",
     "run.accelerator=gpus": "expected one of auto, cpu, gpu; did you mean 'gpu'?",
     "cell.memory.start=learnd": "expected one of constant, learned; did you mean 'learned'?",
-    "trainer.schedule=cosine": "cosine needs trainer.schedule.steps, which must be a whole number greater than 0",
+    "trainer.schedule=cosine": "cosine needs trainer.schedule.steps,"
+    " which must be a whole number greater than 0",
     "trainer.optimizer={name='sgd', lr=-1}": "trainer.optimizer.lr = -1: expected a number greater than 0",
     # names
     "trainer.schedule=cosin": "there is no trainer.schedule 'cosin'; it can be constant, cosine;"
@@ -80,7 +81,8 @@ def test_a_wrong_word_on_the_command_line(word):
 UNKNOWN = {
     "cell.memory=tap": "there is no memory 'tap'; installed: ntm, tape; did you mean 'tape'?",
     "trainer=bpt": "there is no trainer 'bpt'; installed: bptt, rtrl; did you mean 'bptt'?",
-    "cell.controller=tape": "there is no cell 'tape' ('tape' is a memory); installed: broken, gru, ntm, plain",
+    "cell.controller=tape": "there is no cell 'tape' ('tape' is a memory);"
+    " installed: broken, gru, ntm, plain",
     "cell=os.system": "there is no cell 'os.system'; installed: broken, gru, ntm, plain",
     "cell=${HOME}": "there is no cell '${HOME}'; installed: broken, gru, ntm, plain",
 }
@@ -180,30 +182,49 @@ def test_a_file_that_is_not_there(tmp_path):
 
 
 def test_a_broken_component_is_told_with_its_reason():
-    with pytest.raises(RecurraError, match="^cell 'broken' of recurra-made-up 1.0 cannot be imported"):
+    with pytest.raises(RecurraError, match=r"^cell 'broken' of recurra-made-up 1\.0 cannot be imported"):
         Experiment.compose("copy", "broken")
 
 
 def test_options_that_contradict_each_other_when_built():
     experiment = Experiment.compose("copy", "ntm", overrides=["task.shortest=30"])
-    with pytest.raises(InvalidOption, match="^Copy: shortest = 30 must not exceed longest = 20$"):
+    with pytest.raises(InvalidOption, match=r"^Copy: shortest = 30 must not exceed longest = 20$"):
         experiment.make_task()
 
 
 KEYS = [
-    *("seed", "task", "cell", "cell.memory", "cell.memory.slots", "cell.controller.memory.slots", "cell.name"),
+    *(
+        "seed",
+        "task",
+        "cell",
+        "cell.memory",
+        "cell.memory.slots",
+        "cell.controller.memory.slots",
+        "cell.name",
+    ),
     *("trainer", "trainer.optimizer", "trainer.optimizer.name", "trainer.schedule.steps", "trainer.rule"),
     *("model", "model.layers", "run", "run.stop_below", "run.stop_above", "task.lengths", "name", "a.b", ""),
 ]
-VALUES = ["3", "-1", "gru", "ntm", "tape", "sgd", "none", "true", "[1, 'a']", "{}", "{name='gru', x=1}", "nan", ""]
+VALUES = [
+    "3",
+    "-1",
+    "gru",
+    "ntm",
+    "tape",
+    "sgd",
+    "none",
+    "true",
+    "[1, 'a']",
+    "{}",
+    "{name='gru', x=1}",
+    "nan",
+    "",
+]
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(KEYS), st.sampled_from(VALUES) | st.text(max_size=4)), max_size=6))
 def test_no_words_whatever_give_a_traceback(words):
-    try:
+    with suppress(RecurraError):
         experiment = Experiment.compose("copy", "ntm", overrides=[f"{key}={value}" for key, value in words])
-    except RecurraError as error:
-        assert str(error)
-    else:
         assert experiment.to_toml()

@@ -5,6 +5,8 @@ from typing import ClassVar
 
 import pytest
 import torch
+from torch import nn
+
 from recurra import registry
 from recurra.cell import Cell, Tags
 from recurra.errors import IncompatibleParts, InvalidInput, InvalidOption
@@ -12,7 +14,6 @@ from recurra.model import Model
 from recurra.options import Ref
 from recurra.task import Task
 from recurra.wrappers import Bidirectional, Layers, Stacked
-from torch import nn
 
 
 class Plain(Cell[tuple]):

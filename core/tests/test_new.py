@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+
 from recurra import registry
 from recurra.cli import main
 from recurra.errors import InvalidName

@@ -3,6 +3,7 @@
 import sys
 
 import pytest
+
 from recurra import Ref
 from recurra.errors import AmbiguousComponent, BrokenComponent, UnknownComponent
 from recurra.registry import components, find, load

@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import torch
+from torch import nn
+
 from recurra.cell import Cell
 from recurra.errors import MissingFile
 from recurra.model import Model
@@ -20,7 +22,6 @@ from recurra.report.trace import Trace, example, trace
 from recurra.report.words import duration, goal_in_words, number, outcome_in_words
 from recurra.run.folder import RunFolder, write_json
 from recurra.task import Batch, Goal, Score, Task
-from torch import nn
 
 HOSTILE = '<script src="https://example.org/x.js"></script>'
 
@@ -457,6 +458,7 @@ def test_a_model_that_went_bad_is_still_shown(run):
 
 def test_the_command_rewrites_the_report_and_prints_where_it_is(run, monkeypatch):
     from click.testing import CliRunner
+
     from recurra.cli.report import report as command
 
     restore, setup = pytest.importorskip("recurra.run.restore"), pytest.importorskip("recurra.run.setup")

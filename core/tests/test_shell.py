@@ -7,6 +7,7 @@ import types
 import click
 import pytest
 from click.testing import CliRunner
+
 from recurra.cli import COMMANDS, main
 from recurra.errors import MissingFile, RunFailed
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from recurra.errors import InvalidInput
 from recurra.state import NoState, detach, leaves, map_state, select
 

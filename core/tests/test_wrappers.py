@@ -6,12 +6,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
+
 from recurra.cell import Cell
 from recurra.errors import IncompatibleParts, InvalidInput
 from recurra.memory import Memory, WithMemory
 from recurra.state import leaves
 from recurra.wrappers import Bidirectional, Layers, Stacked, reverse
-from torch import nn
 
 
 class MixState(NamedTuple):

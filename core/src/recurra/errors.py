@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 class RecurraError(Exception):
-    """Base of all errors raised on purpose; the shell prints the message alone and leaves with `exit_code`."""
+    """Base of all errors raised on purpose; the shell prints the message and leaves with `exit_code`."""
 
     exit_code = 2
 

@@ -109,7 +109,8 @@ def unknown_option(name: str, last: Any, options: Mapping[str, Any]) -> str:
 def shown(value: Any) -> str:
     """Return a value for a sentence; of large objects the type only."""
     text = repr(value)
-    return text if len(text) <= LONGEST_VALUE and "\n" not in text else f"a {type(value).__name__} object"
+    large = callable(value) or len(text) > LONGEST_VALUE
+    return f"a {type(value).__name__} object" if large else text
 
 
 def listed(names: Mapping[str, Any] | Sequence[str]) -> str:
@@ -156,7 +157,7 @@ def _several(items: Sequence[Any]) -> Words:
 
 def _bounded(annotation: Any, constraints: Sequence[Any]) -> Words:
     name = alternative_name(annotation) or getattr(annotation, "__name__", str(annotation))
-    words = _SIMPLE.get(annotation, Words(name, f"a {name}"))
+    words = getattr(annotation, "in_words", None) or _SIMPLE.get(annotation, Words(name, f"a {name}"))
     bounds = [
         (short.format(getattr(c, attribute)), full.format(getattr(c, attribute)))
         for c in constraints

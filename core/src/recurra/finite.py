@@ -30,7 +30,7 @@ def _bad(tensor: Tensor) -> bool:
     return tensor.is_floating_point() and not bool(torch.isfinite(tensor).all())
 
 
-class _Found(Exception):  # noqa: N818
+class _Found(Exception):
     pass
 
 
@@ -62,7 +62,7 @@ def _in_backward(model: Model, y: Tensor, state: Any, loss: Tensor) -> str:
         if _bad(tensor):
             return label
     model.zero_grad()
-    loss.backward()
+    torch.autograd.backward(loss)
     for name, parameter in model.named_parameters():
         if parameter.grad is not None and _bad(parameter.grad):
             return f"the gradient of {name}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
@@ -16,7 +17,7 @@ from recurra.task import Batch, Task
 class LearningModule(pl.LightningModule):
     """Base of the modules that trainers return: a subclass says what is learned from one batch.
 
-    The position in the stream of batches is a buffer, saved with the weights, so a run that is resumed goes on
+    The position in the stream of batches is a buffer, saved with the weights, so a resumed run goes on
     with the very next batch. All other randomness (dropout, sampling, noise) is reseeded at every batch from
     (seed, batch, rank): there is no generator state to save, and validation cannot disturb training.
 
@@ -36,8 +37,8 @@ class LearningModule(pl.LightningModule):
     def learn(self, batch: Batch) -> Tensor:
         """Return the loss of a batch, for autograd: the task's, plus the cells' own, unless overridden.
 
-        A rule that updates the weights itself sets `automatic_optimization = False`, does so here, and returns
-        the loss for the record.
+        A rule that updates the weights itself sets `automatic_optimization = False`, does so here, and
+        returns the loss for the record.
         """
         y, state = self.model(batch.x, lengths=batch.lengths)
         loss, own = self.task.loss(y, batch), self.model.sequencer.own_loss(state)

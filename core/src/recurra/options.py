@@ -10,14 +10,15 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_origin, get_type_hints
+from types import NoneType
+from typing import Annotated, Any, ClassVar, TypeVar, get_origin, get_type_hints
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, PydanticUndefined, to_jsonable_python
 
 from recurra.errors import InvalidOption, nearest
-from recurra.explain import accepts_none, alternative_name, listed, members, sentence, unknown_option
+from recurra.explain import Words, accepts_none, alternative_name, listed, members, sentence, unknown_option
 from recurra.hooks import KINDS, Kind
 
 C = TypeVar("C")
@@ -29,6 +30,8 @@ class Ref:
     Refs are what a constructor takes for parts that it wires itself: `controller: Ref = Ref("cell", "lstm")`.
     A part without a default says its kind in the annotation: `controller: Annotated[Ref, "cell"]`.
     """
+
+    in_words: ClassVar = Words("part", "a part by reference")
 
     def __init__(self, kind: Kind, name: str, **options: Any) -> None:
         self.kind, self.name, self.options = kind, name, options
@@ -161,7 +164,8 @@ def _lenient(name: str, annotation: Any, field: FieldInfo) -> Any:
         return Annotated[Any, BeforeValidator(functools.partial(_reference, kind, field))]
     if alternatives(field):
         return Annotated[annotation, BeforeValidator(functools.partial(_completed, name, field))]
-    if field.annotation is Path or get_origin(field.annotation) in (tuple, set, frozenset):
+    value_types = {get_origin(m) or m for m in members(annotation) if m is not NoneType}
+    if value_types in ({Path}, {tuple}, {set}, {frozenset}):
         return Annotated[annotation, Field(strict=False)]
     return annotation
 

@@ -1,4 +1,4 @@
-"""The task: where batches come from, what the loss is, how well was done, and on which variants that is judged."""
+"""The task: where batches come from, what the loss is, how well was done, and on which variants it is judged."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Split = Literal["train", "validation", "test"]
 class Batch(NamedTuple):
     """Sequences to learn from, batch-first.
 
-    Shapes: x (B, T, I) vectors or (B, T) tokens; target (B, T, ...) ; mask (B, T), true where a step is scored;
+    Shapes: x (B, T, I) vectors or (B, T) tokens; target (B, T, ...); mask (B, T), true where a step is scored;
     lengths (B,), the steps of each row.
     """
 
@@ -116,7 +116,7 @@ class Task(Configurable, abc.ABC):
         return y
 
     def suite(self) -> Mapping[str, Task]:
-        """Return the variants on which a trained model is judged, such as `length-30`; itself, unless overridden."""
+        """Return the variants on which a model is judged, such as `length-30`; itself, unless overridden."""
         return {"test": self}
 
     def batch(self, k: int, *, batch_size: int, seed: int, split: Split) -> Batch:

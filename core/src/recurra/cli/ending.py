@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import click
 from pytorch_lightning.utilities import rank_zero_only
 
-from recurra.run.folder import RunFolder, read_json
+from recurra.run.folder import RunFolder, first_process, read_json
 from recurra.run.signals import Interrupted
 
 
@@ -24,7 +24,7 @@ def announce(folder: RunFolder) -> Iterator[None]:
         raise Interrupted(
             f"{interrupted}; go on with: recurra resume {folder.path}", interrupted.exit_code - 128
         ) from None
-    if rank_zero_only.rank == 0:
+    if first_process():
         _summarise(folder)
 
 
@@ -36,7 +36,7 @@ def _summarise(folder: RunFolder) -> None:
     click.echo(f"report: {folder.report}")
 
 
-def show_scores(scores: dict[str, dict[str, float]]) -> None:
+def show_scores(scores: Mapping[str, Mapping[str, float]]) -> None:
     """Print the table of suite variants and scores."""
     from rich.console import Console
     from rich.table import Table

@@ -9,7 +9,9 @@ import click
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--batches", type=click.IntRange(min=1), help="Batches per variant; the run's own number if not given.")
+@click.option(
+    "--batches", type=click.IntRange(min=1), help="Batches per variant; the run's own number if not given."
+)
 @click.option("--seed", type=int, help="Seed of the test data; the run's own if not given.")
 @click.option("--json", "as_json", is_flag=True, help="Print for machines.")
 def evaluate(run: Path, batches: int | None, seed: int | None, as_json: bool) -> None:
@@ -25,7 +27,7 @@ def evaluate(run: Path, batches: int | None, seed: int | None, as_json: bool) ->
         model,
         task,
         batches=batches or options.suite_batches,
-        batch_size=options.batch_size,
+        batch_size=options.evaluation_batch_size,
         seed=experiment.seed if seed is None else seed,
     )
     if as_json:

@@ -107,10 +107,16 @@ def _lines(facts: dict[str, Any], width: int) -> Iterator[str]:
     known = [facts["kind"], facts.get("plugin"), facts.get("paper")]
     yield f"{click.style(facts['name'], bold=True)}  ({' · '.join(word for word in known if word)})"
     yield from [facts["summary"]] if facts["summary"] else []
-    yield from ["", facts["doc"], ""]
+    yield from ["", *_wrapped(facts["doc"], width), ""]
     yield from _options(facts["options"], width) if facts["options"] else ["It has no options."]
     for other in facts.get("see_also", []):
         yield f"See also: recurra info {other}"
+
+
+def _wrapped(doc: str, width: int) -> Iterator[str]:
+    """Yield the lines of a docstring, long ones broken; equations are indented and stay whole."""
+    for line in doc.splitlines():
+        yield from textwrap.wrap(line, width) if len(line) > width and not line.startswith(" ") else [line]
 
 
 def _options(options: Sequence[dict[str, Any]], width: int) -> Iterator[str]:

@@ -32,14 +32,14 @@ def train(
     print_config: bool,
     **short: str | int | None,
 ) -> None:
-    """Train CELL on TASK.
+    r"""Train CELL on TASK.
 
     \b
     recurra train copy ntm
     recurra train copy ntm cell.memory.slots=64 trainer.optimizer.lr=1e-3 seed=3
     recurra train -c run.toml
 
-    Every option of every part is a KEY: `recurra info ntm` lists a cell's, `recurra info run` those of the run.
+    Every option of every part is a KEY: `recurra info ntm` lists those of a cell, `recurra info run` of the run.
     """
     from recurra.experiment import Experiment
 
@@ -67,16 +67,14 @@ def _toml(value: str | int) -> str:
 
 
 def _start(experiment: object, out: Path) -> None:
-    from pytorch_lightning.utilities import rank_zero_only
-
     from recurra.cli.ending import announce
     from recurra.experiment import Experiment
-    from recurra.run.folder import RunFolder
+    from recurra.run.folder import RunFolder, first_process
     from recurra.run.train import Run
 
     assert isinstance(experiment, Experiment)
     names = (experiment.task.name, experiment.cell.name, experiment.trainer.name)
-    if rank_zero_only.rank == 0:
+    if first_process():
         folder = RunFolder.create(out, *(name.replace(":", "-") for name in names))
         os.environ[RUN_VARIABLE] = str(folder.path)
     else:

@@ -15,6 +15,9 @@ from recurra.experiment.sections import Problem, Section
 from recurra.explain import listed, sentence, values_in_full
 from recurra.options import alternatives
 
+MOST_OPTIONS = 10
+"""Options that a message lists."""
+
 
 def refuse(problems: Sequence[Problem]) -> None:
     """Raise one error that tells all problems, a line each.
@@ -37,11 +40,12 @@ def _told(problem: Problem) -> str:
 
 def problems_of(error: ValidationError, root: Section, given: Given) -> list[Problem]:
     """Return what pydantic found, in the words and by the keys that the user knows."""
-    found: dict[tuple[str, Entry | None], Problem] = {}
+    found: dict[tuple[str, str], Problem] = {}
     for details in error.errors():
         key, section, field = _located(root, details)
         for text, entry in _explained(key, section, field, root, given, details):
-            found.setdefault((dotted(key), entry), Problem(InvalidOption(text), entry))
+            origin = entry.origin if entry else ""
+            found.setdefault((dotted(key), origin), Problem(InvalidOption(text), entry))
     return list(found.values())
 
 
@@ -94,9 +98,17 @@ def _hint(key: Key, section: Section, root: Section) -> str:
     return (
         _of_another(rest[0], section, root)
         or nearest(rest[0], section.fields)
-        or _nearest_key(rest[-1], root)
-        or f"; {section.title} has no option '{rest[0]}', it has {listed(list(section.fields))}"
+        or (_nearest_key(rest[0], root) if len(rest) == 1 else "")
+        or f"; {section.title} has no option '{rest[0]}', {_what_it_has(section)}"
     )
+
+
+def _what_it_has(section: Section) -> str:
+    """Say which options there are, or where they are listed when they are many."""
+    if len(section.fields) <= MOST_OPTIONS or len(section.key) > 1:
+        return f"it has {listed(list(section.fields))}"
+    name = f"{section.kind}:{section.name}" if section.kind else section.title
+    return f"see `recurra info {name}`"
 
 
 def _of_another(name: str, section: Section, root: Section) -> str:

@@ -15,6 +15,7 @@ from recurra import registry
 from recurra.errors import BrokenComponent
 from recurra.experiment.experiment import Experiment
 from recurra.experiment.sections import fixed_section
+from recurra.explain import accepts_none
 from recurra.hooks import Kind
 from recurra.options import Ref, alternatives, fields_of, part_kind
 
@@ -60,7 +61,7 @@ class _Definitions:
         if kind is not None:
             default = field.default.name if isinstance(field.default, Ref) else self.only.get(home)
             chosen = dict(self._components(kind, self.only.get(home)))
-            return described | _choice(chosen, default, field)
+            return described | self._choice(chosen, default, field)
         if fixed is not None:
             return described | self.table(fixed, home)
         models = alternatives(field)
@@ -69,7 +70,7 @@ class _Definitions:
         if models:
             chosen = {n: self._define(f"{home}.{n}", m, n) for n, m in models.items()}
             default = next((n for n, m in models.items() if type(field.default) is m), None)
-            return described | _choice(chosen, default, field)
+            return described | self._choice(chosen, default, field)
         return _plain(field)
 
     def _components(self, kind: Kind, only: str | None) -> Iterator[tuple[str, str]]:
@@ -87,15 +88,16 @@ class _Definitions:
         if home not in self.found:
             self.found[home] = {}  # a part may be of the kind that it is a part of
             self.found[home] = self.table(owner, home, name) | {"title": name}
-        return f"#/$defs/{home}"
+        return home
 
-
-def _choice(definitions: Mapping[str, str], default: str | None, field: FieldInfo) -> Schema:
-    """Allow a bare name, a table with a name, or a table without one for the default."""
-    names = [*definitions, *(["none"] if field.default is None else [])]
-    tables = [{"$ref": ref, "required": ["name"]} for ref in definitions.values()]
-    nameless = {"$ref": definitions.get(default or ""), "not": {"required": ["name"]}}
-    return {"oneOf": [{"enum": names}, *tables, *([nameless] if default in definitions else [])]}
+    def _choice(self, homes: Mapping[str, str], default: str | None, field: FieldInfo) -> Schema:
+        """Allow a bare name where no option is required, and a table, nameless for the default."""
+        bare = [name for name, home in homes.items() if "required" not in self.found[home]]
+        names = [*bare, *(["none"] if accepts_none(field.annotation) else [])]
+        tables: list[Schema] = [{"$ref": f"#/$defs/{home}", "required": ["name"]} for home in homes.values()]
+        if default is not None and default in homes:
+            tables.append({"$ref": f"#/$defs/{homes[default]}", "not": {"required": ["name"]}})
+        return {"oneOf": [{"enum": names}, *tables]}
 
 
 def _plain(field: FieldInfo) -> Schema:

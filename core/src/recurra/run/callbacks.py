@@ -1,7 +1,7 @@
 """What happens around each training batch, in this order: check the weights, validate, save.
 
-Validation is not Lightning's own loop: that one skips a validation which a crash cut short, and with it a stop
-that was due. Here its result is a pure function of the weights, and it is repeated after a resume.
+Validation is not Lightning's own loop: that one skips a validation which a crash cut short, and with it a
+stop that was due. Here its result is a pure function of the weights, and it is repeated after a resume.
 """
 
 from __future__ import annotations
@@ -173,7 +173,9 @@ class Progress(RichProgressBar):
 
 def agreed(trainer: pl.Trainer, here: bool) -> bool:
     """Say whether something is so on any rank; all ranks get the same answer."""
-    return here if trainer.world_size == 1 else bool(trainer.strategy.reduce_boolean_decision(here, all=False))
+    return (
+        here if trainer.world_size == 1 else bool(trainer.strategy.reduce_boolean_decision(here, all=False))
+    )
 
 
 def summed(trainer: pl.Trainer, scores: Scores) -> Scores:

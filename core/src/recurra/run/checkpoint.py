@@ -21,8 +21,8 @@ class DurableCheckpoints(CheckpointIO):
     """Writes and reads the checkpoints of a run for Lightning.
 
     Args:
-        identity: What a checkpoint depends on beside its tensors (configuration hash, versions); it is kept in
-            the manifest and compared when a run is resumed.
+        identity: What a checkpoint depends on beside its tensors (configuration hash, versions); it is kept
+            in the manifest and compared when a run is resumed.
     """
 
     def __init__(self, identity: Mapping[str, Any]) -> None:
@@ -51,7 +51,9 @@ class DurableCheckpoints(CheckpointIO):
         except OSError as error:
             raise RunFailed(f"checkpoint {path} could not be written: {error.strerror}") from error
 
-    def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:
+    def load_checkpoint(
+        self, path: Any, map_location: Any = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
         """Read a checkpoint that its manifest vouches for; only tensors and plain values are ever loaded.
 
         Raises:
@@ -61,7 +63,7 @@ class DurableCheckpoints(CheckpointIO):
         return read_checkpoint(Path(path), map_location)
 
     def remove_checkpoint(self, path: Any) -> None:
-        """Remove a checkpoint and its manifest, the manifest first: a checkpoint without one is never used."""
+        """Remove a checkpoint and its manifest, the manifest first: without one it is never used."""
         manifest_of(Path(path)).unlink(missing_ok=True)
         Path(path).unlink(missing_ok=True)
 
@@ -100,9 +102,11 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """Turn a checkpoint into tensors, dictionaries, lists and scalars, which load without running any code."""
+    """Turn a checkpoint into tensors, dictionaries, lists and scalars, which load without running code."""
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set):
-        return type(value)(_plain(item) for item in value) if type(value) in (list, tuple, set) else list(value)
+        return (
+            type(value)(_plain(item) for item in value) if type(value) in (list, tuple, set) else list(value)
+        )
     return value

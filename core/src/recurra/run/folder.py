@@ -1,4 +1,4 @@
-"""The folder of a run: which file is where, and how small files are written so that a crash leaves them whole."""
+"""The folder of a run: which file is where, and how a small file is written so that a crash leaves it whole."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
+
+from pytorch_lightning.utilities import rank_zero_only
 
 from recurra.errors import DamagedFile, MissingFile, RunFailed
 
@@ -34,7 +36,9 @@ class RunFolder:
         try:
             folder.checkpoints.mkdir(parents=True)
         except OSError as error:
-            raise RunFailed(f"cannot write to {root}: {error.strerror}; choose another folder with --out") from None
+            raise RunFailed(
+                f"cannot write to {root}: {error.strerror}; choose another folder with --out"
+            ) from None
         return folder
 
     @classmethod
@@ -88,6 +92,11 @@ class RunFolder:
     def report(self) -> Path:
         """The report, one self-contained page."""
         return self.path / "report.html"
+
+
+def first_process() -> bool:
+    """Say whether this process is the one that writes files and speaks to the user."""
+    return getattr(rank_zero_only, "rank", None) in (0, None)
 
 
 @contextmanager

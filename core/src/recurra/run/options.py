@@ -18,8 +18,11 @@ class RunOptions(BaseModel):
     batch_size: Annotated[Count, Field(description="sequences per batch, over all devices together")] = 16
     max_steps: Annotated[Count, Field(description="updates after which training ends")] = 2500
     validate_every: Annotated[Count, Field(description="updates between two validations")] = 50
+    evaluation_batch_size: Annotated[
+        Count, Field(description="sequences per batch when scores are taken")
+    ] = 128
     validation_batches: Annotated[Count, Field(description="batches per validation")] = 20
-    suite_batches: Annotated[Count, Field(description="batches per variant of the final evaluation")] = 20
+    suite_batches: Annotated[Count, Field(description="batches per variant of the final evaluation")] = 2
     checkpoint_every: Annotated[Count, Field(description="updates between two checkpoints")] = 100
     stop_score: Annotated[
         str | None, Field(description="score that ends training; none: that of the task's goal")

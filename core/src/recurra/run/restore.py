@@ -22,7 +22,9 @@ def restore(folder: RunFolder) -> tuple[Experiment, Task, Model]:
     """
     experiment = Experiment.from_toml(folder.experiment)
     if not folder.weights.is_file():
-        raise MissingFile(f"{folder.path} has no {folder.weights.name} yet; `recurra resume {folder.path}` finishes it")
+        raise MissingFile(
+            f"{folder.path} has no {folder.weights.name} yet; `recurra resume {folder.path}` finishes it"
+        )
     parts = build(experiment)
     try:
         load_model(parts.model, str(folder.weights))

@@ -123,7 +123,6 @@ class Run:
 
     def _learn(self, trainer: pl.Trainer, checkpoint: Path | None) -> None:
         module, data = self.parts.module, self._batches(trainer, "train")
-        self._check_share(trainer)
         try:
             trainer.fit(
                 module,
@@ -160,7 +159,9 @@ class Run:
             callbacks.append(around.Progress(leave=True))
         callbacks += self._plugin_callbacks()
         rule = self.experiment.make_trainer().options_for_lightning()
-        return lightning(options, folder.path, rule, logger=loggers, callbacks=callbacks, plugins=[self.store])
+        return lightning(
+            options, folder.path, rule, logger=loggers, callbacks=callbacks, plugins=[self.store]
+        )
 
     def _plugin_callbacks(self) -> list[Any]:
         plugins = discovery.plugins()
@@ -185,21 +186,19 @@ class Run:
         return around.Checkpoints(self.folder, self.store, every, flag)
 
     def _batches(self, trainer: pl.Trainer, split: Split) -> Batches:
-        size, seed = self.options.batch_size, self.experiment.seed
-        return Batches(self.parts.task, size, seed, split, trainer.global_rank, trainer.world_size)
-
-    def _check_share(self, trainer: pl.Trainer) -> None:
-        size, ranks = self.options.batch_size, trainer.world_size
+        name = "batch_size" if split == "train" else "evaluation_batch_size"
+        size, ranks = getattr(self.options, name), trainer.world_size
         if size % ranks:
             near = max(ranks, size - size % ranks)
-            raise InvalidOption(f"run.batch_size = {size} cannot be shared by {ranks} processes; {near} can")
+            raise InvalidOption(f"run.{name} = {size} cannot be shared by {ranks} processes; {near} can")
+        return Batches(self.parts.task, size, self.experiment.seed, split, trainer.global_rank, ranks)
 
     def _conclude(self, status: str, seconds: float) -> Outcome:
         steps = int(self.parts.module.batches_seen)
         outcome = Outcome(status, steps, steps * self.options.batch_size, round(seconds, 2))
         write_json(self.folder.outcome, asdict(outcome))
         model, task, seed = self.parts.model, self.parts.task, self.experiment.seed
-        size, batches = self.options.batch_size, self.options.suite_batches
+        size, batches = self.options.evaluation_batch_size, self.options.suite_batches
         scores = evaluate_suite(model, task, batches=batches, batch_size=size, seed=seed)
         write_json(self.folder.scores, scores)
         save_model(model, str(self.folder.weights))

@@ -15,12 +15,13 @@ from recurra.experiment import Experiment
 from recurra.options import Ref
 from recurra.run.checkpoint import manifest_of
 from recurra.run.folder import read_json
+from recurra.task import Task
 
 
 def versions_of(experiment: Experiment) -> dict[str, Any]:
     """Return the versions of everything that an experiment uses."""
     offers = {registry.find(ref.kind, ref.name) for ref in _refs(experiment)}
-    task = registry.load("task", experiment.task.name)
+    task: type[Task] = registry.load("task", experiment.task.name)
     return {
         "python": platform.python_version(),
         "torch": torch.__version__,

@@ -28,7 +28,7 @@ _HOMES = {
     "toys": ("ToyCell", "ToyMemory", "ToyTask", "ToyTrainer"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
-__all__ = sorted(_HOME_OF)  # noqa: PLE0605
+__all__ = sorted(_HOME_OF)
 
 
 def __getattr__(name: str) -> Any:

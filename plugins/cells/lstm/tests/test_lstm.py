@@ -1,8 +1,14 @@
 """The LSTM against the equations written gate by gate, golden values, and its own promises."""
 
+import json
+import re
+from pathlib import Path
+
 import pytest
 import torch
+
 from recurra.errors import InvalidOption
+from recurra.options import Ref, keyword_options
 from recurra.state import leaves
 from recurra_lstm.cell import LSTM, LSTMState
 
@@ -141,3 +147,13 @@ def test_autocast_computes_in_bfloat16_and_keeps_the_state(peepholes):
 def test_wrong_options_are_refused_by_name(options, told):
     with pytest.raises(InvalidOption, match=told):
         LSTM(I_, **options)
+
+
+def test_the_readme_names_every_option_and_its_code_runs():
+    text = (Path(__file__).parents[1] / "README.md").read_text()
+    for component in (LSTM,):
+        for option, (_, default) in keyword_options(component).items():
+            shown = default.name if isinstance(default, Ref) else json.dumps(default).strip('"')
+            assert re.search(rf"^\| `{option}` \| `?{re.escape(shown)}`? \|", text, re.MULTILINE), option
+    for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(code, {})

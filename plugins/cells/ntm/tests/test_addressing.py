@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from recurra_ntm.addressing import NORM_EPSILON, content_weighting, interpolate, sharpen, shift
 
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from recurra.errors import InvalidOption
 from recurra.state import leaves
 from recurra_ntm.memory import NTMMemory, NTMMemoryState

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from recurra import Ref
 from recurra.memory import WithMemoryState
 from recurra.state import leaves, map_state

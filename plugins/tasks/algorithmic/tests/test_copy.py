@@ -6,9 +6,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from recurra_algorithmic.copy_task import SUITE_LENGTHS, Copy
 
 from recurra.errors import InvalidOption
+from recurra_algorithmic.copy_task import SUITE_LENGTHS, Copy
 
 
 def draw(task, k=0, batch_size=4, seed=0, split="train"):

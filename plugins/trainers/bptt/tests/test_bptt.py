@@ -2,12 +2,12 @@
 
 import pytest
 import torch
+
+from recurra import Batch, Cell, Goal, Model, NoState, Score, Tags, Task
+from recurra.errors import IncompatibleParts, InvalidOption
 from recurra_bptt.graves import GravesRMSProp
 from recurra_bptt.options import SGD, Adam, Constant, Cosine, Graves, OneCycle, RMSprop, Step
 from recurra_bptt.trainer import BPTT
-
-from recurra import Batch, Cell, Goal, Model, NoState, Ref, Score, Tags, Task
-from recurra.errors import IncompatibleParts, InvalidOption
 
 
 class Sum(Task):
@@ -20,7 +20,9 @@ class Sum(Task):
 
     def sample(self, batch_size, rng):
         x = torch.ones(batch_size, 1, 1)
-        return Batch(x, 3 * x, torch.ones(batch_size, 1, dtype=torch.bool), torch.ones(batch_size, dtype=torch.long))
+        return Batch(
+            x, 3 * x, torch.ones(batch_size, 1, dtype=torch.bool), torch.ones(batch_size, dtype=torch.long)
+        )
 
     def loss(self, y, batch):
         return (y - batch.target).square().mean() / 2
@@ -141,7 +143,9 @@ def test_a_cell_that_is_not_differentiable_is_refused():
         module(cell=Guessed)
 
 
-@pytest.mark.parametrize(("option", "value"), [("clip_norm", 0.0), ("clip_value", -1.0), ("readout_lr_scale", "2")])
+@pytest.mark.parametrize(
+    ("option", "value"), [("clip_norm", 0.0), ("clip_value", -1.0), ("readout_lr_scale", "2")]
+)
 def test_an_option_out_of_range_is_refused(option, value):
     with pytest.raises(InvalidOption, match=option):
         BPTT(**{option: value})

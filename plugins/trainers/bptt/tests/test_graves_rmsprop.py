@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+
 from recurra_bptt.graves import GravesRMSProp
 
 
@@ -43,7 +44,7 @@ def test_equals_a_naive_version(gradients, decay, momentum):
 
 
 def test_epsilon_is_inside_the_root():
-    # torch.optim.RMSprop adds 1e-4 outside: for a gradient this small its step is up to a hundred times larger.
+    # torch.optim.RMSprop adds 1e-4 outside: for a small gradient its step is up to a hundred times larger.
     ours = abs(steps([1e-6], lr=1.0)[0])
     assert ours == pytest.approx(1e-6 / math.sqrt(1e-4), rel=1e-3)
 

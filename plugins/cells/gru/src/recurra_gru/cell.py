@@ -6,9 +6,10 @@ from typing import Annotated, Literal, NamedTuple
 
 import torch
 from pydantic import Field
-from recurra.cell import Cell
 from torch import Tensor, nn
 from torch.nn.functional import linear
+
+from recurra.cell import Cell
 
 Reset = Literal["before", "after"]
 

@@ -6,8 +6,9 @@ from typing import Annotated, NamedTuple
 
 import torch
 from pydantic import Field
-from recurra.cell import Cell
 from torch import Tensor, nn
+
+from recurra.cell import Cell
 
 
 class LSTMState(NamedTuple):

@@ -6,9 +6,10 @@ from typing import Annotated
 
 import torch
 from pydantic import Field
+from torch import Tensor, nn
+
 from recurra.cell import Cell
 from recurra.state import NoState
-from torch import Tensor, nn
 
 
 class FeedForward(Cell[NoState]):

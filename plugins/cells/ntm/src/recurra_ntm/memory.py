@@ -6,10 +6,10 @@ from typing import Annotated, Literal, NamedTuple
 
 import torch
 from pydantic import Field
-from recurra.memory import Memory
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
+from recurra.memory import Memory
 from recurra_ntm.addressing import content_weighting, interpolate, sharpen, shift
 
 Count = Annotated[int, Field(gt=0)]

@@ -15,8 +15,8 @@ class GravesRMSProp(Optimizer):
 
         n = ρ n + (1 − ρ) d²;  m = ρ m + (1 − ρ) d;  Δ = μ Δ − lr d / √(n − m² + ε);  w = w + Δ
 
-    Differs from `torch.optim.RMSprop(centered=True, momentum=...)`: that one adds ε outside the root, which makes
-    the first steps up to a hundred times larger.
+    Differs from `torch.optim.RMSprop(centered=True, momentum=...)`: that one adds ε outside the root, which
+    makes the first steps up to a hundred times larger.
     Source: Graves 2013, equations 38 to 45.
 
     Args:
@@ -38,7 +38,7 @@ class GravesRMSProp(Optimizer):
         super().__init__(params, {"lr": lr, "decay": decay, "momentum": momentum, "epsilon": epsilon})
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Take one step; returns what `closure` returned."""
         loss = None
         if closure is not None:

@@ -66,7 +66,9 @@ class RMSprop(Choice):
     alpha: Annotated[Fraction, Field(description="decay of the mean of the squared gradient")] = 0.99
     momentum: Momentum = 0.0
     eps: Annotated[float, Field(gt=0, description="added to the root")] = 1e-8
-    centered: Annotated[bool, Field(description="divide by the deviation instead of the root mean square")] = False
+    centered: Annotated[
+        bool, Field(description="divide by the deviation instead of the root mean square")
+    ] = False
     weight_decay: Decay = 0.0
 
     def build(self, params: Iterable[Any]) -> Optimizer:

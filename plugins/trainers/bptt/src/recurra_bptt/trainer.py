@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from recurra_bptt.module import BPTTModule
 
 
+ADAM, CONSTANT = Adam(), Constant()
+
+
 class BPTT(Trainer):
     """Back-propagation through time over whole sequences.
 
@@ -28,11 +31,17 @@ class BPTT(Trainer):
     def __init__(
         self,
         *,
-        optimizer: Annotated[OptimizerChoice, Field(description="what turns gradients into updates")] = Adam(),
-        schedule: Annotated[ScheduleChoice, Field(description="how the learning rate changes")] = Constant(),
-        readout_lr_scale: Annotated[float, Field(gt=0, description="the readout learns this much faster")] = 1.0,
-        clip_norm: Annotated[float | None, Field(gt=0, description="largest norm of the whole gradient")] = 1.0,
-        clip_value: Annotated[float | None, Field(gt=0, description="largest size of one component of it")] = None,
+        optimizer: Annotated[OptimizerChoice, Field(description="what turns gradients into updates")] = ADAM,
+        schedule: Annotated[ScheduleChoice, Field(description="how the learning rate changes")] = CONSTANT,
+        readout_lr_scale: Annotated[
+            float, Field(gt=0, description="the readout learns this much faster")
+        ] = 1.0,
+        clip_norm: Annotated[
+            float | None, Field(gt=0, description="largest norm of the whole gradient")
+        ] = 1.0,
+        clip_value: Annotated[
+            float | None, Field(gt=0, description="largest size of one component of it")
+        ] = None,
     ) -> None:
         self.optimizer, self.schedule, self.readout_lr_scale = optimizer, schedule, readout_lr_scale
         self.clip_norm, self.clip_value = clip_norm, clip_value
@@ -47,5 +56,7 @@ class BPTT(Trainer):
 
         if not model.tags.differentiable:
             cell = type(model.sequencer).__name__
-            raise IncompatibleParts(f"trainer 'bptt' needs a differentiable cell, and {cell} is not; try 'guessing'")
+            raise IncompatibleParts(
+                f"trainer 'bptt' needs a differentiable cell, and {cell} is not; try 'guessing'"
+            )
         return BPTTModule(model, task, seed, self)

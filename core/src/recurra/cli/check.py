@@ -1,0 +1,39 @@
+"""`recurra check`: every component of a plugin against its contract."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from recurra.hooks import Component
+    from recurra.testing.contract import Result
+
+
+@click.command()
+@click.argument("dist")
+@click.option("--json", "as_json", is_flag=True, help="Print for machines.")
+def check(dist: str, as_json: bool) -> None:
+    """Check every component of the installed distribution DIST against its contract."""
+    from recurra.cli.ending import show_json
+    from recurra.testing.contract import Contract
+    from recurra.testing.distribution import components_of
+
+    found = {component: list(Contract.of(component.kind, component.name).run()) for component in components_of(dist)}
+    if as_json:
+        show_json({f"{c.kind}:{c.name}": [vars(r) for r in results] for c, results in found.items()})
+    else:
+        for component, results in found.items():
+            _show(component, results)
+    sys.exit(any(result.status == "failed" for results in found.values() for result in results))
+
+
+def _show(component: Component, results: list[Result]) -> None:
+    counts = {status: sum(r.status == status for r in results) for status in ("passed", "failed", "skipped")}
+    counted = ", ".join(f"{number} {status}" for status, number in counts.items())
+    click.echo(f"{component.kind} {component.name}: {counted}")
+    for result in results:
+        if result.status != "passed":
+            click.echo(f"  {result.status}: {result.check}: {result.message}")
