@@ -107,9 +107,11 @@ class TestGenerated:
 
     def test_the_code_keeps_this_repositorys_style(self, kind, none_installed, tmp_path):
         home = Plugin(kind, "mine").write(tmp_path)
+        outside = 'lint.isort.known-first-party = ["recurra_mine"]'
+        options = ["--no-cache", "--config", SETTINGS, "--config", outside]
         for command in (["check"], ["format", "--check"]):
             done = subprocess.run(
-                [sys.executable, "-m", "ruff", *command, "--no-cache", "--config", SETTINGS, "."],
+                [sys.executable, "-m", "ruff", *command, *options, "."],
                 cwd=home,
                 capture_output=True,
                 text=True,

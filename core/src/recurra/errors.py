@@ -6,10 +6,14 @@ import difflib
 from collections.abc import Iterable
 
 
+MISTAKE, FAILURE = 2, 1
+"""Exit codes: the user's mistake, and a run that failed."""
+
+
 class RecurraError(Exception):
     """Base of all errors raised on purpose; the shell prints the message and leaves with `exit_code`."""
 
-    exit_code = 2
+    exit_code = MISTAKE
 
 
 class UnknownComponent(RecurraError, LookupError):
@@ -55,7 +59,7 @@ class UnwritableFolder(RecurraError, OSError):
 class RunFailed(RecurraError, RuntimeError):
     """A run ended without its result, for a reason that is not in the command."""
 
-    exit_code = 1
+    exit_code = FAILURE
 
 
 class NonFinite(RunFailed, ArithmeticError):

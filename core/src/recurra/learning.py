@@ -32,6 +32,7 @@ class LearningModule(pl.LightningModule):
     def __init__(self, model: Model, task: Task, seed: int) -> None:
         super().__init__()
         self.model, self.task, self.seed = model, task, seed
+        self.updates: int | None = None  # the budget, told by the run, for schedules that end with it
         self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
 
     def learn(self, batch: Batch) -> Tensor:

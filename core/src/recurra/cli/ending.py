@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import click
-from pytorch_lightning.utilities import rank_zero_only
 
 from recurra.run.folder import RunFolder, first_process, read_json
 from recurra.run.signals import Interrupted
@@ -15,9 +14,7 @@ from recurra.run.signals import Interrupted
 
 @contextmanager
 def announce(folder: RunFolder) -> Iterator[None]:
-    """Say where the run is, and afterwards how it ended, how well it does and where the report is."""
-    say = rank_zero_only(click.echo)
-    say(f"run folder: {folder.path}")
+    """Say afterwards how a run ended, how well it does and where the report is."""
     try:
         yield
     except Interrupted as interrupted:

@@ -11,10 +11,16 @@ RUN_VARIABLE = "RECURRA_RUN"
 """Tells the other processes of a run which folder the first one made."""
 
 
+def _complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    from recurra.experiment import completions
+
+    return completions(context.params.get("task"), context.params.get("cell"), incomplete)
+
+
 @click.command()
 @click.argument("task", required=False)
 @click.argument("cell", required=False)
-@click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
+@click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...", shell_complete=_complete)
 @click.option("-c", "--config", type=click.Path(path_type=Path), help="Experiment file (TOML).")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), help="Folder of all runs.")
 @click.option("--devices", type=int, help="Short for run.devices=N.")
@@ -39,7 +45,7 @@ def train(
     recurra train copy ntm cell.memory.slots=64 trainer.optimizer.lr=1e-3 seed=3
     recurra train -c run.toml
 
-    Every option of every part is a KEY: `recurra info ntm` lists those of a cell, `recurra info run` of the run.
+    Every option of every part is a KEY: `recurra info ntm` lists those of a cell, `recurra info run` the run's.
     """
     from recurra.experiment import Experiment
 

@@ -36,14 +36,21 @@ class Guard(Callback):
 
 @dataclass
 class StopRule:
-    """When a run may end before its budget: the goal is met, or nothing has improved for a while."""
+    """When a run may end before its budget.
+
+    Args:
+        goal: What solves the task.
+        after: Validations in a row that must meet it; a single one may be luck.
+        patience: Validations without improvement after which to give up, or None.
+    """
 
     goal: Goal
+    after: int
     patience: int | None
 
-    def reason(self, value: float, stale: int) -> str | None:
-        """Return why to stop, or None."""
-        if self.goal.met(value):
+    def reason(self, met: int, stale: int) -> str | None:
+        """Return why to stop after so many validations in a row that met the goal, or improved nothing."""
+        if met >= self.after:
             return "solved"
         return "no improvement" if self.patience is not None and stale >= self.patience else None
 
@@ -60,12 +67,12 @@ class Validation(Callback):
         flag: SignalFlag,
     ) -> None:
         self.data, self.batches, self.every, self.rule, self.flag = data, batches, every, rule, flag
-        self.last, self.best, self.stale = 0, float("nan"), 0
+        self.last, self.best, self.stale, self.met = 0, float("nan"), 0, 0
         self.outcome: str | None = None
 
     def state_dict(self) -> dict[str, Any]:
         """Return where validation stands, for the checkpoint."""
-        return {name: getattr(self, name) for name in ("last", "best", "stale", "outcome")}
+        return {name: getattr(self, name) for name in ("last", "best", "stale", "met", "outcome")}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a checkpoint."""
@@ -101,7 +108,8 @@ class Validation(Callback):
     def _judge(self, trainer: pl.Trainer, value: float) -> None:
         improved = self.best != self.best or self.rule.goal.better(value, self.best)
         self.best, self.stale = (value, 0) if improved else (self.best, self.stale + 1)
-        self.outcome = self.rule.reason(value, self.stale)
+        self.met = self.met + 1 if self.rule.goal.met(value) else 0
+        self.outcome = self.rule.reason(self.met, self.stale)
         trainer.should_stop = trainer.should_stop or self.outcome is not None
 
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from recurra.model import Model
 from recurra.run.data import Batches
-from recurra.task import Score, Split, Task
+from recurra.task import Batch, Score, Split, Task
 
 Scores = dict[str, Score]
 
@@ -28,7 +28,7 @@ def evaluate(
         for k in range(batches):
             if interrupted():
                 return None
-            batch = type(data[k])(*(part.to(device) for part in data[k]))
+            batch = Batch(*(part.to(device) for part in data[k]))
             y, _ = model(batch.x, lengths=batch.lengths)
             for name, score in data.task.scores(y, batch).items():
                 total[name] = total.get(name, Score(0, 0)) + score

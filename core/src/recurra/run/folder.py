@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,6 +53,10 @@ class RunFolder:
         if not folder.experiment.is_file():
             raise MissingFile(f"{path} is not the folder of a run: it has no {folder.experiment.name}")
         return folder
+
+    def discard(self) -> None:
+        """Remove the folder and whatever is in it."""
+        shutil.rmtree(self.path, ignore_errors=True)
 
     @property
     def experiment(self) -> Path:

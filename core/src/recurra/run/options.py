@@ -17,11 +17,11 @@ class RunOptions(BaseModel):
 
     batch_size: Annotated[Count, Field(description="sequences per batch, over all devices together")] = 16
     max_steps: Annotated[Count, Field(description="updates after which training ends")] = 2500
-    validate_every: Annotated[Count, Field(description="updates between two validations")] = 50
+    validate_every: Annotated[Count, Field(description="updates between two validations")] = 100
     evaluation_batch_size: Annotated[
         Count, Field(description="sequences per batch when scores are taken")
     ] = 128
-    validation_batches: Annotated[Count, Field(description="batches per validation")] = 20
+    validation_batches: Annotated[Count, Field(description="batches per validation")] = 80
     suite_batches: Annotated[Count, Field(description="batches per variant of the final evaluation")] = 2
     checkpoint_every: Annotated[Count, Field(description="updates between two checkpoints")] = 100
     stop_score: Annotated[
@@ -29,6 +29,7 @@ class RunOptions(BaseModel):
     ] = None
     stop_below: Annotated[float | None, Field(description="end when the score is less than this")] = None
     stop_above: Annotated[float | None, Field(description="end when the score is greater than this")] = None
+    stop_after: Annotated[Count, Field(description="validations in a row that must meet the goal")] = 2
     early_stop_patience: Annotated[
         int | None, Field(gt=0, description="end after so many validations without improvement; none: never")
     ] = None

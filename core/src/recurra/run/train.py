@@ -15,7 +15,7 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 from safetensors.torch import save_model
 
 from recurra import discovery
-from recurra.errors import InvalidOption, NonFinite
+from recurra.errors import MISTAKE, InvalidOption, NonFinite, RecurraError
 from recurra.experiment import Experiment
 from recurra.report import write_report
 from recurra.run import callbacks as around
@@ -70,14 +70,23 @@ class Run:
         self.experiment, self.folder, self.options = experiment, folder, experiment.run
         self.tell: Tell = rank_zero_only(tell)
         self.parts = build(experiment)
+        self.parts.module.updates = experiment.run.max_steps
         self.goal = goal_of(experiment, self.parts.task)
         self.store = DurableCheckpoints(identity(experiment))
         self.metrics = MetricsFile(folder.metrics)
 
     def start(self) -> Outcome | None:
-        """Train from the beginning; returns None on ranks other than zero."""
-        self._describe()
-        return self._fit(None)
+        """Train from the beginning; returns None on ranks other than zero.
+
+        A run that a user's mistake keeps from starting leaves no folder behind.
+        """
+        try:
+            self._describe()
+            return self._fit(None)
+        except RecurraError as error:
+            if error.exit_code == MISTAKE:
+                rank_zero_only(self.folder.discard)()
+            raise
 
     def resume(self) -> Outcome | None:
         """Go on from the newest checkpoint that is intact; from the beginning when there is none.
@@ -114,6 +123,7 @@ class Run:
         with SignalFlag() as flag, quiet():
             validation, checkpoints = self._validation(flag), self._checkpoints(flag)
             trainer = self._lightning([around.Guard(), validation, checkpoints], checkpoint)
+            self.tell(f"run folder: {self.folder.path}")
             if not self._finished(checkpoint, validation):
                 self._learn(trainer, checkpoint)
             checkpoints.leave_when_asked(int(self.parts.module.batches_seen))
@@ -177,7 +187,7 @@ class Run:
             lambda trainer: self._batches(trainer, "validation"),
             options.validation_batches,
             options.validate_every * options.accumulate,
-            around.StopRule(self.goal, options.early_stop_patience),
+            around.StopRule(self.goal, options.stop_after, options.early_stop_patience),
             flag,
         )
 

@@ -110,8 +110,9 @@ def test_each_optimizer_is_built_and_learns(choice, kind):
     assert one_update(optimizer=choice).bias.item() > 0
 
 
-def rates(schedule, steps):
+def rates(schedule, steps, updates=None):
     made, _ = module(optimizer=SGD(lr=1.0), schedule=schedule)
+    made.updates = updates
     configured = made.configure_optimizers()
     seen = []
     for _ in range(steps):
@@ -130,6 +131,14 @@ class TestSchedules:
 
     def test_cosine(self):
         assert rates(Cosine(steps=2, floor=0.2), 3) == pytest.approx([1, 0.6, 0.2])
+
+    def test_a_length_that_is_not_given_is_that_of_the_run(self):
+        assert rates(Cosine(floor=0.2), 3, updates=2) == pytest.approx([1, 0.6, 0.2])
+        assert max(rates(OneCycle(), 10, updates=10)) == pytest.approx(1.0)
+
+    def test_a_length_that_nobody_knows_is_refused(self):
+        with pytest.raises(InvalidOption, match="steps is needed"):
+            rates(Cosine(), 1)
 
     def test_step(self):
         assert rates(Step(every=2, factor=0.5), 5) == pytest.approx([1, 1, 0.5, 0.5, 0.25])

@@ -32,7 +32,7 @@ class BPTTModule(LearningModule):
             {"params": list(self.model.readout.parameters()), "lr": rate * scale},
         ]
         optimizer = self.rule.optimizer.build(groups)
-        schedule = {"scheduler": self.rule.schedule.build(optimizer), "interval": "step"}
+        schedule = {"scheduler": self.rule.schedule.build(optimizer, self.updates), "interval": "step"}
         return {"optimizer": optimizer, "lr_scheduler": schedule}
 
     def configure_gradient_clipping(self, optimizer: Optimizer, *args: Any, **kwargs: Any) -> None:

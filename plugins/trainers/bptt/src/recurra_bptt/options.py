@@ -10,11 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LRScheduler, OneCycleLR, StepLR
 
+from recurra.errors import InvalidOption
 from recurra_bptt.graves import GravesRMSProp
 
 Rate = Annotated[float, Field(gt=0, description="learning rate")]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Momentum = Annotated[Fraction, Field(description="share of the last update that goes on")]
+Steps = Annotated[int, Field(gt=0)] | None
 Decay = Annotated[float, Field(ge=0, description="L2 penalty on the weights")]
 
 
@@ -96,8 +98,8 @@ class Constant(Choice):
     name: Literal["constant"] = "constant"
     warmup: Annotated[int, Field(ge=0, description="updates over which the rate rises from zero")] = 0
 
-    def build(self, optimizer: Optimizer) -> LRScheduler:
-        """Return the scheduler."""
+    def build(self, optimizer: Optimizer, updates: int | None) -> LRScheduler:
+        """Return the scheduler of a run of so many updates, which may be unknown."""
         return LambdaLR(optimizer, lambda step: min(1.0, (step + 1) / (self.warmup + 1)))
 
 
@@ -105,12 +107,12 @@ class Cosine(Choice):
     """From the full rate down to a share of it, along a cosine."""
 
     name: Literal["cosine"] = "cosine"
-    steps: Annotated[int, Field(gt=0, description="updates until the end of the descent")]
+    steps: Annotated[Steps, Field(description="updates until the end of the descent; none: those of the run")] = None
     floor: Annotated[float, Field(ge=0, description="the last rate")] = 0.0
 
-    def build(self, optimizer: Optimizer) -> LRScheduler:
-        """Return the scheduler."""
-        return CosineAnnealingLR(optimizer, self.steps, self.floor)
+    def build(self, optimizer: Optimizer, updates: int | None) -> LRScheduler:
+        """Return the scheduler of a run of so many updates, which may be unknown."""
+        return CosineAnnealingLR(optimizer, _length(self.steps, updates), self.floor)
 
 
 class Step(Choice):
@@ -120,8 +122,8 @@ class Step(Choice):
     every: Annotated[int, Field(gt=0, description="updates between two changes")]
     factor: Annotated[float, Field(gt=0, lt=1, description="what the rate is multiplied by")] = 0.1
 
-    def build(self, optimizer: Optimizer) -> LRScheduler:
-        """Return the scheduler."""
+    def build(self, optimizer: Optimizer, updates: int | None) -> LRScheduler:
+        """Return the scheduler of a run of so many updates, which may be unknown."""
         return StepLR(optimizer, self.every, self.factor)
 
 
@@ -129,13 +131,20 @@ class OneCycle(Choice):
     """Up to the full rate and down again (Smith and Topin 2018)."""
 
     name: Literal["one-cycle"] = "one-cycle"
-    steps: Annotated[int, Field(gt=0, description="updates of the whole cycle")]
+    steps: Annotated[Steps, Field(description="updates of the whole cycle; none: those of the run")] = None
     rise: Annotated[float, Field(gt=0, lt=1, description="share of the cycle in which the rate rises")] = 0.3
 
-    def build(self, optimizer: Optimizer) -> LRScheduler:
-        """Return the scheduler."""
+    def build(self, optimizer: Optimizer, updates: int | None) -> LRScheduler:
+        """Return the scheduler of a run of so many updates, which may be unknown."""
         rates = [group["lr"] for group in optimizer.param_groups]
-        return OneCycleLR(optimizer, rates, self.steps, pct_start=self.rise, cycle_momentum=False)
+        steps = _length(self.steps, updates)
+        return OneCycleLR(optimizer, rates, steps, pct_start=self.rise, cycle_momentum=False)
+
+
+def _length(steps: int | None, updates: int | None) -> int:
+    if steps is None and updates is None:
+        raise InvalidOption("trainer.schedule.steps is needed where there is no run that says how long it is")
+    return steps or updates or 0
 
 
 OptimizerChoice = Annotated[Adam | SGD | RMSprop | Graves, Field(discriminator="name")]

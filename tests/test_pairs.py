@@ -1,0 +1,53 @@
+"""Every installed cell on every installed task: two updates by every trainer that takes it, with a finite loss."""
+
+import itertools
+
+import pytest
+import torch
+
+from recurra.errors import IncompatibleParts
+from recurra.experiment import Experiment
+from recurra.learning import LearningModule
+from recurra.registry import components
+from recurra.run.setup import build
+
+
+def names(kind):
+    return [offer.component.name for offer in components(kind)]
+
+
+def two_losses(module: LearningModule):
+    module.log = lambda *args, **kwargs: None
+    optimizer = module.configure_optimizers()["optimizer"]
+    for k in range(2):
+        batch = module.task.batch(k, batch_size=2, seed=0, split="train")
+        loss = module.learn(batch)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        yield loss.detach()
+
+
+@pytest.mark.parametrize(("task", "cell"), list(itertools.product(names("task"), names("cell"))))
+def test_a_pair_learns(task, cell):
+    experiment = Experiment.compose(task, cell, file=None, overrides=[])
+    try:
+        parts = build(experiment)
+    except IncompatibleParts as refused:
+        pytest.skip(str(refused))
+    assert all(torch.isfinite(loss) for loss in two_losses(parts.module))
+
+
+@pytest.mark.parametrize(("controller", "memory"), list(itertools.product(names("cell"), names("memory"))))
+def test_every_controller_goes_with_every_memory(controller, memory):
+    if controller == "ntm":
+        pytest.skip("a controller that has a memory of its own is the nested case below")
+    overrides = [f"cell.controller={controller}", f"cell.memory={memory}"]
+    parts = build(Experiment.compose("copy", "ntm", file=None, overrides=overrides))
+    assert all(torch.isfinite(loss) for loss in two_losses(parts.module))
+
+
+def test_a_memory_may_drive_a_memory():
+    overrides = ['cell.controller={name="ntm", controller={name="feed-forward", hidden_size=4}}']
+    parts = build(Experiment.compose("copy", "ntm", file=None, overrides=overrides))
+    assert all(torch.isfinite(loss) for loss in two_losses(parts.module))

@@ -1,0 +1,42 @@
+"""What the README says is true: its code runs, its commands exist, its files are where it says."""
+
+import re
+from pathlib import Path
+
+from recurra.cli import COMMANDS
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def test_its_python_runs():
+    (snippet,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    made = {}
+    exec(snippet, made)
+    assert made["y"].shape == (32, 100, 64)
+
+
+def test_its_commands_exist_and_all_commands_are_in_it():
+    text = re.sub(r"```python\n.*?```", "", README, flags=re.DOTALL)
+    named = set(re.findall(r"`(?:[^`]*\s)?recurra ([a-z]+)", text)) | set(
+        re.findall(r"^recurra ([a-z]+)", text, re.MULTILINE)
+    )
+    assert named == set(COMMANDS)
+
+
+def test_the_files_it_links_to_exist():
+    links = re.findall(r"\]\((?!http)([^)]+)\)", README)
+    assert links
+    assert not [link for link in links if not (ROOT / link).exists()]
+
+
+def test_the_folders_it_shows_exist():
+    shown = re.findall(r"^([a-z/]+/) {2,}\S", README, re.MULTILINE)
+    assert len(shown) >= 8
+    assert not [folder for folder in shown if not (ROOT / folder).is_dir()]
+
+
+def test_its_make_targets_exist():
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    for target in re.findall(r"make ([a-z-]+)", README):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
