@@ -18,14 +18,15 @@ if TYPE_CHECKING:
     from recurra.testing.parameters import contract as contract
     from recurra.testing.toys import ToyCell as ToyCell
     from recurra.testing.toys import ToyMemory as ToyMemory
-    from recurra.testing.toys import ToyTask as ToyTask
-    from recurra.testing.toys import ToyTrainer as ToyTrainer
+    from recurra.testing.toys_learning import ToyTask as ToyTask
+    from recurra.testing.toys_learning import ToyTrainer as ToyTrainer
 
 _HOMES = {
     "contract": ("Check", "CheckFailed", "Contract", "Result", "Skip", "checks"),
     "fingerprints": ("check_fingerprint", "fingerprint"),
     "parameters": ("contract",),
-    "toys": ("ToyCell", "ToyMemory", "ToyTask", "ToyTrainer"),
+    "toys": ("ToyCell", "ToyMemory"),
+    "toys_learning": ("ToyTask", "ToyTrainer"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = sorted(_HOME_OF)

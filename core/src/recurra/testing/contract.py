@@ -1,8 +1,8 @@
 """Which checks a component must pass, and what came of each.
 
 A check is a plain function `check_something(make)`: it makes the component, raises `CheckFailed` (or any other
-error) when the component breaks its contract, raises `Skip` when the component's tags excuse it, and its docstring
-says what must hold. What applies is decided by tags, never by names, and every skip is shown.
+error) when the component breaks its contract, raises `Skip` when the component's tags excuse it, and its
+docstring says what must hold. What applies is decided by tags, never by names, and every skip is shown.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class CheckFailed(AssertionError):
     """A component breaks its contract; the message says how."""
 
 
-class Skip(Exception):  # noqa: N818
+class Skip(Exception):
     """A check does not apply; the message says why."""
 
 

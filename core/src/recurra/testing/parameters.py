@@ -12,15 +12,16 @@ from recurra.testing.contract import Check, Contract, Skip
 
 
 def contract(kind: Kind, name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Parametrise a test over every check of an installed component:
+    """Parametrise a test over every check of an installed component.
 
-        @contract("cell", "gru")
-        def test_contract(check):
-            check()
+    @contract("cell", "gru")
+    def test_contract(check):
+        check()
     """
     found = Contract.of(kind, name)
     parameters = [
-        pytest.param(_Shown(check), id=check.name, marks=_marks(found, check.name)) for check in found.checks()
+        pytest.param(_Shown(check), id=check.name, marks=_marks(found, check.name))
+        for check in found.checks()
     ]
     return pytest.mark.parametrize("check", parameters)
 

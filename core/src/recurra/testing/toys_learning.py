@@ -73,9 +73,7 @@ class ToyTrainer(Trainer):
 
     contract_options: ClassVar[Mapping[str, Any]] = {}
 
-    def __init__(
-        self, *, lr: Annotated[float, Field(gt=0, description="learning rate")] = 0.01
-    ) -> None:
+    def __init__(self, *, lr: Annotated[float, Field(gt=0, description="learning rate")] = 0.01) -> None:
         self.lr = lr
 
     def module(self, model: Model, task: Task, seed: int) -> ToyRule:

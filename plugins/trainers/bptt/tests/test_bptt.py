@@ -62,11 +62,12 @@ def module(cell=Identity, **options):
     task = Sum()
     made = BPTT(**options).module(model_of(cell), task, seed=0)
     made.log = lambda *args, **kwargs: None
+    made.updates = 100
     return made, task.batch(0, batch_size=2, seed=0, split="train")
 
 
 def one_update(**options):
-    made, batch = module(**options)
+    made, batch = module(**{"readout_lr_scale": 1.0, **options})
     optimizer = made.configure_optimizers()["optimizer"]
     made.training_step(batch, 0).backward()
     made.configure_gradient_clipping(optimizer)

@@ -80,11 +80,11 @@ class NTMMemory(Memory[NTMMemoryState]):
     def connect(self, interface: nn.Linear) -> None:
         """Initialise the layer that drives the heads, with their focus sharp.
 
-        With γ near 1, each shift of an untrained head blurs its weighting until there is nothing left to learn from.
+        With γ near 1, each shift of an untrained head blurs its weighting until nothing can be learned.
         """
         super().connect(interface)
         with torch.no_grad():
-            interface.bias.split(self.sizes)[GAMMA].fill_(self.gamma_bias)
+            torch.split(interface.bias, self.sizes)[GAMMA].fill_(self.gamma_bias)
 
     def initial_read(self, batch_size: int) -> Tensor:
         """Return the learned first read vectors (B, R W)."""

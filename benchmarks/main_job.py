@@ -1,8 +1,8 @@
 """The main job over ten seeds: `recurra train copy ntm` with the shipped defaults, every seed counted.
 
-    python benchmarks/copy.py [--seeds 10] [--first 100]
+    python benchmarks/main_job.py [--seeds 10] [--first 100]
 
-Writes `benchmarks/results/copy.json` (one entry per seed) and `copy.md` (the distribution), and puts the latter
+Writes `benchmarks/results/main_job.json` (one entry per seed) and `main_job.md` (the distribution), and puts the latter
 into the README.
 """
 
@@ -22,7 +22,7 @@ import torch
 
 RESULTS = Path(__file__).parent / "results"
 README = Path(__file__).parents[1] / "README.md"
-MARK = "<!-- copy-results -->"
+MARK = "<!-- main-job -->"
 
 
 def train(seed: int) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def table(runs: list[dict[str, Any]]) -> str:
     machine = (
         f"{platform.machine()}, one thread, Python {platform.python_version()}, torch {torch.__version__}"
     )
-    return "\n".join([*lines, "", f"CPU {machine}. Made by `python benchmarks/copy.py`."]) + "\n"
+    return "\n".join([*lines, "", f"CPU {machine}. Made by `python benchmarks/main_job.py`."]) + "\n"
 
 
 def into_readme(text: str) -> None:
@@ -93,8 +93,8 @@ def main() -> None:
         runs.append(train(seed))
         print(json.dumps(runs[-1]), flush=True)
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "copy.json").write_text(json.dumps(runs, indent=1) + "\n")
-    (RESULTS / "copy.md").write_text(table(runs))
+    (RESULTS / "main_job.json").write_text(json.dumps(runs, indent=1) + "\n")
+    (RESULTS / "main_job.md").write_text(table(runs))
     into_readme(table(runs))
 
 

@@ -1,0 +1,20 @@
+"""What all tests share: one thread, determinism, no network, and no deadline on a busy machine."""
+
+import os
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+import hypothesis  # noqa: E402
+import pytest  # noqa: E402
+
+hypothesis.settings.register_profile("recurra", deadline=None)
+hypothesis.settings.load_profile("recurra")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread_and_no_chance():
+    """Small recurrent networks are faster on one thread; deterministic mode also fills `torch.empty` with NaN."""
+    import torch
+
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
