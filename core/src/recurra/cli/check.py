@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from collections import Counter
+from typing import TYPE_CHECKING, get_args
 
 import click
 
 if TYPE_CHECKING:
     from recurra.hooks import Component
-    from recurra.testing.contract import Result
+    from recurra.testing.checking import Result
 
 
 @click.command()
@@ -18,10 +19,13 @@ if TYPE_CHECKING:
 def check(dist: str, as_json: bool) -> None:
     """Check every component of the installed distribution DIST against its contract."""
     from recurra.cli.ending import show_json
-    from recurra.testing.contract import Contract
+    from recurra.testing.checking import Contract
     from recurra.testing.distribution import components_of
 
-    found = {component: list(Contract.of(component.kind, component.name).run()) for component in components_of(dist)}
+    found = {
+        component: list(Contract.of(component.kind, component.name).run())
+        for component in components_of(dist)
+    }
     if as_json:
         show_json({f"{c.kind}:{c.name}": [vars(r) for r in results] for c, results in found.items()})
     else:
@@ -31,8 +35,10 @@ def check(dist: str, as_json: bool) -> None:
 
 
 def _show(component: Component, results: list[Result]) -> None:
-    counts = {status: sum(r.status == status for r in results) for status in ("passed", "failed", "skipped")}
-    counted = ", ".join(f"{number} {status}" for status, number in counts.items())
+    from recurra.testing.checking import Status
+
+    counts = Counter(result.status for result in results)
+    counted = ", ".join(f"{counts[status]} {status}" for status in get_args(Status) if counts[status])
     click.echo(f"{component.kind} {component.name}: {counted}")
     for result in results:
         if result.status != "passed":

@@ -7,12 +7,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from recurra.testing.contract import Check as Check
-    from recurra.testing.contract import CheckFailed as CheckFailed
-    from recurra.testing.contract import Contract as Contract
-    from recurra.testing.contract import Result as Result
-    from recurra.testing.contract import Skip as Skip
-    from recurra.testing.contract import checks as checks
+    from recurra.testing.checking import Check as Check
+    from recurra.testing.checking import CheckFailed as CheckFailed
+    from recurra.testing.checking import Contract as Contract
+    from recurra.testing.checking import Result as Result
+    from recurra.testing.checking import Skip as Skip
+    from recurra.testing.checking import checks as checks
     from recurra.testing.fingerprints import check_fingerprint as check_fingerprint
     from recurra.testing.fingerprints import fingerprint as fingerprint
     from recurra.testing.parameters import contract as contract
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from recurra.testing.toys_learning import ToyTrainer as ToyTrainer
 
 _HOMES = {
-    "contract": ("Check", "CheckFailed", "Contract", "Result", "Skip", "checks"),
+    "checking": ("Check", "CheckFailed", "Contract", "Result", "Skip", "checks"),
     "fingerprints": ("check_fingerprint", "fingerprint"),
     "parameters": ("contract",),
     "toys": ("ToyCell", "ToyMemory"),

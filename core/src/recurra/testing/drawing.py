@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from recurra.task import Batch, Score, Split, Task
-from recurra.testing.contract import CheckFailed
+from recurra.testing.checking import CheckFailed
 from recurra.testing.fingerprints import content
 
 SIZE, SEED = 4, 7

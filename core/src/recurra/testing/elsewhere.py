@@ -11,7 +11,7 @@ from typing import Any
 
 from recurra.options import plain
 from recurra.task import Task
-from recurra.testing.contract import CheckFailed, Skip
+from recurra.testing.checking import CheckFailed, Skip
 
 
 def batch_in_new_process(task: Task, *, batch_size: int, seed: int) -> list[str]:

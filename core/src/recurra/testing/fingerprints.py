@@ -8,7 +8,7 @@ from typing import get_args
 from torch import Tensor
 
 from recurra.task import Split, Task
-from recurra.testing.contract import CheckFailed
+from recurra.testing.checking import CheckFailed
 
 BATCHES, BATCH_SIZE = 2, 4
 

@@ -23,7 +23,7 @@ from recurra.run.evaluate import evaluate
 from recurra.run.lightning import lightning, quiet
 from recurra.run.options import RunOptions
 from recurra.task import Task
-from recurra.testing.contract import Make
+from recurra.testing.checking import Make
 from recurra.testing.toys_learning import ToyTask
 
 BATCH_SIZE, SEED = 8, 3
@@ -112,9 +112,14 @@ def module_of(
 
 
 def _module(make: Make, cell: type[PlainCell], seed: int, task: Task) -> LearningModule:
-    with seeded():
-        module: LearningModule = make().module(Model(task, CellOf(cell)), task, seed)  # type: ignore[arg-type]
+    module: LearningModule = make().module(model_of(task, cell), task, seed)
     return module
+
+
+def model_of(task: Task, cell: type[PlainCell]) -> Model:
+    """Return a model with the same weights every time."""
+    with seeded():
+        return Model(task, CellOf(cell))  # type: ignore[arg-type]
 
 
 def fit(

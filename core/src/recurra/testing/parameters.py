@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from recurra.hooks import Kind
-from recurra.testing.contract import Check, Contract, Skip
+from recurra.testing.checking import Check, Contract, Skip
 
 
 def contract(kind: Kind, name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from recurra.testing.contract import Check
+    from recurra.testing.checking import Check
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -21,18 +21,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--recurra", action="append", default=[], metavar="DIST", help=help_text)
 
 
-@pytest.hookimpl(trylast=True)
+def pytest_ignore_collect(config: pytest.Config) -> bool | None:
+    """Leave the tests of the folder alone when distributions are named: they may be slow, or broken."""
+    return True if config.getoption("--recurra") else None
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(
     session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """Replace what was collected by the checks of the named distributions."""
+    """Put the checks of the named distributions in the place of the folder's tests, before `-k` selects.
+
+    Raises:
+        UsageError: There is no such distribution, or it has a defect.
+    """
     names: list[str] = config.getoption("--recurra")
     if names:
-        items[:] = [item for name in names for item in _items(session, name)]
+        from recurra.errors import RecurraError
+
+        try:
+            items[:] = [item for name in names for item in _items(session, name)]
+        except RecurraError as error:
+            raise pytest.UsageError(str(error)) from None
 
 
 def _items(session: pytest.Session, dist: str) -> Iterator[pytest.Item]:
-    from recurra.testing.contract import Contract
+    from recurra.testing.checking import Contract
     from recurra.testing.distribution import components_of
 
     for component in components_of(dist):
@@ -54,7 +68,7 @@ class ContractItem(pytest.Item):
 
     def runtest(self) -> None:
         """Run the check."""
-        from recurra.testing.contract import Skip
+        from recurra.testing.checking import Skip
 
         try:
             self.check()

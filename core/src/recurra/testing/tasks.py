@@ -13,7 +13,7 @@ from recurra.cell import WHOLE
 from recurra.options import plain
 from recurra.run.data import Batches
 from recurra.task import Batch, Goal, Score, Task
-from recurra.testing.contract import CheckFailed, Make, Skip
+from recurra.testing.checking import CheckFailed, Make, Skip
 from recurra.testing.drawing import (
     SEED,
     SIZE,
@@ -163,6 +163,9 @@ def check_ranks_share_a_batch(make: Make) -> None:
     task = make()
     whole = draw(task)
     shares = [Batches(task, SIZE, SEED, "train", rank, 2)[0] for rank in range(2)]
+    for share in shares:
+        rows = [part.shape[0] for part in share]
+        expect(rows == [SIZE // 2] * 4, f"one of two ranks reads {rows} rows of x, target, mask, lengths")
     joined = Batch(*(torch.cat(parts) for parts in zip(*shares, strict=True)))
     expect_same(whole, joined, "what two ranks read together")
 
@@ -283,7 +286,7 @@ def check_perfect_answer_meets_the_goal(make: Make) -> None:
 
 
 def check_fingerprints_are_stable(make: Make) -> None:
-    """Two instances have the same fingerprints, in training and in every variant; no two variants share one."""
+    """Two instances have the same fingerprints in training and the suite, whose variants all differ."""
     one, two = fingerprints(make()), fingerprints(make())
     changed = [name for name in one if one[name] != two.get(name)]
     expect(not changed, f"two instances give other data for the same seed in: {', '.join(changed)}")

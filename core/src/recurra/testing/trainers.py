@@ -15,7 +15,7 @@ from recurra.errors import IncompatibleParts, NonFinite
 from recurra.learning import LearningModule
 from recurra.options import plain
 from recurra.task import Batch
-from recurra.testing.contract import CheckFailed, Make
+from recurra.testing.checking import CheckFailed, Make
 from recurra.testing.drawing import expect
 from recurra.testing.fitting import (
     SEED,
@@ -28,6 +28,7 @@ from recurra.testing.fitting import (
     changed,
     evaluation_loss,
     fit,
+    model_of,
     module_of,
     weights,
 )
@@ -48,15 +49,22 @@ def check_options_round_trip(make: Make) -> None:
 
 def check_module_teaches_the_model(make: Make) -> None:
     """`module` returns a `LearningModule` of the model, task and seed that it was given, at batch 0."""
-    module = module_of(make)
+    task = ToyTask()
+    model = model_of(task, PlainCell)
+    module = make().module(model, task, SEED)
     expect(
         isinstance(module, LearningModule), f"module must be a LearningModule, got {type(module).__name__}"
     )
-    expect(isinstance(module.task, ToyTask), "the module has another task than was given")
+    expect(module.model is model, "the module has another model than was given")
+    expect(module.task is task, "the module has another task than was given")
     expect(module.seed == SEED, f"the module has seed {module.seed}, but {SEED} was given")
     expect(int(module.batches_seen) == 0, f"a fresh module has seen {int(module.batches_seen)} batches")
-    fresh = weights(module_of(make))
-    expect(not changed(weights(module), fresh), "the same model starts with other weights a second time")
+
+
+def check_start_is_repeatable(make: Make) -> None:
+    """Two modules of the same model start with the same weights."""
+    different = changed(weights(module_of(make)), weights(module_of(make)))
+    expect(not different, f"a second module starts with another {', '.join(different)}")
 
 
 def check_module_needs_no_accelerator(make: Make) -> None:
@@ -120,7 +128,7 @@ def check_other_seed_other_weights(make: Make) -> None:
 
 
 def check_resume_equals_uninterrupted(make: Make) -> None:
-    """Training in two halves, by a checkpoint and a fresh module, gives the bits of uninterrupted training."""
+    """Training in two halves, by a checkpoint and a fresh module, gives the bits of training in one."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "half.ckpt"
         whole, rest = module_of(make), module_of(make)

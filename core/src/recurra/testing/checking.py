@@ -1,8 +1,8 @@
 """Which checks a component must pass, and what came of each.
 
-A check is a plain function `check_something(make)`: it makes the component, raises `CheckFailed` (or any other
-error) when the component breaks its contract, raises `Skip` when the component's tags excuse it, and its
-docstring says what must hold. What applies is decided by tags, never by names, and every skip is shown.
+A check is a plain function `check_something(make)`: it makes the component, raises `CheckFailed` (or any
+other error) when the component breaks its contract, raises `Skip` when the component's tags excuse it, and
+its docstring says what must hold. What applies is decided by tags, never by names, and every skip is shown.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Literal
 
+from recurra.errors import InvalidOption, nearest
 from recurra.hooks import Kind
 from recurra.registry import load
 
@@ -96,9 +97,19 @@ class Contract:
 
     @classmethod
     def of(cls, kind: Kind, name: str) -> Contract:
-        """Return the contract of an installed component."""
+        """Return the contract of an installed component.
+
+        Raises:
+            InvalidOption: The component expects the failure of a check that does not exist.
+        """
         component = load(kind, name)
-        return cls(kind, maker(kind, component), getattr(component, "contract_expected_failures", {}))
+        found = cls(kind, maker(kind, component), getattr(component, "contract_expected_failures", {}))
+        known = [check.name for check in found.checks()]
+        for check in found.expected_failures:
+            if check not in known:
+                told = f"{component.__name__}.contract_expected_failures: there is no check '{check}'"
+                raise InvalidOption(f"{told} of a {kind}{nearest(check, known)}")
+        return found
 
     def checks(self) -> Iterator[Check]:
         """Yield every check; a memory is also checked as a part of a cell."""

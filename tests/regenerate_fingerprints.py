@@ -1,0 +1,19 @@
+"""Note down what data the installed tasks give now: `python tests/regenerate_fingerprints.py`.
+
+Run it after a new task or variant was added, or after data was changed on purpose and `version` was raised.
+"""
+
+import json
+from pathlib import Path
+
+from recurra.registry import components, load
+from recurra.testing.fingerprints import fingerprints
+
+GOLDEN = Path(__file__).parent / "golden" / "fingerprints.json"
+
+if __name__ == "__main__":
+    golden = {}
+    for offer in components("task"):
+        task = load("task", offer.qualified)()
+        golden[offer.qualified] = {"version": task.version, "fingerprints": fingerprints(task)}
+    GOLDEN.write_text(json.dumps(golden, indent=2) + "\n", "utf-8")
