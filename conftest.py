@@ -4,16 +4,16 @@ import os
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
-import hypothesis  # noqa: E402
-import pytest  # noqa: E402
+import hypothesis
+import pytest
 
 hypothesis.settings.register_profile("recurra", deadline=None)
 hypothesis.settings.load_profile("recurra")
 
 
 @pytest.fixture(autouse=True, scope="session")
-def one_thread_and_no_chance():
-    """Small recurrent networks are faster on one thread; deterministic mode also fills `torch.empty` with NaN."""
+def one_thread_and_no_chance() -> None:
+    """One thread is faster for small networks; deterministic mode also fills `torch.empty` with NaN."""
     import torch
 
     torch.set_num_threads(1)

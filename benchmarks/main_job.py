@@ -2,8 +2,8 @@
 
     python benchmarks/main_job.py [--seeds 10] [--first 100]
 
-Writes `benchmarks/results/main_job.json` (one entry per seed) and `main_job.md` (the distribution), and puts the latter
-into the README.
+Writes `benchmarks/results/main_job.json` (one entry per seed) and `main_job.md` (the distribution),
+and puts the latter into the README.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ import pytest
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("seed", [0, 1])
 def test_it_learns_to_copy(tmp_path, seed):
-    command = [sys.executable, "-m", "recurra", "train", "copy", "ntm", f"seed={seed}", "--out", str(tmp_path)]
-    subprocess.run(command, check=True)
+    command = [sys.executable, "-m", "recurra", "train", "copy", "ntm", f"seed={seed}"]
+    subprocess.run([*command, "--out", str(tmp_path)], check=True)
     (folder,) = tmp_path.glob("copy/ntm-bptt/*")
     outcome = json.loads((folder / "outcome.json").read_text())
     scores = json.loads((folder / "scores.json").read_text())

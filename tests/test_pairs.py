@@ -1,4 +1,4 @@
-"""Every installed cell on every installed task: two updates by every trainer that takes it, with a finite loss."""
+"""Every installed cell on every installed task: two updates, with a finite loss."""
 
 import itertools
 

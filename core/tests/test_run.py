@@ -97,7 +97,13 @@ def weights(start, *overrides):
 
 @pytest.mark.parametrize(
     "override",
-    ["run.validate_every=3", "run.validation_batches=2", "run.checkpoint_every=5", "run.workers=2", "run.suite_batches=2"],
+    [
+        "run.validate_every=3",
+        "run.validation_batches=2",
+        "run.checkpoint_every=5",
+        "run.workers=2",
+        "run.suite_batches=2",
+    ],
 )
 def test_what_is_not_training_changes_no_weight(start, override):
     assert weights(start, override) == weights(start)
@@ -162,5 +168,5 @@ def test_a_folder_without_a_run_is_named(tmp_path):
 def test_a_run_that_has_not_ended_has_no_model(start):
     folder, run, _ = start()
     run._describe()
-    with pytest.raises(MissingFile, match="recurra resume .* finishes it"):
+    with pytest.raises(MissingFile, match=r"recurra resume .* finishes it"):
         restore(folder)

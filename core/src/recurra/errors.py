@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-
 MISTAKE, FAILURE = 2, 1
 """Exit codes: the user's mistake, and a run that failed."""
 

@@ -1,4 +1,4 @@
-"""The task: where batches come from, what the loss is, how well was done, and on which variants it is judged."""
+"""The task: where batches come from, what the loss is, how well was done, and where it is judged."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Split = Literal["train", "validation", "test"]
 class Batch(NamedTuple):
     """Sequences to learn from, batch-first.
 
-    Shapes: x (B, T, I) vectors or (B, T) tokens; target (B, T, ...); mask (B, T), true where a step is scored;
+    Shapes: x (B, T, I) vectors or (B, T) tokens; target (B, T, ...); mask (B, T), true where a step counts;
     lengths (B,), the steps of each row.
     """
 

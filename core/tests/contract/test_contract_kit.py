@@ -9,7 +9,7 @@ from click.testing import CliRunner
 import recurra.testing
 from recurra.cli import main
 from recurra.hooks import KINDS
-from recurra.testing import Check, CheckFailed, Contract, Skip, checks, contract
+from recurra.testing import Check, CheckFailed, Contract, Skip, checks
 from recurra.testing.document import START, every_check, updated
 
 PAGE = Path(__file__).parents[3] / "docs" / "contract.md"
@@ -211,12 +211,6 @@ class TestPytest:
         told = self.run(world, "test_excused.py", code=0)
         assert f"{ALL - 2} passed, 1 skipped, 1 xfailed" in told
         assert "test_contract[check_scores_add] PASSED" in told
-
-
-def test_a_contract_parametrises_every_check(plugin):
-    plugin("Good")
-    (parameters,) = [contract("task", "good")(lambda check: check()).pytestmark[0].args[1]]
-    assert [parameter.id for parameter in parameters] == [check.__name__ for check in checks("task")]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -45,7 +45,7 @@ def train(
     recurra train copy ntm cell.memory.slots=64 trainer.optimizer.lr=1e-3 seed=3
     recurra train -c run.toml
 
-    Every option of every part is a KEY: `recurra info ntm` lists those of a cell, `recurra info run` the run's.
+    Every option of every part is a KEY: see `recurra info ntm`, `recurra info bptt`, `recurra info run`.
     """
     from recurra.experiment import Experiment
 

@@ -1,4 +1,4 @@
-"""The folder of a run: which file is where, and how a small file is written so that a crash leaves it whole."""
+"""The folder of a run: which file is where, and how one is written so that a crash leaves it whole."""
 
 from __future__ import annotations
 

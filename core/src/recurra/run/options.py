@@ -15,13 +15,13 @@ class RunOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
-    batch_size: Annotated[Count, Field(description="sequences per batch, over all devices together")] = 16
+    batch_size: Annotated[Count, Field(description="sequences per batch, over all devices together")] = 32
     max_steps: Annotated[Count, Field(description="updates after which training ends")] = 2500
     validate_every: Annotated[Count, Field(description="updates between two validations")] = 100
     evaluation_batch_size: Annotated[
         Count, Field(description="sequences per batch when scores are taken")
     ] = 128
-    validation_batches: Annotated[Count, Field(description="batches per validation")] = 80
+    validation_batches: Annotated[Count, Field(description="batches per validation")] = 40
     suite_batches: Annotated[Count, Field(description="batches per variant of the final evaluation")] = 2
     checkpoint_every: Annotated[Count, Field(description="updates between two checkpoints")] = 100
     stop_score: Annotated[
@@ -29,7 +29,7 @@ class RunOptions(BaseModel):
     ] = None
     stop_below: Annotated[float | None, Field(description="end when the score is less than this")] = None
     stop_above: Annotated[float | None, Field(description="end when the score is greater than this")] = None
-    stop_after: Annotated[Count, Field(description="validations in a row that must meet the goal")] = 2
+    stop_after: Annotated[Count, Field(description="validations in a row that must meet the goal")] = 1
     early_stop_patience: Annotated[
         int | None, Field(gt=0, description="end after so many validations without improvement; none: never")
     ] = None

@@ -114,14 +114,6 @@ def test_extreme_parameters_and_memories_give_distributions_and_finite_gradients
     assert M.grad.isfinite().all()
 
 
-def test_heads_start_in_focus():
-    memory = NTMMemory(slots=4, width=2, read_heads=2, gamma_bias=2.5)
-    interface = torch.nn.Linear(3, memory.input_size)
-    memory.connect(interface)
-    expected = raw(memory, gamma=[2.5] * 3)[0].float()
-    assert torch.equal(interface.bias, expected)
-
-
 def test_nothing_leaks_from_one_sequence_into_the_next():
     memory, _ = small()
     v = torch.randn(2, 6, memory.input_size, dtype=torch.float64)

@@ -14,8 +14,6 @@ from recurra_ntm.addressing import content_weighting, interpolate, sharpen, shif
 
 Count = Annotated[int, Field(gt=0)]
 Start = Literal["constant", "learned"]
-GAMMA = 4
-"""Where γ stands among the raw parameters."""
 LEARNED_SCALE = 10.0
 """A learned weighting is softmax(10 w): the one-hot start gives slot 0 all but N e^-10 of the focus."""
 
@@ -57,13 +55,12 @@ class NTMMemory(Memory[NTMMemoryState]):
         max_shift: Annotated[int, Field(ge=0, description="m, heads move by -m to m slots per step")] = 1,
         initial_memory: Annotated[Start, Field(description="M at first: all 1e-6, or learned")] = "constant",
         initial_weighting: Annotated[Start, Field(description="w at first: slot 0, or learned")] = "constant",
-        gamma_bias: Annotated[float, Field(description="γ starts near 1 + softplus of this")] = 3.0,
     ) -> None:
         heads = read_heads + write_heads
         sizes = _interface_sizes(heads, write_heads, width, 2 * max_shift + 1)
         super().__init__(sum(sizes), read_heads * width)
         self.slots, self.width, self.heads, self.read_heads = slots, width, heads, read_heads
-        self.sizes, self.gamma_bias = sizes, gamma_bias
+        self.sizes = sizes
         self.learns_weighting = initial_weighting == "learned"
         self.r_0 = nn.Parameter(torch.zeros(read_heads * width))
         self._start("M_0", torch.full((slots, width), 1e-6), initial_memory == "learned")
@@ -76,15 +73,6 @@ class NTMMemory(Memory[NTMMemoryState]):
             self.register_parameter(name, nn.Parameter(value))
         else:
             self.register_buffer(name, value)
-
-    def connect(self, interface: nn.Linear) -> None:
-        """Initialise the layer that drives the heads, with their focus sharp.
-
-        With γ near 1, each shift of an untrained head blurs its weighting until nothing can be learned.
-        """
-        super().connect(interface)
-        with torch.no_grad():
-            torch.split(interface.bias, self.sizes)[GAMMA].fill_(self.gamma_bias)
 
     def initial_read(self, batch_size: int) -> Tensor:
         """Return the learned first read vectors (B, R W)."""

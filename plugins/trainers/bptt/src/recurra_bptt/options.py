@@ -107,7 +107,7 @@ class Cosine(Choice):
     """From the full rate down to a share of it, along a cosine."""
 
     name: Literal["cosine"] = "cosine"
-    steps: Annotated[Steps, Field(description="updates until the end of the descent; none: those of the run")] = None
+    steps: Annotated[Steps, Field(description="updates of the whole descent; none: the run's")] = None
     floor: Annotated[float, Field(ge=0, description="the last rate")] = 0.0
 
     def build(self, optimizer: Optimizer, updates: int | None) -> LRScheduler:

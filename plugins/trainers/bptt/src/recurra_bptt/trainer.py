@@ -35,10 +35,10 @@ class BPTT(Trainer):
         schedule: Annotated[ScheduleChoice, Field(description="how the learning rate changes")] = COSINE,
         readout_lr_scale: Annotated[
             float, Field(gt=0, description="the readout learns this much faster")
-        ] = 2.0,
+        ] = 1.0,
         clip_norm: Annotated[
             float | None, Field(gt=0, description="largest norm of the whole gradient")
-        ] = 0.3,
+        ] = 0.2,
         clip_value: Annotated[
             float | None, Field(gt=0, description="largest size of one component of it")
         ] = None,

@@ -1,0 +1,85 @@
+"""Gradients, precision and extreme numbers."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from recurra.state import detach, leaves
+from recurra.testing.cell_checks.probes import (
+    BATCH,
+    WIDTH,
+    compare,
+    gradients,
+    inputs,
+    learnable,
+    made,
+    tensors,
+)
+from recurra.testing.checking import CheckFailed, Make, Skip
+
+
+def check_exact_gradient(make: Make) -> None:
+    """The gradient is that of finite differences, in float64."""
+    cell = made(make)
+    learnable(cell)
+    if not cell.tags.exact_gradient:
+        raise Skip("its tags say that its gradient is not exact")
+    x = inputs(batch=2, steps=2).requires_grad_()
+
+    def outputs(x: Tensor) -> tuple[Tensor, ...]:
+        return tuple(t for _, t in tensors(*cell(x)) if t.requires_grad)
+
+    try:
+        torch.autograd.gradcheck(outputs, (x,), eps=1e-6, atol=1e-5, rtol=1e-4)
+    except torch.autograd.gradcheck.GradcheckError as error:  # type: ignore[attr-defined]
+        raise CheckFailed(f"the gradient is not exact: {str(error).splitlines()[0]}") from None
+
+
+def check_every_parameter_learns(make: Make) -> None:
+    """Every parameter that may learn gets a gradient that is not zero."""
+    cell = made(make)
+    learnable(cell)
+    x = inputs().requires_grad_()
+    for name, gradient in gradients(cell, *cell(x), x).items():
+        if name != "x" and not gradient.any():
+            raise CheckFailed(f"the parameter {name} gets no gradient")
+
+
+def check_precision(make: Make) -> None:
+    """float32 agrees with float64 within 1e-5, and bfloat16 within 5e-2 of the largest output."""
+    exact = made(make)(inputs())
+    single = made(make, torch.float32)(inputs(dtype=torch.float32))
+    compare("float32", (single[0].double(), ()), (exact[0], ()), 1e-5)
+    half = made(make, torch.bfloat16)(inputs(dtype=torch.bfloat16))
+    allowed = 5e-2 * max(1.0, float(exact[0].abs().max()))
+    compare("bfloat16", (half[0].double(), ()), (exact[0], ()), allowed)
+
+
+def check_extremes(make: Make) -> None:
+    """Inputs of 0, 1e-38, 1e4 and 1e20 give no NaN, whatever the number of steps."""
+    cell = made(make, torch.float32)
+    with torch.no_grad():
+        for size in (0.0, 1e-38, 1e4, -1e4, 1e20, -1e20):
+            _check_finite(f"inputs of {size:g}", *cell(torch.full((BATCH, 3, WIDTH), size)))
+        _check_finite("2,000 steps", *cell(inputs(batch=1, steps=2000, dtype=torch.float32)))
+
+
+def _check_finite(what: str, y: Tensor, state: object) -> None:
+    for name, tensor in tensors(y, state):
+        if torch.isnan(tensor).any():
+            raise CheckFailed(f"{what} give a NaN in {name}")
+
+
+def check_windows_are_cut(make: Make) -> None:
+    """A detached state holds no graph: long streams can be learned in windows of constant memory."""
+    cell = made(make)
+    learnable(cell)
+    _, state = cell(inputs())
+    for name, leaf in leaves(detach(state)):
+        if leaf.requires_grad:
+            raise CheckFailed(f"{name} still has a graph after it was detached")
+    _, after = cell(inputs(), detach(state))
+    after_leaves = list(leaves(after))
+    if after_leaves and not any(leaf.requires_grad for _, leaf in after_leaves):
+        raise CheckFailed("a run from a detached state gives a state without gradient")

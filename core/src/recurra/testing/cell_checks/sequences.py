@@ -1,0 +1,158 @@
+"""Sequences: the engine, streaming, lengths and independence."""
+
+from __future__ import annotations
+
+import io
+
+import torch
+from torch import Tensor
+
+from recurra import engine
+from recurra.state import leaves, map_state
+from recurra.testing.cell_checks.probes import (
+    BATCH,
+    STEPS,
+    compare,
+    equal,
+    gradients,
+    inputs,
+    learnable,
+    made,
+    rows,
+    stepped,
+)
+from recurra.testing.checking import CheckFailed, Make
+
+LENGTHS = torch.tensor([3, 0, STEPS, 1])
+
+
+def check_forward_equals_steps(make: Make) -> None:
+    """A sequence equals its steps at every level of the engine: outputs and final state."""
+    cell, x = made(make), inputs()
+    for level in engine.LEVELS:
+        compare(f"forward at level {level}", cell(x), stepped(cell, x), 1e-12)
+
+
+def check_gradients_equal_steps(make: Make) -> None:
+    """A sequence has the gradients of its steps, for the input and every parameter."""
+    cell, x = made(make), inputs().requires_grad_()
+    learnable(cell)
+    got, expected = (gradients(cell, *run(x), x) for run in (cell, lambda x: stepped(cell, x)))
+    for name, gradient in expected.items():
+        equal(f"the gradient of {name}", got[name], gradient, 1e-10)
+
+
+def check_hand_off(make: Make) -> None:
+    """A sequence may be cut anywhere: its state, also saved and loaded, carries on."""
+    cell, x = made(make), inputs()
+    whole = cell(x)
+    for cut in range(1, STEPS):
+        y, state = cell(x[:, :cut])
+        more, after = cell(x[:, cut:], map_state(_saved_and_loaded, state))
+        compare(f"cut after step {cut}", (torch.cat([y, more], 1), after), whole, 1e-12)
+
+
+def _saved_and_loaded(leaf: Tensor) -> Tensor:
+    file = io.BytesIO()
+    torch.save(leaf.detach(), file)
+    file.seek(0)
+    return torch.load(file, weights_only=True)  # type: ignore[no-any-return]
+
+
+def check_lengths(make: Make) -> None:
+    """A row with a length equals that row alone; past it the state stands still and y is zero."""
+    cell, x = made(make), inputs()
+    got = cell(x, lengths=LENGTHS)
+    for row, length in enumerate(LENGTHS.tolist()):
+        y, state = cell(x[row : row + 1, :length])
+        y = torch.cat([y, y.new_zeros(1, STEPS - length, cell.output_size)], 1)
+        compare(f"a row of length {length}", rows(got, slice(row, row + 1)), (y, state), 1e-12)
+
+
+def check_padding(make: Make) -> None:
+    """NaN and infinity in the padding change no bit of any result."""
+    cell, x = made(make), inputs()
+    clean = cell(x, lengths=LENGTHS)
+    for junk in (float("nan"), float("inf")):
+        compare(f"padding of {junk}", cell(_padded(x, junk), lengths=LENGTHS), clean)
+
+
+def check_padding_gradients(make: Make) -> None:
+    """NaN and infinity in the padding change no bit of any gradient."""
+    cell = made(make)
+    learnable(cell)
+    found = []
+    for junk in (0.0, float("nan"), float("inf")):
+        x = _padded(inputs(), junk).requires_grad_()
+        found.append(gradients(cell, *cell(x, lengths=LENGTHS), x))
+    for spoilt in found[1:]:
+        for name, gradient in found[0].items():
+            equal(f"the gradient of {name} with junk in the padding", spoilt[name], gradient)
+
+
+def _padded(x: Tensor, junk: float) -> Tensor:
+    past = torch.arange(STEPS) >= LENGTHS[:, None]
+    return x.masked_fill(past[..., None], junk)
+
+
+def check_rows_are_independent(make: Make) -> None:
+    """A NaN in one row leaves the others as they were, and permuted rows give permuted results."""
+    cell, x = made(make), inputs()
+    clean, spoilt = cell(x), x.clone()
+    spoilt[1] = float("nan")
+    others = torch.tensor([0, 2, 3])
+    compare("the rows beside a NaN", rows(cell(spoilt), others), rows(clean, others))
+    order = torch.tensor([2, 0, 3, 1])
+    compare("permuted rows", cell(x[order]), rows(clean, order), 1e-12)
+
+
+def check_batch_size(make: Make) -> None:
+    """A row gives the same alone as in a batch, within 1e-5 in float32."""
+    cell, x = made(make, torch.float32), inputs(dtype=torch.float32)
+    compare("a row alone", cell(x[:1]), rows(cell(x), slice(0, 1)), 1e-5)
+
+
+def check_causality(make: Make) -> None:
+    """What comes later changes nothing that came before."""
+    cell, x = made(make), inputs()
+    later = x.clone()
+    later[:, 3:] += 1
+    equal("the outputs before a change", cell(later)[0][:, :3], cell(x)[0][:, :3])
+
+
+def check_input_matters(make: Make) -> None:
+    """Another input gives another output."""
+    cell, x = made(make), inputs()
+    if torch.equal(cell(x)[0], cell(x + 1)[0]):
+        raise CheckFailed("two different inputs give the same outputs")
+
+
+def check_no_chance_in_evaluation(make: Make) -> None:
+    """In evaluation mode a run draws no random numbers; in training mode the same seed gives the same bits."""
+    cell, x = made(make), inputs()
+    before = torch.get_rng_state()
+    cell(x)
+    if not torch.equal(torch.get_rng_state(), before):
+        raise CheckFailed("a run in evaluation mode drew random numbers")
+    runs = []
+    for _ in range(2):
+        torch.manual_seed(3)
+        runs.append(cell.train()(x))
+    compare("a second training run with the same seed", runs[1], runs[0])
+    _check_honest_tags(cell.tags.stochastic, torch.get_rng_state())
+
+
+def _check_honest_tags(stochastic: bool, after: Tensor) -> None:
+    torch.manual_seed(3)
+    drew = not torch.equal(after, torch.get_rng_state())
+    if drew and not stochastic:
+        raise CheckFailed("a run in training mode drew random numbers, but its tags do not say stochastic")
+
+
+def check_state_is_batched(make: Make) -> None:
+    """Every tensor of the initial state has one row per sequence, for any batch size."""
+    cell = made(make)
+    for batch in (1, BATCH, 7):
+        for name, leaf in leaves(cell.initial_state(batch)):
+            if leaf.shape[:1] != (batch,):
+                raise CheckFailed(f"{name} has shape {tuple(leaf.shape)} for a batch of {batch}")
