@@ -57,7 +57,7 @@ def table(runs: list[dict[str, Any]]) -> str:
     batch_size = runs[0]["sequences"] // runs[0]["steps"]
     lines = [
         f"`recurra train copy ntm` with its defaults, seeds {seeds}, all counted:"
-        f" **{solved} of {len(runs)} solved** (validation below 0.1 bits per sequence). Median, smallest and largest:",
+        f" **{solved} of {len(runs)} solved** (validation below 0.1 bits per sequence).",
         "",
         "| | median (min to max) |",
         "| --- | --- |",

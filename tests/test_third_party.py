@@ -121,7 +121,7 @@ def test_their_own_tests_pass_with_their_contract(elsewhere, kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_shell_checks_their_contract(elsewhere, kind):
     told = good(elsewhere.run("-m", "recurra", "check", DISTS[kind]))
-    assert re.match(rf"{kind} {NAMES[kind]}: \d{{2}} passed, 0 failed", told)
+    assert re.match(rf"{kind} {NAMES[kind]}: \d{{2}} passed", told)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -68,9 +68,15 @@ def _plain(value: Any) -> Any:
 
 
 class Configurable:
-    """Base of all components: checks the options it is constructed with and remembers them in `options`."""
+    """Base of all components: checks the options it is constructed with and remembers them in `options`.
+
+    A component may say `contract_options`, small sizes with which its contract is checked, and
+    `contract_expected_failures`, the names of checks that it is known to fail, each with the reason.
+    """
 
     options: dict[str, Any]
+    contract_options: ClassVar[Mapping[str, Any]] = {}
+    contract_expected_failures: ClassVar[Mapping[str, str]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

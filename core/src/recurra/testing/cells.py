@@ -1,7 +1,9 @@
 """What every cell must hold."""
 
 from recurra.testing.cell_checks.mistakes import check_wrong_input_is_refused as check_wrong_input_is_refused
-from recurra.testing.cell_checks.mistakes import check_wrong_lengths_are_refused as check_wrong_lengths_are_refused
+from recurra.testing.cell_checks.mistakes import (
+    check_wrong_lengths_are_refused as check_wrong_lengths_are_refused,
+)
 from recurra.testing.cell_checks.mistakes import check_wrong_state_is_refused as check_wrong_state_is_refused
 from recurra.testing.cell_checks.numbers import check_every_parameter_learns as check_every_parameter_learns
 from recurra.testing.cell_checks.numbers import check_exact_gradient as check_exact_gradient
@@ -15,7 +17,9 @@ from recurra.testing.cell_checks.sequences import check_gradients_equal_steps as
 from recurra.testing.cell_checks.sequences import check_hand_off as check_hand_off
 from recurra.testing.cell_checks.sequences import check_input_matters as check_input_matters
 from recurra.testing.cell_checks.sequences import check_lengths as check_lengths
-from recurra.testing.cell_checks.sequences import check_no_chance_in_evaluation as check_no_chance_in_evaluation
+from recurra.testing.cell_checks.sequences import (
+    check_no_chance_in_evaluation as check_no_chance_in_evaluation,
+)
 from recurra.testing.cell_checks.sequences import check_padding as check_padding
 from recurra.testing.cell_checks.sequences import check_padding_gradients as check_padding_gradients
 from recurra.testing.cell_checks.sequences import check_rows_are_independent as check_rows_are_independent

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from recurra.errors import InvalidOption, nearest
 from recurra.hooks import Kind
+from recurra.options import Configurable
 from recurra.registry import load
 
 Make = Callable[..., Any]
@@ -102,8 +103,8 @@ class Contract:
         Raises:
             InvalidOption: The component expects the failure of a check that does not exist.
         """
-        component = load(kind, name)
-        found = cls(kind, maker(kind, component), getattr(component, "contract_expected_failures", {}))
+        component: type[Configurable] = load(kind, name)
+        found = cls(kind, maker(kind, component), component.contract_expected_failures)
         known = [check.name for check in found.checks()]
         for check in found.expected_failures:
             if check not in known:
@@ -127,9 +128,9 @@ class Contract:
             yield check.result(self.expected_failures.get(check.name))
 
 
-def maker(kind: Kind, component: type) -> Make:
+def maker(kind: Kind, component: type[Any]) -> Make:
     """Return what makes a component for checks, with its `contract_options` (small sizes, for speed)."""
-    options: Mapping[str, Any] = getattr(component, "contract_options", {})
+    options = component.contract_options
     if kind == "cell":
         return lambda input_size=3: component(input_size, **options)
     return lambda: component(**options)

@@ -65,7 +65,9 @@ class ToyMemory(Memory[ToyMemoryState]):
 
     def initial_state(self, batch_size: int) -> ToyMemoryState:
         """Return the learned memory, and a weighting that is the same everywhere."""
-        return ToyMemoryState(self.M_0.expand(batch_size, -1, -1), self.zeros(batch_size, self.slots) + 1 / self.slots)
+        return ToyMemoryState(
+            self.M_0.expand(batch_size, -1, -1), self.zeros(batch_size, self.slots) + 1 / self.slots
+        )
 
     def step(self, v: Tensor, state: ToyMemoryState) -> tuple[Tensor, ToyMemoryState]:
         """Write, then read: v (B, N + W) -> r (B, W)."""
@@ -81,7 +83,7 @@ class ToyMemory(Memory[ToyMemoryState]):
 def driven_by_toy(make_memory: Make) -> Make:
     """Return what makes a cell of a memory: the toy cell drives it."""
 
-    def make(input_size: int = 3) -> WithMemory[ToyState]:
+    def make(input_size: int = 3) -> WithMemory:
         memory = make_memory()
         return WithMemory(ToyCell(input_size + memory.output_size), memory)
 

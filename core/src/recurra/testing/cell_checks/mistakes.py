@@ -46,7 +46,7 @@ def check_wrong_lengths_are_refused(make: Make) -> None:
 
 
 def check_wrong_state_is_refused(make: Make) -> None:
-    """A state of another batch, which would broadcast, or of another structure is refused with `InvalidInput`."""
+    """A state of another batch (which would broadcast), structure or dtype is refused with `InvalidInput`."""
     cell, x = made(make), inputs()
     if not list(leaves(cell.initial_state(1))):
         raise Skip("it has no state")

@@ -46,11 +46,11 @@ def equal(what: str, got: Tensor, expected: Tensor, tolerance: float = 0.0) -> N
     if got.shape != expected.shape:
         raise CheckFailed(f"{what} has shape {tuple(got.shape)}, expected {tuple(expected.shape)}")
     if not torch.allclose(got, expected, rtol=tolerance, atol=tolerance, equal_nan=True):
-        worst = (got.double() - expected.double()).abs().max()
+        worst = (got.detach().double() - expected.detach().double()).abs().max()
         raise CheckFailed(f"{what} differs by up to {float(worst):.3g}, allowed is {tolerance:g}")
 
 
-def gradients(cell: Cell[Any], y: Tensor, state: Any, x: Tensor) -> dict[str, Tensor]:
+def gradients(cell: Cell[Any], x: Tensor, y: Tensor, state: Any) -> dict[str, Tensor]:
     """Return the gradient of a fixed random mixture of all results for x and every parameter."""
     rng = torch.Generator().manual_seed(2)
     mixture = sum(
@@ -60,7 +60,9 @@ def gradients(cell: Cell[Any], y: Tensor, state: Any, x: Tensor) -> dict[str, Te
     )
     named = {"x": x, **{n: p for n, p in cell.named_parameters() if p.requires_grad}}
     found = torch.autograd.grad(mixture, list(named.values()), allow_unused=True)  # type: ignore[arg-type]
-    return {n: torch.zeros_like(t) if g is None else g for (n, t), g in zip(named.items(), found, strict=True)}
+    return {
+        n: torch.zeros_like(t) if g is None else g for (n, t), g in zip(named.items(), found, strict=True)
+    }
 
 
 def learnable(cell: Cell[Any]) -> None:

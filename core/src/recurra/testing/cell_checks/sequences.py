@@ -37,7 +37,7 @@ def check_gradients_equal_steps(make: Make) -> None:
     """A sequence has the gradients of its steps, for the input and every parameter."""
     cell, x = made(make), inputs().requires_grad_()
     learnable(cell)
-    got, expected = (gradients(cell, *run(x), x) for run in (cell, lambda x: stepped(cell, x)))
+    got, expected = (gradients(cell, x, *run(x)) for run in (cell, lambda x: stepped(cell, x)))
     for name, gradient in expected.items():
         equal(f"the gradient of {name}", got[name], gradient, 1e-10)
 
@@ -84,7 +84,7 @@ def check_padding_gradients(make: Make) -> None:
     found = []
     for junk in (0.0, float("nan"), float("inf")):
         x = _padded(inputs(), junk).requires_grad_()
-        found.append(gradients(cell, *cell(x, lengths=LENGTHS), x))
+        found.append(gradients(cell, x, *cell(x, lengths=LENGTHS)))
     for spoilt in found[1:]:
         for name, gradient in found[0].items():
             equal(f"the gradient of {name} with junk in the padding", spoilt[name], gradient)
@@ -128,7 +128,7 @@ def check_input_matters(make: Make) -> None:
 
 
 def check_no_chance_in_evaluation(make: Make) -> None:
-    """In evaluation mode a run draws no random numbers; in training mode the same seed gives the same bits."""
+    """In evaluation mode a run draws no random numbers; in training mode one seed gives the same bits."""
     cell, x = made(make), inputs()
     before = torch.get_rng_state()
     cell(x)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import torch
 from pydantic import Field
@@ -36,6 +36,8 @@ class GRU(Cell[GRUState]):
     Differs from the paper: biases, which its equations leave out.
     Source: Cho et al. 2014, arXiv 1406.1078: version 3 resets before, version 1 after.
     """
+
+    contract_options: ClassVar[dict[str, Any]] = {"hidden_size": 5}
 
     def __init__(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import torch
 from pydantic import Field
@@ -33,6 +33,8 @@ class LSTM(Cell[LSTMState]):
     (-1, 1), gates that do not see gates, and the whole gradient where they truncate it.
     Source: Gers, Schmidhuber and Cummins 2000; peepholes: Gers, Schraudolph and Schmidhuber 2002.
     """
+
+    contract_options: ClassVar[dict[str, Any]] = {"hidden_size": 5, "peepholes": True}
 
     def __init__(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -19,6 +19,11 @@ class NTM(WithMemory):
     read at this step.
     Source: Graves, Wayne and Danihelka 2014.
     """
+
+    contract_options: ClassVar[dict[str, Any]] = {
+        "controller": Ref("cell", "feed-forward", hidden_size=5),
+        "memory": Ref("memory", "ntm", slots=6, width=3),
+    }
 
     def __init__(
         self,

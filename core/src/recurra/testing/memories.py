@@ -1,0 +1,122 @@
+"""What every memory must hold, beside what it must hold as the part of a cell."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from recurra.memory import Memory
+from recurra.options import plain
+from recurra.state import leaves, map_state
+from recurra.testing.checking import CheckFailed, Make
+
+BATCH = 4
+TOLERANCES = {torch.float64: 1e-12, torch.float32: 1e-5, torch.bfloat16: 3e-2}
+
+
+def _made(make: Make, dtype: torch.dtype = torch.float64) -> Memory[Any]:
+    torch.manual_seed(0)
+    memory: Memory[Any] = make()
+    return memory.to(dtype).eval()
+
+
+def _raw(memory: Memory[Any], scale: float, dtype: torch.dtype = torch.float64) -> Tensor:
+    rng = torch.Generator().manual_seed(1)
+    drawn = torch.randn(BATCH, memory.input_size, generator=rng, dtype=torch.float64)
+    return (scale * drawn).to(dtype)
+
+
+def _filled(memory: Memory[Any], value: float) -> Any:
+    return map_state(lambda leaf: torch.full_like(leaf, value), memory.initial_state(BATCH))
+
+
+def check_initial_read(make: Make) -> None:
+    """What is read before the first step is (B, O), and the same for every sequence."""
+    memory = _made(make)
+    if not isinstance(memory, Memory):
+        raise CheckFailed(f"{type(memory).__name__} is not a recurra.Memory")
+    read = memory.initial_read(BATCH)
+    if read.shape != (BATCH, memory.output_size):
+        raise CheckFailed(
+            f"initial_read has shape {tuple(read.shape)}, expected {(BATCH, memory.output_size)}"
+        )
+    if not torch.equal(read, read[:1].expand_as(read)):
+        raise CheckFailed("initial_read differs between sequences")
+
+
+def check_memory_options(make: Make) -> None:
+    """The options survive JSON, and a memory made from them has the same parameters."""
+    memory = _made(make)
+    again = type(memory)(**json.loads(json.dumps(plain(memory.options))))
+    shapes = [{name: tuple(t.shape) for name, t in m.state_dict().items()} for m in (memory, again)]
+    if shapes[0] != shapes[1]:
+        raise CheckFailed(f"its options {memory.options} make other parameters: {shapes[1]}")
+
+
+def check_weightings(make: Make) -> None:
+    """Every view whose name has `weighting` in it is a distribution, for raw inputs of up to 1e6."""
+    for dtype, tolerance in TOLERANCES.items():
+        memory = _made(make, dtype)
+        for scale in (0.0, 1.0, 1e2, 1e6):
+            _, state = memory.step(_raw(memory, scale, dtype), memory.initial_state(BATCH))
+            for name, view in memory.views(state).items():
+                if "weighting" in name:
+                    _check_distribution(f"{name} at {scale:g} in {dtype}", view.double(), tolerance)
+
+
+def _check_distribution(what: str, w: Tensor, tolerance: float) -> None:
+    if not bool((w >= 0).all()):
+        raise CheckFailed(f"{what} has a weight below zero, or NaN")
+    worst = float((w.detach().sum(-1) - 1).abs().max())
+    if worst > tolerance:
+        raise CheckFailed(f"{what} sums to one only within {worst:.2g}")
+
+
+def check_extreme_contents(make: Make) -> None:
+    """Contents and inputs that are zero or huge give no NaN."""
+    memory = _made(make, torch.float32)
+    for value in (0.0, 1e-38, 1e10):
+        for scale in (0.0, 1e4):
+            r, state = memory.step(_raw(memory, scale, torch.float32), _filled(memory, value))
+            for name, tensor in (("r", r), *leaves(state)):
+                if torch.isnan(tensor).any():
+                    raise CheckFailed(f"contents of {value:g} and inputs of {scale:g} give a NaN in {name}")
+
+
+def check_finite_gradients(make: Make) -> None:
+    """Gradients are finite for small, large and zero inputs."""
+    for scale in (0.0, 1e-6, 1e3):
+        memory = _made(make)
+        v = _raw(memory, scale).requires_grad_()
+        r, state = memory.step(v, memory.initial_state(BATCH))
+        r, _ = memory.step(v, state)
+        r.sum().backward()  # type: ignore[no-untyped-call]
+        if v.grad is None or not torch.isfinite(v.grad).all():
+            raise CheckFailed(f"inputs of {scale:g} get a gradient that is not finite")
+
+
+def check_nothing_leaks(make: Make) -> None:
+    """A sequence that starts anew sees nothing of another one."""
+    memory = _made(make)
+    v = _raw(memory, 1.0)
+    first, state = memory.step(v, memory.initial_state(BATCH))
+    for _ in range(3):
+        _, state = memory.step(3 * v, state)
+    again, _ = memory.step(v, memory.initial_state(BATCH))
+    if not torch.equal(first, again):
+        raise CheckFailed("a new sequence reads something else after another one was written")
+
+
+def check_it_remembers(make: Make) -> None:
+    """What was put in earlier changes what is read later."""
+    memory = _made(make)
+    v = _raw(memory, 1.0)
+    reads = []
+    for earlier in (v, -v):
+        _, state = memory.step(earlier, memory.initial_state(BATCH))
+        reads.append(memory.step(v, state)[0])
+    if torch.equal(*reads):
+        raise CheckFailed("what was written before changes nothing that is read")

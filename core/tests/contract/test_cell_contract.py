@@ -1,0 +1,294 @@
+"""Every check of a cell kills a broken cell that is broken in just the way the check is about."""
+
+
+import pytest
+import torch
+from torch import nn
+
+from recurra.cell import Tags
+from recurra.testing import Contract, ToyCell, checks
+from recurra.testing.checking import Skip
+from recurra.testing.toys import ToyState
+
+
+class WrongWidth(ToyCell):
+    def step(self, x, state):
+        h, state = super().step(x, state)
+        return h[:, :-1], state
+
+
+class InPlace(ToyCell):
+    def step(self, x, state):
+        state.h.mul_(0.5)
+        return super().step(x, state)
+
+
+class Hidden(ToyCell):
+    """Keeps its state on the module."""
+
+    h = None
+
+    def step(self, x, state):
+        kept = state.h if self.h is None or self.h.shape != state.h.shape else self.h
+        y, state = super().step(x, ToyState(kept))
+        self.h = y.detach()
+        return y, state
+
+
+class Drifting(ToyCell):
+    """Starts where it ended."""
+
+    end = 0.0
+
+    def initial_state(self, batch_size):
+        return ToyState(super().initial_state(batch_size).h + self.end)
+
+    def step(self, x, state):
+        y, state = super().step(x, state)
+        self.end = float(y.detach().sum())
+        return y, state
+
+
+class NoCopy(ToyCell):
+    """Its copies have forgotten something that is in no parameter."""
+
+    def __init__(self, input_size):
+        super().__init__(input_size)
+        self.secret = torch.rand(())
+
+    def step(self, x, state):
+        y, state = super().step(x, state)
+        return y * self.secret, state
+
+
+class WrongOptions(ToyCell):
+    """Remembers another size than it has."""
+
+    def __init__(self, input_size, *, hidden_size: int = 4):
+        super().__init__(input_size, hidden_size=2 * hidden_size)
+        self.options = {"hidden_size": 3 * hidden_size}
+
+
+class WrongView(ToyCell):
+    def views(self, state):
+        return {"h": state.h.sum(-1)}
+
+
+class WrongLoss(ToyCell):
+    def own_loss(self, state):
+        return state.h
+
+
+class NotEmpty(ToyCell):
+    def run(self, x, state, lengths):
+        if x.shape[1] == 0:
+            return x.new_ones(x.shape[0], 1, self.output_size), state
+        return super().run(x, state, lengths)
+
+
+class OtherForward(ToyCell):
+    def run(self, x, state, lengths):
+        y, state = super().run(x, state, lengths)
+        return y * 1.001, state
+
+
+class OtherGradient(ToyCell):
+    def run(self, x, state, lengths):
+        return super().run(x.detach() + 0 * x, state, lengths)
+
+
+class Forgetful(ToyCell):
+    """Starts afresh with every call."""
+
+    def run(self, x, state, lengths):
+        return super().run(x, self.initial_state(x.shape[0]), lengths)
+
+
+class NoLengths(ToyCell):
+    def run(self, x, state, lengths):
+        return super().run(x, state, None)
+
+
+class BackwardLeak(ToyCell):
+    """Masks what comes out, not what goes in: the classic NaN gradient."""
+
+    def run(self, x, state, lengths):
+        y, state = super().run(x, state, None)
+        if lengths is not None:
+            live = torch.arange(x.shape[1]) < lengths[:, None]
+            y = torch.where(live[..., None], y, torch.zeros_like(y))
+        return y, state
+
+
+class BatchNormed(ToyCell):
+    def step(self, x, state):
+        return super().step(x - x.mean(0), state)
+
+
+class Clairvoyant(ToyCell):
+    def run(self, x, state, lengths):
+        return super().run(x + x.sum(1, keepdim=True), state, lengths)
+
+
+class Deaf(ToyCell):
+    def step(self, x, state):
+        return super().step(torch.zeros_like(x), state)
+
+
+class Noisy(ToyCell):
+    def step(self, x, state):
+        y, state = super().step(x, state)
+        return y + torch.rand(()), state
+
+
+class SecretlyStochastic(ToyCell):
+    def step(self, x, state):
+        return super().step(nn.functional.dropout(x, 0.5, self.training), state)
+
+
+class UnbatchedState(ToyCell):
+    def initial_state(self, batch_size):
+        return ToyState(self.zeros(1, self.output_size))
+
+
+class Truncated(ToyCell):
+    """Cuts its gradient without saying so."""
+
+    def step(self, x, state):
+        return super().step(x, ToyState(state.h.detach() * 1.0))
+
+
+class HalfGradient(ToyCell):
+    def step(self, x, state):
+        y, state = super().step(x, state)
+        y = 0.5 * y + 0.5 * y.detach()
+        return y, ToyState(y)
+
+
+class Idle(ToyCell):
+    def __init__(self, input_size):
+        super().__init__(input_size)
+        self.unused = nn.Parameter(torch.zeros(3))
+
+
+class Rounded(ToyCell):
+    """Computes in half precision whatever it is asked for."""
+
+    def step(self, x, state):
+        y, state = super().step(x, state)
+        return y.half().to(y.dtype) if y.dtype == torch.float32 else y, state
+
+
+class Overflowing(ToyCell):
+    def step(self, x, state):
+        y, state = super().step(x, state)
+        big = x.sum(-1, keepdim=True).exp()
+        return y + big - big, state
+
+
+class Cut(ToyCell):
+    """Its state never has a gradient."""
+
+    def step(self, x, state):
+        y, state = super().step(x, state)
+        return y, ToyState(state.h.detach())
+
+
+class Unchecked(ToyCell):
+    """Checks nothing of what it is given."""
+
+    def forward(self, x, state=None, lengths=None):
+        state = self.initial_state(x.shape[0]) if state is None else state
+        return self.run(x, state, lengths)
+
+
+
+MUTANTS = [
+    ("check_shapes", WrongWidth),
+    ("check_pure", InPlace),
+    ("check_whole_state", Hidden),
+    ("check_initial_state", Drifting),
+    ("check_copies", NoCopy),
+    ("check_options", WrongOptions),
+    ("check_views", WrongView),
+    ("check_own_loss", WrongLoss),
+    ("check_empty", NotEmpty),
+    ("check_forward_equals_steps", OtherForward),
+    ("check_gradients_equal_steps", OtherGradient),
+    ("check_hand_off", Forgetful),
+    ("check_lengths", NoLengths),
+    ("check_padding", NoLengths),
+    ("check_padding_gradients", BackwardLeak),
+    ("check_rows_are_independent", BatchNormed),
+    ("check_batch_size", BatchNormed),
+    ("check_causality", Clairvoyant),
+    ("check_input_matters", Deaf),
+    ("check_no_chance_in_evaluation", Noisy),
+    ("check_no_chance_in_evaluation", SecretlyStochastic),
+    ("check_state_is_batched", UnbatchedState),
+    ("check_exact_gradient", HalfGradient),
+    ("check_every_parameter_learns", Idle),
+    ("check_precision", Rounded),
+    ("check_extremes", Overflowing),
+    ("check_windows_are_cut", Cut),
+    ("check_wrong_input_is_refused", Unchecked),
+    ("check_wrong_lengths_are_refused", Unchecked),
+    ("check_wrong_state_is_refused", Unchecked),
+]
+
+
+def maker(cell):
+    return lambda input_size=3: cell(input_size)
+
+
+def check_named(name):
+    return next(check for check in checks("cell") if check.__name__ == name)
+
+
+@pytest.mark.parametrize(("name", "mutant"), MUTANTS, ids=lambda value: getattr(value, "__name__", value))
+def test_a_check_kills_its_mutant(name, mutant):
+    result = {r.check: r for r in Contract("cell", maker(mutant)).run()}[name]
+    assert result.status == "failed", result
+
+
+def test_every_check_has_a_mutant():
+    assert {name for name, _ in MUTANTS} == {check.__name__ for check in checks("cell")}
+
+
+def test_the_toy_passes_everything():
+    results = list(Contract("cell", maker(ToyCell)).run())
+    assert [r for r in results if r.status != "passed"] == []
+    assert len(results) >= 29
+
+
+class NotDifferentiable(ToyCell):
+    tags = Tags(differentiable=False)
+
+    def step(self, x, state):
+        y, state = super().step(x, state)
+        return y.detach().sign(), ToyState(y.detach().sign())
+
+
+class TruncatedAndSaysSo(Truncated):
+    tags = Tags(exact_gradient=False)
+
+
+@pytest.mark.parametrize(
+    ("cell", "name"),
+    [
+        (NotDifferentiable, "check_exact_gradient"),
+        (NotDifferentiable, "check_every_parameter_learns"),
+        (NotDifferentiable, "check_padding_gradients"),
+        (TruncatedAndSaysSo, "check_exact_gradient"),
+    ],
+)
+def test_tags_excuse_and_the_skip_is_said(cell, name):
+    with pytest.raises(Skip, match="its tags say that"):
+        check_named(name)(maker(cell))
+
+
+def test_an_honest_stochastic_cell_passes():
+    class Stochastic(SecretlyStochastic):
+        tags = Tags(stochastic=True)
+
+    check_named("check_no_chance_in_evaluation")(maker(Stochastic))
