@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ def train(seed: int) -> dict[str, Any]:
         subprocess.run([*command, "--out", root], check=True, stdout=subprocess.DEVNULL)
         (folder,) = Path(root).glob("copy/*/*")
         outcome = json.loads((folder / "outcome.json").read_text())
+        print(seed, outcome, flush=True)
         return {"seed": seed, **outcome, "scores": json.loads((folder / "scores.json").read_text())}
 
 
@@ -87,11 +89,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--first", type=int, default=100)
+    parser.add_argument("--at-once", type=int, default=2, help="runs side by side, one thread each")
     options = parser.parse_args()
-    runs = []
-    for seed in range(options.first, options.first + options.seeds):
-        runs.append(train(seed))
-        print(json.dumps(runs[-1]), flush=True)
+    with ThreadPoolExecutor(options.at_once) as pool:
+        runs = list(pool.map(train, range(options.first, options.first + options.seeds)))
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "main_job.json").write_text(json.dumps(runs, indent=1) + "\n")
     (RESULTS / "main_job.md").write_text(table(runs))

@@ -15,7 +15,7 @@ class RunOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
-    batch_size: Annotated[Count, Field(description="sequences per batch, over all devices together")] = 32
+    batch_size: Annotated[Count, Field(description="sequences per batch, over all devices together")] = 16
     max_steps: Annotated[Count, Field(description="updates after which training ends")] = 2500
     validate_every: Annotated[Count, Field(description="updates between two validations")] = 100
     evaluation_batch_size: Annotated[

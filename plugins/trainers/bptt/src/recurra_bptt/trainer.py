@@ -38,7 +38,7 @@ class BPTT(Trainer):
         ] = 1.0,
         clip_norm: Annotated[
             float | None, Field(gt=0, description="largest norm of the whole gradient")
-        ] = 0.2,
+        ] = 1.0,
         clip_value: Annotated[
             float | None, Field(gt=0, description="largest size of one component of it")
         ] = None,
