@@ -1,6 +1,5 @@
 """Every check of a cell kills a broken cell that is broken in just the way the check is about."""
 
-
 import pytest
 import torch
 from torch import nn
@@ -20,6 +19,18 @@ class WrongWidth(ToyCell):
 class InPlace(ToyCell):
     def step(self, x, state):
         state.h.mul_(0.5)
+        return super().step(x, state)
+
+
+class Counting(ToyCell):
+    """Counts its steps on the module."""
+
+    def __init__(self, input_size):
+        super().__init__(input_size)
+        self.seen = []
+
+    def step(self, x, state):
+        self.seen.append(len(self.seen))
         return super().step(x, state)
 
 
@@ -165,6 +176,25 @@ class HalfGradient(ToyCell):
         return y, ToyState(y)
 
 
+class _Inflated(torch.autograd.Function):
+    """A weight whose gradient is ten per cent too large."""
+
+    @staticmethod
+    def forward(context, weight):
+        return weight.clone()
+
+    @staticmethod
+    def backward(context, gradient):
+        return 1.1 * gradient
+
+
+class InflatedWeightGradient(ToyCell):
+    def step(self, x, state):
+        joined = torch.cat([x, state.h], -1)
+        h = state.h / 2 + torch.tanh(joined @ _Inflated.apply(self.W.weight).mT + self.W.bias) / 2
+        return h, ToyState(h)
+
+
 class Idle(ToyCell):
     def __init__(self, input_size):
         super().__init__(input_size)
@@ -202,10 +232,10 @@ class Unchecked(ToyCell):
         return self.run(x, state, lengths)
 
 
-
 MUTANTS = [
     ("check_shapes", WrongWidth),
     ("check_pure", InPlace),
+    ("check_pure", Counting),
     ("check_whole_state", Hidden),
     ("check_initial_state", Drifting),
     ("check_copies", NoCopy),
@@ -227,6 +257,7 @@ MUTANTS = [
     ("check_no_chance_in_evaluation", SecretlyStochastic),
     ("check_state_is_batched", UnbatchedState),
     ("check_exact_gradient", HalfGradient),
+    ("check_exact_gradient", InflatedWeightGradient),
     ("check_every_parameter_learns", Idle),
     ("check_precision", Rounded),
     ("check_extremes", Overflowing),

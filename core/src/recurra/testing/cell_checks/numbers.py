@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.func import functional_call
 
 from recurra.state import detach, leaves
 from recurra.testing.cell_checks.probes import (
@@ -20,19 +21,23 @@ from recurra.testing.checking import CheckFailed, Make, Skip
 
 
 def check_exact_gradient(make: Make) -> None:
-    """The gradient is that of finite differences, in float64."""
+    """The gradient, for the input and every parameter, is that of finite differences in float64."""
     cell = made(make)
     learnable(cell)
     if not cell.tags.exact_gradient:
         raise Skip("its tags say that its gradient is not exact")
     x = inputs(batch=2, steps=2).requires_grad_()
+    named = {name: p for name, p in cell.named_parameters() if p.requires_grad}
 
-    def outputs(x: Tensor) -> tuple[Tensor, ...]:
-        return tuple(t for _, t in tensors(*cell(x)) if t.requires_grad)
+    def outputs(x: Tensor, *weights: Tensor) -> tuple[Tensor, ...]:
+        run = functional_call(cell, dict(zip(named, weights, strict=True)), (x,))
+        return tuple(t for _, t in tensors(*run) if t.requires_grad)
 
     try:
-        torch.autograd.gradcheck(outputs, (x,), eps=1e-6, atol=1e-5, rtol=1e-4)
-    except torch.autograd.gradcheck.GradcheckError as error:  # type: ignore[attr-defined]
+        torch.autograd.gradcheck(
+            outputs, (x, *named.values()), eps=1e-6, atol=1e-5, rtol=1e-4, fast_mode=True
+        )
+    except RuntimeError as error:  # gradcheck's own error is one
         raise CheckFailed(f"the gradient is not exact: {str(error).splitlines()[0]}") from None
 
 
@@ -47,12 +52,12 @@ def check_every_parameter_learns(make: Make) -> None:
 
 
 def check_precision(make: Make) -> None:
-    """float32 agrees with float64 within 1e-5, and bfloat16 within 5e-2 of the largest output."""
+    """float32 agrees with float64 within 1e-5, and bfloat16 within 3e-2 of the largest output."""
     exact = made(make)(inputs())
     single = made(make, torch.float32)(inputs(dtype=torch.float32))
     compare("float32", (single[0].double(), ()), (exact[0], ()), 1e-5)
     half = made(make, torch.bfloat16)(inputs(dtype=torch.bfloat16))
-    allowed = 5e-2 * max(1.0, float(exact[0].detach().abs().max()))
+    allowed = 3e-2 * max(1.0, float(exact[0].detach().abs().max()))
     compare("bfloat16", (half[0].double(), ()), (exact[0], ()), allowed)
 
 

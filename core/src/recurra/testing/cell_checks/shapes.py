@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from recurra.cell import Cell
 from recurra.options import plain
 from recurra.state import leaves, map_state
 from recurra.testing.cell_checks.probes import BATCH, STEPS, compare, equal, inputs, made, tensors
@@ -43,12 +44,25 @@ def check_pure(make: Make) -> None:
     cell, x = made(make), inputs()[:, 0]
     state = map_state(lambda leaf: leaf.detach().clone() + 0.01, cell.initial_state(BATCH))
     kept = x.clone(), map_state(Tensor.clone, state)
-    module = copy.deepcopy(cell.state_dict())
+    module, attributes = copy.deepcopy(cell.state_dict()), _attributes(cell)
     first = cell.step(x, state)
     compare("the arguments after a step", (x, state), kept)
     compare("a second step from the same state", cell.step(x, state), first)
     for name, tensor in cell.state_dict().items():
         equal(f"the module's {name} after a step", tensor, module[name])
+    for name, value in _attributes(cell).items():
+        if value != attributes.get(name):
+            raise CheckFailed(f"a step changes the module's {name} from {attributes.get(name)} to {value}")
+
+
+def _attributes(cell: Cell[Any]) -> dict[str, str]:
+    """Describe every public attribute of the modules that is no tensor and no module."""
+    return {
+        f"{part}.{key}".lstrip("."): repr(value)
+        for part, module in cell.named_modules()
+        for key, value in vars(module).items()
+        if not key.startswith("_") and not isinstance(value, Tensor)
+    }
 
 
 def check_whole_state(make: Make) -> None:
@@ -87,7 +101,9 @@ def check_copies(make: Make) -> None:
 def check_options(make: Make) -> None:
     """The options survive JSON, and a cell made from them has the same parameters."""
     cell = made(make)
-    wiring = [p.name for p in inspect.signature(type(cell)).parameters.values() if p.kind is not p.KEYWORD_ONLY]
+    wiring = [
+        p.name for p in inspect.signature(type(cell)).parameters.values() if p.kind is not p.KEYWORD_ONLY
+    ]
     if wiring != ["input_size"]:
         raise Skip(f"it is made of built parts: {', '.join(wiring)}")
     options: dict[str, Any] = json.loads(json.dumps(plain(cell.options)))
