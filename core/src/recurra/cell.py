@@ -78,7 +78,9 @@ class Sequencer(nn.Module, abc.ABC):
         start = self.initial_state(x.shape[0])
         if state is not None:
             check_state(state, start)
-        lengths = None if lengths is None else lengths.to(x.device)
+        if lengths is not None:
+            full = bool((lengths == x.shape[1]).all())  # then there is no padding to step around
+            lengths = None if full else lengths.to(x.device)
         return self.run(x, start if state is None else state, lengths)
 
     def _forward_packed(self, x: PackedSequence, state: Any) -> tuple[PackedSequence, Any]:

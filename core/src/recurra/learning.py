@@ -42,9 +42,19 @@ class LearningModule(pl.LightningModule):
         returns the loss for the record.
         """
         y, state = self.model(batch.x, lengths=batch.lengths)
-        loss, own = self.task.loss(y, batch), self.model.sequencer.own_loss(state)
+        loss, own = self.task.loss(y, batch) * self._share(batch), self.model.sequencer.own_loss(state)
         self.record(y, batch)
         return loss if own is None else loss + own.mean()
+
+    def _share(self, batch: Batch) -> Tensor | float:
+        """Weigh this rank's mean loss so that the mean over ranks is that of the whole batch.
+
+        Ranks have equally many sequences, but not equally many scored steps.
+        """
+        if self._trainer is None or self.trainer.world_size == 1:
+            return 1.0
+        here = batch.mask.sum().to(torch.float32)
+        return here / self.trainer.strategy.reduce(here.clone(), reduce_op="mean")
 
     def record(self, y: Tensor, batch: Batch) -> None:
         """Log the task's scores of the outputs y (B, T, O) on a training batch."""

@@ -22,14 +22,14 @@ class RunOptions(BaseModel):
         Count, Field(description="sequences per batch when scores are taken")
     ] = 128
     validation_batches: Annotated[Count, Field(description="batches per validation")] = 40
-    suite_batches: Annotated[Count, Field(description="batches per variant of the final evaluation")] = 2
+    suite_batches: Annotated[Count, Field(description="batches per variant of the final evaluation")] = 1
     checkpoint_every: Annotated[Count, Field(description="updates between two checkpoints")] = 100
     stop_score: Annotated[
         str | None, Field(description="score that ends training; none: that of the task's goal")
     ] = None
     stop_below: Annotated[float | None, Field(description="end when the score is less than this")] = None
     stop_above: Annotated[float | None, Field(description="end when the score is greater than this")] = None
-    stop_after: Annotated[Count, Field(description="validations in a row that must meet the goal")] = 1
+    stop_after: Annotated[Count, Field(description="validations in a row that must meet the goal")] = 2
     early_stop_patience: Annotated[
         int | None, Field(gt=0, description="end after so many validations without improvement; none: never")
     ] = None

@@ -19,7 +19,9 @@ def draw(task, k=0, batch_size=4, seed=0, split="train"):
 def test_the_target_is_what_was_seen_between_the_flags(k, bits, max_length):
     batch = draw(Copy(bits=bits, max_length=max_length), k)
     for x, target, mask, steps in zip(*batch, strict=True):
-        rows = x.tolist()
+        assert not x[steps:].any()
+        assert not mask[steps:].any()
+        rows = x.tolist()[:steps]
         start = next(t for t, row in enumerate(rows) if row[bits] == 1)
         end = next(t for t, row in enumerate(rows) if row[bits + 1] == 1)
         seen = [row[:bits] for row in rows[start + 1 : end]]
@@ -27,7 +29,7 @@ def test_the_target_is_what_was_seen_between_the_flags(k, bits, max_length):
         assert 1 <= len(seen) <= max_length
         assert steps == len(rows) == 2 * len(seen) + 2
         assert target[mask].tolist() == seen
-        assert mask.tolist() == [t > end for t in range(len(rows))]
+        assert mask.tolist()[:steps] == [t > end for t in range(len(rows))]
         assert not any(any(row) for row in rows[end + 1 :])
 
 

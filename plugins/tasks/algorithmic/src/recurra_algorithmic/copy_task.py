@@ -22,7 +22,7 @@ class Copy(Task):
     """Repeat a sequence of L random vectors of 8 bits, after it has ended and with nothing to see meanwhile.
 
     A start flag, the L vectors, an end flag, then L empty steps on which the vectors are due: T = 2 L + 2.
-    L is drawn uniformly for each batch, and all sequences of a batch share it.
+    L is drawn uniformly for each sequence; shorter ones are padded.
 
     Shapes: x (B, T, bits + 2), the flags last; y (B, T, bits), logits.
     Scores: bits_per_sequence, the cross-entropy of the answer in bits (8 per vector for a blind guess);
@@ -45,19 +45,24 @@ class Copy(Task):
         self.bits, self.min_length, self.max_length = bits, min_length, max_length
 
     def sample(self, batch_size: int, rng: torch.Generator) -> Batch:
-        """Draw a length, then that many random vectors for each sequence."""
-        length = int(torch.randint(self.min_length, self.max_length + 1, (), generator=rng))
-        vectors = torch.randint(2, (batch_size, length, self.bits), generator=rng).float()
-        steps = 2 * length + 2
-        x = torch.zeros(batch_size, steps, self.input_size)
-        x[:, 0, -2] = 1  # start
-        x[:, 1 : length + 1, : self.bits] = vectors
-        x[:, length + 1, -1] = 1  # end
-        target = torch.zeros(batch_size, steps, self.bits)
-        target[:, length + 2 :] = vectors
-        mask = torch.zeros(batch_size, steps, dtype=torch.bool)
-        mask[:, length + 2 :] = True
-        return Batch(x, target, mask, torch.full((batch_size,), steps))
+        """Draw a length for each sequence, then that many random vectors."""
+        lengths = torch.randint(self.min_length, self.max_length + 1, (batch_size,), generator=rng)
+        longest = int(lengths.max()) if batch_size else self.min_length
+        vectors = torch.randint(2, (batch_size, longest, self.bits), generator=rng).float()
+        t = torch.arange(2 * longest + 2)
+        due = (t >= lengths[:, None] + 2) & (t < 2 * lengths[:, None] + 2)  # (B, T)
+        source = (t - lengths[:, None] - 2).clamp(0, longest - 1)
+        target = vectors.gather(1, source[..., None].expand(-1, -1, self.bits)) * due[..., None]
+        return Batch(self._shown(vectors, lengths), target, due, 2 * lengths + 2)
+
+    def _shown(self, vectors: Tensor, lengths: Tensor) -> Tensor:
+        """Return what is seen: start flag, vectors, end flag, then nothing: (B, T, bits + 2)."""
+        batch_size, longest, _ = vectors.shape
+        x = torch.zeros(batch_size, 2 * longest + 2, self.input_size)
+        x[:, 1 : longest + 1, : self.bits] = vectors * (torch.arange(longest) < lengths[:, None])[..., None]
+        x[:, 0, -2] = 1
+        x[torch.arange(batch_size), lengths + 1, -1] = 1
+        return x
 
     def loss(self, y: Tensor, batch: Batch) -> Tensor:
         """Return the mean cross-entropy per bit of the answer, in nats."""

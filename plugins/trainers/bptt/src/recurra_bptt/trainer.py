@@ -35,7 +35,7 @@ class BPTT(Trainer):
         schedule: Annotated[ScheduleChoice, Field(description="how the learning rate changes")] = COSINE,
         readout_lr_scale: Annotated[
             float, Field(gt=0, description="the readout learns this much faster")
-        ] = 1.0,
+        ] = 2.0,
         clip_norm: Annotated[
             float | None, Field(gt=0, description="largest norm of the whole gradient")
         ] = 1.0,
