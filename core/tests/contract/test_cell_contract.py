@@ -1,10 +1,14 @@
 """Every check of a cell kills a broken cell that is broken in just the way the check is about."""
 
+from typing import NamedTuple
+
 import pytest
 import torch
 from torch import nn
 
 from recurra.cell import Tags
+from recurra.errors import InvalidInput
+from recurra.state import detach
 from recurra.testing import Contract, ToyCell, checks
 from recurra.testing.checking import Skip
 from recurra.testing.toys import ToyState
@@ -224,6 +228,82 @@ class Cut(ToyCell):
         return y, ToyState(state.h.detach())
 
 
+class CutsAtStart(ToyCell):
+    """Lets no gradient into the call before."""
+
+    def run(self, x, state, lengths):
+        return super().run(x, detach(state), lengths)
+
+
+class CutsWhenRagged(ToyCell):
+    def run(self, x, state, lengths):
+        return super().run(x if lengths is None else x.detach() + 0 * x, state, lengths)
+
+
+class EmptyResets(ToyCell):
+    """Starts afresh after a piece without steps."""
+
+    def run(self, x, state, lengths):
+        return super().run(x, state if x.shape[1] else self.initial_state(x.shape[0]), lengths)
+
+
+class StaysOnCpu(ToyCell):
+    def initial_state(self, batch_size):
+        return ToyState(torch.zeros(batch_size, self.output_size, dtype=self.W.weight.dtype))
+
+
+class ConstantOnCpu(ToyCell):
+    def step(self, x, state):
+        return super().step(x + torch.full((3,), 0.1), state)
+
+
+class OnePrecision(ToyCell):
+    """Uses an operation that does not mix precisions, as autocast makes it."""
+
+    def step(self, x, state):
+        h = torch.lerp(state.h, self.W(torch.cat([x, state.h], -1)).tanh(), 0.5)
+        return h, ToyState(h)
+
+
+class LowPrecision(ToyCell):
+    """Its gradient is NaN under autocast only."""
+
+    def step(self, x, state):
+        y, state = super().step(x, state)
+        if self.W(torch.cat([x, y], -1)).dtype == torch.bfloat16:
+            y = y + (0 * y).square().sqrt()
+        return y, state
+
+
+class Diverging(ToyCell):
+    """Doubles its state: infinite after some hundred steps."""
+
+    def step(self, x, state):
+        y, _ = super().step(x, ToyState(state.h.clamp(max=1)))
+        return y, ToyState(2 * state.h + 1)
+
+
+class LateView(ToyCell):
+    def views(self, state):
+        return {"h": torch.cat([state.h, state.h], -1) if state.h.any() else state.h}
+
+
+class Broadcasting(ToyCell):
+    def forward(self, x, state=None, lengths=None):
+        narrow = x.dim() == 3 and x.shape[-1] == 1
+        return super().forward(x.expand(-1, -1, self.input_size) if narrow else x, state, lengths)
+
+
+class Mumbling(ToyCell):
+    """Refuses without saying what."""
+
+    def forward(self, x, state=None, lengths=None):
+        try:
+            return super().forward(x, state, lengths)
+        except InvalidInput:
+            raise InvalidInput("invalid argument") from None
+
+
 class Unchecked(ToyCell):
     """Checks nothing of what it is given."""
 
@@ -239,13 +319,19 @@ MUTANTS = [
     ("check_whole_state", Hidden),
     ("check_initial_state", Drifting),
     ("check_copies", NoCopy),
+    ("check_device", StaysOnCpu),
+    ("check_device", ConstantOnCpu),
     ("check_options", WrongOptions),
     ("check_views", WrongView),
+    ("check_views", LateView),
     ("check_own_loss", WrongLoss),
     ("check_empty", NotEmpty),
     ("check_forward_equals_steps", OtherForward),
     ("check_gradients_equal_steps", OtherGradient),
+    ("check_gradients_equal_steps", CutsWhenRagged),
+    ("check_gradients_cross_cuts", CutsAtStart),
     ("check_hand_off", Forgetful),
+    ("check_hand_off", EmptyResets),
     ("check_lengths", NoLengths),
     ("check_padding", NoLengths),
     ("check_padding_gradients", BackwardLeak),
@@ -260,11 +346,18 @@ MUTANTS = [
     ("check_exact_gradient", InflatedWeightGradient),
     ("check_every_parameter_learns", Idle),
     ("check_precision", Rounded),
+    ("check_mixed_precision", OnePrecision),
+    ("check_mixed_precision", LowPrecision),
     ("check_extremes", Overflowing),
+    ("check_extremes", Diverging),
     ("check_windows_are_cut", Cut),
     ("check_wrong_input_is_refused", Unchecked),
+    ("check_wrong_input_is_refused", Broadcasting),
+    ("check_wrong_input_is_refused", Mumbling),
     ("check_wrong_lengths_are_refused", Unchecked),
+    ("check_wrong_lengths_are_refused", Mumbling),
     ("check_wrong_state_is_refused", Unchecked),
+    ("check_wrong_state_is_refused", Mumbling),
 ]
 
 
@@ -289,7 +382,61 @@ def test_every_check_has_a_mutant():
 def test_the_toy_passes_everything():
     results = list(Contract("cell", maker(ToyCell)).run())
     assert [r for r in results if r.status != "passed"] == []
-    assert len(results) >= 29
+    assert len(results) >= 32
+
+
+class ClockState(NamedTuple):
+    h: torch.Tensor
+    t: torch.Tensor
+    late: torch.Tensor
+
+
+class Clocked(ToyCell):
+    """Updates one unit per step, in turn: its state has whole numbers and booleans."""
+
+    def initial_state(self, batch_size):
+        t = torch.zeros(batch_size, dtype=torch.long, device=self.W.weight.device)
+        return ClockState(self.zeros(batch_size, self.output_size), t, t > 2)
+
+    def step(self, x, state):
+        y, _ = super().step(x, ToyState(state.h))
+        due = nn.functional.one_hot(state.t % self.output_size, self.output_size).bool()
+        h = torch.where(due, y.to(state.h.dtype), state.h)
+        return h, ClockState(h, state.t + 1, state.t > 1)
+
+
+def test_an_honest_state_may_hold_whole_numbers_and_booleans():
+    results = list(Contract("cell", maker(Clocked)).run())
+    assert [r for r in results if r.status != "passed"] == []
+
+
+class Branching(ToyCell):
+    """Decides by a value what it computes."""
+
+    def step(self, x, state):
+        return super().step(x if x.sum() > 0 else -x, state)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU can run it")
+def test_a_cell_that_branches_on_values_can_be_moved_on_a_gpu_only():
+    with pytest.raises(Skip, match="on a GPU only"):
+        check_named("check_device")(maker(Branching))
+
+
+class NoParameters(ToyCell):
+    def __init__(self, input_size):
+        super().__init__(input_size)
+        self.requires_grad_(False)
+        del self.W
+
+    def step(self, x, state):
+        h = state.h / 2 + x.sum(-1, keepdim=True)
+        return h, ToyState(h)
+
+
+def test_a_cell_without_parameters_cannot_be_moved():
+    with pytest.raises(Skip, match="no parameters"):
+        check_named("check_device")(maker(NoParameters))
 
 
 class NotDifferentiable(ToyCell):

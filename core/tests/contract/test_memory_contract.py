@@ -48,6 +48,40 @@ class RootedGradient(ToyMemory):
         return r + v.abs().sqrt().sum(-1, keepdim=True), after
 
 
+class LateBlur(ToyMemory):
+    """Its weightings are right in the first step only."""
+
+    def step(self, v, state):
+        r, after = super().step(v, state)
+        first = bool((state.w == state.w[:, :1]).all())
+        return r, after if first else ToyMemoryState(after.M, after.w * 1.1)
+
+
+class RootedStart(ToyMemory):
+    """Its input gets a finite gradient, its parameter does not."""
+
+    def step(self, v, state):
+        r, after = super().step(v, state)
+        return r + (0 * self.M_0).sum().sqrt(), after
+
+
+class RootedContents(ToyMemory):
+    def step(self, v, state):
+        r, after = super().step(v, state)
+        return r + state.M[:, 0].square().sum(-1, keepdim=True).sqrt(), after
+
+
+class Growing(ToyMemory):
+    def step(self, v, state):
+        r, after = super().step(v, state)
+        return r, ToyMemoryState(after.M + state.M**4, after.w)
+
+
+class Mixing(ToyMemory):
+    def step(self, v, state):
+        return super().step(v + v.mean(0), state)
+
+
 class Leaking(ToyMemory):
     kept = 0.0
 
@@ -69,9 +103,14 @@ MUTANTS = [
     ("check_memory_options", WrongOptions),
     ("check_weightings", NaiveSoftmax),
     ("check_weightings", NotNormalised),
+    ("check_weightings", LateBlur),
     ("check_extreme_contents", NaiveNorm),
+    ("check_extreme_contents", Growing),
     ("check_finite_gradients", RootedGradient),
+    ("check_finite_gradients", RootedStart),
+    ("check_finite_gradients", RootedContents),
     ("check_nothing_leaks", Leaking),
+    ("check_nothing_leaks", Mixing),
     ("check_it_remembers", Amnesic),
 ]
 
@@ -91,6 +130,15 @@ def test_the_toy_passes_everything_as_a_memory_and_as_a_part_of_a_cell():
     assert [r for r in results if r.status == "failed"] == []
     assert [r.check for r in results if r.status == "skipped"] == ["check_options"]
     assert len(results) == len(checks("memory")) + len(checks("cell"))
+
+
+def test_a_memory_that_shows_no_weighting_is_skipped_and_says_so():
+    class Blind(ToyMemory):
+        def views(self, state):
+            return {}
+
+    found = {r.check: (r.status, r.message) for r in Contract("memory", Blind).run()}
+    assert found["check_weightings"] == ("skipped", "no view of it has `weighting` in its name")
 
 
 def test_a_leaking_memory_is_also_found_as_a_part_of_a_cell():

@@ -8,11 +8,14 @@ from recurra.testing.cell_checks.mistakes import check_wrong_state_is_refused as
 from recurra.testing.cell_checks.numbers import check_every_parameter_learns as check_every_parameter_learns
 from recurra.testing.cell_checks.numbers import check_exact_gradient as check_exact_gradient
 from recurra.testing.cell_checks.numbers import check_extremes as check_extremes
+from recurra.testing.cell_checks.numbers import check_mixed_precision as check_mixed_precision
 from recurra.testing.cell_checks.numbers import check_precision as check_precision
 from recurra.testing.cell_checks.numbers import check_windows_are_cut as check_windows_are_cut
+from recurra.testing.cell_checks.placement import check_device as check_device
 from recurra.testing.cell_checks.sequences import check_batch_size as check_batch_size
 from recurra.testing.cell_checks.sequences import check_causality as check_causality
 from recurra.testing.cell_checks.sequences import check_forward_equals_steps as check_forward_equals_steps
+from recurra.testing.cell_checks.sequences import check_gradients_cross_cuts as check_gradients_cross_cuts
 from recurra.testing.cell_checks.sequences import check_gradients_equal_steps as check_gradients_equal_steps
 from recurra.testing.cell_checks.sequences import check_hand_off as check_hand_off
 from recurra.testing.cell_checks.sequences import check_input_matters as check_input_matters

@@ -11,7 +11,8 @@ from torch import Tensor
 from recurra.memory import Memory
 from recurra.options import plain
 from recurra.state import leaves, map_state
-from recurra.testing.checking import CheckFailed, Make
+from recurra.testing.cell_checks.probes import learnable
+from recurra.testing.checking import CheckFailed, Make, Skip
 
 BATCH = 4
 TOLERANCES = {torch.float64: 1e-12, torch.float32: 1e-5, torch.bfloat16: 3e-2}
@@ -30,7 +31,10 @@ def _raw(memory: Memory[Any], scale: float, dtype: torch.dtype = torch.float64) 
 
 
 def _filled(memory: Memory[Any], value: float) -> Any:
-    return map_state(lambda leaf: torch.full_like(leaf, value), memory.initial_state(BATCH))
+    def fill(leaf: Tensor) -> Tensor:
+        return torch.full_like(leaf, value) if leaf.is_floating_point() else leaf
+
+    return map_state(fill, memory.initial_state(BATCH))
 
 
 def check_initial_read(make: Make) -> None:
@@ -60,11 +64,20 @@ def check_weightings(make: Make) -> None:
     """Every view whose name has `weighting` in it is a distribution, for raw inputs of up to 1e6."""
     for dtype, tolerance in TOLERANCES.items():
         memory = _made(make, dtype)
+        _check_weightings(memory, memory.initial_state(BATCH), f"at first in {dtype}", tolerance)
         for scale in (0.0, 1.0, 1e2, 1e6):
-            _, state = memory.step(_raw(memory, scale, dtype), memory.initial_state(BATCH))
-            for name, view in memory.views(state).items():
-                if "weighting" in name:
-                    _check_distribution(f"{name} at {scale:g} in {dtype}", view.double(), tolerance)
+            v, state = _raw(memory, scale, dtype), memory.initial_state(BATCH)
+            for sign in (1, -1, 1):
+                _, state = memory.step(sign * v, state)
+                _check_weightings(memory, state, f"at {scale:g} in {dtype}", tolerance)
+
+
+def _check_weightings(memory: Memory[Any], state: Any, where: str, tolerance: float) -> None:
+    named = {name: view for name, view in memory.views(state).items() if "weighting" in name}
+    if not named:
+        raise Skip("no view of it has `weighting` in its name")
+    for name, view in named.items():
+        _check_distribution(f"{name} {where}", view.double(), tolerance)
 
 
 def _check_distribution(what: str, w: Tensor, tolerance: float) -> None:
@@ -76,30 +89,45 @@ def _check_distribution(what: str, w: Tensor, tolerance: float) -> None:
 
 
 def check_extreme_contents(make: Make) -> None:
-    """Contents and inputs that are zero or huge give no NaN."""
+    """Contents and inputs that are zero or huge give finite results."""
     memory = _made(make, torch.float32)
     for value in (0.0, 1e-38, 1e10):
         for scale in (0.0, 1e4):
             r, state = memory.step(_raw(memory, scale, torch.float32), _filled(memory, value))
             for name, tensor in (("r", r), *leaves(state)):
-                if torch.isnan(tensor).any():
-                    raise CheckFailed(f"contents of {value:g} and inputs of {scale:g} give a NaN in {name}")
+                if not torch.isfinite(tensor).all():
+                    told = f"contents of {value:g} and inputs of {scale:g}"
+                    raise CheckFailed(f"{told} give numbers in {name} that are not finite")
 
 
 def check_finite_gradients(make: Make) -> None:
-    """Gradients are finite for small, large and zero inputs."""
-    for scale in (0.0, 1e-6, 1e3):
-        memory = _made(make)
-        v = _raw(memory, scale).requires_grad_()
-        r, state = memory.step(v, memory.initial_state(BATCH))
-        r, _ = memory.step(v, state)
-        r.sum().backward()  # type: ignore[no-untyped-call]
-        if v.grad is None or not torch.isfinite(v.grad).all():
-            raise CheckFailed(f"inputs of {scale:g} get a gradient that is not finite")
+    """Gradients for inputs, parameters and contents are finite when these are zero, tiny or huge."""
+    memory = _made(make, torch.float32)
+    learnable(memory)
+    for scale in (0.0, 1e-6, 1e3, 1e6):
+        v = _raw(memory, scale, torch.float32)
+        _check_gradients(f"inputs of {scale:g}", memory, v, memory.initial_state(BATCH))
+        for value in (0.0, 1e-38, 1e10):
+            what = f"inputs of {scale:g} and contents of {value:g}"
+            _check_gradients(what, memory, v, _filled(memory, value))
+
+
+def _check_gradients(what: str, memory: Memory[Any], v: Tensor, state: Any) -> None:
+    learned = {name: p for name, p in memory.named_parameters() if p.requires_grad}
+    contents = {name: leaf for name, leaf in leaves(state) if leaf.is_floating_point()}
+    named = {"v": v, **contents, **learned}
+    for tensor in named.values():
+        tensor.requires_grad_()
+    _, after = memory.step(v, state)
+    r, _ = memory.step(v, after)
+    found = torch.autograd.grad(r.sum(), list(named.values()), allow_unused=True)
+    for name, gradient in zip(named, found, strict=True):
+        if gradient is not None and not torch.isfinite(gradient).all():
+            raise CheckFailed(f"{what} give {name} a gradient that is not finite")
 
 
 def check_nothing_leaks(make: Make) -> None:
-    """A sequence that starts anew sees nothing of another one."""
+    """A sequence that starts anew sees nothing of another one, in the same batch or before."""
     memory = _made(make)
     v = _raw(memory, 1.0)
     first, state = memory.step(v, memory.initial_state(BATCH))
@@ -108,6 +136,10 @@ def check_nothing_leaks(make: Make) -> None:
     again, _ = memory.step(v, memory.initial_state(BATCH))
     if not torch.equal(first, again):
         raise CheckFailed("a new sequence reads something else after another one was written")
+    v[0] += 1
+    beside, _ = memory.step(v, memory.initial_state(BATCH))
+    if not torch.equal(first[1:], beside[1:]):
+        raise CheckFailed("a sequence reads something else when another one in its batch changes")
 
 
 def check_it_remembers(make: Make) -> None:

@@ -1,8 +1,19 @@
-"""The cell holds its contract."""
+"""The cell holds its contract, in each of its forms."""
 
-from recurra.testing import contract
+import pytest
+
+from recurra.testing import Contract, contract
+from recurra_lstm.cell import LSTM
 
 
 @contract("cell", "lstm")
 def test_contract(check):
+    check()
+
+
+OTHER = Contract("cell", lambda input_size=3: LSTM(input_size, hidden_size=5))
+
+
+@pytest.mark.parametrize("check", list(OTHER.checks()), ids=lambda check: check.name)
+def test_contract_without_peepholes(check):
     check()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,10 +14,12 @@ from recurra.testing.cell_checks.probes import BATCH, STEPS, WIDTH, inputs, made
 from recurra.testing.checking import CheckFailed, Make, Skip
 
 
-def _refused(what: str, call: Callable[[], Any]) -> None:
+def _refused(what: str, argument: str, call: Callable[[], Any]) -> None:
     try:
         call()
-    except InvalidInput:
+    except InvalidInput as error:
+        if not re.search(rf"\b{argument}\b", str(error)):
+            raise CheckFailed(f"{what} is refused, but without naming {argument}: {error}") from None
         return
     except Exception as error:
         told = f"{type(error).__name__}: {error}"
@@ -27,22 +30,27 @@ def _refused(what: str, call: Callable[[], Any]) -> None:
 def check_wrong_input_is_refused(make: Make) -> None:
     """An input of the wrong width, rank or dtype is refused with `InvalidInput`."""
     cell = made(make)
-    _refused("an input that is too wide", lambda: cell(torch.zeros(BATCH, STEPS, WIDTH + 1).double()))
-    _refused("an input without time", lambda: cell(torch.zeros(BATCH, WIDTH).double()))
-    _refused("an input of whole numbers", lambda: cell(torch.zeros(BATCH, STEPS, WIDTH, dtype=torch.long)))
+    for what, x in (
+        ("an input that is too wide", torch.zeros(BATCH, STEPS, WIDTH + 1).double()),
+        ("an input of width 1", torch.zeros(BATCH, STEPS, 1).double()),
+        ("an input without time", torch.zeros(BATCH, WIDTH).double()),
+        ("an input of whole numbers", torch.zeros(BATCH, STEPS, WIDTH, dtype=torch.long)),
+    ):
+        _refused(what, "x", lambda x=x: cell(x))  # type: ignore[misc]
     if next(cell.parameters(), None) is not None:
-        _refused("an input of another dtype", lambda: cell(inputs(dtype=torch.float32)))
+        _refused("an input of another dtype", "x", lambda: cell(inputs(dtype=torch.float32)))
 
 
 def check_wrong_lengths_are_refused(make: Make) -> None:
-    """Lengths beyond the tensor, below zero, or of another batch are refused with `InvalidInput`."""
+    """Lengths beyond x, below zero, not whole or of another batch are refused with `InvalidInput`."""
     cell, x = made(make), inputs()
     for what, lengths in (
         ("a length beyond the tensor", [STEPS + 1] * BATCH),
         ("a negative length", [-1] * BATCH),
         ("lengths of another batch", [1] * (BATCH + 1)),
+        ("lengths that are not whole", [1.0] * BATCH),
     ):
-        _refused(what, lambda lengths=lengths: cell(x, lengths=torch.tensor(lengths)))  # type: ignore[misc]
+        _refused(what, "lengths", lambda lengths=lengths: cell(x, lengths=torch.tensor(lengths)))  # type: ignore[misc]
 
 
 def check_wrong_state_is_refused(make: Make) -> None:
@@ -50,7 +58,7 @@ def check_wrong_state_is_refused(make: Make) -> None:
     cell, x = made(make), inputs()
     if not list(leaves(cell.initial_state(1))):
         raise Skip("it has no state")
-    _refused("a state of batch 1", lambda: cell(x, cell.initial_state(1)))
-    _refused("a state of another structure", lambda: cell(x, (cell.initial_state(BATCH), x)))
+    _refused("a state of batch 1", "state", lambda: cell(x, cell.initial_state(1)))
+    _refused("a state of another structure", "state", lambda: cell(x, (cell.initial_state(BATCH), x)))
     wrong = map_state(lambda leaf: leaf.to(torch.float16), cell.initial_state(BATCH))
-    _refused("a state of another dtype", lambda: cell(x, wrong))
+    _refused("a state of another dtype", "state", lambda: cell(x, wrong))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.func import functional_call
@@ -9,8 +11,10 @@ from torch.func import functional_call
 from recurra.state import detach, leaves
 from recurra.testing.cell_checks.probes import (
     BATCH,
+    LENGTHS,
     WIDTH,
     compare,
+    equal,
     gradients,
     inputs,
     learnable,
@@ -61,19 +65,37 @@ def check_precision(make: Make) -> None:
     compare("bfloat16", (half[0].double(), ()), (exact[0], ()), allowed)
 
 
+def check_mixed_precision(make: Make) -> None:
+    """Under autocast to bfloat16 a sequence runs, is handed on and has finite gradients; y is within 3e-2."""
+    cell, x = made(make, torch.float32), inputs(dtype=torch.float32).requires_grad_()
+    exact, _ = cell(x, lengths=LENGTHS)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        y, state = cell(x[:, :2], lengths=LENGTHS.clamp(max=2))
+        more, after = cell(x[:, 2:], state, (LENGTHS - 2).clamp(min=0))
+    y = torch.cat([y, more], 1)
+    allowed = 3e-2 * max(1.0, float(exact.detach().abs().max()))
+    equal("y under autocast", y.to(exact.dtype), exact, allowed)
+    if cell.tags.differentiable:
+        for name, gradient in gradients(cell, x, y, after).items():
+            if not torch.isfinite(gradient).all():
+                raise CheckFailed(f"under autocast the gradient of {name} is not finite")
+
+
 def check_extremes(make: Make) -> None:
-    """Inputs of 0, 1e-38, 1e4 and 1e20 give no NaN, whatever the number of steps."""
+    """Inputs of 0, 1e-38, 1e4 and 1e20 give no NaN, and 2,000 ordinary steps nothing infinite either."""
     cell = made(make, torch.float32)
     with torch.no_grad():
         for size in (0.0, 1e-38, 1e4, -1e4, 1e20, -1e20):
-            _check_finite(f"inputs of {size:g}", *cell(torch.full((BATCH, 3, WIDTH), size)))
-        _check_finite("2,000 steps", *cell(inputs(batch=1, steps=2000, dtype=torch.float32)))
+            _refuse_any(torch.isnan, f"inputs of {size:g}", *cell(torch.full((BATCH, 3, WIDTH), size)))
+        long = cell(inputs(batch=1, steps=2000, dtype=torch.float32))
+        _refuse_any(lambda t: ~torch.isfinite(t), "2,000 steps", *long)
 
 
-def _check_finite(what: str, y: Tensor, state: object) -> None:
+def _refuse_any(bad: Callable[[Tensor], Tensor], what: str, y: Tensor, state: object) -> None:
     for name, tensor in tensors(y, state):
-        if torch.isnan(tensor).any():
-            raise CheckFailed(f"{what} give a NaN in {name}")
+        found = tensor[bad(tensor)]
+        if found.numel():
+            raise CheckFailed(f"{what} give {float(found[0])} in {name}")
 
 
 def check_windows_are_cut(make: Make) -> None:

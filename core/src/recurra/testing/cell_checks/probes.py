@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from recurra.cell import Cell
-from recurra.state import leaves
+from recurra.state import leaves, map_state, select
 from recurra.testing.checking import CheckFailed, Make, Skip
 
 WIDTH, BATCH, STEPS = 3, 4, 5
+LENGTHS = torch.tensor([3, 0, STEPS, 1])
 Run = tuple[Tensor, Any]
 
 
@@ -71,18 +72,23 @@ def learnable(cell: Cell[Any]) -> None:
         raise Skip("its tags say that it is not differentiable")
 
 
-def stepped(cell: Cell[Any], x: Tensor, state: Any = None) -> Run:
+def stepped(cell: Cell[Any], x: Tensor, lengths: Tensor | None = None) -> Run:
     """Run step by step: the definition."""
-    state = cell.initial_state(x.shape[0]) if state is None else state
+    state = cell.initial_state(x.shape[0])
     outputs = []
-    for x_t in x.unbind(1):
-        y, state = cell.step(x_t, state)
-        outputs.append(y)
+    for t, x_t in enumerate(x.unbind(1)):
+        y, after = cell.step(x_t, state)
+        live = torch.ones(x.shape[0], dtype=torch.bool) if lengths is None else t < lengths
+        state = select(live, after, state)
+        outputs.append(torch.where(live[:, None], y, torch.zeros_like(y)))
     return torch.stack(outputs, 1), state
+
+
+def nudged(leaf: Tensor) -> Tensor:
+    """Return a copy, moved a little off its start; whole numbers and booleans stay."""
+    return leaf.detach().clone() + 0.01 if leaf.is_floating_point() else leaf.clone()
 
 
 def rows(run: Run, index: Any) -> Run:
     """Return some rows of a run."""
-    from recurra.state import map_state
-
     return run[0][index], map_state(lambda leaf: leaf[index], run[1])

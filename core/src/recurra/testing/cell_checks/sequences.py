@@ -11,6 +11,7 @@ from recurra import engine
 from recurra.state import leaves, map_state
 from recurra.testing.cell_checks.probes import (
     BATCH,
+    LENGTHS,
     STEPS,
     compare,
     equal,
@@ -23,8 +24,6 @@ from recurra.testing.cell_checks.probes import (
 )
 from recurra.testing.checking import CheckFailed, Make
 
-LENGTHS = torch.tensor([3, 0, STEPS, 1])
-
 
 def check_forward_equals_steps(make: Make) -> None:
     """A sequence equals its steps at every level of the engine: outputs and final state."""
@@ -34,19 +33,31 @@ def check_forward_equals_steps(make: Make) -> None:
 
 
 def check_gradients_equal_steps(make: Make) -> None:
-    """A sequence has the gradients of its steps, for the input and every parameter."""
+    """A sequence, with lengths or without, has the gradients of its steps for x and every parameter."""
     cell, x = made(make), inputs().requires_grad_()
     learnable(cell)
-    got, expected = (gradients(cell, x, *run(x)) for run in (cell, lambda x: stepped(cell, x)))
-    for name, gradient in expected.items():
-        equal(f"the gradient of {name}", got[name], gradient, 1e-10)
+    for what, lengths in (("", None), (" with lengths", LENGTHS)):
+        got = gradients(cell, x, *cell(x, lengths=lengths))
+        for name, gradient in gradients(cell, x, *stepped(cell, x, lengths)).items():
+            equal(f"the gradient of {name}{what}", got[name], gradient, 1e-10)
+
+
+def check_gradients_cross_cuts(make: Make) -> None:
+    """A gradient flows through a state that is handed on: two halves have the gradients of the whole."""
+    cell, x = made(make), inputs().requires_grad_()
+    learnable(cell)
+    y, state = cell(x[:, :2])
+    more, after = cell(x[:, 2:], state)
+    got = gradients(cell, x, torch.cat([y, more], 1), after)
+    for name, gradient in gradients(cell, x, *cell(x)).items():
+        equal(f"the gradient of {name} through a cut", got[name], gradient, 1e-10)
 
 
 def check_hand_off(make: Make) -> None:
     """A sequence may be cut anywhere: its state, also saved and loaded, carries on."""
     cell, x = made(make), inputs()
     whole = cell(x)
-    for cut in range(1, STEPS):
+    for cut in range(STEPS + 1):
         y, state = cell(x[:, :cut])
         more, after = cell(x[:, cut:], map_state(_saved_and_loaded, state))
         compare(f"cut after step {cut}", (torch.cat([y, more], 1), after), whole, 1e-12)

@@ -13,7 +13,7 @@ from torch import Tensor
 from recurra.cell import Cell
 from recurra.options import plain
 from recurra.state import leaves, map_state
-from recurra.testing.cell_checks.probes import BATCH, STEPS, compare, equal, inputs, made, tensors
+from recurra.testing.cell_checks.probes import BATCH, STEPS, compare, equal, inputs, made, nudged, tensors
 from recurra.testing.checking import CheckFailed, Make, Skip
 
 
@@ -42,7 +42,7 @@ def _check_leaf(name: str, tensor: Tensor, before: Tensor | None, dtype: torch.d
 def check_pure(make: Make) -> None:
     """A step changes neither its arguments nor the module, and gives the same again."""
     cell, x = made(make), inputs()[:, 0]
-    state = map_state(lambda leaf: leaf.detach().clone() + 0.01, cell.initial_state(BATCH))
+    state = map_state(nudged, cell.initial_state(BATCH))
     kept = x.clone(), map_state(Tensor.clone, state)
     module, attributes = copy.deepcopy(cell.state_dict()), _attributes(cell)
     first = cell.step(x, state)
@@ -114,11 +114,18 @@ def check_options(make: Make) -> None:
 
 
 def check_views(make: Make) -> None:
-    """Each view of a state is (B, n)."""
+    """Each view of a state is (B, n), and as wide at the end as at the start."""
     cell = made(make)
-    for name, view in cell.views(cell.initial_state(BATCH)).items():
+    first = cell.views(cell.initial_state(BATCH))
+    last = cell.views(cell(inputs())[1])
+    if first.keys() != last.keys():
+        raise CheckFailed(f"the views are {', '.join(first)} at first and {', '.join(last)} later")
+    for name, view in first.items():
         if view.dim() != 2 or view.shape[0] != BATCH:
             raise CheckFailed(f"the view '{name}' has shape {tuple(view.shape)}, expected ({BATCH}, n)")
+        if last[name].shape != view.shape:
+            shapes = f"{tuple(view.shape)} at first and {tuple(last[name].shape)} later"
+            raise CheckFailed(f"the view '{name}' has shape {shapes}")
 
 
 def check_own_loss(make: Make) -> None:
