@@ -312,10 +312,97 @@ class Unchecked(ToyCell):
         return self.run(x, state, lengths)
 
 
+class CountingSilently(ToyCell):
+    """Counts on a private attribute of a part, which repr of the whole does not show."""
+
+    def __init__(self, input_size):
+        super().__init__(input_size)
+        self.W._calls = 0
+
+    def step(self, x, state):
+        self.W._calls += 1
+        return super().step(x, state)
+
+
+class MovesABuffer(ToyCell):
+    """Follows its inputs in training mode."""
+
+    def __init__(self, input_size):
+        super().__init__(input_size)
+        self.register_buffer("mean", torch.zeros(input_size), persistent=False)
+
+    def step(self, x, state):
+        if self.training:
+            self.mean.lerp_(x.detach().mean(0), 0.1)
+        return super().step(x, state)
+
+
+class KeepsItsGraph(ToyCell):
+    """Stores its state, with the graph, on the module."""
+
+    last = None
+
+    def step(self, x, state):
+        y, self.last = super().step(x, state)
+        return y, self.last
+
+
+class ForgetsEmptyRows(ToyCell):
+    def run(self, x, state, lengths):
+        y, ended = super().run(x, state, lengths)
+        return y, ended if lengths is None else ToyState(ended.h * (lengths > 0)[:, None])
+
+
+class PadsThePacked(ToyCell):
+    def _forward_packed(self, x, state):
+        padded, lengths = nn.utils.rnn.pad_packed_sequence(x, batch_first=True)
+        return self(padded, state, lengths)
+
+
+class PackedInAnotherOrder(ToyCell):
+    def _forward_packed(self, x, state):
+        y, state = super()._forward_packed(x, state)
+        return y._replace(data=y.data.flip(0)), state
+
+
+class PackedSortedAnew(ToyCell):
+    """Puts the rows out in order of their length."""
+
+    def _forward_packed(self, x, state):
+        y, state = super()._forward_packed(x, state)
+        return y._replace(sorted_indices=None, unsorted_indices=None), state
+
+
+class PackedStateSorted(ToyCell):
+    def _forward_packed(self, x, state):
+        y, state = super()._forward_packed(x, state)
+        return y, ToyState(state.h[x.sorted_indices])
+
+
+class RootedSlope(ToyCell):
+    """Its value at zero is right, its slope there is not finite."""
+
+    def step(self, x, state):
+        y, state = super().step(x, state)
+        return y + x.square().sum(-1, keepdim=True).sqrt(), state
+
+
+class InfiniteLoss(ToyCell):
+    def own_loss(self, state):
+        return state.h.mean(-1) / 0
+
+
+class InfiniteView(ToyCell):
+    def views(self, state):
+        return {"h": state.h.abs().log()}
+
+
 MUTANTS = [
     ("check_shapes", WrongWidth),
     ("check_pure", InPlace),
     ("check_pure", Counting),
+    ("check_pure", CountingSilently),
+    ("check_pure", MovesABuffer),
     ("check_whole_state", Hidden),
     ("check_initial_state", Drifting),
     ("check_copies", NoCopy),
@@ -324,8 +411,11 @@ MUTANTS = [
     ("check_options", WrongOptions),
     ("check_views", WrongView),
     ("check_views", LateView),
+    ("check_views", InfiniteView),
     ("check_own_loss", WrongLoss),
+    ("check_own_loss", InfiniteLoss),
     ("check_empty", NotEmpty),
+    ("check_empty", EmptyResets),
     ("check_forward_equals_steps", OtherForward),
     ("check_gradients_equal_steps", OtherGradient),
     ("check_gradients_equal_steps", CutsWhenRagged),
@@ -333,6 +423,11 @@ MUTANTS = [
     ("check_hand_off", Forgetful),
     ("check_hand_off", EmptyResets),
     ("check_lengths", NoLengths),
+    ("check_lengths", ForgetsEmptyRows),
+    ("check_packed", PadsThePacked),
+    ("check_packed", PackedInAnotherOrder),
+    ("check_packed", PackedSortedAnew),
+    ("check_packed", PackedStateSorted),
     ("check_padding", NoLengths),
     ("check_padding_gradients", BackwardLeak),
     ("check_rows_are_independent", BatchNormed),
@@ -350,7 +445,9 @@ MUTANTS = [
     ("check_mixed_precision", LowPrecision),
     ("check_extremes", Overflowing),
     ("check_extremes", Diverging),
+    ("check_extremes", RootedSlope),
     ("check_windows_are_cut", Cut),
+    ("check_windows_are_cut", KeepsItsGraph),
     ("check_wrong_input_is_refused", Unchecked),
     ("check_wrong_input_is_refused", Broadcasting),
     ("check_wrong_input_is_refused", Mumbling),

@@ -48,6 +48,15 @@ class RootedGradient(ToyMemory):
         return r + v.abs().sqrt().sum(-1, keepdim=True), after
 
 
+class Underflowing(ToyMemory):
+    """Sharpens by a power: what underflows is divided by the small number added for safety."""
+
+    def step(self, v, state):
+        _, after = super().step(v, state)
+        powers = after.w ** (1 + v[:, :1].abs())
+        return after.M[:, 0], ToyMemoryState(after.M, powers / (powers.sum(-1, keepdim=True) + 1e-16))
+
+
 class LateBlur(ToyMemory):
     """Its weightings are right in the first step only."""
 
@@ -104,6 +113,7 @@ MUTANTS = [
     ("check_weightings", NaiveSoftmax),
     ("check_weightings", NotNormalised),
     ("check_weightings", LateBlur),
+    ("check_weightings", Underflowing),
     ("check_extreme_contents", NaiveNorm),
     ("check_extreme_contents", Growing),
     ("check_finite_gradients", RootedGradient),

@@ -23,6 +23,7 @@ from recurra.testing.cell_checks.sequences import check_lengths as check_lengths
 from recurra.testing.cell_checks.sequences import (
     check_no_chance_in_evaluation as check_no_chance_in_evaluation,
 )
+from recurra.testing.cell_checks.sequences import check_packed as check_packed
 from recurra.testing.cell_checks.sequences import check_padding as check_padding
 from recurra.testing.cell_checks.sequences import check_padding_gradients as check_padding_gradients
 from recurra.testing.cell_checks.sequences import check_rows_are_independent as check_rows_are_independent

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from recurra.testing.cell_checks.probes import learnable
 from recurra.testing.checking import CheckFailed, Make, Skip
 
 BATCH = 4
+SIZES = (0.0, 1.0, 1e2, 1e6)
 TOLERANCES = {torch.float64: 1e-12, torch.float32: 1e-5, torch.bfloat16: 3e-2}
 
 
@@ -61,15 +63,25 @@ def check_memory_options(make: Make) -> None:
 
 
 def check_weightings(make: Make) -> None:
-    """Every view whose name has `weighting` in it is a distribution, for raw inputs of up to 1e6."""
+    """Every view whose name has `weighting` in it is a distribution, for inputs of mixed sizes up to 1e6."""
     for dtype, tolerance in TOLERANCES.items():
         memory = _made(make, dtype)
         _check_weightings(memory, memory.initial_state(BATCH), f"at first in {dtype}", tolerance)
-        for scale in (0.0, 1.0, 1e2, 1e6):
-            v, state = _raw(memory, scale, dtype), memory.initial_state(BATCH)
+        for what, v in _raw_of_all_sizes(memory, dtype):
+            state = memory.initial_state(BATCH)
             for sign in (1, -1, 1):
                 _, state = memory.step(sign * v, state)
-                _check_weightings(memory, state, f"at {scale:g} in {dtype}", tolerance)
+                _check_weightings(memory, state, f"{what} in {dtype}", tolerance)
+
+
+def _raw_of_all_sizes(memory: Memory[Any], dtype: torch.dtype) -> Iterator[tuple[str, Tensor]]:
+    """Yield inputs of each size, then some in which every number has a size of its own."""
+    for scale in SIZES:
+        yield f"at {scale:g}", _raw(memory, scale, dtype)
+    v, rng = _raw(memory, 1.0), torch.Generator().manual_seed(2)
+    for _ in range(8):
+        pick = torch.randint(len(SIZES), v.shape, generator=rng)
+        yield "at mixed sizes", (v * torch.tensor(SIZES, dtype=v.dtype)[pick]).to(dtype)
 
 
 def _check_weightings(memory: Memory[Any], state: Any, where: str, tolerance: float) -> None:

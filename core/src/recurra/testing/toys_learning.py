@@ -69,7 +69,7 @@ class ToyTask(Task):
 
 
 class ToyTrainer(Trainer):
-    """Adam on the loss of each batch."""
+    """Gradient descent with momentum on the loss of each batch."""
 
     contract_options: ClassVar[Mapping[str, Any]] = {}
 

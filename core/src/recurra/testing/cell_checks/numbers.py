@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.func import functional_call
 
+from recurra.cell import Cell
 from recurra.state import detach, leaves
 from recurra.testing.cell_checks.probes import (
     BATCH,
@@ -76,19 +81,26 @@ def check_mixed_precision(make: Make) -> None:
     allowed = 3e-2 * max(1.0, float(exact.detach().abs().max()))
     equal("y under autocast", y.to(exact.dtype), exact, allowed)
     if cell.tags.differentiable:
-        for name, gradient in gradients(cell, x, y, after).items():
-            if not torch.isfinite(gradient).all():
-                raise CheckFailed(f"under autocast the gradient of {name} is not finite")
+        _check_finite("under autocast", gradients(cell, x, y, after))
 
 
 def check_extremes(make: Make) -> None:
-    """Inputs of 0, 1e-38, 1e4 and 1e20 give no NaN, and 2,000 ordinary steps nothing infinite either."""
+    """Inputs of 0, 1e-38, 1e4 and 1e20 give no NaN; 2,000 steps, and gradients at 0, are finite."""
     cell = made(make, torch.float32)
     with torch.no_grad():
         for size in (0.0, 1e-38, 1e4, -1e4, 1e20, -1e20):
             _refuse_any(torch.isnan, f"inputs of {size:g}", *cell(torch.full((BATCH, 3, WIDTH), size)))
         long = cell(inputs(batch=1, steps=2000, dtype=torch.float32))
         _refuse_any(lambda t: ~torch.isfinite(t), "2,000 steps", *long)
+    if cell.tags.differentiable:
+        x = torch.zeros(BATCH, 3, WIDTH, requires_grad=True)
+        _check_finite("at inputs of 0", gradients(cell, x, *cell(x)))
+
+
+def _check_finite(where: str, found: dict[str, Tensor]) -> None:
+    for name, gradient in found.items():
+        if not torch.isfinite(gradient).all():
+            raise CheckFailed(f"{where} the gradient of {name} is not finite")
 
 
 def _refuse_any(bad: Callable[[Tensor], Tensor], what: str, y: Tensor, state: object) -> None:
@@ -99,9 +111,10 @@ def _refuse_any(bad: Callable[[Tensor], Tensor], what: str, y: Tensor, state: ob
 
 
 def check_windows_are_cut(make: Make) -> None:
-    """A detached state holds no graph: long streams can be learned in windows of constant memory."""
+    """A detached state holds no graph, nor does the cell: streams can be learned in constant memory."""
     cell = made(make)
     learnable(cell)
+    _check_graph_is_freed(cell)
     _, state = cell(inputs())
     for name, leaf in leaves(detach(state)):
         if leaf.requires_grad:
@@ -110,3 +123,25 @@ def check_windows_are_cut(make: Make) -> None:
     after_leaves = list(leaves(after))
     if after_leaves and not any(leaf.requires_grad for _, leaf in after_leaves):
         raise CheckFailed("a run from a detached state gives a state without gradient")
+
+
+@dataclass(eq=False)
+class _Saved:
+    """Stands for a tensor that a graph has saved, and dies with that graph."""
+
+    tensor: Tensor
+
+
+def _check_graph_is_freed(cell: Cell[Any]) -> None:
+    saved: list[weakref.ref[_Saved]] = []
+
+    def save(tensor: Tensor) -> _Saved:
+        box = _Saved(tensor.detach())  # undetached, an operation's own output would keep its graph alive
+        saved.append(weakref.ref(box))
+        return box
+
+    with torch.autograd.graph.saved_tensors_hooks(save, lambda box: box.tensor):
+        cell(inputs())
+    gc.collect()
+    if any(box() is not None for box in saved):
+        raise CheckFailed("the module keeps the graph of a run after its results are gone")

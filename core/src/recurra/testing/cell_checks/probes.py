@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from recurra.cell import Cell
-from recurra.state import leaves, map_state, select
+from recurra.state import detach, leaves, map_state, select
 from recurra.testing.checking import CheckFailed, Make, Skip
 
 WIDTH, BATCH, STEPS = 3, 4, 5
@@ -82,6 +82,11 @@ def stepped(cell: Cell[Any], x: Tensor, lengths: Tensor | None = None) -> Run:
         state = select(live, after, state)
         outputs.append(torch.where(live[:, None], y, torch.zeros_like(y)))
     return torch.stack(outputs, 1), state
+
+
+def reached(cell: Cell[Any]) -> Any:
+    """Return a state (of BATCH rows) that the cell reaches after some steps."""
+    return detach(cell(inputs().flip(1))[1])
 
 
 def nudged(leaf: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ import io
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from recurra import engine
 from recurra.state import leaves, map_state
@@ -19,6 +20,7 @@ from recurra.testing.cell_checks.probes import (
     inputs,
     learnable,
     made,
+    reached,
     rows,
     stepped,
 )
@@ -71,13 +73,32 @@ def _saved_and_loaded(leaf: Tensor) -> Tensor:
 
 
 def check_lengths(make: Make) -> None:
-    """A row with a length equals that row alone; past it the state stands still and y is zero."""
+    """A row with a length equals that row alone; past it any state stands still and y is zero."""
     cell, x = made(make), inputs()
-    got = cell(x, lengths=LENGTHS)
-    for row, length in enumerate(LENGTHS.tolist()):
-        y, state = cell(x[row : row + 1, :length])
-        y = torch.cat([y, y.new_zeros(1, STEPS - length, cell.output_size)], 1)
-        compare(f"a row of length {length}", rows(got, slice(row, row + 1)), (y, state), 1e-12)
+    for what, start in (("", cell.initial_state(BATCH)), (" from a given state", reached(cell))):
+        got = cell(x, start, LENGTHS)
+        for row, length in enumerate(LENGTHS.tolist()):
+            alone = slice(row, row + 1)
+            y, state = cell(x[alone, :length], rows((x, start), alone)[1])
+            y = torch.cat([y, y.new_zeros(1, STEPS - length, cell.output_size)], 1)
+            compare(f"a row of length {length}{what}", rows(got, alone), (y, state), 1e-12)
+
+
+def check_packed(make: Make) -> None:
+    """A `PackedSequence`, its rows unsorted, gives one of the same layout that equals the padded run."""
+    cell, lengths = made(make), torch.tensor([3, 1, STEPS, 3])
+    packed = pack_padded_sequence(inputs(), lengths, batch_first=True, enforce_sorted=False)
+    start = reached(cell)
+    y, state = cell(packed, start)
+    if not isinstance(y, PackedSequence):
+        raise CheckFailed(f"a PackedSequence gives a {type(y).__name__} back")
+    for name in ("batch_sizes", "sorted_indices", "unsorted_indices"):
+        got = getattr(y, name)
+        if got is None:
+            raise CheckFailed(f"a PackedSequence gives one without {name} back")
+        equal(f"{name} of a PackedSequence", got, getattr(packed, name))
+    padded, _ = pad_packed_sequence(y, batch_first=True)
+    compare("a PackedSequence", (padded, state), cell(inputs(), start, lengths), 1e-12)
 
 
 def check_padding(make: Make) -> None:

@@ -8,13 +8,25 @@ import json
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from recurra.cell import Cell
 from recurra.options import plain
 from recurra.state import leaves, map_state
-from recurra.testing.cell_checks.probes import BATCH, STEPS, compare, equal, inputs, made, nudged, tensors
+from recurra.testing.cell_checks.probes import (
+    BATCH,
+    STEPS,
+    compare,
+    equal,
+    inputs,
+    made,
+    nudged,
+    reached,
+    tensors,
+)
 from recurra.testing.checking import CheckFailed, Make, Skip
+
+MODULE_ATTRIBUTES = frozenset(vars(nn.Module()))
 
 
 def check_shapes(make: Make) -> None:
@@ -40,29 +52,41 @@ def _check_leaf(name: str, tensor: Tensor, before: Tensor | None, dtype: torch.d
 
 
 def check_pure(make: Make) -> None:
-    """A step changes neither its arguments nor the module, and gives the same again."""
+    """A step changes neither its arguments nor the module, also in training, and gives the same again."""
     cell, x = made(make), inputs()[:, 0]
     state = map_state(nudged, cell.initial_state(BATCH))
     kept = x.clone(), map_state(Tensor.clone, state)
-    module, attributes = copy.deepcopy(cell.state_dict()), _attributes(cell)
+    before = _contents(cell)
     first = cell.step(x, state)
     compare("the arguments after a step", (x, state), kept)
     compare("a second step from the same state", cell.step(x, state), first)
-    for name, tensor in cell.state_dict().items():
-        equal(f"the module's {name} after a step", tensor, module[name])
-    for name, value in _attributes(cell).items():
-        if value != attributes.get(name):
-            raise CheckFailed(f"a step changes the module's {name} from {attributes.get(name)} to {value}")
+    _check_unchanged("a step", before, _contents(cell))
+    cell.train()
+    before = _contents(cell)
+    cell.step(x, state)
+    compare("the arguments after a step in training mode", (x, state), kept)
+    _check_unchanged("a step in training mode", before, _contents(cell))
 
 
-def _attributes(cell: Cell[Any]) -> dict[str, str]:
-    """Describe every public attribute of the modules that is no tensor and no module."""
-    return {
-        f"{part}.{key}".lstrip("."): repr(value)
-        for part, module in cell.named_modules()
-        for key, value in vars(module).items()
-        if not key.startswith("_") and not isinstance(value, Tensor)
-    }
+def _contents(cell: Cell[Any]) -> dict[str, Tensor | str]:
+    """Return copies of all tensors of the modules, and a description of every other attribute."""
+    found: dict[str, Tensor | str] = {}
+    for part, module in cell.named_modules():
+        own = {key: value for key, value in vars(module).items() if key not in MODULE_ATTRIBUTES}
+        own |= {**dict(module.named_parameters(recurse=False)), **dict(module.named_buffers(recurse=False))}
+        for key, value in own.items():
+            kept = value.detach().clone() if isinstance(value, Tensor) else repr(value)
+            found[f"{part}.{key}".lstrip(".")] = kept
+    return found
+
+
+def _check_unchanged(what: str, before: dict[str, Tensor | str], after: dict[str, Tensor | str]) -> None:
+    for name in {**before, **after}:
+        old, new = before.get(name, "nothing"), after.get(name, "nothing")
+        if isinstance(old, Tensor) and isinstance(new, Tensor):
+            equal(f"the module's {name} after {what}", new, old)
+        elif isinstance(old, Tensor) or isinstance(new, Tensor) or old != new:
+            raise CheckFailed(f"{what} changes the module's {name} from {old} to {new}")
 
 
 def check_whole_state(make: Make) -> None:
@@ -114,7 +138,7 @@ def check_options(make: Make) -> None:
 
 
 def check_views(make: Make) -> None:
-    """Each view of a state is (B, n), and as wide at the end as at the start."""
+    """Each view of a state is (B, n), finite, and as wide at the end as at the start."""
     cell = made(make)
     first = cell.views(cell.initial_state(BATCH))
     last = cell.views(cell(inputs())[1])
@@ -126,23 +150,28 @@ def check_views(make: Make) -> None:
         if last[name].shape != view.shape:
             shapes = f"{tuple(view.shape)} at first and {tuple(last[name].shape)} later"
             raise CheckFailed(f"the view '{name}' has shape {shapes}")
+        if not (torch.isfinite(view).all() and torch.isfinite(last[name]).all()):
+            raise CheckFailed(f"the view '{name}' holds numbers that are not finite")
 
 
 def check_own_loss(make: Make) -> None:
-    """A loss of the cell's own, if it has one, is (B,)."""
+    """A loss of the cell's own, if it has one, is (B,) and finite."""
     cell = made(make)
-    loss = cell.own_loss(cell(inputs())[1])
-    if loss is not None and loss.shape != (BATCH,):
-        raise CheckFailed(f"own_loss has shape {tuple(loss.shape)}, expected {(BATCH,)}")
+    for state in (cell.initial_state(BATCH), cell(inputs())[1]):
+        loss = cell.own_loss(state)
+        if loss is not None and loss.shape != (BATCH,):
+            raise CheckFailed(f"own_loss has shape {tuple(loss.shape)}, expected {(BATCH,)}")
+        if loss is not None and not torch.isfinite(loss).all():
+            raise CheckFailed(f"own_loss is {loss.tolist()}, expected finite numbers")
 
 
 def check_empty(make: Make) -> None:
-    """No steps leave the state as it is; no rows give no rows."""
+    """No steps leave the initial or a given state as it is; no rows give no rows."""
     cell = made(make)
-    y, state = cell(inputs(steps=0))
-    compare(
-        "no steps", (y, state), (torch.zeros(BATCH, 0, cell.output_size).double(), cell.initial_state(BATCH))
-    )
+    x, nothing = inputs(steps=0), torch.zeros(BATCH, 0, cell.output_size).double()
+    compare("no steps", cell(x), (nothing, cell.initial_state(BATCH)))
+    given = reached(cell)
+    compare("no steps from a given state", cell(x, given), (nothing, given))
     y, _ = cell(inputs(batch=0))
     if y.shape != (0, STEPS, cell.output_size):
         raise CheckFailed(f"a batch of none gives y of shape {tuple(y.shape)}")
