@@ -78,7 +78,7 @@ def test_it_stops_at_its_goal(start):
 
 
 def test_one_good_validation_may_be_luck(start):
-    _, run, _ = start("run.stop_below=1000.0")
+    _, run, _ = start("run.stop_below=1000.0", "run.stop_after=2")
     outcome = run.start()
     assert (outcome.status, outcome.steps) == ("solved", 4)
 

@@ -21,7 +21,7 @@ class RunOptions(BaseModel):
     evaluation_batch_size: Annotated[
         Count, Field(description="sequences per batch when scores are taken")
     ] = 128
-    validation_batches: Annotated[Count, Field(description="batches per validation")] = 40
+    validation_batches: Annotated[Count, Field(description="batches per validation")] = 10
     suite_batches: Annotated[Count, Field(description="batches per variant of the final evaluation")] = 1
     checkpoint_every: Annotated[Count, Field(description="updates between two checkpoints")] = 100
     stop_score: Annotated[
@@ -29,7 +29,7 @@ class RunOptions(BaseModel):
     ] = None
     stop_below: Annotated[float | None, Field(description="end when the score is less than this")] = None
     stop_above: Annotated[float | None, Field(description="end when the score is greater than this")] = None
-    stop_after: Annotated[Count, Field(description="validations in a row that must meet the goal")] = 2
+    stop_after: Annotated[Count, Field(description="validations in a row that must meet the goal")] = 6
     early_stop_patience: Annotated[
         int | None, Field(gt=0, description="end after so many validations without improvement; none: never")
     ] = None

@@ -157,3 +157,12 @@ def test_views_are_the_weightings_by_head():
 def test_sizes_must_be_positive(option):
     with pytest.raises(InvalidOption, match=f"NTMMemory: {option} = 0: .*greater than 0"):
         NTMMemory(**{option: 0})
+
+
+def test_every_head_starts_with_a_strong_key_and_no_other_bias():
+    memory, _ = small(read_heads=2)
+    interface = torch.nn.Linear(7, memory.input_size).double()
+    memory.connect(interface)
+    k, beta, *others = interface.bias.split(memory.sizes)
+    assert torch.nn.functional.softplus(beta).tolist() == pytest.approx([4.0, 4.0, 4.0])
+    assert not torch.cat([k, *others]).any()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import torch
@@ -14,6 +15,8 @@ from recurra_ntm.addressing import content_weighting, interpolate, sharpen, shif
 
 Count = Annotated[int, Field(gt=0)]
 Start = Literal["constant", "learned"]
+KEY_STRENGTH = 4.0
+"""β of every head at first: a head that hardly looks by content learns ways that fail on longer sequences."""
 LEARNED_SCALE = 10.0
 """A learned weighting is softmax(10 w): the one-hot start gives slot 0 all but N e^-10 of the focus."""
 
@@ -75,6 +78,13 @@ class NTMMemory(Memory[NTMMemoryState]):
             self.register_parameter(name, nn.Parameter(value))
         else:
             self.register_buffer(name, value)
+
+    def connect(self, interface: nn.Linear) -> None:
+        """Initialise the layer that drives the heads: Glorot's weights, zero biases but for β's."""
+        super().connect(interface)
+        first = self.heads * self.width
+        with torch.no_grad():
+            interface.bias[first : first + self.heads] = math.log(math.expm1(KEY_STRENGTH))
 
     def initial_read(self, batch_size: int) -> Tensor:
         """Return the learned first read vectors (B, R W)."""

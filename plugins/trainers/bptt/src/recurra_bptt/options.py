@@ -34,7 +34,7 @@ class Adam(Choice):
     """Adam (Kingma and Ba 2015); AdamW's decoupled decay when `weight_decay` is set."""
 
     name: Literal["adam"] = "adam"
-    lr: Rate = 3e-3
+    lr: Rate = 4e-3
     beta1: Annotated[Fraction, Field(description="decay of the mean of the gradient")] = 0.9
     beta2: Annotated[Fraction, Field(description="decay of the mean of its square")] = 0.999
     eps: Annotated[float, Field(gt=0, description="added to the root")] = 1e-8

@@ -10,13 +10,13 @@ from recurra.errors import IncompatibleParts
 from recurra.model import Model
 from recurra.task import Task
 from recurra.trainer import Trainer
-from recurra_bptt.options import Adam, Cosine, OptimizerChoice, ScheduleChoice
+from recurra_bptt.options import Adam, Constant, OptimizerChoice, ScheduleChoice
 
 if TYPE_CHECKING:
     from recurra_bptt.module import BPTTModule
 
 
-ADAM, COSINE = Adam(), Cosine()
+ADAM, CONSTANT = Adam(), Constant()
 
 
 class BPTT(Trainer):
@@ -32,13 +32,13 @@ class BPTT(Trainer):
         self,
         *,
         optimizer: Annotated[OptimizerChoice, Field(description="what turns gradients into updates")] = ADAM,
-        schedule: Annotated[ScheduleChoice, Field(description="how the learning rate changes")] = COSINE,
+        schedule: Annotated[ScheduleChoice, Field(description="how the learning rate changes")] = CONSTANT,
         readout_lr_scale: Annotated[
             float, Field(gt=0, description="the readout learns this much faster")
-        ] = 2.0,
+        ] = 1.0,
         clip_norm: Annotated[
             float | None, Field(gt=0, description="largest norm of the whole gradient")
-        ] = 1.0,
+        ] = 0.1,
         clip_value: Annotated[
             float | None, Field(gt=0, description="largest size of one component of it")
         ] = None,
