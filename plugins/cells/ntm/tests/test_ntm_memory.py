@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from recurra.errors import InvalidOption
 from recurra.state import leaves
 from recurra_ntm.memory import NTMMemory, NTMMemoryState
+from recurra_ntm.squashing import squash
 
 SURE = 200.0  # a raw value at which squashings saturate: σ(200) = 1, σ(-200) = 0, tanh(200) = 1, exactly
 
@@ -90,15 +91,26 @@ def test_a_sure_head_moves_exactly_and_around(shift, at):
     assert torch.equal(after.w_w[:, 0], one_hot((at + shift) % 7, 7))
 
 
+OTHERS = {
+    "key": "identity",
+    "strength": "relu",
+    "gate": "hard",
+    "sharpening": "relu",
+    "erase": "hard",
+    "add": "identity",
+}
 DTYPES = {torch.float32: 1e-5, torch.float64: 1e-12, torch.bfloat16: 2e-2}
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("squashed", [{}, OTHERS], ids=["default", "others"])
 @settings(deadline=None)
 @given(seed=st.integers(0, 2**32), sizes=st.sampled_from([(0.0, 1e20), (30.0, 1e20), (1e6, 1e4), (1e6, 0.0)]))
-def test_extreme_parameters_and_memories_give_distributions_and_finite_gradients(dtype, seed, sizes):
+def test_extreme_parameters_and_memories_give_distributions_and_finite_gradients(
+    dtype, squashed, seed, sizes
+):
     rng = torch.Generator().manual_seed(seed)
-    memory = NTMMemory(slots=9, width=4, read_heads=2, write_heads=2).to(dtype)
+    memory = NTMMemory(slots=9, width=4, read_heads=2, write_heads=2, **squashed).to(dtype)
     v = (torch.randn(2, memory.input_size, generator=rng) * sizes[0]).to(dtype).requires_grad_()
     M = (torch.randn(2, 9, 4, generator=rng) * sizes[1]).to(dtype).requires_grad_()
     state = memory.initial_state(2)._replace(M=M)
@@ -129,6 +141,7 @@ def test_the_start_is_constant_or_learned():
     state = memory.initial_state(3)
     assert torch.equal(state.M, torch.full((3, 4, 2), 1e-6))
     assert torch.equal(state.w_r, torch.tensor([1.0, 0, 0, 0]).expand(3, 1, 4))
+    assert not list(NTMMemory(slots=4, initial_read="constant").parameters())
     learned = NTMMemory(slots=4, width=2, initial_memory="learned", initial_weighting="learned")
     assert {name: tuple(p.shape) for name, p in learned.named_parameters()} == {
         "r_0": (2,),
@@ -166,3 +179,36 @@ def test_every_head_starts_with_a_strong_key_and_no_other_bias():
     k, beta, *others = interface.bias.split(memory.sizes)
     assert torch.nn.functional.softplus(beta).tolist() == pytest.approx([4.0, 4.0, 4.0])
     assert not torch.cat([k, *others]).any()
+
+
+@pytest.mark.parametrize("strength", ["softplus", "relu"])
+def test_keys_are_as_strong_whatever_they_pass_through(strength):
+    memory, _ = small(strength=strength)
+    interface = torch.nn.Linear(7, memory.input_size)
+    memory.connect(interface)
+    beta = squash(strength, interface.bias.split(memory.sizes)[1])
+    assert beta.tolist() == pytest.approx([4.0, 4.0])
+
+
+def test_other_squashings_are_what_they_say():
+    # One slot and one head of each kind, so that w = 1: M = M (1 - e) + a and r = M.
+    memory = NTMMemory(slots=1, width=3, erase="hard", add="identity").double()
+    M = torch.full((1, 1, 3), 8.0, dtype=torch.float64)
+    v = raw(memory, e=[-3.0, 0.0, 1.5], a=[5.0, -2.0, 0.0])
+    r, _ = memory.step(v, state_at(memory, M, [0], [0]))
+    assert r.tolist() == [[8 + 5, 8 / 2 - 2, 8 * (1 - 0.75)]]
+
+
+def test_a_hard_gate_ignores_content_exactly():
+    memory, M = small(gate="hard")
+    _, after = memory.step(raw(memory, g=[-3.0, -3.0], s=stay(memory)), state_at(memory, M, [2], [4]))
+    assert torch.equal(after.w_r[:, 0], one_hot(2, 5))
+    assert torch.equal(after.w_w[:, 0], one_hot(4, 5))
+
+
+def test_strength_and_sharpening_of_relu_can_be_off():
+    # beta = 0: content weighs all slots alike; gamma = 1: no sharpening. g = 1 takes content alone.
+    memory, M = small(strength="relu", sharpening="relu", gate="hard", key="logistic")
+    v = raw(memory, beta=[-1.0, 0.0], g=[3.0, 3.0], gamma=[-2.0, -2.0])
+    _, after = memory.step(v, state_at(memory, M, [2], [4]))
+    torch.testing.assert_close(after.w_r, torch.full((1, 1, 5), 0.2, dtype=torch.float64))

@@ -8,10 +8,10 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn.functional import softplus
 
 from recurra.memory import Memory
 from recurra_ntm.addressing import content_weighting, interpolate, sharpen, shift
+from recurra_ntm.squashing import Free, Positive, Unit, squash
 
 Count = Annotated[int, Field(gt=0)]
 Start = Literal["constant", "learned"]
@@ -36,15 +36,16 @@ class NTMMemory(Memory[NTMMemoryState]):
         M = M ∘ Π_k (1 − w_w e_kᵀ) + Σ_k w_w a_kᵀ;   r = w_r M                                    # (2)-(4)
 
     k and a pass through tanh, β through softplus, γ through 1 + softplus, g and e through the logistic
-    function and s through a softmax, since the paper names no squashing.
+    function and s through a softmax, since the paper names no squashing; options choose others.
 
     Shapes: v (B, H (W + 2 m + 4) + 2 K W) with H = R + K heads, r (B, R W).
-    Parameters: R W for the first read; N W more when the memory is learned, H N more when the weighting is.
+    Parameters of a learned start: R W of the first read, N W of the memory, H N of the weightings.
     Differs from the paper: the order inside a step, which it leaves open, is address on the old memory,
     write, then read the new memory. The cosine has 1e-4 added to each squared norm.
     Source: Graves, Wayne and Danihelka 2014, section 3.
     """
 
+    r_0: Tensor
     M_0: Tensor
     w_0: Tensor
 
@@ -60,6 +61,13 @@ class NTMMemory(Memory[NTMMemoryState]):
         max_shift: Annotated[int, Field(ge=0, description="m, heads move by -m to m slots per step")] = 1,
         initial_memory: Annotated[Start, Field(description="M at first: all 1e-6, or learned")] = "constant",
         initial_weighting: Annotated[Start, Field(description="w at first: slot 0, or learned")] = "constant",
+        initial_read: Annotated[Start, Field(description="r at first: zeros, or learned")] = "learned",
+        key: Annotated[Free, Field(description="what k passes through")] = "tanh",
+        strength: Annotated[Positive, Field(description="what β passes through")] = "softplus",
+        gate: Annotated[Unit, Field(description="what g passes through")] = "logistic",
+        sharpening: Annotated[Positive, Field(description="what γ - 1 passes through")] = "softplus",
+        erase: Annotated[Unit, Field(description="what e passes through")] = "logistic",
+        add: Annotated[Free, Field(description="what a passes through")] = "tanh",
     ) -> None:
         heads = read_heads + write_heads
         sizes = _interface_sizes(heads, write_heads, width, 2 * max_shift + 1)
@@ -67,7 +75,9 @@ class NTMMemory(Memory[NTMMemoryState]):
         self.slots, self.width, self.heads, self.read_heads = slots, width, heads, read_heads
         self.sizes = sizes
         self.learns_weighting = initial_weighting == "learned"
-        self.r_0 = nn.Parameter(torch.zeros(read_heads * width))
+        self.key, self.strength, self.gate, self.sharpening = key, strength, gate, sharpening
+        self.erase, self.add = erase, add
+        self._start("r_0", torch.zeros(read_heads * width), initial_read == "learned")
         self._start("M_0", torch.full((slots, width), 1e-6), initial_memory == "learned")
         first_slot = torch.zeros(heads, slots)
         first_slot[:, 0] = 1.0
@@ -84,10 +94,13 @@ class NTMMemory(Memory[NTMMemoryState]):
         super().connect(interface)
         first = self.heads * self.width
         with torch.no_grad():
-            interface.bias[first : first + self.heads] = math.log(math.expm1(KEY_STRENGTH))
+            interface.bias[first : first + self.heads] = self._raw_strength()
+
+    def _raw_strength(self) -> float:
+        return math.log(math.expm1(KEY_STRENGTH)) if self.strength == "softplus" else KEY_STRENGTH
 
     def initial_read(self, batch_size: int) -> Tensor:
-        """Return the learned first read vectors (B, R W)."""
+        """Return the first read vectors (B, R W)."""
         return self.r_0.expand(batch_size, -1)
 
     def initial_state(self, batch_size: int) -> NTMMemoryState:
@@ -104,16 +117,16 @@ class NTMMemory(Memory[NTMMemoryState]):
         *addressing, e, a = torch.split(v.to(M.dtype), self.sizes, -1)
         w = self._address(addressing, M, torch.cat([w_r, w_w], 1))
         w_r, w_w = w[:, : self.read_heads], w[:, self.read_heads :]
-        M = _write(M, w_w, torch.sigmoid(self._words(e)), torch.tanh(self._words(a)))
+        M = _write(M, w_w, squash(self.erase, self._words(e)), squash(self.add, self._words(a)))
         r = (w_r @ M).to(M.dtype)  # (2)
         return r.flatten(1), NTMMemoryState(M, w_r, w_w)
 
     def _address(self, v: list[Tensor], M: Tensor, w_prev: Tensor) -> Tensor:
         k, beta, g, s, gamma = v
-        w_c = content_weighting(torch.tanh(self._words(k)), softplus(beta)[..., None], M)
-        w_g = interpolate(w_c, torch.sigmoid(g)[..., None], w_prev)
+        w_c = content_weighting(squash(self.key, self._words(k)), squash(self.strength, beta)[..., None], M)
+        w_g = interpolate(w_c, squash(self.gate, g)[..., None], w_prev)
         w_s = shift(w_g, torch.softmax(torch.unflatten(s, -1, (self.heads, -1)), -1))
-        return sharpen(w_s, 1 + softplus(gamma)[..., None])
+        return sharpen(w_s, 1 + squash(self.sharpening, gamma)[..., None])
 
     def _words(self, v: Tensor) -> Tensor:
         return torch.unflatten(v, -1, (-1, self.width))  # (B, heads, W)
