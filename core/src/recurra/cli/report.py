@@ -6,16 +6,25 @@ from pathlib import Path
 
 import click
 
+from recurra.errors import MissingFile
+
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
-def report(run: Path) -> None:
+@click.option("--curve", type=click.Path(path_type=Path), help="Write the learning curve here too, as SVG.")
+def report(run: Path, curve: Path | None) -> None:
     """Write the report of the run in the folder RUN anew, and print where it is."""
-    from recurra.report import write_report
+    from recurra.report import write_curve, write_report
     from recurra.run.folder import RunFolder
     from recurra.run.restore import restore
     from recurra.run.setup import goal_of
 
     folder = RunFolder.open(run)
     experiment, task, model = restore(folder)
-    click.echo(write_report(folder, model, task, experiment.seed, goal_of(experiment, task)))
+    goal = goal_of(experiment, task)
+    if curve is not None and not curve.parent.is_dir():
+        raise MissingFile(f"--curve {curve}: the folder {curve.parent} does not exist")
+    click.echo(write_report(folder, model, task, experiment.seed, goal))
+    if curve is not None:
+        write_curve(folder, goal, curve)
+        click.echo(curve)

@@ -32,6 +32,11 @@ class Picture:
     alt: str
     uri: str
 
+    @property
+    def content(self) -> bytes:
+        """The image as a file would hold it."""
+        return base64.b64decode(self.uri.partition(",")[2])
+
 
 def blank(height: float, top: float = 0.12, bottom: float = 0.5) -> tuple[Figure, Axes]:
     """Return a figure whose axes are `height` inches high; all figures share their left and right edges."""

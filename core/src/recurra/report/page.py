@@ -49,6 +49,20 @@ def write_report(folder: RunFolder, model: Model, task: Task, seed: int, goal: G
     return folder.report
 
 
+def write_curve(folder: RunFolder, goal: Goal, path: Path) -> None:
+    """Write the learning curve of a run alone, as an SVG file.
+
+    Raises:
+        MissingFile: The run has logged nothing yet.
+        DamagedFile: Its metrics cannot be read.
+    """
+    curve = learning_curve(_metrics(folder.metrics), goal)
+    if curve is None:
+        raise MissingFile(f"{folder.path} has no learning curve: '{spoken(goal.score)}' was not logged yet")
+    with durable(path) as file:
+        file.write(curve.content)
+
+
 def _template() -> Any:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
