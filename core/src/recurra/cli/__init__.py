@@ -22,6 +22,7 @@ COMMANDS = {
     "resume": ("recurra.cli.resume:resume", "Continue a run that was stopped."),
     "evaluate": ("recurra.cli.evaluate:evaluate", "Score a trained run on its task's suite."),
     "report": ("recurra.cli.report:report", "Write a run's report again."),
+    "export": ("recurra.cli.export:export", "Write a run's network for programs that have torch alone."),
     "list": ("recurra.cli.listing:components", "List the cells, memories, tasks and trainers."),
     "plugins": ("recurra.cli.listing:plugins", "List the installed plugins without loading them."),
     "info": ("recurra.cli.info:info", "Show a component and all its options."),

@@ -1,0 +1,99 @@
+"""Trained networks for other programs: `torch.export` with any batch size and any number of steps."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
+
+from recurra.cell import Cell, Sequencer
+from recurra.errors import IncompatibleParts
+from recurra.model import Model
+from recurra.state import leaves, map_state
+
+EXAMPLE = (3, 5)
+"""Sequences and steps of the batch that is traced: sizes that nothing else in a network is likely to have."""
+
+ANY = Dim.DYNAMIC
+X_SIZES = {0: ANY, 1: ANY}
+Named = dict[str, Tensor]
+
+
+class _Whole(nn.Module):
+    """x -> y and the final state by name."""
+
+    def __init__(self, module: Model | Sequencer) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Named]:
+        y, state = self.module(x)
+        return y, dict(leaves(state))
+
+
+class _Streaming(nn.Module):
+    """x and a state by name -> y and the state after it by name."""
+
+    def __init__(self, module: Model | Sequencer) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, x: Tensor, state: Named) -> tuple[Tensor, Named]:
+        parts = iter(state.values())
+        before = map_state(lambda _: next(parts), _sequencer(self.module).initial_state(x.shape[0]))
+        y, after = self.module(x, before)
+        return y, dict(leaves(after))
+
+
+def export(module: Model | Sequencer, *, streaming: bool = False) -> ExportedProgram:
+    """Return a network as a program that needs torch alone, for any number of sequences and of steps.
+
+    The program computes what the module does in evaluation mode, with its weights as they are now and without
+    gradients. It takes x (B, T, I), or tokens (B, T), with
+    B and T at least 1, and returns y (B, T, O) and the final state, name -> tensor. One for streaming takes
+    the state as well, as `named_start` or an earlier call gives it.
+
+    Raises:
+        IncompatibleParts: The step of a cell cannot be traced, for instance because what it computes depends
+            on the values it meets; or a network that reads from both ends is to stream.
+    """
+    # A copy, since the weights of a program must not want gradients: scan cannot go back through all cells.
+    module = copy.deepcopy(module).eval().requires_grad_(False)
+    x = _example(module)
+    if not streaming:
+        return _traced(_Whole(module), module, (x,), (X_SIZES,))
+    kind = type(_sequencer(module)).__name__
+    if not isinstance(_sequencer(module), Cell):
+        raise IncompatibleParts(f"{kind} cannot stream, since it needs the end of a sequence to begin")
+    state = named_start(module, x.shape[0])
+    return _traced(_Streaming(module), module, (x, state), (X_SIZES, {name: {0: ANY} for name in state}))
+
+
+def named_start(module: Model | Sequencer, batch_size: int) -> Named:
+    """Return the state before the first step, name -> tensor, as a streaming program takes it."""
+    start = leaves(_sequencer(module).initial_state(batch_size))
+    return {name: tensor.detach().clone() for name, tensor in start}
+
+
+def _traced(
+    program: nn.Module, module: Model | Sequencer, inputs: tuple[Any, ...], sizes: tuple[Any, ...]
+) -> ExportedProgram:
+    try:
+        return torch.export.export(program, inputs, dynamic_shapes=sizes)
+    except Exception as error:  # whatever a third party's step makes torch's tracer say
+        kind, (reason, *_) = type(_sequencer(module)).__name__, [*str(error).splitlines(), repr(error)]
+        raise IncompatibleParts(f"{kind} cannot be exported: its step cannot be traced: {reason}") from error
+
+
+def _sequencer(module: Model | Sequencer) -> Sequencer:
+    return module.sequencer if isinstance(module, Model) else module
+
+
+def _example(module: Model | Sequencer) -> Tensor:
+    if isinstance(module, Model) and module.embedding is not None:
+        return torch.zeros(EXAMPLE, dtype=torch.int64, device=module.embedding.weight.device)
+    like = next(module.parameters(), torch.empty(0))
+    return torch.zeros(*EXAMPLE, _sequencer(module).input_size, dtype=like.dtype, device=like.device)

@@ -1,0 +1,64 @@
+"""Every installed cell, and every run, can be exported for programs that have torch alone."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from recurra.export import export
+from recurra.registry import components, load
+from recurra.run.folder import RunFolder
+from recurra.run.restore import restore
+from recurra.state import leaves
+
+
+def recurra(*arguments):
+    command = [sys.executable, "-m", "recurra", *map(str, arguments)]
+    return subprocess.run(command, check=False, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("name", [offer.component.name for offer in components("cell")])
+def test_a_cell_is_exported_for_any_number_of_sequences_and_steps(name):
+    cls = load("cell", name)
+    torch.manual_seed(0)
+    cell = cls(4, **cls.contract_options).eval()
+    program = export(cell).module()
+    for sizes in [(1, 1), (2, 17)]:
+        x = torch.randn(*sizes, cell.input_size)
+        y, state = program(x)
+        expected, expected_state = cell(x)
+        torch.testing.assert_close(y, expected)
+        for leaf, tensor in leaves(expected_state):
+            torch.testing.assert_close(state[leaf], tensor)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    root = tmp_path_factory.mktemp("runs")
+    small = ["task.max_length=2", "run.max_steps=1", "run.validation_batches=1", "run.progress=false"]
+    trained = recurra("train", "copy", "gru", "cell.hidden_size=4", *small, "--out", root)
+    assert trained.returncode == 0, trained.stderr
+    (folder,) = root.glob("copy/gru-bptt/*")
+    return folder
+
+
+def test_a_run_is_exported_from_the_shell(run, tmp_path):
+    assert recurra("export", run).stdout == f"{run / 'model.pt2'}\n"
+    x = torch.randn(3, 11, 10)
+    _, _, model = restore(RunFolder.open(run))
+    torch.testing.assert_close(torch.export.load(run / "model.pt2").module()(x)[0], model.eval()(x)[0])
+
+
+def test_a_streaming_program_takes_a_state(run, tmp_path):
+    assert recurra("export", run, "--streaming", "--to", tmp_path / "stream.pt2").returncode == 0
+    program = torch.export.load(tmp_path / "stream.pt2").module()
+    _, state = program(torch.randn(2, 4, 10), {"state.h": torch.zeros(2, 4)})
+    assert state["state.h"].shape == (2, 4)
+
+
+def test_a_folder_that_is_not_there_is_said_before_the_work(run, tmp_path):
+    refused = recurra("export", run, "--to", tmp_path / "no" / "model.pt2")
+    assert refused.returncode != 0
+    assert f"the folder {tmp_path / 'no'} does not exist" in refused.stderr
+    assert "Traceback" not in refused.stderr
