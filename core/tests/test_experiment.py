@@ -41,7 +41,18 @@ def test_defaults_are_filled_in_at_every_level(parts):
             controller=Ref("cell", "plain", hidden_size=50),  # the default part's options, not the class's
             memory=Ref("memory", "ntm", slots=128, start="constant"),
         ),
-        model={"layers": 1, "bidirectional": False, "embedding_size": 64},
+        model={
+            "layers": 1,
+            "stack": (),
+            "bidirectional": False,
+            "skip": False,
+            "dropout": 0.0,
+            "recurrent_dropout": {"inputs": 0.0, "outputs": 0.0, "states": 0.0, "only": ()},
+            "zoneout": {"p": 0.0, "only": ()},
+            "layer_norm": "none",
+            "learned_initial_state": False,
+            "embedding_size": 64,
+        },
         trainer=Ref(
             "trainer",
             "bptt",

@@ -10,10 +10,20 @@ from torch import nn
 from recurra import registry
 from recurra.cell import Cell, Tags
 from recurra.errors import IncompatibleParts, InvalidInput, InvalidOption
+from recurra.export import export
 from recurra.model import Model
 from recurra.options import Ref
 from recurra.task import Task
-from recurra.wrappers import Bidirectional, Layers, Stacked
+from recurra.wrappers import (
+    Bidirectional,
+    LayerNormalised,
+    Layers,
+    LearnedStart,
+    NormalisedLinears,
+    RecurrentDropout,
+    Stacked,
+    Zoneout,
+)
 
 
 class Plain(Cell[tuple]):
@@ -128,6 +138,19 @@ def test_what_is_not_tokens_is_refused(tokens):
         Model(Given("tokens"), PLAIN)(tokens)
 
 
+def test_a_model_of_tokens_is_exported():
+    model = Model(Given("tokens"), PLAIN).eval()
+    program = export(model).module()
+    tokens = torch.tensor([[0, 1, 2, 2, 1, 0, 0]])
+    torch.testing.assert_close(program(tokens)[0], model(tokens)[0])
+
+
+@pytest.mark.parametrize(("tokens", "span"), [([[0, 3]], "0 to 3"), ([[2, -1]], "-1 to 2")])
+def test_tokens_that_are_not_in_the_vocabulary_are_refused(tokens, span):
+    with pytest.raises(InvalidInput, match=f"^Model: tokens must lie between 0 and 2, got {span}$"):
+        Model(Given("tokens"), PLAIN)(torch.tensor(tokens))
+
+
 @pytest.mark.parametrize("gives", ["vectors", "tokens"])
 def test_a_cell_for_trees_cannot_read_a_sequence(gives):
     told = f"^cell 'branching' reads trees, but task 'Given' gives {gives}; choose a cell that reads vectors$"
@@ -144,6 +167,69 @@ def test_a_cell_for_sequences_cannot_read_trees():
 def test_a_model_promises_what_all_its_cells_promise():
     assert Model(Given(), PLAIN, layers=2).tags == Tags()
     assert Model(Given("trees"), Ref("cell", "branching")).tags == Tags(reads="trees", exact_gradient=False)
+
+
+def test_layers_may_skip_and_drop():
+    model = Model(Given(), PLAIN, layers=3, skip=True, dropout=0.25)
+    assert [layer.input_size for layer in model.sequencer.layers] == [3, 3 + 4, 3 + 4]
+    assert model.readout.in_features == 3 * 4
+    assert (model.sequencer.dropout, model.tags) == (0.25, Tags(stochastic=True))
+    both = Model(Given(), PLAIN, layers=2, skip=True, bidirectional=True)
+    assert [layer.input_size for layer in both.sequencer.layers] == [3, 3 + 8]
+    assert both(torch.randn(2, 5, 3))[0].shape == (2, 5, 2)
+    with pytest.raises(InvalidOption, match=r"^Stacked: dropout = 0\.25 acts between layers"):
+        Model(Given(), PLAIN, dropout=0.25)
+
+
+def test_cells_of_other_kinds_and_sizes_go_on_top():
+    above = ["plain", {"name": "plain", "hidden_size": 6}, Ref("cell", "plain", hidden_size=2)]
+    model = Model(Given(), PLAIN, stack=above)
+    assert [(c.input_size, c.output_size) for c in model.sequencer.layers] == [(3, 4), (4, 4), (4, 6), (6, 2)]
+    assert model.options["stack"][1] == Ref("cell", "plain", hidden_size=6)
+    for wrong in (["plain", 3], [{"hidden_size": 3}], [Ref("memory", "plain")]):
+        with pytest.raises(InvalidOption, match=r"^Model: stack.*expected cells, such as"):
+            Model(Given(), PLAIN, stack=wrong)
+
+
+def test_every_cell_is_wrapped_the_step_within_what_drops_its_results():
+    options = {"zoneout": {"p": 0.1, "only": ("0",)}, "recurrent_dropout": {"inputs": 0.2, "outputs": 0.3}}
+    model = Model(
+        Given(), PLAIN, bidirectional=True, layer_norm="linears", learned_initial_state=True, **options
+    )
+    for wrapped in (model.sequencer.ahead, model.sequencer.back):
+        chain, cell = [], wrapped
+        while not isinstance(cell, Plain):
+            chain, cell = [*chain, type(cell)], cell.cell
+        assert chain == [RecurrentDropout, Zoneout, LearnedStart, NormalisedLinears]
+        assert (wrapped.inputs, wrapped.outputs, wrapped.cell.p) == (0.2, 0.3, 0.1)
+    assert model.tags == Tags(stochastic=True)
+    x, lengths = torch.randn(2, 5, 3), torch.tensor([5, 2])
+    assert model(x, lengths=lengths)[0].shape == (2, 5, 2)
+    assert not torch.equal(model(x)[0], model(x)[0])
+    model.eval()
+    assert torch.equal(model(x)[0], model(x)[0])
+
+
+@pytest.mark.parametrize("what", ["outputs", "states"])
+def test_what_is_normalised_can_be_chosen(what):
+    cell = Model(Given(), PLAIN, layer_norm=what).sequencer
+    assert isinstance(cell, LayerNormalised)
+    assert ((cell.outputs is not None), len(cell.states)) == ((True, 0) if what == "outputs" else (False, 1))
+
+
+def test_wrong_options_of_wrappers_are_refused_by_name():
+    for options, told in (
+        ({"zoneout": {"p": 2.0}}, "Zoneout: p = 2.0"),
+        ({"zoneout": {"q": 0.5}}, "Zoneout: unknown option 'q'"),
+        ({"recurrent_dropout": {"states": 0.5}}, "RecurrentDropout: states = 0.5 needs only"),
+        ({"recurrent_dropout": {"input": 0.5}}, "RecurrentDropout: unknown option 'input'"),
+    ):
+        with pytest.raises(InvalidOption, match=f"^{re.escape(told)}"):
+            Model(Given(), PLAIN, **options)
+
+
+def test_defaults_wrap_nothing():
+    assert type(Model(Given(), PLAIN, zoneout={}, recurrent_dropout={"inputs": 0.0}).sequencer) is Plain
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from recurra.cell import Cell
+from recurra.cell import Cell, Tags
 from recurra.errors import IncompatibleParts, InvalidInput
 from recurra.memory import Memory, WithMemory
 from recurra.state import leaves
@@ -163,6 +163,15 @@ def test_own_losses_of_the_parts_add_up():
     _, state = joined(torch.randn(2, 4, 2))
     assert torch.equal(joined.own_loss(state), state.controller.h.abs().sum(-1))
     assert WithMemory(Mix(4), Slot()).own_loss(state) is None
+
+
+def test_a_cell_with_a_memory_promises_what_both_parts_do():
+    controller = Mix(4)
+    controller.tags = Tags(exact_gradient=False)
+    assert WithMemory(controller, Slot()).tags == Tags(exact_gradient=False)
+    slot = Slot()
+    slot.tags = Tags(differentiable=False)
+    assert WithMemory(Mix(4), slot).tags == Tags(differentiable=False)
 
 
 def test_a_controller_sees_what_was_read_before_and_y_what_is_read_now():

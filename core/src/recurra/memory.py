@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from recurra.cell import Cell, add_losses
+from recurra.wrappers.around import promise
 
 S = TypeVar("S")
 
@@ -51,6 +52,7 @@ class WithMemory(Cell[WithMemoryState]):
         self.controller, self.memory = controller, memory
         self.interface = nn.Linear(controller.output_size, memory.input_size)
         memory.connect(self.interface)
+        promise(self, [controller, memory])
 
     def initial_state(self, batch_size: int) -> WithMemoryState:
         """Return the initial states of both parts and the memory's initial read."""

@@ -2,19 +2,50 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from torch import Tensor, nn
 
 from recurra.cell import Cell, Sequencer, Tags
 from recurra.errors import IncompatibleParts, InvalidInput
 from recurra.options import Configurable, Ref
 from recurra.task import Task
-from recurra.wrappers import Bidirectional, Layers, Stacked
+from recurra.wrappers import (
+    Bidirectional,
+    LayerNormalised,
+    Layers,
+    LearnedStart,
+    NormalisedLinears,
+    RecurrentDropout,
+    Stacked,
+    Zoneout,
+    together,
+)
+from recurra.wrappers.layers import Drop, Skip
 
 Count = Annotated[int, Field(gt=0)]
+Normalise = Literal["none", "linears", "outputs", "states"]
+NOTHING: dict[str, Any] = {}
+ONE_MASK = "variational dropout, with one mask for a whole sequence"
+KEEP = "zoneout: the state stays, at random, what it was"
+
+
+def _as_cell(value: Any) -> Any:
+    """Take what stands for a cell in a list: its name, or a table with its name and options."""
+    if isinstance(value, str):
+        return Ref("cell", value)
+    if isinstance(value, Mapping) and isinstance(value.get("name"), str):
+        return Ref("cell", **value)
+    if not isinstance(value, Ref) or value.kind != "cell":
+        raise ValueError('expected cells, such as ["gru", {name="lstm", hidden_size=64}]')
+    return value
+
+
+AnyCell = Annotated[Ref, BeforeValidator(_as_cell)]
 
 
 class Model(Configurable, nn.Module):
@@ -25,8 +56,16 @@ class Model(Configurable, nn.Module):
     Args:
         task: Says what is read and how wide the output must be.
         cell: The cell of every layer, by reference.
-        layers: Number of layers.
+        layers: Number of layers of that cell.
+        stack: Cells of more layers on top of these, each of its own kind and size.
         bidirectional: Run a second cell from the end in every layer.
+        skip: Let every layer read x too, and the readout see all layers; see `recurra.wrappers.Layers`.
+        dropout: Between layers; see `recurra.wrappers.Layers`.
+        recurrent_dropout: Options of `recurra.wrappers.RecurrentDropout`, around every cell.
+        zoneout: Options of `recurra.wrappers.Zoneout`, around every cell.
+        layer_norm: What is normalised: the `linears` inside each cell (`recurra.wrappers.NormalisedLinears`),
+            its `outputs` or its `states` (`recurra.wrappers.LayerNormalised`).
+        learned_initial_state: Learn the start of every cell; see `recurra.wrappers.LearnedStart`.
         embedding_size: Width of a token's vector.
     """
 
@@ -36,14 +75,23 @@ class Model(Configurable, nn.Module):
         cell: Ref,
         *,
         layers: Annotated[Count, Field(description="number of layers, each of the same cell")] = 1,
+        stack: Annotated[tuple[AnyCell, ...], Field(description="cells of more layers, upwards")] = (),
         bidirectional: Annotated[bool, Field(description="read from both ends, in every layer")] = False,
+        skip: Skip = False,
+        dropout: Drop = 0.0,
+        recurrent_dropout: Annotated[dict[str, Any], RecurrentDropout, Field(description=ONE_MASK)] = NOTHING,
+        zoneout: Annotated[dict[str, Any], Zoneout, Field(description=KEEP)] = NOTHING,
+        layer_norm: Annotated[Normalise, Field(description="what of a cell is normalised")] = "none",
+        learned_initial_state: Annotated[bool, Field(description="learn the start of every cell")] = False,
         embedding_size: Annotated[Count, Field(description="width of a token's vector")] = 64,
     ) -> None:
         super().__init__()
         tokens = task.gives == "tokens"
         self.embedding = nn.Embedding(task.input_size, embedding_size) if tokens else None
         width = embedding_size if tokens else task.input_size
-        self.sequencer = _sequencer(cell, width, layers, bidirectional)
+        around = _Around(learned_initial_state, layer_norm, zoneout, recurrent_dropout)
+        cells = [cell] * layers + list(stack)
+        self.sequencer = _sequencer(cells, width, around, bidirectional, skip=skip, dropout=dropout)
         _check_reads(task, cell, self.tags)
         self.readout = nn.Linear(self.sequencer.output_size, task.output_size)
         nn.init.xavier_uniform_(self.readout.weight)
@@ -51,41 +99,70 @@ class Model(Configurable, nn.Module):
 
     def forward(self, x: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
         """Run over a batch: x (B, T, I) or tokens (B, T) -> y (B, T, O) and the final state."""
-        vectors = x if self.embedding is None else self.embedding(_checked_tokens(x))
+        vectors = (
+            x if self.embedding is None else self.embedding(_checked_tokens(x, self.embedding.num_embeddings))
+        )
         y, state = self.sequencer(vectors, state, lengths)
         return self.readout(y), state
 
     @property
     def tags(self) -> Tags:
         """What all cells of the model promise together."""
-        each = [m.tags for m in self.modules() if isinstance(m, Cell)]
-        return Tags(
-            differentiable=all(t.differentiable for t in each),
-            exact_gradient=all(t.exact_gradient for t in each),
-            stochastic=any(t.stochastic for t in each),
-            reads=each[0].reads,
-        )
+        return together([self.sequencer])
 
 
-def _sequencer(cell: Ref, width: int, layers: int, bidirectional: bool) -> Sequencer:
+@dataclass(frozen=True)
+class _Around:
+    """What goes around every cell of a model; nothing where nothing was asked for."""
+
+    learned_start: bool
+    layer_norm: Normalise
+    zoneout: Mapping[str, Any]
+    dropout: Mapping[str, Any]
+
+    def built(self, cell: Ref, width: int) -> Cell[Any]:
+        """Build a cell and wrap it, what changes its step within what drops its results."""
+        built: Cell[Any] = cell.build(width)
+        if self.layer_norm == "linears":
+            built = NormalisedLinears(built)
+        if self.learned_start:
+            built = LearnedStart(built)
+        if self.layer_norm in ("outputs", "states"):
+            outputs = self.layer_norm == "outputs"
+            built = LayerNormalised(built, outputs=outputs, states=not outputs)
+        if any(self.zoneout.values()):
+            built = Zoneout(built, **self.zoneout)
+        if any(self.dropout.values()):
+            built = RecurrentDropout(built, **self.dropout)
+        return built
+
+
+def _sequencer(
+    cells: Sequence[Ref], width: int, around: _Around, bidirectional: bool, **options: Any
+) -> Sequencer:
     made: list[Any] = []
-    for _ in range(layers):
-        made.append(_layer(cell, width, bidirectional))
-        width = made[-1].output_size
-    if layers == 1:
+    reads = width
+    for cell in cells:
+        made.append(_layer(cell, reads, around, bidirectional))
+        reads = made[-1].output_size + (width if options["skip"] else 0)
+    if len(made) == 1 and not options["dropout"]:
         return made[0]  # type: ignore[no-any-return]
-    return Layers(made) if bidirectional else Stacked(made)
+    return Layers(made, **options) if bidirectional else Stacked(made, **options)
 
 
-def _layer(cell: Ref, width: int, bidirectional: bool) -> Sequencer:
-    ahead: Cell[Any] = cell.build(width)
-    return Bidirectional(ahead, cell.build(width)) if bidirectional else ahead
+def _layer(cell: Ref, width: int, around: _Around, bidirectional: bool) -> Sequencer:
+    ahead = around.built(cell, width)
+    return Bidirectional(ahead, around.built(cell, width)) if bidirectional else ahead
 
 
-def _checked_tokens(x: Tensor) -> Tensor:
+def _checked_tokens(x: Tensor, known: int) -> Tensor:
     if x.dim() != 2 or x.dtype not in (torch.int64, torch.int32):
         got = f"{tuple(x.shape)} of {x.dtype}"
         raise InvalidInput(f"Model: tokens must be (batch, time) of torch.int64 or torch.int32, got {got}")
+    # A program under trace cannot ask for values. Elsewhere a GPU would end the process at the embedding.
+    if not torch.compiler.is_compiling() and x.numel() and not 0 <= int(x.min()) <= int(x.max()) < known:
+        span = f"{int(x.min())} to {int(x.max())}"
+        raise InvalidInput(f"Model: tokens must lie between 0 and {known - 1}, got {span}")
     return x
 
 

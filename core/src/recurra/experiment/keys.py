@@ -44,7 +44,8 @@ def options_below(section: Section) -> Iterator[Option]:
         part = section.parts.get(name)
         if name == "name" and section.name:
             continue
-        yield _option((*section.key, name), field, part)
+        if part is None or part.name or alternatives(field):  # a table of options alone is not an option
+            yield _option((*section.key, name), field, part)
         if part is not None:
             yield from options_below(part)
             yield from _other_options(part, field)

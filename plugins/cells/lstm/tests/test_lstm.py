@@ -10,7 +10,9 @@ import torch
 from recurra.errors import InvalidOption
 from recurra.options import Ref, keyword_options
 from recurra.state import leaves
+from recurra.wrappers import LearnedStart, Stacked
 from recurra_lstm.cell import LSTM, LSTMState
+from recurra_lstm.original import LSTM1997
 
 I_, H, B, T = 3, 4, 2, 5
 
@@ -86,10 +88,8 @@ def test_keras_golden_values():
 @pytest.mark.parametrize(("inputs", "hidden"), [(1, 1), (28, 100), (8, 256)])
 def test_number_of_parameters(inputs, hidden, peepholes):
     cell = LSTM(inputs, hidden_size=hidden, peepholes=peepholes)
-    assert (
-        sum(p.numel() for p in cell.parameters())
-        == 4 * hidden * (inputs + hidden + 1) + 3 * hidden * peepholes
-    )
+    expected = 4 * hidden * (inputs + hidden + 1) + 3 * hidden * peepholes
+    assert sum(p.numel() for p in cell.parameters()) == expected
 
 
 def test_start():
@@ -117,6 +117,23 @@ def test_state_and_views():
     state = cell.initial_state(B)
     assert {name: tuple(t.shape) for name, t in leaves(state)} == {"state.h": (B, H), "state.c": (B, H)}
     assert torch.equal(cell.views(state)["cell"], state.c)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "hidden", "published"),
+    [
+        pytest.param(10, 9, 256, 1_352_969, id="copy"),
+        pytest.param(8, 7, 512, 5_312_007, id="repeat copy"),
+        pytest.param(8, 6, 256, 1_344_518, id="associative recall"),
+        pytest.param(1, 1, 128, 331_905, id="n-grams"),
+    ],
+)
+def test_three_layers_have_the_weights_of_the_baseline_of_the_ntm_paper(inputs, outputs, hidden, published):
+    """Every layer sees x and learns its start, the upper two see the layer below, the outputs all three."""
+    layers = [LearnedStart(LSTM(inputs + below, hidden_size=hidden)) for below in (0, hidden, hidden)]
+    baseline = Stacked(layers, skip=True)
+    readout = torch.nn.Linear(baseline.output_size, outputs)
+    assert sum(p.numel() for module in (baseline, readout) for p in module.parameters()) == published
 
 
 @pytest.mark.parametrize("peepholes", [False, True])
@@ -151,9 +168,10 @@ def test_wrong_options_are_refused_by_name(options, told):
 
 def test_the_readme_names_every_option_and_its_code_runs():
     text = (Path(__file__).parents[1] / "README.md").read_text()
-    for component in (LSTM,):
+    for component in (LSTM, LSTM1997):
         for option, (_, default) in keyword_options(component).items():
             shown = default.name if isinstance(default, Ref) else json.dumps(default).strip('"')
+            shown = "none" if default is None else shown
             assert re.search(rf"^\| `{option}` \| `?{re.escape(shown)}`? \|", text, re.MULTILINE), option
     for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
         exec(code, {})

@@ -1,14 +1,18 @@
-"""The LSTM with forget gate as a recurra plugin."""
+"""The LSTM, as it is used today and as it was first published, as a recurra plugin."""
 
 from collections.abc import Iterable
 
 from recurra.hooks import Component, hookimpl
 
-PAPER = "Gers, Schmidhuber and Cummins 2000"
+ORIGINAL, FORGET = "Hochreiter and Schmidhuber 1997", "Gers, Schmidhuber and Cummins 2000"
 
 
 @hookimpl
 def recurra_components() -> Iterable[Component]:
-    """Return the cell."""
-    summary = "LSTM with forget gate, optional peepholes"
-    return [Component("cell", "lstm", "recurra_lstm.cell:LSTM", summary, PAPER)]
+    """Return the cells."""
+    today = "LSTM with forget gate, optional peepholes"
+    original = "the first LSTM: cells in blocks, no forget gate, truncated gradient"
+    return [
+        Component("cell", "lstm", "recurra_lstm.cell:LSTM", today, FORGET),
+        Component("cell", "lstm-1997", "recurra_lstm.original:LSTM1997", original, ORIGINAL),
+    ]

@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from recurra.cell import Cell
+from recurra.errors import InvalidInput, InvalidOption
 
 
 class LSTMState(NamedTuple):
@@ -27,7 +28,8 @@ class LSTM(Cell[LSTMState]):
 
     The terms in p are there with `peepholes` only.
 
-    Shapes: x (B, I), h and c (B, H), y (B, H).  Parameters: 4 H (I + H + 1), and 3 H more with peepholes.
+    Shapes: x (B, I), h and c (B, H), y (B, H).
+    Parameters: 4 H (I + H + 1), and 3 H more with peepholes.
     Starts with W uniform as Glorot's and U orthogonal, gate by gate; b zero, the forget gate's apart; p zero.
     Differs from the papers: one cell per block, tanh where they scale a logistic function to (-2, 2) and
     (-1, 1), gates that do not see gates, and the whole gradient where they truncate it.
@@ -77,3 +79,58 @@ class LSTM(Cell[LSTMState]):
     def views(self, state: LSTMState) -> dict[str, Tensor]:
         """Return the cell."""
         return {"cell": state.c}
+
+    @classmethod
+    def from_torch(cls, module: nn.LSTM, layer: int = 0, reverse: bool = False) -> LSTM:
+        """Return a cell with the weights, copied, of one layer and direction; dtype and device as there.
+
+        Torch adds two biases; the cell has their sum. Its sequences are batch-first whatever `module` says.
+
+        Args:
+            module: Its options `dropout` and `bidirectional` act between layers and are not taken over.
+            layer: Number of the layer from the bottom, from 0.
+            reverse: Take the direction that a bidirectional module runs from the end; the cell itself runs
+                forwards, so reverse its input and output.
+
+        Raises:
+            InvalidInput: `module` is not an `nn.LSTM`.
+            InvalidOption: It projects its output, or has no such layer or direction.
+        """
+        _check_torch(module, layer, reverse)
+        where = f"_l{layer}" + "_reverse" * reverse
+        W, U = (getattr(module, f"weight_{side}{where}") for side in ("ih", "hh"))
+        cell = cls(W.shape[1], hidden_size=module.hidden_size).to(W)
+        with torch.no_grad():
+            cell.from_x.weight.copy_(W)
+            cell.from_h.weight.copy_(U)
+            sides = [getattr(module, f"bias_{side}{where}") for side in ("ih", "hh") if module.bias]
+            cell.from_x.bias.copy_(sum(sides, torch.zeros_like(cell.from_x.bias)))
+        return cell
+
+    def to_torch(self) -> nn.LSTM:
+        """Return a batch-first `nn.LSTM` of one layer with the weights, copied; dtype and device as here.
+
+        Its second bias is zero.
+
+        Raises:
+            InvalidOption: The cell has peepholes, which `nn.LSTM` has not.
+        """
+        if self.peepholes is not None:
+            raise InvalidOption("LSTM.to_torch: peepholes = true has no counterpart in torch.nn.LSTM")
+        module = nn.LSTM(self.input_size, self.output_size, batch_first=True).to(self.from_x.weight)
+        W, U, b = self.from_x.weight, self.from_h.weight, self.from_x.bias
+        biases = {"bias_ih_l0": b, "bias_hh_l0": torch.zeros_like(b)}
+        module.load_state_dict({"weight_ih_l0": W, "weight_hh_l0": U, **biases})
+        return module
+
+
+def _check_torch(module: nn.LSTM, layer: int, reverse: bool) -> None:
+    if not isinstance(module, nn.LSTM):
+        raise InvalidInput(f"LSTM.from_torch: expected a torch.nn.LSTM, got {type(module).__name__}")
+    if module.proj_size:
+        told = f"proj_size = {module.proj_size} makes h narrower than c"
+        raise InvalidOption(f"LSTM.from_torch: {told}, which this cell does not do")
+    if not 0 <= layer < module.num_layers:
+        raise InvalidOption(f"LSTM.from_torch: layer = {layer} is not one of the {module.num_layers} from 0")
+    if reverse and not module.bidirectional:
+        raise InvalidOption("LSTM.from_torch: reverse = True needs a bidirectional module")

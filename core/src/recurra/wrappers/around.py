@@ -1,0 +1,119 @@
+"""What all wrappers share: a cell around a cell, its promises, and the tensors of a state by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
+from typing import Annotated, Any, TypeVar
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from recurra.cell import Cell, Sequencer, Tags
+from recurra.errors import IncompatibleParts, InvalidOption, nearest
+from recurra.state import leaves, map_state
+
+S = TypeVar("S")
+Share = Annotated[float, Field(ge=0, lt=1)]
+Only = Annotated[
+    tuple[str, ...],
+    Field(description="tensors of the state that are meant, such as h or memory.M; none named means all"),
+]
+
+
+class Around(Cell[Any]):
+    """A cell around a cell, which it leaves as it is: subclasses change a part.
+
+    A wrapped memory is a cell and no `Memory` any more: wrap the controller, or the cell made of both.
+
+    Raises:
+        IncompatibleParts: What is wrapped cannot be stepped.
+    """
+
+    def __init__(self, cell: Cell[Any]) -> None:
+        _check_cell(type(self).__name__, cell)
+        super().__init__(cell.input_size, cell.output_size)
+        self.cell = cell
+        promise(self, [cell])
+
+    def initial_state(self, batch_size: int) -> Any:
+        """Return the cell's initial state."""
+        return self.cell.initial_state(batch_size)
+
+    def step(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """Advance the cell by one step."""
+        return self.cell.step(x, state)
+
+    def own_loss(self, state: Any) -> Tensor | None:
+        """Return the cell's own loss."""
+        return self.cell.own_loss(state)
+
+    def views(self, state: Any) -> dict[str, Tensor]:
+        """Return the cell's views."""
+        return self.cell.views(state)
+
+
+def _check_cell(who: str, cell: Any) -> None:
+    if not isinstance(cell, Cell):
+        raise IncompatibleParts(f"{who}: needs a cell, which can be stepped, got {type(cell).__name__}")
+
+
+def together(parts: Iterable[Sequencer]) -> Tags:
+    """Return what parts promise together; what is read is what the first one reads."""
+    each = [m.tags for part in parts for m in part.modules() if isinstance(m, Cell)]
+    return Tags(
+        differentiable=all(tags.differentiable for tags in each),
+        exact_gradient=all(tags.exact_gradient for tags in each),
+        stochastic=any(tags.stochastic for tags in each),
+        reads=each[0].reads,
+    )
+
+
+def promise(wrapper: Sequencer, parts: Iterable[Sequencer], *, stochastic: bool = False) -> None:
+    """Give a wrapper the tags of its parts; `stochastic` says that it draws random numbers of its own."""
+    tags = together(parts)
+    # Declared on the class, since a cell promises by its kind; what a wrapper promises depends on its parts.
+    wrapper.tags = replace(tags, stochastic=tags.stochastic or stochastic)  # type: ignore[misc]
+
+
+def floating(state: Any) -> dict[str, Tensor]:
+    """Return the tensors of real numbers in a state by name, such as `memory.M`."""
+    named = ((name.removeprefix("state."), leaf) for name, leaf in leaves(state))
+    return {name: leaf for name, leaf in named if leaf.is_floating_point()}
+
+
+def meant(who: str, cell: Cell[Any], only: Sequence[str]) -> dict[str, Tensor]:
+    """Return name -> tensor (1, ...) of the initial state of a cell, those that are meant; see `Only`.
+
+    A name also means all below it: `memory` stands for `memory.M` and `memory.w`.
+
+    Raises:
+        InvalidOption: The state has no tensor of that name, or it holds no real numbers.
+        IncompatibleParts: The state has no tensor of real numbers.
+    """
+    with torch.enable_grad():
+        known = floating(cell.initial_state(1))
+    if not known:
+        raise IncompatibleParts(f"{who}: {type(cell).__name__} has no state of real numbers")
+    for name in only:
+        if not any(_below(leaf, name) for leaf in known):
+            told = f"{who}: only = '{name}': the state of {type(cell).__name__} has {', '.join(known)}"
+            raise InvalidOption(told + nearest(name, known))
+    return {leaf: t for leaf, t in known.items() if not only or any(_below(leaf, name) for name in only)}
+
+
+def _below(leaf: str, name: str) -> bool:
+    return leaf == name or leaf.startswith(f"{name}.")
+
+
+def change(names: Collection[str], function: Callable[..., Tensor], state: S, *others: Any) -> S:
+    """Apply a function to the tensors of these names in states of one structure; the rest stays `state`'s."""
+    chosen = iter([name.removeprefix("state.") in names for name, _ in leaves(state)])
+    return map_state(lambda leaf, *rest: function(leaf, *rest) if next(chosen) else leaf, state, *others)
+
+
+def followed(y: Tensor, before: Any, after: Any) -> Tensor:
+    """Return what became of y where it is itself a tensor of the state, such as the h of an LSTM; else y."""
+    pairs = zip(leaves(before), leaves(after), strict=True)
+    return next((new for (_, old), (_, new) in pairs if old is y), y)

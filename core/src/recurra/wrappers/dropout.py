@@ -1,0 +1,118 @@
+"""Dropout with one mask for a whole sequence, which lives in the state."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, NamedTuple
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from recurra.cell import Cell
+from recurra.errors import IncompatibleParts, InvalidOption
+from recurra.wrappers.around import Around, Share, change, floating, meant, promise
+
+NAMED = "tensors of the state to drop, such as the h of an LSTM; must be named"
+
+
+class DroppedState(NamedTuple):
+    """What survives a step: the cell's state, and boolean masks that are true where a number is seen.
+
+    inputs (B, I), outputs (B, O) and states, as the tensors that they mask; () where nothing is dropped.
+    """
+
+    cell: Any
+    inputs: Any
+    outputs: Any
+    states: tuple[Tensor, ...]
+
+
+class RecurrentDropout(Around):
+    """Variational dropout: the same numbers are dropped at every step of a sequence.
+
+        y, s' = cell(x ∘ m_x / (1 − p_x), s ∘ m_s / (1 − p_s));  y ∘ m_y / (1 − p_y)
+
+    `initial_state` draws the masks in training mode, each row its own, and they are a part of the state: a
+    sequence may be cut anywhere. In evaluation mode nothing is dropped, whatever the masks say; a state that
+    evaluation began has masks of ones and is no start for training.
+
+    Which tensors of the state are dropped must be named. Suited are those that the next step reads through
+    weights alone, such as the h of an LSTM. One that a step carries over, as an LSTM does its c and a GRU
+    its h, would be multiplied by 1 / (1 − p) again and again; for those there is `Zoneout`. What a cell
+    puts out is masked for its reader, not for its own next step.
+
+    Shapes: those of the cell; the state is (the cell's state, masks).
+    Differs from the paper: its authors drop the state separately for each gate or for all gates at once;
+    here it is always the latter.
+    Source: Gal and Ghahramani 2016, arXiv 1512.05287.
+
+    Raises:
+        InvalidOption: `states` is set and no tensor of the state is named, or one that is not there.
+        IncompatibleParts: The inputs of a cell that reads trees were to be dropped.
+    """
+
+    def __init__(
+        self,
+        cell: Cell[Any],
+        *,
+        inputs: Annotated[Share, Field(description="p_x, probability of dropping a number of x")] = 0.0,
+        outputs: Annotated[Share, Field(description="p_y, probability of dropping a number of y")] = 0.0,
+        states: Annotated[Share, Field(description="p_s, probability of dropping a number of `only`")] = 0.0,
+        only: Annotated[tuple[str, ...], Field(description=NAMED)] = (),
+    ) -> None:
+        super().__init__(cell)
+        self.inputs, self.outputs, self.states = inputs, outputs, states
+        self.names = tuple(meant("RecurrentDropout", cell, only)) if only else ()
+        self._check()
+        promise(self, [cell], stochastic=max(inputs, outputs, states) > 0)
+
+    def _check(self) -> None:
+        if self.inputs and self.tags.reads != "vectors":
+            raise IncompatibleParts(
+                "RecurrentDropout: the inputs of a cell that reads trees cannot be dropped"
+            )
+        if self.states and not self.names:
+            known = ", ".join(floating(self.cell.initial_state(1))) or "nothing of real numbers"
+            told = f"RecurrentDropout: states = {self.states} needs only, the tensors of the state to drop"
+            raise InvalidOption(f"{told}; {type(self.cell).__name__} has {known}")
+
+    def initial_state(self, batch_size: int) -> DroppedState:
+        """Return the cell's initial state and, in training mode, fresh masks."""
+        start = self.cell.initial_state(batch_size)
+        x, y = self.zeros(batch_size, self.input_size), self.zeros(batch_size, self.output_size)
+        named = floating(start)
+        masks = tuple(self._mask(named[name], self.states) for name in self.names if self.states)
+        return DroppedState(
+            start,
+            self._mask(x, self.inputs) if self.inputs else (),
+            self._mask(y, self.outputs) if self.outputs else (),
+            masks,
+        )
+
+    def _mask(self, like: Tensor, p: float) -> Tensor:
+        if not self.training:
+            return torch.ones(like.shape, dtype=torch.bool, device=like.device)
+        return torch.rand(like.shape, device=like.device) >= p
+
+    def step(self, x: Tensor, state: DroppedState) -> tuple[Tensor, DroppedState]:
+        """Advance by one step: x (B, I), state -> y (B, O), state."""
+        if not self.training:
+            y, after = self.cell.step(x, state.cell)
+            return y, state._replace(cell=after)
+        masks = iter(state.states)
+        names = self.names if state.states else ()
+        seen = change(names, lambda leaf: _kept(leaf, next(masks), self.states), state.cell)
+        y, after = self.cell.step(_kept(x, state.inputs, self.inputs), seen)
+        return _kept(y, state.outputs, self.outputs), state._replace(cell=after)
+
+    def own_loss(self, state: DroppedState) -> Tensor | None:
+        """Return the cell's own loss."""
+        return self.cell.own_loss(state.cell)
+
+    def views(self, state: DroppedState) -> dict[str, Tensor]:
+        """Return the cell's views."""
+        return self.cell.views(state.cell)
+
+
+def _kept(values: Tensor, mask: Any, p: float) -> Tensor:
+    return torch.where(mask, values / (1 - p), torch.zeros_like(values)) if p else values

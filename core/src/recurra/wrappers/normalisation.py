@@ -1,0 +1,172 @@
+"""Layer normalisation of what any cell puts out or remembers, and of the linear layers inside it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn.functional import layer_norm, linear
+
+from recurra.cell import Cell
+from recurra.errors import IncompatibleParts
+from recurra.wrappers.around import Around, Only, change, followed, meant
+
+LARGE = 1e15
+"""The square of a number far beyond this one overflows float32, and the variance with it."""
+
+
+def normalised(v: Tensor) -> Tensor:
+    """Bring the last axis of v to mean 0 and variance 1, with 1e-5 added to the variance."""
+    # Normalising takes any factor out again, so this one changes nothing but what would overflow.
+    scale = (v.detach().abs().amax(-1, keepdim=True) / LARGE).clamp(min=1)
+    return layer_norm(v / scale, v.shape[-1:])
+
+
+class Norm(nn.Module):
+    """Layer normalisation with a gain and a shift.
+
+        g ∘ (v − mean(v)) / √(var(v) + 1e-5) + b
+
+    Shapes: v (..., n).  Parameters: 2 n.  Starts with g one and b zero.
+    Source: Ba, Kiros and Hinton 2016, arXiv 1607.06450.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.gain, self.shift = nn.Parameter(torch.ones(size)), nn.Parameter(torch.zeros(size))
+
+    def forward(self, v: Tensor) -> Tensor:
+        """Normalise the last axis of v (..., n)."""
+        return self.gain * normalised(v) + self.shift
+
+
+class LayerNormalised(Around):
+    """A cell with layer normalisation of what it puts out, of what it remembers, or of both.
+
+        y, s' = cell(x, s);  y = LN(y);  s' = LN(s'), each tensor of real numbers along its last axis
+
+    Each has a gain and a shift. Where y is itself a tensor of a normalised state, such as the h of an LSTM,
+    y is what became of that tensor.
+
+    A normalised weighting over memory slots is no distribution any more: name the other tensors in `only`.
+
+    Shapes: those of the cell, and its state.  Parameters: 2 O for the output, 2 n for each tensor (..., n).
+    Differs from the paper: it normalises inside a step; for that see `NormalisedLinears`.
+    Source: Ba, Kiros and Hinton 2016, arXiv 1607.06450.
+
+    Raises:
+        InvalidOption: A tensor is named that the state does not have.
+        IncompatibleParts: One number alone would be normalised: it would always be zero.
+    """
+
+    def __init__(
+        self,
+        cell: Cell[Any],
+        *,
+        outputs: Annotated[bool, Field(description="normalise y")] = True,
+        states: Annotated[bool, Field(description="normalise the state, or what `only` names of it")] = False,
+        only: Only = (),
+    ) -> None:
+        super().__init__(cell)
+        found = meant("LayerNormalised", cell, only) if states else {}
+        self.names = tuple(found)
+        self.outputs = _norm("the output", (cell.output_size,)) if outputs else None
+        self.states = nn.ModuleList(_norm(f"'{name}'", leaf.shape[1:]) for name, leaf in found.items())
+
+    def step(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """Advance by one step, then normalise: x (B, I), state -> y (B, O), state."""
+        y, new = self.cell.step(x, state)
+        norms = iter(self.states)
+
+        def normal(leaf: Tensor) -> Tensor:
+            return next(norms)(leaf)  # type: ignore[no-any-return]
+
+        after = change(self.names, normal, new)
+        y = followed(y, new, after)
+        return y if self.outputs is None else self.outputs(y), after
+
+
+def _norm(what: str, shape: tuple[int, ...]) -> Norm:
+    if not shape or shape[-1] == 1:
+        told = f"LayerNormalised: {what} is one number, which normalising would always make zero"
+        raise IncompatibleParts(told)
+    return Norm(shape[-1])
+
+
+class NormalisedLinear(nn.Linear):
+    """A linear layer whose products are normalised before the bias is added.
+
+        g ∘ LN(W x) + b
+
+    Shapes: x (..., I), y (..., O).  Parameters: O more than the layer has.  Starts with g one.
+    """
+
+    def __init__(self, layer: nn.Linear) -> None:
+        # On the device meta nothing is drawn: the parameters are those of the layer.
+        super().__init__(layer.in_features, layer.out_features, layer.bias is not None, device="meta")
+        self.weight, self.bias = layer.weight, layer.bias
+        self.gain = nn.Parameter(torch.ones_like(layer.weight[:, 0]))
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Multiply, normalise, and add the bias."""
+        y = self.gain * normalised(linear(input, self.weight))
+        return y if self.bias is None else y + self.bias
+
+
+class NormalisedLinears(Around):
+    """A cell with layer normalisation inside, of the products of each of its linear layers.
+
+        g ∘ LN(W x) + b        where an `nn.Linear` of the cell puts out W x + b
+
+    In a cell that has one such layer for the input and one for the state, all gates together, this is the
+    published form, in which W x and U h are normalised separately. The cell that is given is changed.
+
+    What is not an `nn.Linear` is not reached, such as the c' in the tanh(c') of an LSTM, which the paper
+    normalises too. A cell that uses the weights of such a layer without calling it is refused, which one step
+    on zeros finds out; weights that are used in both ways are not found. A layer that puts out one number
+    stays as it is. In a cell with a memory the layer that drives the memory is normalised too; to leave it
+    out, wrap the controller alone.
+
+    Shapes: those of the cell, and its state.  Parameters: the cell's, and O for each linear layer.
+    Differs from the paper: no shift beside the bias that the layer has.
+    Source: Ba, Kiros and Hinton 2016, arXiv 1607.06450, equations 20 to 22.
+
+    Raises:
+        IncompatibleParts: The cell has no linear layer, or uses the weights of one without calling it.
+    """
+
+    def __init__(self, cell: Cell[Any]) -> None:
+        super().__init__(cell)
+        wide = {name: m for name, m in cell.named_modules() if type(m) is nn.Linear and m.out_features > 1}
+        if not wide:
+            raise IncompatibleParts(f"NormalisedLinears: {type(cell).__name__} has no nn.Linear to normalise")
+        _check_called(cell, wide)
+        made = {layer: NormalisedLinear(layer) for layer in wide.values()}
+        for module in list(cell.modules()):
+            for name, child in list(module.named_children()):
+                if child in made:
+                    setattr(module, name, made[child])
+
+    def run(self, x: Tensor, state: Any, lengths: Tensor | None) -> tuple[Tensor, Any]:
+        """Run the cell as it runs by itself: it has its layers inside."""
+        return self.cell.run(x, state, lengths)
+
+
+def _check_called(cell: Cell[Any], layers: dict[str, nn.Linear]) -> None:
+    called: set[nn.Module] = set()
+    hooks = [m.register_forward_hook(lambda m, *_: called.add(m)) for m in layers.values()]
+    training = {module: module.training for module in cell.modules()}
+    try:
+        with torch.no_grad():
+            cell.eval().step(cell.zeros(1, cell.input_size), cell.initial_state(1))
+    finally:
+        for hook in hooks:
+            hook.remove()
+        for module, was in training.items():
+            module.training = was
+    missed = [name for name, layer in layers.items() if layer not in called]
+    if missed:
+        told = f"{type(cell).__name__} uses the weights of {', '.join(missed)} without calling the layer"
+        raise IncompatibleParts(f"NormalisedLinears: {told}, so its products cannot be normalised")

@@ -1,0 +1,57 @@
+"""Zoneout: parts of the state stay, at random, what they were."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from recurra.cell import Cell
+from recurra.wrappers.around import Around, Only, Share, change, followed, meant, promise
+
+
+class Zoneout(Around):
+    """Each number of the state keeps its old value with probability p, drawn anew at every step.
+
+        s' = d ∘ s + (1 − d) ∘ ŝ,  d ~ Bernoulli(p), ŝ the cell's next state        in training
+        s' = p s + (1 − p) ŝ                                                     in evaluation
+
+    Where y is itself a tensor of the state, such as the h of an LSTM, y is what became of that tensor; any
+    other y is the cell's. Whole numbers and booleans of a state are always the new ones. For another p in
+    each tensor wrap twice: `Zoneout(Zoneout(lstm, p=0.5, only=("c",)), p=0.05, only=("h",))`.
+
+    A mixture of two weightings, number by number, is no distribution any more: for a memory that keeps
+    its weightings in the state, name the other tensors in `only`, or wrap the controller.
+
+    Shapes: those of the cell, and its state.
+    Source: Krueger et al. 2017, arXiv 1606.01305.
+
+    Raises:
+        InvalidOption: A tensor is named that the state does not have.
+        IncompatibleParts: The cell has no state of real numbers.
+    """
+
+    def __init__(
+        self,
+        cell: Cell[Any],
+        *,
+        p: Annotated[Share, Field(description="probability of keeping the old value of a number")] = 0.0,
+        only: Only = (),
+    ) -> None:
+        super().__init__(cell)
+        self.p = p
+        self.names = frozenset(meant("Zoneout", cell, only))
+        promise(self, [cell], stochastic=p > 0)
+
+    def step(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """Advance by one step, and keep some of the old state: x (B, I), state -> y (B, O), state."""
+        y, new = self.cell.step(x, state)
+        after = change(self.names, self._mix, new, state)
+        return followed(y, new, after), after
+
+    def _mix(self, new: Tensor, old: Tensor) -> Tensor:
+        if self.training and self.p:
+            return torch.where(torch.rand(new.shape, device=new.device) < self.p, old, new)
+        return self.p * old + (1 - self.p) * new
