@@ -1,6 +1,7 @@
 """Checkpoints are whole or absent, and nothing damaged is ever loaded."""
 
 import json
+import os
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from recurra.run.checkpoint import (
     read_checkpoint,
     remove_leftovers,
 )
+from recurra.run.folder import durable
 
 
 @pytest.fixture
@@ -114,3 +116,12 @@ def test_leftovers_of_a_killed_process_are_removed(store, tmp_path):
     remove_leftovers(tmp_path)
     assert {path.suffix for path in tmp_path.iterdir()} == {".ckpt", ".json"}
     assert good.exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes")
+def test_a_durable_file_is_as_private_as_any_other(tmp_path):
+    with durable(tmp_path / "durable") as file:
+        file.write(b"")
+    (tmp_path / "plain").touch()
+    assert (tmp_path / "durable").stat().st_mode == (tmp_path / "plain").stat().st_mode
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["durable", "plain"]
