@@ -11,6 +11,7 @@ from recurra.errors import InvalidOption
 from recurra.options import Ref, keyword_options
 from recurra.state import leaves
 from recurra_gru.cell import GRU, GRUState
+from recurra_gru.reduced import GRU1
 
 I_, H, B, T = 3, 4, 2, 5
 RESETS = ("before", "after")
@@ -34,7 +35,8 @@ def naive(cell, x, h):
                 recalled = torch.stack([U[j] @ (r * h_b) for j in N])
             else:
                 recalled = torch.stack([r[n] * (U[j] @ h_b + cell.reset_bias[n]) for n, j in enumerate(N)])
-            n = torch.tanh(torch.stack([W[j] @ x_t + b[j] for j in N]) + recalled)
+            a = torch.stack([W[j] @ x_t + b[j] for j in N]) + recalled
+            n = torch.tanh(a) if cell.options["candidate"] == "tanh" else a * (a > 0)
             h_b = (1 - z) * n + z * h_b
             ys.append(h_b)
         outputs.append(torch.stack(ys))
@@ -42,10 +44,11 @@ def naive(cell, x, h):
     return torch.stack(outputs), torch.stack(last)
 
 
+@pytest.mark.parametrize("candidate", ["tanh", "relu"])
 @pytest.mark.parametrize("reset", RESETS)
-def test_outputs_state_and_all_gradients_equal_the_equations(reset):
+def test_outputs_state_and_all_gradients_equal_the_equations(reset, candidate):
     torch.manual_seed(0)
-    cell = GRU(I_, hidden_size=H, reset=reset).double()
+    cell = GRU(I_, hidden_size=H, reset=reset, candidate=candidate).double()
     for p in cell.parameters():
         torch.nn.init.normal_(p)
     x, h = (torch.randn(*s, dtype=torch.float64, requires_grad=True) for s in [(B, T, I_), (B, H)])
@@ -137,7 +140,8 @@ def test_autocast_computes_in_bfloat16_and_keeps_the_state(reset):
     [
         ({"hidden_size": -3}, "GRU: hidden_size = -3: .*greater than 0"),
         ({"reset": "befor"}, "GRU: reset = 'befor': .*before.*after"),
-        ({"peepholes": True}, "GRU: unknown option 'peepholes'; it has hidden_size, reset"),
+        ({"candidate": "rely"}, "GRU: candidate = 'rely': .*tanh.*relu"),
+        ({"peepholes": True}, "GRU: unknown option 'peepholes'; it has hidden_size, reset, candidate"),
     ],
 )
 def test_wrong_options_are_refused_by_name(options, told):
@@ -147,7 +151,7 @@ def test_wrong_options_are_refused_by_name(options, told):
 
 def test_the_readme_names_every_option_and_its_code_runs():
     text = (Path(__file__).parents[1] / "README.md").read_text()
-    for component in (GRU,):
+    for component in (GRU, GRU1):
         for option, (_, default) in keyword_options(component).items():
             shown = default.name if isinstance(default, Ref) else json.dumps(default).strip('"')
             assert re.search(rf"^\| `{option}` \| `?{re.escape(shown)}`? \|", text, re.MULTILINE), option

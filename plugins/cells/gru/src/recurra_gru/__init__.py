@@ -1,14 +1,20 @@
-"""The gated recurrent unit as a recurra plugin."""
+"""The gated recurrent unit and three with smaller gates, as a recurra plugin."""
 
 from collections.abc import Iterable
 
 from recurra.hooks import Component, hookimpl
 
-PAPER = "Cho et al. 2014"
+FULL, REDUCED = "Cho et al. 2014", "Dey and Salem 2017"
 
 
 @hookimpl
 def recurra_components() -> Iterable[Component]:
-    """Return the cell."""
-    summary = "gated recurrent unit, reset before or after the product"
-    return [Component("cell", "gru", "recurra_gru.cell:GRU", summary, PAPER)]
+    """Return the cells."""
+    full = "gated recurrent unit, reset before or after the product"
+    first, second, third = "the state and a bias", "the state alone", "a bias alone"
+    return [
+        Component("cell", "gru", "recurra_gru.cell:GRU", full, FULL),
+        Component("cell", "gru1", "recurra_gru.reduced:GRU1", f"GRU whose gates see {first}", REDUCED),
+        Component("cell", "gru2", "recurra_gru.reduced:GRU2", f"GRU whose gates see {second}", REDUCED),
+        Component("cell", "gru3", "recurra_gru.reduced:GRU3", f"GRU whose gates see {third}", REDUCED),
+    ]

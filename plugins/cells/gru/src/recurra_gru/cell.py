@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import torch
@@ -10,8 +11,12 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from recurra.cell import Cell
+from recurra.errors import InvalidInput, InvalidOption
 
-Reset = Literal["before", "after"]
+Size = Annotated[int, Field(gt=0, description="H, number of units")]
+Reset = Annotated[Literal["before", "after"], Field(description="whether r acts on h or on U_n h")]
+Candidate = Annotated[Literal["tanh", "relu"], Field(description="φ, the function of the candidate n")]
+FUNCTIONS: Mapping[str, Callable[[Tensor], Tensor]] = {"tanh": torch.tanh, "relu": torch.relu}
 
 
 class GRUState(NamedTuple):
@@ -24,12 +29,12 @@ class GRU(Cell[GRUState]):
     """Gated recurrent unit, which resets before or after the product with U_n.
 
         r = σ(W_r x + U_r h + b_r);  z = σ(W_z x + U_z h + b_z)
-        n = tanh(W_n x + b_n + U_n (r ∘ h))              before
-        n = tanh(W_n x + b_n + r ∘ (U_n h + b))          after, which cuDNN and `nn.GRU` compute
+        n = φ(W_n x + b_n + U_n (r ∘ h))              before
+        n = φ(W_n x + b_n + r ∘ (U_n h + b))          after, which cuDNN and `nn.GRU` compute
         y = h' = (1 − z) ∘ n + z ∘ h
 
-    A z near one keeps h, as in Cho's paper; Chung's writes 1 − z for the same gate, so weights from such a
-    system need their z rows negated.
+    φ is tanh, or ReLU where the option `candidate` says so. A z near one keeps h, as in Cho's paper; Chung's
+    writes 1 − z for the same gate, so weights from such a system need their z rows negated.
 
     Shapes: x (B, I), h (B, H), y (B, H).  Parameters: 3 H (I + H + 1), and H more for b when reset after.
     Starts with W uniform as Glorot's and U orthogonal, gate by gate, and all biases zero.
@@ -43,10 +48,12 @@ class GRU(Cell[GRUState]):
         self,
         input_size: int,
         *,
-        hidden_size: Annotated[int, Field(gt=0, description="H, number of units")] = 128,
-        reset: Annotated[Reset, Field(description="whether r acts on h or on U_n h")] = "after",
+        hidden_size: Size = 128,
+        reset: Reset = "after",
+        candidate: Candidate = "tanh",
     ) -> None:
         super().__init__(input_size, hidden_size)
+        self.function = FUNCTIONS[candidate]
         self.from_x = nn.Linear(input_size, 3 * hidden_size)  # rows: r, z, n
         self.from_h = nn.Linear(hidden_size, 3 * hidden_size, bias=False)
         self.reset_bias = nn.Parameter(torch.zeros(hidden_size)) if reset == "after" else None
@@ -65,14 +72,76 @@ class GRU(Cell[GRUState]):
         x_r, x_z, x_n = self.from_x(x).chunk(3, -1)  # (B, H) each
         if self.reset_bias is not None:
             h_r, h_z, h_n = self.from_h(h).chunk(3, -1)
-            n = torch.tanh(x_n + torch.sigmoid(x_r + h_r) * (h_n + self.reset_bias))
+            n = self.function(x_n + torch.sigmoid(x_r + h_r) * (h_n + self.reset_bias))
         else:
             U_rz, U_n = torch.split(self.from_h.weight, [2 * self.output_size, self.output_size])
             h_r, h_z = linear(h, U_rz).chunk(2, -1)
-            n = torch.tanh(x_n + linear(torch.sigmoid(x_r + h_r) * h, U_n))
+            n = self.function(x_n + linear(torch.sigmoid(x_r + h_r) * h, U_n))
         h = n + torch.sigmoid(x_z + h_z) * (h - n)
         return h, GRUState(h)
 
     def views(self, state: GRUState) -> dict[str, Tensor]:
         """Return the output."""
         return {"hidden units": state.h}
+
+    @classmethod
+    def from_torch(cls, module: nn.GRU, layer: int = 0, reverse: bool = False) -> GRU:
+        """Return a cell with the weights, copied, of one layer and direction; dtype and device as there.
+
+        Torch has two biases: in the gates the cell has their sum, in the candidate both, since one is inside
+        the reset. Its sequences are batch-first whatever `module` says.
+
+        Args:
+            module: Its options `dropout` and `bidirectional` act between layers and are not taken over.
+            layer: Number of the layer from the bottom, from 0.
+            reverse: Take the direction that a bidirectional module runs from the end; the cell itself runs
+                forwards, so reverse its input and output.
+
+        Raises:
+            InvalidInput: `module` is not an `nn.GRU`.
+            InvalidOption: It has no such layer or direction.
+        """
+        _check_torch(module, layer, reverse)
+        where = f"_l{layer}" + "_reverse" * reverse
+        W, U = (getattr(module, f"weight_{side}{where}") for side in ("ih", "hh"))
+        cell = cls(W.shape[1], hidden_size=module.hidden_size).to(W)
+        with torch.no_grad():
+            cell.from_x.weight.copy_(W)
+            cell.from_h.weight.copy_(U)
+            if module.bias:
+                cell._take_biases(*(getattr(module, f"bias_{side}{where}") for side in ("ih", "hh")))
+        return cell
+
+    def _take_biases(self, of_x: Tensor, of_h: Tensor) -> None:
+        assert self.reset_bias is not None
+        gates = 2 * self.output_size
+        self.from_x.bias.copy_(torch.cat([of_x[:gates] + of_h[:gates], of_x[gates:]]))
+        self.reset_bias.copy_(of_h[gates:])
+
+    def to_torch(self) -> nn.GRU:
+        """Return a batch-first `nn.GRU` of one layer with the weights, copied; dtype and device as here.
+
+        Its second bias is zero in the gates.
+
+        Raises:
+            InvalidOption: The cell resets before the product or has a ReLU candidate, which `nn.GRU` has not.
+        """
+        told = "has no counterpart in torch.nn.GRU"
+        if self.options["candidate"] != "tanh":
+            raise InvalidOption(f"GRU.to_torch: candidate = '{self.options['candidate']}' {told}")
+        if self.reset_bias is None:
+            raise InvalidOption(f"GRU.to_torch: reset = 'before' {told}")
+        module = nn.GRU(self.input_size, self.output_size, batch_first=True).to(self.from_x.weight)
+        W, U, b = self.from_x.weight, self.from_h.weight, self.from_x.bias
+        of_h = torch.cat([torch.zeros_like(b[: 2 * self.output_size]), self.reset_bias])
+        module.load_state_dict({"weight_ih_l0": W, "weight_hh_l0": U, "bias_ih_l0": b, "bias_hh_l0": of_h})
+        return module
+
+
+def _check_torch(module: nn.GRU, layer: int, reverse: bool) -> None:
+    if not isinstance(module, nn.GRU):
+        raise InvalidInput(f"GRU.from_torch: expected a torch.nn.GRU, got {type(module).__name__}")
+    if not 0 <= layer < module.num_layers:
+        raise InvalidOption(f"GRU.from_torch: layer = {layer} is not one of the {module.num_layers} from 0")
+    if reverse and not module.bidirectional:
+        raise InvalidOption("GRU.from_torch: reverse = True needs a bidirectional module")
