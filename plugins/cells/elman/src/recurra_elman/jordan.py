@@ -1,0 +1,77 @@
+"""Jordan's network: its context is a trace of what it put out."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from recurra.cell import Cell, Tags
+from recurra_elman.units import FUNCTIONS, Size, Squash, Truncated, start_input
+
+
+class JordanState(NamedTuple):
+    """What survives a step: the state units c (B, O), a trace of all outputs so far."""
+
+    c: Tensor
+
+
+class Jordan(Cell[JordanState]):
+    """Network whose hidden units see the input and state units, which add up what the network put out.
+
+        h = f(W x + U c + b);  y = f_y(V h + b_y)
+        c' = y + μ c
+
+    With `truncated` the state units are inputs like any other: the gradient ends there, so each step
+    learns from its own error alone. The output layer belongs to the cell, since the state is made of it;
+    what reads y, such as a model's readout, comes on top.
+
+    Shapes: x (B, I), h (B, H), c (B, O), y (B, O).
+    Parameters: H (I + O + 1) + O (H + 1).
+    Starts with W, U and V uniform as Glorot's, b and b_y zero, c zero.
+    Differs from the paper: f is tanh and the gradient whole unless told otherwise; state units do not see
+    each other, but for their own trace. The paper's plan is an input x that stays the same.
+    Source: Jordan 1986, Institute for Cognitive Science report 8604.
+    """
+
+    contract_options: ClassVar[dict[str, Any]] = {"hidden_size": 5, "units": 3}
+
+    def __init__(
+        self,
+        input_size: int,
+        *,
+        hidden_size: Size = 128,
+        units: Annotated[int, Field(gt=0, description="O, number of output and state units")] = 32,
+        trace: Annotated[float, Field(ge=0, lt=1, description="μ, how much of c stays")] = 0.5,
+        squash: Squash = "tanh",
+        output: Annotated[
+            Literal["logistic", "tanh", "identity"], Field(description="f_y, of the output units")
+        ] = "logistic",
+        truncated: Truncated = False,
+    ) -> None:
+        super().__init__(input_size, units)
+        self.tags = Tags(exact_gradient=not truncated)  # type: ignore[misc]  # here it depends on an option
+        self.f, self.f_y, self.trace, self.truncated = FUNCTIONS[squash], FUNCTIONS[output], trace, truncated
+        self.from_x = nn.Linear(input_size, hidden_size)
+        self.from_c = nn.Linear(units, hidden_size, bias=False)
+        self.to_y = nn.Linear(hidden_size, units)
+        start_input(self.from_x, "glorot")
+        nn.init.xavier_uniform_(self.from_c.weight)
+        start_input(self.to_y, "glorot")
+
+    def initial_state(self, batch_size: int) -> JordanState:
+        """Return zeros."""
+        return JordanState(self.zeros(batch_size, self.output_size))
+
+    def step(self, x: Tensor, state: JordanState) -> tuple[Tensor, JordanState]:
+        """Advance by one step: x (B, I), state -> y (B, O), state."""
+        c = state.c.detach() if self.truncated else state.c
+        h = self.f(self.from_x(x) + self.from_c(c))
+        # In the dtype of c, since autocast computes y in a lower one but hands a state on as it came.
+        y = self.f_y(self.to_y(h)).to(c.dtype)
+        return y, JordanState(y + self.trace * c)
+
+    def views(self, state: JordanState) -> dict[str, Tensor]:
+        """Return the state units."""
+        return {"state units": state.c}
