@@ -1,0 +1,139 @@
+"""Units that all see each other, some connections of which may be absent, and some of which may not learn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from recurra.cell import Cell
+from recurra.errors import InvalidOption
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Index = Annotated[int, Field(ge=0)]
+Outputs = Annotated[tuple[Index, ...], Field(min_length=1, strict=False)]
+Squash = Literal["tanh", "logistic", "relu"]
+FUNCTIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "tanh": torch.tanh,
+    "logistic": torch.sigmoid,
+    "relu": torch.relu,
+}
+
+
+class FullyRecurrentState(NamedTuple):
+    """What survives a step: the units u (B, n)."""
+
+    u: Tensor
+
+
+class FullyRecurrent(Cell[FullyRecurrentState]):
+    """n units, each of which sees every input and every unit with a delay of one step.
+
+        z = [x, u, 1];  s = w z;  u' = (1 − α) u + α f(s);  y = the output units of u'
+
+    A connection w_ij that is absent is zero for ever, and one that is not trained stays what it was at first.
+    With `trained` = 0 the cell is the reservoir of an echo-state network: only what reads y learns.
+
+    Shapes: x (B, I), z (B, I + n + 1), u (B, n), y (B, O), O = n unless `outputs` names some units.
+    Parameters: n (I + n + 1), if any connection is trained; those absent or fixed are counted but do nothing.
+    Starts with every w uniform in ±`init_range`; then, where a spectral radius is given, w from units to
+    units times a number that makes it so. u zero. Which connections are absent or fixed is drawn first.
+    Differs from the paper: u(t + 1) is put out in the step that reads x(t), tanh units unless told otherwise;
+    the leak α is that of echo-state networks.
+    Source: Williams and Zipser 1989, Neural Computation 1:270-280; echo states: Jaeger 2001.
+    """
+
+    learns: Tensor
+    fixed: Tensor
+
+    contract_options: ClassVar[dict[str, Any]] = {"hidden_size": 5, "density": 0.7, "trained": 0.7}
+
+    def __init__(
+        self,
+        input_size: int,
+        *,
+        hidden_size: Annotated[int, Field(gt=0, description="n, number of units")] = 128,
+        outputs: Annotated[
+            int | Outputs | None,
+            Field(description="units that y shows: that many from the first, or their numbers; none: all"),
+        ] = None,
+        self_feedback: Annotated[bool, Field(description="units see themselves")] = True,
+        density: Annotated[Share, Field(description="share of connections among units that are there")] = 1.0,
+        trained: Annotated[Share, Field(description="share of all connections that learn")] = 1.0,
+        squash: Annotated[Squash, Field(description="f, of the units")] = "tanh",
+        leak: Annotated[float, Field(gt=0, le=1, description="α, how fast units follow")] = 1.0,
+        init_range: Annotated[float, Field(gt=0, description="largest size of a weight at first")] = 0.1,
+        spectral_radius: Annotated[
+            float | None,
+            Field(gt=0, description="largest absolute eigenvalue among units at first; none: as drawn"),
+        ] = None,
+    ) -> None:
+        shown = _shown(hidden_size, outputs)
+        super().__init__(input_size, len(shown))
+        self.hidden_size, self.f, self.leak = hidden_size, FUNCTIONS[squash], leak
+        self.shown = shown if shown != list(range(hidden_size)) else None
+        there = self._there(density, self_feedback)
+        learns = there & (torch.rand(there.shape) < trained)
+        w = there * torch.empty(there.shape).uniform_(-init_range, init_range)
+        if spectral_radius is not None:
+            self._scale(w, spectral_radius)
+        self.register_buffer("learns", learns)
+        self.register_buffer("fixed", torch.where(learns, 0.0, w))
+        self.weights = nn.Parameter(torch.where(learns, w, 0.0)) if trained else None
+
+    def _among_units(self, of_all: Tensor) -> Tensor:
+        """Return the part (n, n) of a matrix (n, I + n + 1) that connects units to units."""
+        return of_all[:, self.input_size : self.input_size + self.hidden_size]
+
+    def _there(self, density: float, self_feedback: bool) -> Tensor:
+        there = torch.ones(self.hidden_size, self.input_size + self.hidden_size + 1, dtype=torch.bool)
+        among = self._among_units(there)
+        among &= torch.rand(among.shape) < density
+        if not self_feedback:
+            among.fill_diagonal_(False)
+        return there
+
+    def _scale(self, w: Tensor, radius: float) -> None:
+        among = self._among_units(w)
+        found = float(torch.linalg.eigvals(among.double()).abs().max())
+        if found < torch.finfo(w.dtype).eps:
+            told = "no unit acts back on itself through the connections that are there"
+            raise InvalidOption(f"FullyRecurrent: spectral_radius = {radius}: {told}; raise density")
+        among *= radius / found
+
+    def matrix(self) -> Tensor:
+        """Return w (n, I + n + 1): what learns and what is fixed, zero where nothing is connected."""
+        if self.weights is None:
+            return self.fixed
+        return torch.where(self.learns, self.weights, self.fixed)
+
+    def initial_state(self, batch_size: int) -> FullyRecurrentState:
+        """Return zeros."""
+        return FullyRecurrentState(self.fixed.new_zeros(batch_size, self.hidden_size))
+
+    def step(self, x: Tensor, state: FullyRecurrentState) -> tuple[Tensor, FullyRecurrentState]:
+        """Advance by one step: x (B, I), state -> y (B, O), state."""
+        u = state.u
+        z = torch.cat([x.to(u.dtype), u, u.new_ones(len(u), 1)], -1)
+        # In the dtype of u, since autocast computes s in a lower one but hands a state on as it came.
+        s = nn.functional.linear(z, self.matrix()).to(u.dtype)
+        u = self.f(s) if self.leak == 1 else (1 - self.leak) * u + self.leak * self.f(s)
+        return u if self.shown is None else u[:, self.shown], FullyRecurrentState(u)
+
+    def views(self, state: FullyRecurrentState) -> dict[str, Tensor]:
+        """Return the units."""
+        return {"units": state.u}
+
+
+def _shown(units: int, outputs: int | tuple[int, ...] | None) -> list[int]:
+    """Return the numbers of the output units."""
+    shown = (
+        list(range(units if outputs is None else outputs)) if not isinstance(outputs, tuple) else [*outputs]
+    )
+    if not shown or max(shown) >= units or len(set(shown)) < len(shown):
+        told = f"outputs = {outputs}: expected 1 to {units} units, or different numbers from 0 to {units - 1}"
+        raise InvalidOption(f"FullyRecurrent: {told}")
+    return shown
