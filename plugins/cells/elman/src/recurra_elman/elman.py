@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from recurra.cell import Cell, Tags
-from recurra.errors import InvalidInput, InvalidOption
+from recurra.errors import InvalidOption
+from recurra.torch_weights import layer_weights
 from recurra_elman.units import FUNCTIONS, Size, Squash, Start, Truncated, start_input
 
 
@@ -83,15 +84,9 @@ class Elman(Cell[ElmanState]):
             InvalidInput: `module` is not an `nn.RNN`.
             InvalidOption: It has no such layer or direction.
         """
-        _check_torch(module, layer, reverse)
-        where = f"_l{layer}" + "_reverse" * reverse
-        W, U = (getattr(module, f"weight_{side}{where}") for side in ("ih", "hh"))
+        W, U, b_x, b_h = layer_weights("Elman", module, nn.RNN, layer, reverse)
         cell = cls(W.shape[1], hidden_size=module.hidden_size, squash=module.nonlinearity).to(W)
-        with torch.no_grad():
-            cell.from_x.weight.copy_(W)
-            cell.from_h.weight.copy_(U)
-            sides = [getattr(module, f"bias_{side}{where}") for side in ("ih", "hh") if module.bias]
-            cell.from_x.bias.copy_(sum(sides, torch.zeros_like(cell.from_x.bias)))
+        cell.load_state_dict({"from_x.weight": W, "from_x.bias": b_x + b_h, "from_h.weight": U})
         return cell
 
     def to_torch(self) -> nn.RNN:
@@ -111,12 +106,3 @@ class Elman(Cell[ElmanState]):
         biases = {"bias_ih_l0": b, "bias_hh_l0": torch.zeros_like(b)}
         module.to(W).load_state_dict({"weight_ih_l0": W, "weight_hh_l0": U, **biases})
         return module
-
-
-def _check_torch(module: nn.RNN, layer: int, reverse: bool) -> None:
-    if not isinstance(module, nn.RNN):
-        raise InvalidInput(f"Elman.from_torch: expected a torch.nn.RNN, got {type(module).__name__}")
-    if not 0 <= layer < module.num_layers:
-        raise InvalidOption(f"Elman.from_torch: layer = {layer} is not one of the {module.num_layers} from 0")
-    if reverse and not module.bidirectional:
-        raise InvalidOption("Elman.from_torch: reverse = True needs a bidirectional module")

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from recurra.cell import Cell
-from recurra.errors import InvalidInput, InvalidOption
+from recurra.errors import InvalidOption
+from recurra.torch_weights import layer_weights
 
 Size = Annotated[int, Field(gt=0, description="H, number of units")]
 Reset = Annotated[Literal["before", "after"], Field(description="whether r acts on h or on U_n h")]
@@ -101,22 +102,13 @@ class GRU(Cell[GRUState]):
             InvalidInput: `module` is not an `nn.GRU`.
             InvalidOption: It has no such layer or direction.
         """
-        _check_torch(module, layer, reverse)
-        where = f"_l{layer}" + "_reverse" * reverse
-        W, U = (getattr(module, f"weight_{side}{where}") for side in ("ih", "hh"))
+        W, U, b_x, b_h = layer_weights("GRU", module, nn.GRU, layer, reverse)
         cell = cls(W.shape[1], hidden_size=module.hidden_size).to(W)
-        with torch.no_grad():
-            cell.from_x.weight.copy_(W)
-            cell.from_h.weight.copy_(U)
-            if module.bias:
-                cell._take_biases(*(getattr(module, f"bias_{side}{where}") for side in ("ih", "hh")))
+        gates = 2 * module.hidden_size
+        b = torch.cat([b_x[:gates] + b_h[:gates], b_x[gates:]])
+        weights = {"from_x.weight": W, "from_x.bias": b, "from_h.weight": U, "reset_bias": b_h[gates:]}
+        cell.load_state_dict(weights)
         return cell
-
-    def _take_biases(self, of_x: Tensor, of_h: Tensor) -> None:
-        assert self.reset_bias is not None
-        gates = 2 * self.output_size
-        self.from_x.bias.copy_(torch.cat([of_x[:gates] + of_h[:gates], of_x[gates:]]))
-        self.reset_bias.copy_(of_h[gates:])
 
     def to_torch(self) -> nn.GRU:
         """Return a batch-first `nn.GRU` of one layer with the weights, copied; dtype and device as here.
@@ -136,12 +128,3 @@ class GRU(Cell[GRUState]):
         of_h = torch.cat([torch.zeros_like(b[: 2 * self.output_size]), self.reset_bias])
         module.load_state_dict({"weight_ih_l0": W, "weight_hh_l0": U, "bias_ih_l0": b, "bias_hh_l0": of_h})
         return module
-
-
-def _check_torch(module: nn.GRU, layer: int, reverse: bool) -> None:
-    if not isinstance(module, nn.GRU):
-        raise InvalidInput(f"GRU.from_torch: expected a torch.nn.GRU, got {type(module).__name__}")
-    if not 0 <= layer < module.num_layers:
-        raise InvalidOption(f"GRU.from_torch: layer = {layer} is not one of the {module.num_layers} from 0")
-    if reverse and not module.bidirectional:
-        raise InvalidOption("GRU.from_torch: reverse = True needs a bidirectional module")

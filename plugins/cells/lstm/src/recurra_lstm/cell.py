@@ -9,7 +9,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from recurra.cell import Cell
-from recurra.errors import InvalidInput, InvalidOption
+from recurra.errors import InvalidOption
+from recurra.torch_weights import layer_weights
 
 
 class LSTMState(NamedTuple):
@@ -96,15 +97,12 @@ class LSTM(Cell[LSTMState]):
             InvalidInput: `module` is not an `nn.LSTM`.
             InvalidOption: It projects its output, or has no such layer or direction.
         """
-        _check_torch(module, layer, reverse)
-        where = f"_l{layer}" + "_reverse" * reverse
-        W, U = (getattr(module, f"weight_{side}{where}") for side in ("ih", "hh"))
+        W, U, b_x, b_h = layer_weights("LSTM", module, nn.LSTM, layer, reverse)
+        if module.proj_size:
+            told = f"proj_size = {module.proj_size} makes h narrower than c"
+            raise InvalidOption(f"LSTM.from_torch: {told}, which this cell does not do")
         cell = cls(W.shape[1], hidden_size=module.hidden_size).to(W)
-        with torch.no_grad():
-            cell.from_x.weight.copy_(W)
-            cell.from_h.weight.copy_(U)
-            sides = [getattr(module, f"bias_{side}{where}") for side in ("ih", "hh") if module.bias]
-            cell.from_x.bias.copy_(sum(sides, torch.zeros_like(cell.from_x.bias)))
+        cell.load_state_dict({"from_x.weight": W, "from_x.bias": b_x + b_h, "from_h.weight": U})
         return cell
 
     def to_torch(self) -> nn.LSTM:
@@ -122,15 +120,3 @@ class LSTM(Cell[LSTMState]):
         biases = {"bias_ih_l0": b, "bias_hh_l0": torch.zeros_like(b)}
         module.load_state_dict({"weight_ih_l0": W, "weight_hh_l0": U, **biases})
         return module
-
-
-def _check_torch(module: nn.LSTM, layer: int, reverse: bool) -> None:
-    if not isinstance(module, nn.LSTM):
-        raise InvalidInput(f"LSTM.from_torch: expected a torch.nn.LSTM, got {type(module).__name__}")
-    if module.proj_size:
-        told = f"proj_size = {module.proj_size} makes h narrower than c"
-        raise InvalidOption(f"LSTM.from_torch: {told}, which this cell does not do")
-    if not 0 <= layer < module.num_layers:
-        raise InvalidOption(f"LSTM.from_torch: layer = {layer} is not one of the {module.num_layers} from 0")
-    if reverse and not module.bidirectional:
-        raise InvalidOption("LSTM.from_torch: reverse = True needs a bidirectional module")
