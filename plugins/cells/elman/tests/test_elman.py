@@ -65,6 +65,15 @@ def test_the_irnn_remembers_at_first():
     assert 0 < cell.from_x.weight.abs().max() < 0.01
 
 
+def test_a_scaled_identity_forgets_by_its_scale():
+    cell = Elman(2, hidden_size=3, squash="relu", start="identity", scale=0.5).double()
+    h = torch.rand(4, 3, dtype=torch.float64)
+    y, _ = cell(torch.zeros(4, 3, 2, dtype=torch.float64), ElmanState(h))
+    torch.testing.assert_close(y[:, -1], h / 8)
+    with pytest.raises(InvalidOption, match=r"^Elman: scale = 0\.5 needs start = identity; start is glorot$"):
+        Elman(2, scale=0.5)
+
+
 def test_the_recurrent_weights_start_orthogonal():
     U = Elman(2, hidden_size=6).double().from_h.weight
     torch.testing.assert_close(U @ U.T, torch.eye(6, dtype=torch.float64), atol=1e-6, rtol=0)
@@ -109,10 +118,35 @@ def test_to_torch_equals_the_cell_and_comes_back(squash):
     nn.init.normal_(cell.from_x.bias)
     x = torch.randn(2, 6, 3, dtype=torch.float64)
     module = cell.to_torch()
-    torch.testing.assert_close(module(x)[0], cell(x)[0])
+    assert module.batch_first
+    assert not module.bias_hh_l0.any()
+    (y, last), (y_ours, state) = module(x), cell(x)
+    torch.testing.assert_close(y, y_ours)
+    torch.testing.assert_close(last[0], state.h)
+    weights = torch.randn_like(y)
+    (y * weights).sum().backward()
+    (y_ours * weights).sum().backward()
+    pairs = {"from_x.weight": "weight_ih_l0", "from_h.weight": "weight_hh_l0", "from_x.bias": "bias_ih_l0"}
+    for ours, theirs in pairs.items():
+        torch.testing.assert_close(cell.get_parameter(ours).grad, module.get_parameter(theirs).grad)
     back = Elman.from_torch(module)
     assert back.options["squash"] == squash
     assert torch.equal(back(x)[0], cell(x)[0])
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_there_and_back_keeps_the_dtype_and_shares_nothing(dtype):
+    cell = Elman(3, hidden_size=4).to(dtype)
+    nn.init.normal_(cell.from_x.bias)
+    module = cell.to_torch()
+    back = Elman.from_torch(module)
+    for ours, again in zip(cell.parameters(), back.parameters(), strict=True):
+        assert torch.equal(ours, again)
+        assert ours.dtype == again.dtype == dtype
+    with torch.no_grad():
+        for p in module.parameters():
+            p.zero_()
+    assert all(p.any() for kept in (cell, back) for p in kept.parameters())
 
 
 def test_what_torch_does_not_have_is_refused():

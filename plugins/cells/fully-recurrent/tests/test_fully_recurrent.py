@@ -1,5 +1,6 @@
 """Fully recurrent networks: by hand, unit by unit, and absent and fixed connections while others learn."""
 
+import io
 import json
 import math
 import re
@@ -8,7 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from recurra.errors import InvalidOption
+from recurra.errors import InvalidInput, InvalidOption
+from recurra.export import export
 from recurra.options import keyword_options
 from recurra_fully_recurrent.cell import FullyRecurrent, FullyRecurrentState
 
@@ -68,11 +70,27 @@ def test_absent_and_fixed_connections_stay_while_others_learn():
 
 def test_an_echo_state_network_learns_nothing_but_is_saved():
     cell = made(trained=0.0)
-    assert not list(cell.parameters())
+    assert not any(p.requires_grad for p in cell.parameters())
+    assert not any(p.any() for p in cell.parameters())
     other = made(trained=0.0, seed=1)
     other.load_state_dict(cell.state_dict())
     x = torch.randn(2, 5, 3, dtype=torch.float64)
     assert torch.equal(other(x)[0], cell(x)[0])
+
+
+def test_a_share_that_drew_no_connection_wants_no_gradient():
+    cell = made(1, 1, trained=1e-6)
+    assert not cell.learns.any()
+    assert not cell.weights.requires_grad
+
+
+@pytest.mark.parametrize("trained", [0.0, 1.0])
+def test_input_of_another_dtype_or_device_is_refused(trained):
+    cell = FullyRecurrent(3, hidden_size=6, trained=trained)
+    with pytest.raises(InvalidInput, match=r"x is torch\.float64 but the parameters are torch\.float32"):
+        cell(torch.zeros(1, 2, 3, dtype=torch.float64))
+    with pytest.raises(InvalidInput, match="x is on meta but the parameters are on cpu"):
+        cell(torch.zeros(1, 2, 3, device="meta"))
 
 
 @pytest.mark.parametrize("options", [{}, {"density": 0.2}, {"self_feedback": False, "trained": 0.0}])
@@ -97,19 +115,40 @@ def test_outputs_are_any_units():
     assert torch.equal(made(outputs=(5, 1))(x)[0], everything[..., [5, 1]])
 
 
+@pytest.mark.parametrize("options", [{"outputs": 2}, {"outputs": (5, 1), "trained": 0.0}])
+def test_an_exported_program_shows_the_same_units(options):
+    cell, file = made(**options), io.BytesIO()
+    torch.export.save(export(cell), file)
+    file.seek(0)
+    x = torch.randn(2, 4, 3, dtype=torch.float64)
+    torch.testing.assert_close(torch.export.load(file).module()(x)[0], cell(x)[0])
+
+
 def test_counts():
     assert sum(p.numel() for p in made(3, 6).parameters()) == 6 * (3 + 6 + 1)
 
 
-@pytest.mark.parametrize("outputs", [0, 7, (6,), (1, 1)])
+@pytest.mark.parametrize("outputs", [0, -1, 7, (), (6,), (-1,), (1, 1)])
 def test_outputs_that_are_no_units_are_refused(outputs):
-    with pytest.raises(InvalidOption, match=r"expected 1 to 6 units, or different numbers from 0 to 5$"):
+    told = f"FullyRecurrent: outputs = {outputs}: expected 1 to 6 units, or different numbers from 0 to 5"
+    with pytest.raises(InvalidOption, match=f"^{re.escape(told)}$"):
         FullyRecurrent(3, hidden_size=6, outputs=outputs)
 
 
 def test_a_radius_without_a_cycle_is_refused():
     with pytest.raises(InvalidOption, match=r"no unit acts back on itself .*; raise density$"):
         made(density=0.0, spectral_radius=0.9)
+
+
+def test_a_chain_has_no_radius_and_tiny_weights_have():
+    # Units that see only those before them have eigenvalues of exactly zero, however large their weights.
+    cell = made(hidden_size=6)
+    w, order = torch.zeros(6, 10), torch.tensor([3, 0, 5, 1, 4, 2])
+    w[:, 3:9] = torch.rand(6, 6).tril(-1)[order][:, order]
+    with pytest.raises(InvalidOption, match="no unit acts back on itself"):
+        cell._scale(w, 0.9)
+    tiny = made(hidden_size=6, init_range=1e-9, spectral_radius=0.9)
+    assert torch.linalg.eigvals(tiny.matrix()[:, 3:9]).abs().max().item() == pytest.approx(0.9, rel=1e-5)
 
 
 @pytest.mark.parametrize(

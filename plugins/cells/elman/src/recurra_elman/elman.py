@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from recurra.cell import Cell, Tags
 from recurra.errors import InvalidOption
 from recurra.torch_weights import layer_weights
-from recurra_elman.units import FUNCTIONS, Size, Squash, Start, Truncated, start_input
+from recurra_elman.units import FUNCTIONS, Scale, Size, Squash, Start, Truncated, start_input
 
 
 class ElmanState(NamedTuple):
@@ -26,11 +26,11 @@ class Elman(Cell[ElmanState]):
 
     f is tanh, the logistic function (the paper's) or ReLU. With `truncated`, as in the paper, the context h
     is an input like any other: the gradient ends there, so each step learns from its own error alone.
-    ReLU with `start` = identity is the IRNN.
+    ReLU with `start` = identity is the IRNN; a `scale` below 1 lets it forget sooner.
 
     Shapes: x (B, I), h (B, H), y (B, H).  Parameters: H (I + H + 1).
-    Starts with W uniform as Glorot's and U orthogonal, or U the identity and W normal with a deviation of
-    0.001; b zero, h zero.
+    Starts with W uniform as Glorot's and U orthogonal, or U the identity times `scale` and W normal with a
+    deviation of 0.001; b zero, h zero.
     Differs from the paper: tanh and the whole gradient unless told otherwise; h starts at 0, not at 0.5.
     Source: Elman 1990, Cognitive Science 14:179-211; IRNN: Le, Jaitly and Hinton 2015, arXiv 1504.00941.
     """
@@ -44,6 +44,7 @@ class Elman(Cell[ElmanState]):
         hidden_size: Size = 128,
         squash: Squash = "tanh",
         start: Start = "glorot",
+        scale: Scale = 1.0,
         truncated: Truncated = False,
     ) -> None:
         super().__init__(input_size, hidden_size)
@@ -52,7 +53,13 @@ class Elman(Cell[ElmanState]):
         self.from_x = nn.Linear(input_size, hidden_size)
         self.from_h = nn.Linear(hidden_size, hidden_size, bias=False)
         start_input(self.from_x, start)
-        (nn.init.eye_ if start == "identity" else nn.init.orthogonal_)(self.from_h.weight)
+        if scale != 1 and start != "identity":
+            raise InvalidOption(f"Elman: scale = {scale} needs start = identity; start is {start}")
+        if start == "identity":
+            nn.init.eye_(self.from_h.weight)
+            self.from_h.weight.data.mul_(scale)
+        else:
+            nn.init.orthogonal_(self.from_h.weight)
 
     def initial_state(self, batch_size: int) -> ElmanState:
         """Return zeros."""

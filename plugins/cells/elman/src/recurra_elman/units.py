@@ -15,6 +15,7 @@ Start = Annotated[
     Literal["glorot", "identity"],
     Field(description="glorot: W Glorot's, U orthogonal; identity: U the identity, W tiny (IRNN with relu)"),
 ]
+Scale = Annotated[float, Field(gt=0, description="what U is times the identity, with start = identity")]
 Truncated = Annotated[bool, Field(description="let the gradient end at the context, as in 1990")]
 FUNCTIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "tanh": torch.tanh,

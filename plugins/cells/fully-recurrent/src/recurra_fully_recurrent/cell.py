@@ -13,8 +13,7 @@ from recurra.cell import Cell
 from recurra.errors import InvalidOption
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Index = Annotated[int, Field(ge=0)]
-Outputs = Annotated[tuple[Index, ...], Field(min_length=1, strict=False)]
+Outputs = Annotated[tuple[int, ...], Field(strict=False)]
 Squash = Literal["tanh", "logistic", "relu"]
 FUNCTIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "tanh": torch.tanh,
@@ -38,7 +37,8 @@ class FullyRecurrent(Cell[FullyRecurrentState]):
     With `trained` = 0 the cell is the reservoir of an echo-state network: only what reads y learns.
 
     Shapes: x (B, I), z (B, I + n + 1), u (B, n), y (B, O), O = n unless `outputs` names some units.
-    Parameters: n (I + n + 1), if any connection is trained; those absent or fixed are counted but do nothing.
+    Parameters: n (I + n + 1); those absent or fixed are counted but do nothing, and where no connection is
+    trained they want no gradient.
     Starts with every w uniform in ±`init_range`; then, where a spectral radius is given, w from units to
     units times a number that makes it so. u zero. Which connections are absent or fixed is drawn first.
     Differs from the paper: u(t + 1) is put out in the step that reads x(t), tanh units unless told otherwise;
@@ -48,6 +48,7 @@ class FullyRecurrent(Cell[FullyRecurrentState]):
 
     learns: Tensor
     fixed: Tensor
+    shown: Tensor | None
 
     contract_options: ClassVar[dict[str, Any]] = {"hidden_size": 5, "density": 0.7, "trained": 0.7}
 
@@ -74,7 +75,9 @@ class FullyRecurrent(Cell[FullyRecurrentState]):
         shown = _shown(hidden_size, outputs)
         super().__init__(input_size, len(shown))
         self.hidden_size, self.f, self.leak = hidden_size, FUNCTIONS[squash], leak
-        self.shown = shown if shown != list(range(hidden_size)) else None
+        # A buffer, since an exported program cannot hold a list; the options say it, so it is not saved.
+        some = torch.tensor(shown) if shown != list(range(hidden_size)) else None
+        self.register_buffer("shown", some, persistent=False)
         there = self._there(density, self_feedback)
         learns = there & (torch.rand(there.shape) < trained)
         w = there * torch.empty(there.shape).uniform_(-init_range, init_range)
@@ -82,7 +85,8 @@ class FullyRecurrent(Cell[FullyRecurrentState]):
             self._scale(w, spectral_radius)
         self.register_buffer("learns", learns)
         self.register_buffer("fixed", torch.where(learns, 0.0, w))
-        self.weights = nn.Parameter(torch.where(learns, w, 0.0)) if trained else None
+        # A parameter even if nothing learns: by its parameters a cell is known to be on a device, in a dtype.
+        self.weights = nn.Parameter(torch.where(learns, w, 0.0), requires_grad=bool(learns.any()))
 
     def _among_units(self, of_all: Tensor) -> Tensor:
         """Return the part (n, n) of a matrix (n, I + n + 1) that connects units to units."""
@@ -99,15 +103,13 @@ class FullyRecurrent(Cell[FullyRecurrentState]):
     def _scale(self, w: Tensor, radius: float) -> None:
         among = self._among_units(w)
         found = float(torch.linalg.eigvals(among.double()).abs().max())
-        if found < torch.finfo(w.dtype).eps:
+        if found <= torch.finfo(w.dtype).eps * float(among.abs().max()):
             told = "no unit acts back on itself through the connections that are there"
             raise InvalidOption(f"FullyRecurrent: spectral_radius = {radius}: {told}; raise density")
         among *= radius / found
 
     def matrix(self) -> Tensor:
         """Return w (n, I + n + 1): what learns and what is fixed, zero where nothing is connected."""
-        if self.weights is None:
-            return self.fixed
         return torch.where(self.learns, self.weights, self.fixed)
 
     def initial_state(self, batch_size: int) -> FullyRecurrentState:
@@ -121,7 +123,7 @@ class FullyRecurrent(Cell[FullyRecurrentState]):
         # In the dtype of u, since autocast computes s in a lower one but hands a state on as it came.
         s = nn.functional.linear(z, self.matrix()).to(u.dtype)
         u = self.f(s) if self.leak == 1 else (1 - self.leak) * u + self.leak * self.f(s)
-        return u if self.shown is None else u[:, self.shown], FullyRecurrentState(u)
+        return u if self.shown is None else u.index_select(1, self.shown), FullyRecurrentState(u)
 
     def views(self, state: FullyRecurrentState) -> dict[str, Tensor]:
         """Return the units."""
@@ -133,7 +135,7 @@ def _shown(units: int, outputs: int | tuple[int, ...] | None) -> list[int]:
     shown = (
         list(range(units if outputs is None else outputs)) if not isinstance(outputs, tuple) else [*outputs]
     )
-    if not shown or max(shown) >= units or len(set(shown)) < len(shown):
+    if not shown or min(shown) < 0 or max(shown) >= units or len(set(shown)) < len(shown):
         told = f"outputs = {outputs}: expected 1 to {units} units, or different numbers from 0 to {units - 1}"
         raise InvalidOption(f"FullyRecurrent: {told}")
     return shown
