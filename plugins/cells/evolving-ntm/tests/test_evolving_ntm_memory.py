@@ -1,4 +1,4 @@
-"""The memory by hand, its options one by one, what it refuses, and as a part of a cell."""
+"""The memory by hand, its options one by one, and what it refuses."""
 
 import json
 import math
@@ -7,16 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch.func import functional_call, stack_module_state, vmap
 
-from recurra import Ref, Tags
-from recurra.errors import IncompatibleParts, InvalidOption
-from recurra.experiment import Experiment
+from recurra import Tags
+from recurra.errors import InvalidOption
 from recurra.options import keyword_options
-from recurra.run.setup import build
 from recurra.state import leaves
 from recurra_evolving_ntm.memory import EvolvingNTMMemory
-from recurra_ntm.cell import NTM
 
 LEFT, STAY, RIGHT = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
 LN3 = math.log(3)  # σ(ln 3) = 3/4 and σ(-ln 3) = 1/4
@@ -173,43 +169,6 @@ def test_views_show_the_head_and_the_tape():
     views = machine.views(state)
     assert views["head weighting"].tolist() == [[0.0, 0.0, 0.0, 1.0]]
     assert views["cells of the tape"].tolist() == [[1.0, 0.0, 0.0, 1.0]]
-
-
-def test_the_ntm_takes_it_by_name_and_float32_agrees_with_float64():
-    torch.manual_seed(0)
-    cell = NTM(3, memory=Ref("memory", "evolving-ntm", width=4, capacity=21), controller="lstm")
-    assert cell.tags == Tags(differentiable=False)
-    x = torch.randn(8, 20, 3)
-    y, state = cell(x)
-    exact, exact_state = cell.double()(x.double())
-    assert y.shape == (8, 20, 128 + 4)
-    assert torch.equal(state.memory.head, exact_state.memory.head)
-    assert len(set(state.memory.head.tolist())) > 2
-    torch.testing.assert_close(y.double(), exact, rtol=0, atol=1e-5)
-
-
-def test_a_population_of_weights_equals_one_at_a_time():
-    torch.manual_seed(1)
-    options = {"width": 3, "capacity": 5, "min_similarity": 0.9, "expand_threshold": 0.7}
-    cells = [NTM(2, memory={"name": "evolving-ntm", **options}).double() for _ in range(5)]
-    x = torch.randn(4, 10, 2, dtype=torch.float64)
-    weights, buffers = stack_module_state(cells)
-
-    def one(weights, buffers):
-        return functional_call(cells[0], (weights, buffers), (x,))[0]
-
-    together = vmap(one)(weights, buffers)
-    alone = torch.stack([cell(x)[0] for cell in cells])
-    assert 0 < int(alone.isnan().any(-1).sum()) < 5 * 4 * 10  # some tapes grow too long
-    torch.testing.assert_close(together, alone, rtol=1e-12, atol=1e-12, equal_nan=True)
-
-
-def test_bptt_refuses_it_in_one_sentence():
-    experiment = Experiment.compose("copy", "ntm", file=None, overrides=["cell.memory=evolving-ntm"])
-    with pytest.raises(
-        IncompatibleParts, match=r"^trainer 'bptt' needs a differentiable cell, and NTM is not"
-    ):
-        build(experiment)
 
 
 @pytest.mark.parametrize(

@@ -166,7 +166,7 @@ class EvolvingNTMMemory(Memory[EvolvingNTMMemoryState]):
 
 def _under_head(state: EvolvingNTMMemoryState) -> Tensor:
     """Return the cell (B, W) that the head is on."""
-    return torch.take_along_dim(state.M, state.head[:, None, None], 1).squeeze(1)
+    return state.M.gather(1, state.head[:, None, None].expand(-1, 1, state.M.shape[2])).squeeze(1)
 
 
 def _last(state: EvolvingNTMMemoryState) -> Tensor:
