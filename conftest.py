@@ -3,6 +3,8 @@
 import os
 
 os.environ["HF_HUB_OFFLINE"] = "1"
+# Compiling takes a second per step; what is tested at every level of the engine says so itself.
+os.environ.setdefault("RECURRA_ENGINE", "loop")
 
 import hypothesis
 import pytest

@@ -1,4 +1,12 @@
-"""How a cell's `step` becomes a whole sequence. Levels: `loop`, the definition."""
+"""How a cell's `step` becomes a whole sequence.
+
+    loop     the definition: a Python loop over `step`, differentiated by autograd
+    scan     the step traced once, its gradient derived; products moved out of the loop; any device
+    native   the same, with the loop compiled from generated C; on a CPU with a C compiler
+
+The best level that a cell can have is chosen at its first call (`levels`), and must equal the loop. Read in this
+order: `trace` (with `aten` and `graph`), `partition`, `derive`, `program`, `sequence`, `native`.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +16,13 @@ import torch
 from torch import Tensor
 
 from recurra.engine import exported, loop
+from recurra.engine.level import LEVELS, Level, using
 
 if TYPE_CHECKING:
     from recurra.cell import Cell
 
 S = TypeVar("S")
-LEVELS = ("loop",)
+__all__ = ["LEVELS", "Level", "run", "using"]
 
 
 def run(cell: Cell[S], x: Tensor, state: S, lengths: Tensor | None = None) -> tuple[Tensor, S]:
@@ -24,4 +33,9 @@ def run(cell: Cell[S], x: Tensor, state: S, lengths: Tensor | None = None) -> tu
     # torch.export unrolls a Python loop, which would fix the number of steps.
     if torch.compiler.is_exporting():
         return exported.run(cell, x, state, lengths)
-    return loop.run(cell, x, state, lengths)
+    from recurra.engine import levels  # here, since tracing is slow to import and the shell seldom runs a cell
+
+    compiled = levels.choose(cell, x, state).compiled
+    if compiled is None:
+        return loop.run(cell, x, state, lengths)
+    return compiled.run(cell, x, state, lengths)

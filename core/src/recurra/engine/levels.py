@@ -1,0 +1,152 @@
+"""Which level runs a cell, and why not the next one."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import weakref
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from recurra.engine import native, scan
+from recurra.engine.aten import Untranslated
+from recurra.engine.compiled import Compiled, traced
+from recurra.engine.level import Level, forced
+from recurra.engine.sequence import RunLoop
+from recurra.engine.trial import difference
+from recurra.state import leaves
+
+if TYPE_CHECKING:
+    from recurra.cell import Cell
+
+log = logging.getLogger("recurra.engine")
+_lock = threading.RLock()
+MOST_KINDS = 16
+"""How many kinds of call are remembered for one cell."""
+
+
+@dataclass
+class Choice:
+    """The level for one kind of call.
+
+    Args:
+        level: Its name.
+        why_not: For each level above it the reason against it.
+        compiled: What runs; None for the loop.
+    """
+
+    level: Level = "loop"
+    why_not: dict[Level, str] = field(default_factory=dict)
+    compiled: Compiled | None = None
+
+
+_choices: weakref.WeakKeyDictionary[nn.Module, dict[Any, Choice]] = weakref.WeakKeyDictionary()
+
+
+def choose(cell: Cell[Any], x: Tensor, state: Any) -> Choice:
+    """Return the best level, or the forced one, for a call with x (B, T, I)."""
+    level = forced()
+    if level == "loop":
+        return Choice()
+    obstacle = _obstacle(cell, x, state, level is not None)
+    if obstacle:
+        return Choice(why_not=dict.fromkeys(("native", "scan"), obstacle))
+    key = (level, *_kind(cell, x, state))
+    known = _choices.setdefault(cell, {})
+    if key not in known:
+        with _lock:
+            if key not in known:
+                if len(known) >= MOST_KINDS:
+                    known.clear()
+                known[key] = _chosen(cell, x, state, level)
+    return known[key]
+
+
+def _obstacle(cell: nn.Module, x: Tensor, state: Any, forced: bool) -> str | None:
+    """Return what about the call keeps it in the loop."""
+    if x.shape[0] == 0 or x.shape[1] == 0:
+        return "there is nothing to run"
+    if x.shape[1] == 1 and not forced:
+        return "a single step gains nothing"
+    if x.device.type not in ("cpu", "cuda"):
+        return f"{x.device.type} is left to torch"
+    if _under_transform():
+        return "a transform of torch, such as vmap, sees every operation"
+    if torch.is_autocast_enabled(x.device.type):
+        return "autocast chooses a precision for every operation"
+    if x.dtype not in (torch.float32, torch.float64):
+        return f"{x.dtype} is left to torch"
+    if any(part.dtype != x.dtype for _, part in leaves(state)):
+        return f"the state holds other numbers than {x.dtype}"
+    if any(module._forward_hooks or module._forward_pre_hooks for module in cell.modules()):
+        return "a module of it has hooks, which want to be called at every step"
+    return None
+
+
+def _under_transform() -> bool:
+    if torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack():
+        return True
+    if torch._C._functorch.peek_interpreter_stack() is not None:
+        return True
+    return torch.autograd.forward_ad._current_level >= 0
+
+
+PLAIN = (int, float, bool, str, bytes, type(None))
+
+
+def _kind(cell: nn.Module, x: Tensor, state: Any) -> tuple[Any, ...]:
+    """Return all that a trace depends on: shapes, dtypes, modes, and what the modules hold besides weights."""
+    parts = tuple((part.shape[1:], part.dtype) for _, part in leaves(state))
+    held = tuple(_held(module) for module in cell.modules())
+    weights = tuple((w.shape, w.dtype, type(w)) for w in (*cell.parameters(), *cell.buffers()))
+    return x.shape[2:], x.dtype, x.device, parts, held, weights, torch.is_grad_enabled()
+
+
+def _held(module: nn.Module) -> tuple[Any, ...]:
+    plain = vars(module).items()
+    return tuple((name, value if isinstance(value, PLAIN) else id(value)) for name, value in plain if name[0] != "_")
+
+
+def _chosen(cell: Cell[Any], x: Tensor, state: Any, only: Level | None) -> Choice:
+    why_not: dict[Level, str] = {}
+    candidates: dict[Level, RunLoop] = {"native": native.run, "scan": scan.run}
+    try:
+        made = traced(cell, x, state)
+    except Untranslated as reason:
+        why_not = dict.fromkeys(candidates, str(reason))
+        candidates = {}
+    for level, run_loop in candidates.items():
+        if only not in (None, level):
+            continue
+        reason_against = native.obstacle(x) if level == "native" else None
+        compiled = Compiled(made, run_loop)
+        reason_against = reason_against or _tried(cell, compiled, x)
+        if reason_against is None:
+            _notice(cell, level, why_not)
+            return Choice(level, why_not, compiled)
+        why_not[level] = reason_against
+    _notice(cell, "loop", why_not)
+    return Choice("loop", why_not)
+
+
+def _tried(cell: Cell[Any], compiled: Compiled, x: Tensor) -> str | None:
+    try:
+        return difference(cell, compiled, x, torch.is_grad_enabled())
+    except Exception as error:  # whatever went wrong, a slower level is right
+        log.debug("a level failed its trial", exc_info=True)
+        return f"it failed its trial ({(str(error) or type(error).__name__).splitlines()[0]})"
+
+
+_told: set[tuple[str, Level]] = set()
+
+
+def _notice(cell: nn.Module, level: Level, why_not: dict[Level, str]) -> None:
+    """Say once for every kind of cell that it runs slower than it might."""
+    name = type(cell).__name__
+    if why_not and (name, level) not in _told:
+        _told.add((name, level))
+        log.info("%s runs at the level '%s': %s", name, level, next(iter(why_not.values())))
+

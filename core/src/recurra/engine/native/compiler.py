@@ -1,0 +1,114 @@
+"""The machine's own C compiler: which one it is, what it says of itself, and one run of it."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import platform
+import shlex
+import shutil
+import signal
+import subprocess
+from typing import NamedTuple
+
+from recurra.errors import RecurraError
+
+FLAGS = (
+    *("-O3", "-march=native", "-std=gnu11", "-fPIC", "-shared", "-pipe"),
+    *("-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-fopenmp-simd"),
+)
+"""Nothing here lets the compiler reorder sums or forget NaN and infinities."""
+
+TIME_LIMIT_S = 60.0
+
+
+class NoCompiler(RecurraError, RuntimeError):
+    """This machine cannot compile a step, or not this one; the message says why in one sentence."""
+
+
+class Compiler(NamedTuple):
+    """A compiler's command, and what it says of itself."""
+
+    command: tuple[str, ...]
+    version: str
+
+
+def installed() -> Compiler:
+    """The compiler that $CC names, else the first of cc, gcc and clang; asked once per process.
+
+    Raises:
+        NoCompiler: there is none, or it does not tell its version.
+    """
+    answer = _installed(os.environ.get("CC", "").strip(), os.environ.get("PATH", ""))
+    if isinstance(answer, str):
+        raise NoCompiler(answer)
+    return answer
+
+
+@functools.cache
+def _installed(named: str, path: str) -> Compiler | str:
+    """The compiler or, because a cache keeps no exceptions, why there is none."""
+    if os.name != "posix":
+        return f"steps are not compiled on {platform.system()}"
+    try:
+        choices = [shlex.split(named)] if named else [["cc"], ["gcc"], ["clang"]]
+    except ValueError as error:
+        return f"CC is '{named}', which is no command: {error}"
+    for first, *rest in choices:
+        if found := shutil.which(first, path=path):
+            return _versioned((found, *rest))
+    return (
+        f"CC names '{named}', which is not found" if named else "there is no C compiler: no cc, gcc or clang"
+    )
+
+
+def _versioned(command: tuple[str, ...]) -> Compiler | str:
+    try:
+        status, said, _ = _finished((*command, "--version"), "")
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"{command[0]} does not tell its version: {error}"
+    return (
+        f"{command[0]} does not tell its version: it ends with {status}"
+        if status
+        else Compiler(command, said)
+    )
+
+
+def compile_to(made: str, source: str, compiler: Compiler, name: str) -> None:
+    """Compile C `source` to the shared library `made`; `name` is what a complaint calls it.
+
+    Raises:
+        NoCompiler: the compiler fails, or takes longer than `TIME_LIMIT_S`.
+    """
+    command = (*compiler.command, *FLAGS, "-x", "c", "-", "-o", made, "-lm")
+    try:
+        status, _, said = _finished(command, source)
+    except subprocess.TimeoutExpired as slow:
+        raise NoCompiler(f"{command[0]} took longer than {TIME_LIMIT_S:g} s on {name}") from slow
+    if status:
+        lines = [line for line in said.splitlines() if "error" in line] or said.splitlines() or ["no message"]
+        raise NoCompiler(f"{command[0]} failed on {name} with {status}: {lines[0].strip()}")
+
+
+def _finished(command: tuple[str, ...], text: str) -> tuple[int, str, str]:
+    """Status, output and complaints of a command that is given `text`."""
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
+        env={**os.environ, "LC_ALL": "C"},  # the same words in every user's language
+        start_new_session=True,
+    )
+    with process:
+        try:
+            said, complaints = process.communicate(text, timeout=TIME_LIMIT_S)
+        except BaseException:
+            # A compiler starts others, which would outlive it: its whole session ends.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return process.returncode, said, complaints

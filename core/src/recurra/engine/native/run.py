@@ -1,0 +1,105 @@
+"""Run a loop as compiled C."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from recurra.engine.native.source import Source, source
+from recurra.engine.native.toolchain import load
+from recurra.engine.program import Loop
+from recurra.engine.scan import Ran
+
+WORTH_A_THREAD = 200_000
+"""How many multiplications a thread must have to do; below that starting it costs more."""
+
+
+class _Call(ctypes.Structure):
+    _fields_ = [
+        ("steps", ctypes.c_long),
+        ("rows", ctypes.c_long),
+        ("lengths", ctypes.c_void_p),
+        ("at", ctypes.c_void_p),
+        ("strides", ctypes.c_void_p),
+        ("packed", ctypes.c_void_p),
+        ("sums", ctypes.c_void_p),
+    ]
+
+
+@lru_cache(maxsize=256)
+def compiled(loop: Loop, single: bool) -> tuple[Source, Any]:
+    """Return a loop's source and its compiled function."""
+    code = source(loop, single=single)
+    function = load(code.text, name="loop").run
+    function.restype, function.argtypes = ctypes.c_int, [ctypes.c_void_p, ctypes.c_long, ctypes.c_void_p]
+    return code, function
+
+
+def run(
+    loop: Loop,
+    streams: Sequence[Tensor],
+    carried: Sequence[Tensor],
+    shared: Sequence[Tensor],
+    size: tuple[int, int],
+    lengths: Tensor | None = None,
+) -> Ran:
+    """Run a loop, as `scan.run` does; lengths must not grow from row to row."""
+    steps, rows = size
+    like = carried[0] if carried else streams[0]
+    code, function = compiled(loop, like.dtype == torch.float32)
+    streams = [stream if _row_in_order(stream) else stream.contiguous() for stream in streams]
+    carried, shared = ([tensor.contiguous() for tensor in group] for group in (carried, shared))
+    empty = like.new_zeros if lengths is not None else like.new_empty
+    after = [like.new_empty(tensor.shape) for tensor in carried]
+    out = [empty((steps, rows, *node.shape)) for node in loop.out]
+    kept = [empty((steps + 1, rows, *loop.carried[i].shape)) for i in loop.kept]
+    splits = _splits(rows, steps, lengths, sum(w.numel() for w in shared))
+    threads = len(splits) - 1
+    packed = like.new_empty(code.packed)
+    sums = like.new_zeros((threads, max(code.sums, 1)))
+    pointers = [tensor.data_ptr() for tensor in (*streams, *shared, *carried, *after, *out, *kept)]
+    strides = [stride for stream in streams for stride in stream.stride()[:2]]
+    ends = lengths.to(torch.int64).contiguous() if lengths is not None else None
+    call = _Call(
+        steps,
+        rows,
+        ends.data_ptr() if ends is not None else None,
+        ctypes.cast((ctypes.c_void_p * len(pointers))(*pointers), ctypes.c_void_p),
+        ctypes.cast((ctypes.c_long * max(len(strides), 1))(*strides), ctypes.c_void_p),
+        packed.data_ptr(),
+        sums.data_ptr(),
+    )
+    if function(ctypes.byref(call), threads, (ctypes.c_long * len(splits))(*splits)):
+        raise MemoryError("no memory for the scratch of a native loop")
+    return Ran(out, after, _split_sums(sums.sum(0), loop), dict(zip(loop.kept, kept, strict=True)))
+
+
+def _row_in_order(stream: Tensor) -> bool:
+    return stream[0, 0].is_contiguous()
+
+
+def _splits(rows: int, steps: int, lengths: Tensor | None, weights: int) -> list[int]:
+    """Return where each thread's rows begin, and the end: shares of equal work."""
+    work = steps * rows if lengths is None else int(lengths.sum())
+    threads = max(1, min(torch.get_num_threads(), rows, work * (weights + 1000) // WORTH_A_THREAD))
+    if threads == 1 or lengths is None:
+        return [rows * i // threads for i in range(threads + 1)]
+    done = lengths.cumsum(0)
+    inner = [int((done < work * i / threads).sum()) for i in range(1, threads)]
+    return [0, *inner, rows]
+
+
+def _split_sums(sums: Tensor, loop: Loop) -> list[Tensor]:
+    sizes = [node.size for node in loop.sums]
+    parts = sums[: sum(sizes)].split(sizes) if sizes else []
+    return [part.view(node.shape) for part, node in zip(parts, loop.sums, strict=True)]
+
+
+def obstacle(x: Tensor) -> str | None:
+    """Return why inputs like x cannot be run here, or None."""
+    return None if x.device.type == "cpu" else f"it is for CPUs, and x is on {x.device}"

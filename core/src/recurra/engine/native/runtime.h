@@ -1,0 +1,75 @@
+/* How a generated step is run: over all steps for a block of rows, blocks of rows shared out among threads. */
+#include <pthread.h>
+#include <stdlib.h>
+
+static inline real r_abs(real x) { return x < 0 ? -x : x; }
+static inline real r_max(real a, real b) { return a > b || a != a ? a : b; }
+static inline real r_min(real a, real b) { return a < b || a != a ? a : b; }
+#if REAL_IS_FLOAT
+static inline real r_sin(real x) { return sinf(x); }
+static inline real r_cos(real x) { return cosf(x); }
+#else
+static inline real r_sin(real x) { return sin(x); }
+static inline real r_cos(real x) { return cos(x); }
+#endif
+
+typedef struct {
+    long steps, rows;
+    const long *lengths;  /* never growing from row to row; NULL where all rows have all steps */
+    real *const *at;      /* streams, shared, carried before, carried after, out, kept */
+    const long *strides;  /* of each stream, between steps and between rows */
+    real *packed;         /* shared matrices, laid out for gemm */
+    real *sums;           /* a region for each thread */
+} Call;
+
+/* How many of a block's first rows have more than t steps. */
+static inline long living(const Call *call, long first, long rows, long t) {
+    if (!call->lengths) return t < call->steps ? rows : 0;
+    while (rows && call->lengths[first + rows - 1] <= t) rows--;
+    return rows;
+}
+
+static inline void copy_rows(real *to, const real *from, long rows, long size) {
+    memcpy(to, from, rows * size * sizeof(real));
+}
+
+static void block(const Call *call, long first, long rows, real *scratch, real *sums);
+
+typedef struct {
+    const Call *call;
+    long first, last;
+    real *sums;
+    int failed;
+} Share;
+
+static void *run_share(void *given) {
+    Share *share = given;
+    real *scratch = aligned_alloc(64, (ROWS * SCRATCH * sizeof(real) + 63) / 64 * 64 + 64);
+    if (!scratch) {
+        share->failed = 1;
+        return NULL;
+    }
+    for (long first = share->first; first < share->last; first += ROWS) {
+        long rows = share->last - first < ROWS ? share->last - first : ROWS;
+        block(share->call, first, rows, scratch, share->sums);
+    }
+    free(scratch);
+    return NULL;
+}
+
+/* Give each thread the rows from one split to the next; returns whether memory ran out. */
+static int run_shares(const Call *call, long threads, const long *splits) {
+    Share share[threads];
+    pthread_t thread[threads];
+    int started[threads], failed = 0;
+    for (long i = threads - 1; i >= 0; i--) {
+        share[i] = (Share){call, splits[i], splits[i + 1], call->sums + i * SUMS, 0};
+        started[i] = i && !pthread_create(&thread[i], NULL, run_share, &share[i]);
+        if (!started[i]) run_share(&share[i]);
+    }
+    for (long i = 0; i < threads; i++) {
+        if (started[i]) pthread_join(thread[i], NULL);
+        failed |= share[i].failed;
+    }
+    return failed;
+}

@@ -1,0 +1,282 @@
+"""A step made ready to run over a sequence: forward and backward, each a prologue, a loop and an epilogue.
+
+    Pass    prologue (parallel, torch) -> Loop (a level's business) -> epilogue (parallel, torch)
+
+A `Loop` is all that a level has to know how to run. What surrounds it is the same at every level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from recurra.engine import graph
+from recurra.engine.derive import Gradients, pullback
+from recurra.engine.evaluate import Plan
+from recurra.engine.graph import CORE, Node, const, leaf, pointwise, replaced
+from recurra.engine.keep import to_save
+from recurra.engine.partition import distributed, frontier, hoistable, postponed, split_shared
+from recurra.engine.trace import Step
+
+
+@dataclass(frozen=True)
+class Loop:
+    """What is done at every step, for every row.
+
+    Args:
+        carried: Leaves that hold what the step before left.
+        after: What the step leaves, in the same order.
+        streams: Leaves that are read anew at every step.
+        shared: Leaves that all steps and rows read.
+        out: Values stored for every step.
+        sums: Values added up over rows and steps.
+        kept: Which of `carried` are stored as they are before each step.
+        reverse: Whether the last step comes first.
+    """
+
+    carried: tuple[Node, ...]
+    after: tuple[Node, ...]
+    streams: tuple[Node, ...]
+    shared: tuple[Node, ...]
+    out: tuple[Node, ...]
+    sums: tuple[Node, ...] = ()
+    kept: tuple[int, ...] = ()
+    reverse: bool = False
+
+    @property
+    def does_anything(self) -> bool:
+        """Whether there is a recurrence at all."""
+        return bool(self.carried or self.out or self.sums)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The step as torch runs it."""
+        results = (*self.after, *self.out, *self.sums)
+        return Plan(results, (*self.carried, *self.streams, *self.shared))
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One direction over a sequence.
+
+    Args:
+        given: Leaves that are there for every step before it starts.
+        hoisted: What the prologue makes of them ...
+        streams: ... and the leaves that stand for it afterwards.
+        loop: What is done step by step.
+        results: Leaves that stand for what the loop stored, one for each of `loop.out`.
+        finished: What the epilogue makes of all these.
+        places: For values of the step the leaf under which they are found for all steps.
+    """
+
+    given: tuple[Node, ...]
+    hoisted: tuple[Node, ...]
+    streams: tuple[Node, ...]
+    loop: Loop
+    results: tuple[Node, ...]
+    finished: tuple[Node, ...]
+    places: dict[Node, Node]
+
+    @cached_property
+    def prologue(self) -> Plan:
+        """The hoisted part, over all steps."""
+        return Plan(self.hoisted, (*self.given, *self.loop.shared), lead=2)
+
+    @cached_property
+    def stored(self) -> tuple[Node, ...]:
+        """Every leaf that has a value for all steps once the loop has run."""
+        kept = [kept_leaf(when, i, self.loop) for i in self.loop.kept for when in ("before", "after")]
+        return (*self.given, *self.streams, *self.results, *kept)
+
+    @cached_property
+    def epilogue(self) -> Plan:
+        """The postponed part, over all steps."""
+        return Plan(self.finished, (*self.stored, *self.loop.shared), lead=2)
+
+
+def kept_leaf(when: str, i: int, loop: Loop) -> Node:
+    """Return the leaf for carried value i `before` or `after` each step."""
+    return leaf("stream", (when, i), loop.carried[i].shape)
+
+
+def make_pass(
+    given: Sequence[Node],
+    shared: Sequence[Node],
+    recurrence: tuple[Sequence[Node], Sequence[Node]],
+    wanted: Sequence[Node],
+    *,
+    saved: Sequence[Node] = (),
+    sums: Sequence[Node] = (),
+    kept: Sequence[int] = (),
+    reverse: bool = False,
+) -> Pass:
+    """Split one direction into prologue, loop and epilogue.
+
+    Args:
+        given: Leaves that are there for every step.
+        shared: Leaves that all steps and rows read.
+        recurrence: What is carried, and what it is after the step.
+        wanted: What must be there for every step in the end.
+        saved: What else must be there, as the loop made it.
+        sums: What the loop adds up over rows and steps.
+        kept: Which carried values are stored as they are before each step.
+        reverse: Whether the last step comes first.
+    """
+    carried, after = (tuple(part) for part in recurrence)
+    late = postponed(wanted, [*after, *sums])
+    stored = list(dict.fromkeys([*frontier(wanted, late), *saved]))
+    hoisted = hoistable([*after, *stored, *sums])
+    places = {node: leaf("stream", ("hoisted", i), node.shape) for i, node in enumerate(hoisted)}
+    streams = tuple(places.values())
+    places |= {node: leaf("stream", ("after", i), node.shape) for i, node in enumerate(after) if i in kept}
+    inner = dict(zip(hoisted, streams, strict=True))
+    out = [node for node in stored if node not in places and node not in given]
+    results = tuple(leaf("stream", ("out", i), node.shape) for i, node in enumerate(out))
+    places |= dict(zip(out, results, strict=True))
+    loop = Loop(
+        carried,
+        after=tuple(replaced(after, dict(inner))),
+        streams=(),
+        shared=tuple(shared),
+        out=tuple(replaced(out, dict(inner))),
+        sums=tuple(replaced(sums, dict(inner))),
+        kept=tuple(kept),
+        reverse=reverse,
+    )
+    loop = _with_streams(loop, (*given, *streams))
+    finished = tuple(replaced(wanted, dict(places)))
+    return Pass(tuple(given), tuple(hoisted), streams, loop, results, finished, places)
+
+
+def _with_streams(loop: Loop, candidates: Iterable[Node]) -> Loop:
+    read = set(graph.sorted_by_use([*loop.after, *loop.out, *loop.sums]))
+    streams = tuple(node for node in candidates if node in read)
+    return Loop(loop.carried, loop.after, streams, loop.shared, loop.out, loop.sums, loop.kept, loop.reverse)
+
+
+@dataclass(frozen=True)
+class Program:
+    """A traced step, split and ready.
+
+    Args:
+        weights: What the step makes of parameters, buffers and constants alone, over `weight` leaves.
+        x: The leaf of the input.
+        states: The leaves of the state.
+        y: The output.
+        after: The states after the step.
+    """
+
+    weights: tuple[Node, ...]
+    x: Node
+    states: tuple[Node, ...]
+    y: Node
+    after: tuple[Node, ...]
+
+    @cached_property
+    def shared(self) -> tuple[Node, ...]:
+        """The leaves that stand for `weights`."""
+        return tuple(leaf("shared", i, node.shape) for i, node in enumerate(self.weights))
+
+    @cached_property
+    def inference(self) -> Pass:
+        """The pass that gives y and stores nothing else."""
+        return self.forward()
+
+    def forward(self, saved: Sequence[Node] = (), kept: Sequence[int] = ()) -> Pass:
+        """Return the pass that gives y, and stores what a backward pass reads."""
+        recurrence = (self.states, self.after)
+        return make_pass([self.x], self.shared, recurrence, [self.y], saved=saved, kept=kept)
+
+
+def prepare(step: Step, x: Node, states: Sequence[Node]) -> Program:
+    """Split a traced step into what is shared and what is done for every row."""
+    split = split_shared(distributed([step.y, *step.states]))
+    return Program(split.weights, x, tuple(states), split.results[0], split.results[1:])
+
+
+@dataclass(frozen=True)
+class Training:
+    """A program with its gradient.
+
+    Args:
+        forward: The pass that gives y and stores what the other reads.
+        backward: The pass that gives, for every step, the gradient of x (if asked for), then both sides of every
+            outer product, then what is to be summed over all steps.
+        reads: For each of `backward.given` but the first, the gradient of y, where the forward pass left it.
+        x: Whether there is a gradient of x.
+        outer: The shared weight that each outer product belongs to.
+        sums: The shared weight that each sum of the loop belongs to.
+        late: The shared weight that each sum of the epilogue belongs to.
+    """
+
+    forward: Pass
+    backward: Pass
+    reads: tuple[Node, ...]
+    x: bool
+    outer: tuple[int, ...]
+    sums: tuple[int, ...]
+    late: tuple[int, ...]
+
+
+GRADIENT = ("gradient", 0)
+
+
+def with_gradient(program: Program, *, x: bool, shared: Sequence[bool]) -> Training:
+    """Derive the gradient of a program.
+
+    Args:
+        program: The program.
+        x: Whether the gradient of the input is asked for.
+        shared: For which of the shared weights it is.
+    """
+    wanted = [leaf for leaf, asked in zip(program.shared, shared, strict=True) if asked]
+    gradients = _gradients(program, [*program.states, *wanted, *([program.x] if x else [])])
+    states = [gradients.of.get(state, const(0, state.shape)) for state in program.states]
+    outer = [(program.shared.index(w), o) for w, found in gradients.outer.items() for o in found]
+    sums = [(i, gradients.of[w]) for i, w in enumerate(program.shared) if w in gradients.of]
+    results = [*states, *([gradients.of.get(program.x, const(0, program.x.shape))] if x else [])]
+    results += [side for _, o in outer for side in (o.a, o.g)] + [node for _, node in sums]
+    saved, kept, inner = to_save(program.states, [program.y, *program.after], results)
+    ahead = program.forward(saved, kept)
+    results = replaced(results, dict(inner))
+    given = [node for node in dict.fromkeys([_gradient_of_y(program), program.x, *inner.values()])]
+    n, m = len(states), len(results) - len(sums)
+    in_loop = [(i, node) for (i, _), node in zip(sums, results[m:], strict=True) if node.level == CORE]
+    late = [(i, node) for (i, _), node in zip(sums, results[m:], strict=True) if node.level != CORE]
+    carried = [leaf("carried", i, state.shape) for i, state in enumerate(program.states)]
+    back = make_pass(
+        given,
+        program.shared,
+        (carried, results[:n]),
+        [*results[n:m], *(node for _, node in late)],
+        sums=[node for _, node in in_loop],
+        reverse=True,
+    )
+    source = {new: ahead.places.get(old, old) for old, new in inner.items()}
+    source |= {
+        leaf("stream", ("before", i), s.shape): kept_leaf("before", i, ahead.loop)
+        for i, s in enumerate(program.states)
+    }
+    reads = tuple(source.get(node, node) for node in given[1:])
+    return Training(
+        ahead,
+        back,
+        reads,
+        x,
+        tuple(i for i, _ in outer),
+        tuple(i for i, _ in in_loop),
+        tuple(i for i, _ in late),
+    )
+
+
+def _gradient_of_y(program: Program) -> Node:
+    return leaf("stream", GRADIENT, program.y.shape)
+
+
+def _gradients(program: Program, wanted: Sequence[Node]) -> Gradients:
+    seeds = {program.y: _gradient_of_y(program)}
+    for i, node in enumerate(program.after):
+        carried = leaf("carried", i, node.shape)
+        seeds[node] = pointwise("add", seeds[node], carried) if node in seeds else carried
+    return pullback(seeds, wanted)

@@ -1,0 +1,73 @@
+"""The trial of a compiled step: a few rows and steps, against the loop, gradients and all.
+
+A trace sees one run of `step`. Should a step do what the trace does not show, such as a gradient of its own making,
+the compiled step must not be trusted, and it is not: it has to give what the loop gives.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from recurra.engine import loop
+from recurra.state import leaves, map_state
+
+if TYPE_CHECKING:
+    from recurra.cell import Cell
+    from recurra.engine.compiled import Compiled
+
+ROWS, STEPS = 3, 3
+TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-9}
+
+
+def difference(cell: Cell[Any], compiled: Compiled, like: Tensor, train: bool) -> str | None:
+    """Return where a compiled step differs from the loop, or None.
+
+    Args:
+        cell: The cell.
+        compiled: What is on trial.
+        like: An input, whose width, dtype and device are used.
+        train: Whether gradients are compared.
+    """
+    x = _inputs(like)
+    with torch.enable_grad(), torch.random.fork_rng([]):
+        want, got = (_results(run, cell, x, train) for run in (loop.run, compiled.run))
+    for name, expected in want.items():
+        given = got[name]
+        if expected is None and given is None:
+            continue
+        a = torch.zeros(()) if expected is None else expected
+        b = torch.zeros(()) if given is None else given
+        scale = max(float(a.abs().max()), 1.0) if a.numel() else 1.0
+        if not torch.allclose(a, b, rtol=0, atol=scale * TOLERANCE[x.dtype], equal_nan=True):
+            return f"{name} differs from the loop's by {float((a - b).abs().max()):.2g}"
+    return None
+
+
+def _inputs(like: Tensor) -> Tensor:
+    generator = torch.Generator().manual_seed(0)
+    drawn = torch.randn(ROWS, STEPS, like.shape[-1], generator=generator, dtype=torch.float64)
+    return drawn.to(like.device, like.dtype)
+
+
+def _results(run: Any, cell: Cell[Any], x: Tensor, train: bool) -> dict[str, Tensor | None]:
+    x = x.clone().requires_grad_(train)
+    state = map_state(lambda part: part.detach().clone().requires_grad_(train), cell.initial_state(ROWS))
+    y, after = run(cell, x, state, None)
+    results = {"y": y, **{f"final {name}": part for name, part in leaves(after)}}
+    found: dict[str, Tensor | None] = {name: value.detach() for name, value in results.items()}
+    wanted = {"x": x, **dict(leaves(state)), **dict(cell.named_parameters())}
+    wanted = {name: value for name, value in wanted.items() if value.requires_grad}
+    sources = [value for value in results.values() if value.requires_grad]
+    if train and sources and wanted:
+        # Uneven weights, so that a gradient that is added where another belongs does not pass.
+        total = sum((value * torch.linspace(-1, 1, value.numel(), device=x.device, dtype=x.dtype).view_as(value)).sum() for value in sources)
+        assert isinstance(total, Tensor)
+        found |= zip(
+            (f"the gradient of {name}" for name in wanted),
+            torch.autograd.grad(total, list(wanted.values()), allow_unused=True),
+            strict=True,
+        )
+    return found
