@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from recurra.engine.backend import Backend
 from recurra.engine.evaluate import Plan
 from recurra.engine.graph import leaf
 from recurra.engine.program import Program, prepare
-from recurra.engine.sequence import Differentiable, RunLoop
+from recurra.engine.sequence import Differentiable
 from recurra.engine.trace import Step, trace, weights_of
 from recurra.state import leaves, map_state
 
@@ -47,12 +48,12 @@ class Compiled:
 
     Args:
         made: The traced step.
-        run_loop: The level.
+        backend: The level.
     """
 
-    def __init__(self, made: Traced, run_loop: RunLoop) -> None:
+    def __init__(self, made: Traced, backend: Backend) -> None:
         self.made = made
-        self.sequence = Differentiable(made.program, run_loop)
+        self.sequence = Differentiable(made.program, backend)
 
     def run(self, cell: Cell[Any], x: Tensor, state: Any, lengths: Tensor | None) -> tuple[Tensor, Any]:
         """Run over x (B, T, I) as `loop.run` does."""

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from recurra.engine import native, scan
 from recurra.engine.aten import Untranslated
+from recurra.engine.backend import Backend
 from recurra.engine.compiled import Compiled, traced
 from recurra.engine.level import Level, forced
-from recurra.engine.sequence import RunLoop
 from recurra.engine.trial import difference
 from recurra.state import leaves
 
@@ -112,17 +112,17 @@ def _held(module: nn.Module) -> tuple[Any, ...]:
 
 def _chosen(cell: Cell[Any], x: Tensor, state: Any, only: Level | None) -> Choice:
     why_not: dict[Level, str] = {}
-    candidates: dict[Level, RunLoop] = {"native": native.run, "scan": scan.run}
+    candidates: dict[Level, Backend] = {"native": native.BACKEND, "scan": scan.BACKEND}
     try:
         made = traced(cell, x, state)
     except Untranslated as reason:
         why_not = dict.fromkeys(candidates, str(reason))
         candidates = {}
-    for level, run_loop in candidates.items():
+    for level, backend in candidates.items():
         if only not in (None, level):
             continue
         reason_against = native.obstacle(x) if level == "native" else None
-        compiled = Compiled(made, run_loop)
+        compiled = Compiled(made, backend)
         reason_against = reason_against or _tried(cell, compiled, x)
         if reason_against is None:
             _notice(cell, level, why_not)

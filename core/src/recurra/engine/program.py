@@ -110,6 +110,7 @@ def make_pass(
     sums: Sequence[Node] = (),
     kept: Sequence[int] = (),
     reverse: bool = False,
+    move: bool = True,
 ) -> Pass:
     """Split one direction into prologue, loop and epilogue.
 
@@ -122,11 +123,12 @@ def make_pass(
         sums: What the loop adds up over rows and steps.
         kept: Which carried values are stored as they are before each step.
         reverse: Whether the last step comes first.
+        move: Whether large products are moved out of the loop.
     """
     carried, after = (tuple(part) for part in recurrence)
-    late = postponed(wanted, [*after, *sums])
+    late = postponed(wanted, [*after, *sums]) if move else set()
     stored = list(dict.fromkeys([*frontier(wanted, late), *saved]))
-    hoisted = hoistable([*after, *stored, *sums])
+    hoisted = hoistable([*after, *stored, *sums]) if move else []
     places = {node: leaf("stream", ("hoisted", i), node.shape) for i, node in enumerate(hoisted)}
     streams = tuple(places.values())
     places |= {node: leaf("stream", ("after", i), node.shape) for i, node in enumerate(after) if i in kept}
@@ -178,15 +180,10 @@ class Program:
         """The leaves that stand for `weights`."""
         return tuple(leaf("shared", i, node.shape) for i, node in enumerate(self.weights))
 
-    @cached_property
-    def inference(self) -> Pass:
-        """The pass that gives y and stores nothing else."""
-        return self.forward()
-
-    def forward(self, saved: Sequence[Node] = (), kept: Sequence[int] = ()) -> Pass:
+    def forward(self, saved: Sequence[Node] = (), kept: Sequence[int] = (), *, move: bool = True) -> Pass:
         """Return the pass that gives y, and stores what a backward pass reads."""
         recurrence = (self.states, self.after)
-        return make_pass([self.x], self.shared, recurrence, [self.y], saved=saved, kept=kept)
+        return make_pass([self.x], self.shared, recurrence, [self.y], saved=saved, kept=kept, move=move)
 
 
 def prepare(step: Step, x: Node, states: Sequence[Node]) -> Program:
@@ -222,13 +219,14 @@ class Training:
 GRADIENT = ("gradient", 0)
 
 
-def with_gradient(program: Program, *, x: bool, shared: Sequence[bool]) -> Training:
+def with_gradient(program: Program, *, x: bool, shared: Sequence[bool], move: bool = True) -> Training:
     """Derive the gradient of a program.
 
     Args:
         program: The program.
         x: Whether the gradient of the input is asked for.
         shared: For which of the shared weights it is.
+        move: Whether large products are moved out of the loops.
     """
     wanted = [leaf for leaf, asked in zip(program.shared, shared, strict=True) if asked]
     gradients = _gradients(program, [*program.states, *wanted, *([program.x] if x else [])])
@@ -238,7 +236,7 @@ def with_gradient(program: Program, *, x: bool, shared: Sequence[bool]) -> Train
     results = [*states, *([gradients.of.get(program.x, const(0, program.x.shape))] if x else [])]
     results += [side for _, o in outer for side in (o.a, o.g)] + [node for _, node in sums]
     saved, kept, inner = to_save(program.states, [program.y, *program.after], results)
-    ahead = program.forward(saved, kept)
+    ahead = program.forward(saved, kept, move=move)
     results = replaced(results, dict(inner))
     given = [node for node in dict.fromkeys([_gradient_of_y(program), program.x, *inner.values()])]
     n, m = len(states), len(results) - len(sums)
@@ -252,6 +250,7 @@ def with_gradient(program: Program, *, x: bool, shared: Sequence[bool]) -> Train
         [*results[n:m], *(node for _, node in late)],
         sums=[node for _, node in in_loop],
         reverse=True,
+        move=move,
     )
     source = {new: ahead.places.get(old, old) for old, new in inner.items()}
     source |= {

@@ -3,25 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from recurra.engine.backend import Backend, Ran
 from recurra.engine.program import Loop
-
-
-@dataclass
-class Ran:
-    """What a loop leaves.
-
-    Shapes: out (T, B, ...), after (B, ...), sums as the loop's nodes, kept (T + 1, B, ...) by index of carried.
-    """
-
-    out: list[Tensor]
-    after: list[Tensor]
-    sums: list[Tensor]
-    kept: dict[int, Tensor]
 
 
 def run(
@@ -75,3 +62,11 @@ def _per_row(value: Tensor, shape: tuple[int, ...], rows: int) -> Tensor:
 
 def _where(live: Tensor, new: Tensor, old: Tensor) -> Tensor:
     return torch.where(live.view(-1, *[1] * (new.dim() - 1)), new, old)
+
+
+def outer(a: Tensor, g: Tensor) -> Tensor:
+    """Return sum of a^T g over rows: (R, K), (R, J) -> (K, J)."""
+    return a.mT @ g
+
+
+BACKEND = Backend(run, outer, moves_products=True)

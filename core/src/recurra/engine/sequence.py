@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from recurra.engine import scan
+from recurra.engine.backend import Backend, Ran
 from recurra.engine.graph import Node
 from recurra.engine.program import Pass, Program, Training, kept_leaf, with_gradient
-from recurra.engine.scan import Ran
-
-RunLoop = Callable[..., Ran]
-
-
 def run_pass(
     pass_: Pass,
     given: Sequence[Tensor],
     carried: Sequence[Tensor],
     shared: Sequence[Tensor],
     lengths: Tensor | None,
-    run_loop: RunLoop,
+    backend: Backend,
 ) -> tuple[dict[Node, Tensor], Ran, list[Tensor]]:
     """Run prologue, loop and epilogue.
 
@@ -32,7 +28,7 @@ def run_pass(
         carried: (B, ...), where the loop starts.
         shared: What all steps read.
         lengths: (B,) or None, see `scan.run`.
-        run_loop: The level.
+        backend: The level.
 
     Returns:
         Every value that is there for all steps, by its leaf; what the loop left; what the epilogue finished.
@@ -43,7 +39,7 @@ def run_pass(
         values |= zip(pass_.streams, pass_.prologue([*given, *shared], given[0]), strict=True)
     ran = Ran([], list(carried), [], {})
     if pass_.loop.does_anything:
-        ran = run_loop(pass_.loop, [values[s] for s in pass_.loop.streams], carried, shared, size, lengths)
+        ran = backend.run(pass_.loop, [values[s] for s in pass_.loop.streams], carried, shared, size, lengths)
     values |= zip(pass_.results, ran.out, strict=True)
     for i, history in ran.kept.items():
         values[kept_leaf("before", i, pass_.loop)] = history[:-1]
@@ -64,15 +60,18 @@ def _everywhere(value: Tensor, node: Node, size: tuple[int, int]) -> Tensor:
 class Differentiable:
     """A program with the gradients that were asked for, and the level that runs its loops."""
 
-    def __init__(self, program: Program, run_loop: RunLoop) -> None:
-        self.program, self.run_loop = program, run_loop
+    def __init__(self, program: Program, backend: Backend) -> None:
+        self.program, self.backend = program, backend
+        self.inference = program.forward(move=backend.moves_products)
         self.trainings: dict[tuple[bool, tuple[bool, ...]], Training] = {}
 
     def training(self, x: bool, shared: Sequence[bool]) -> Training:
         """Return the passes that give these gradients."""
         key = (x, tuple(shared))
         if key not in self.trainings:
-            self.trainings[key] = with_gradient(self.program, x=x, shared=shared)
+            self.trainings[key] = with_gradient(
+                self.program, x=x, shared=shared, move=self.backend.moves_products
+            )
         return self.trainings[key]
 
     def __call__(
@@ -83,7 +82,7 @@ class Differentiable:
         if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs):
             y, *after = _Sequence.apply(self, lengths, len(states), *inputs)
             return y, after
-        _, ran, (y,) = run_pass(self.program.inference, [x], states, shared, lengths, self.run_loop)
+        _, ran, (y,) = run_pass(self.inference, [x], states, shared, lengths, self.backend)
         return y, ran.after
 
 
@@ -92,7 +91,7 @@ class _Sequence(torch.autograd.Function):
     def forward(ctx: Any, made: Differentiable, lengths: Tensor | None, n: int, *inputs: Tensor) -> Any:
         x, states, shared = inputs[0], inputs[1 : 1 + n], inputs[1 + n :]
         training = made.training(x.requires_grad, [tensor.requires_grad for tensor in shared])
-        values, ran, (y,) = run_pass(training.forward, [x], states, shared, lengths, made.run_loop)
+        values, ran, (y,) = run_pass(training.forward, [x], states, shared, lengths, made.backend)
         ctx.made, ctx.training, ctx.n = made, training, n
         reads = [values[leaf] for leaf in training.reads]
         ctx.has_lengths = lengths is not None
@@ -115,7 +114,7 @@ def _recorded(ctx: Any, inputs: list[Tensor], lengths: Tensor | None, gradients:
     n, asked = ctx.n, ctx.needs_input_grad[3:]
     with torch.enable_grad():
         x, states, shared = inputs[0], inputs[1 : 1 + n], inputs[1 + n :]
-        _, ran, (y,) = run_pass(ctx.made.program.inference, [x], states, shared, lengths, scan.run)
+        _, ran, (y,) = run_pass(ctx.made.inference, [x], states, shared, lengths, scan.BACKEND)
         wanted = [tensor for tensor, need in zip(inputs, asked, strict=True) if need]
         pairs = [(o, g) for o, g in zip([y, *ran.after], gradients, strict=True) if o.requires_grad]
         found = iter(
@@ -132,7 +131,7 @@ def _derived(
     training, n = ctx.training, ctx.n
     shared = inputs[1 + n :]
     given = [gradients[0], *reads]
-    _, ran, finished = run_pass(training.backward, given, gradients[1:], shared, lengths, ctx.made.run_loop)
+    _, ran, finished = run_pass(training.backward, given, gradients[1:], shared, lengths, ctx.made.backend)
     weights: list[Tensor | None] = [None] * len(shared)
 
     def add(i: int, gradient: Tensor) -> None:
@@ -143,7 +142,7 @@ def _derived(
     rest = iter(finished)
     x = next(rest) if training.x else None
     for i in training.outer:
-        add(i, _outer(next(rest), next(rest)))
+        add(i, _outer(next(rest), next(rest), ctx.made.backend))
     for i, gradient in zip(training.sums, ran.sums, strict=True):
         add(i, gradient)
     for i in training.late:
@@ -155,9 +154,9 @@ def _zero_past_end(value: Tensor, live: Tensor) -> Tensor:
     return torch.where(live.view(*live.shape, *[1] * (value.dim() - 2)), value, torch.zeros_like(value))
 
 
-def _outer(a: Tensor, g: Tensor) -> Tensor:
+def _outer(a: Tensor, g: Tensor, backend: Backend) -> Tensor:
     """Return sum of a^T g over steps and rows: (T, B, Z, I, K) and (T, B, Z, I, J) -> (Z, K, J)."""
     if a.shape[2] == 1:
-        return (a.reshape(-1, a.shape[-1]).mT @ g.reshape(-1, g.shape[-1]))[None]
+        return backend.outer(a.reshape(-1, a.shape[-1]), g.reshape(-1, g.shape[-1]))[None]
     a, g = (side.movedim(2, 0).flatten(1, 3) for side in (a, g))
     return a.mT @ g

@@ -1,5 +1,5 @@
 """The level for CPUs: the loop's graph as generated C, compiled once and kept on disk."""
 
-from recurra.engine.native.run import obstacle, run
+from recurra.engine.native.call import BACKEND, obstacle
 
-__all__ = ["obstacle", "run"]
+__all__ = ["BACKEND", "obstacle"]

@@ -10,10 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from recurra.engine.backend import Backend, Ran
+from recurra.engine.native.outer import outer
 from recurra.engine.native.source import Source, source
 from recurra.engine.native.toolchain import load
 from recurra.engine.program import Loop
-from recurra.engine.scan import Ran
 
 WORTH_A_THREAD = 200_000
 """How many multiplications a thread must have to do; below that starting it costs more."""
@@ -103,3 +104,6 @@ def _split_sums(sums: Tensor, loop: Loop) -> list[Tensor]:
 def obstacle(x: Tensor) -> str | None:
     """Return why inputs like x cannot be run here, or None."""
     return None if x.device.type == "cpu" else f"it is for CPUs, and x is on {x.device}"
+
+
+BACKEND = Backend(run, outer, moves_products=False)

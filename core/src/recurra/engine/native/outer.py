@@ -1,0 +1,42 @@
+"""The gradient of a shared matrix, as one product over all steps and rows."""
+
+from __future__ import annotations
+
+import ctypes
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from recurra.engine.native.toolchain import load
+
+FEW = 16
+"""Sides narrower than this are left to torch, which is as fast there."""
+
+
+def outer(a: Tensor, g: Tensor) -> Tensor:
+    """Return sum of a^T g over rows: (R, K), (R, J) -> (K, J)."""
+    if min(a.shape[1], g.shape[1]) < FEW or not a.shape[0]:
+        return a.mT @ g
+    a, g = (side if side.stride(1) == 1 else side.contiguous() for side in (a, g))
+    rows, k = a.shape
+    result = a.new_zeros(k, g.shape[1])
+    failed = _function(a.dtype == torch.float32)(
+        a.data_ptr(), a.stride(0), g.data_ptr(), g.stride(0), rows, k, g.shape[1], result.data_ptr(), torch.get_num_threads()
+    )
+    if failed:
+        raise MemoryError("no memory for the gradient of a matrix")
+    return result
+
+
+@lru_cache
+def _function(single: bool) -> Any:
+    here = files("recurra.engine.native")
+    parts = [here.joinpath(name).read_text() for name in ("kernels.h", "products.h")]
+    function = load("\n".join([f"#define REAL_IS_FLOAT {int(single)}", *parts]), name="products").outer_product
+    pointer, number = ctypes.c_void_p, ctypes.c_long
+    function.argtypes = [pointer, number, pointer, number, number, number, number, pointer, number]
+    function.restype = ctypes.c_int
+    return function
