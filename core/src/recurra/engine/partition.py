@@ -87,7 +87,8 @@ def split_shared(results: Iterable[Node]) -> Shared:
 
 
 def _base(node: Node) -> Node:
-    while node.op in VIEWS:
+    """Return what a view is of; a share of a matrix stays one, lest its gradient be as large as the matrix."""
+    while node.op in VIEWS and not (node.op == "slice" and sum(n > 1 for n in node.args[0].shape) > 1):
         node = node.args[0]
     return node
 

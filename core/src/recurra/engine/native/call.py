@@ -11,9 +11,11 @@ import torch
 from torch import Tensor
 
 from recurra.engine.backend import Backend, Ran
+from recurra.engine.graph import Shape
 from recurra.engine.native.outer import outer
 from recurra.engine.native.source import Source, source
 from recurra.engine.native.toolchain import load
+from recurra.engine.native.views import as_indexed, laid_out, natural
 from recurra.engine.program import Loop
 
 WORTH_A_THREAD = 200_000
@@ -53,12 +55,13 @@ def run(
     steps, rows = size
     like = carried[0] if carried else streams[0]
     code, function = compiled(loop, like.dtype == torch.float32)
-    streams = [stream if _row_in_order(stream) else stream.contiguous() for stream in streams]
-    carried, shared = ([tensor.contiguous() for tensor in group] for group in (carried, shared))
+    streams = [_with_rows_in_order(laid_out(stream, 2)) for stream in streams]
+    carried = [laid_out(tensor, 1).contiguous() for tensor in carried]
+    shared = [tensor.contiguous() for tensor in shared]
     empty = like.new_zeros if lengths is not None else like.new_empty
     after = [like.new_empty(tensor.shape) for tensor in carried]
-    out = [empty((steps, rows, *node.shape)) for node in loop.out]
-    kept = [empty((steps + 1, rows, *loop.carried[i].shape)) for i in loop.kept]
+    out = [empty((steps, rows, *_natural_shape(node.shape))) for node in loop.out]
+    kept = [empty((steps + 1, rows, *_natural_shape(loop.carried[i].shape))) for i in loop.kept]
     splits = _splits(rows, steps, lengths, sum(w.numel() for w in shared))
     threads = len(splits) - 1
     packed = like.new_empty(code.packed)
@@ -77,11 +80,20 @@ def run(
     )
     if function(ctypes.byref(call), threads, (ctypes.c_long * len(splits))(*splits)):
         raise MemoryError("no memory for the scratch of a native loop")
-    return Ran(out, after, _split_sums(sums.sum(0), loop), dict(zip(loop.kept, kept, strict=True)))
+    return Ran(
+        [as_indexed(tensor, node.shape, 2) for tensor, node in zip(out, loop.out, strict=True)],
+        [as_indexed(tensor, node.shape, 1) for tensor, node in zip(after, loop.carried, strict=True)],
+        _split_sums(sums.sum(0), loop),
+        {i: as_indexed(tensor, loop.carried[i].shape, 2) for i, tensor in zip(loop.kept, kept, strict=True)},
+    )
 
 
-def _row_in_order(stream: Tensor) -> bool:
-    return stream[0, 0].is_contiguous()
+def _natural_shape(shape: Shape) -> list[int]:
+    return [shape[d] for d in natural(shape)]
+
+
+def _with_rows_in_order(stream: Tensor) -> Tensor:
+    return stream if stream[0, 0].is_contiguous() else stream.contiguous()
 
 
 def _splits(rows: int, steps: int, lengths: Tensor | None, weights: int) -> list[int]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from recurra.engine.graph import Node, is_const
 from recurra.engine.native.elements import at, expression, merged, nest, number
@@ -63,17 +62,17 @@ class Emitter:
     # --- elementwise ----------------------------------------------------------------------------------------
 
     def _elements(self, group: Group) -> Lines:
-        space, members = group[0].space, set(group)
+        members = set(group)
+        order = _outer_first(group[0].target)
+        space = tuple(group[0].space[d] for d in order)
         views = [view for task in group for view in (*self._reads(task), task.target)]
-        strides = [_strides(view, space) for view in views]
+        strides = [_strides(view, order) for view in views]
         sizes, kept = merged(space, strides)
-        known = {
-            (id(view.storage), view.offset, s): k for view, s, k in zip(views, strides, kept, strict=True)
-        }
+        known = {(id(view.storage), view.offset, s): k for view, s, k in zip(views, strides, kept, strict=True)}
         axes = [f"i{d}" for d in range(len(sizes))]
 
         def element(view: View) -> str:
-            inner = known[id(view.storage), view.offset, _strides(view, space)]
+            inner = known[id(view.storage), view.offset, _strides(view, order)]
             return f"{self._pointer(view.storage)}[{at(view.offset, inner, axes)}]"
 
         names = {task: f"v{i}" for i, task in enumerate(group)}
@@ -126,41 +125,24 @@ class Emitter:
         return f"packed_{found[0]}"  # type: ignore[index]
 
     def _dot(self, task: Task) -> Lines:
-        """Return the product of two matrices of a row, with the loop inside that runs along memory."""
+        """Return the product of two matrices of a row; the innermost loop is one that runs along memory."""
         a, b = (self.layout.views[arg] for arg in task.args)
         c, (z, i, k), j = task.target, task.args[0].shape, task.node.shape[2]
         p, q, o = (self._pointer(view.storage) for view in (a, b, c))
-        sa, sb = a.layout.stride(), b.layout.stride()
-        along = sb[2] == 1 and j > 1
-        left = at(a.offset, [sa[0], sa[1], sa[2]], ["z", "i", "k"])
-        right = at(b.offset, [sb[0], sb[1], sb[2]], ["z", "k", "j"])
-        out = at(c.offset, [i * j, j, 1], ["z", "i", "j"])
-        if not along and sa[1] == 1 and i > 1 and j == 1:  # a column: its elements are side by side
-            inner = [
-                f"for (long k = 0; k < {k}; k++) {{",
-                "#pragma GCC ivdep",
-                _for("i", i),
-                f"{o}[{out}] += {p}[{left}] * {q}[{right}]; }}",
-            ]
-            body = [_for("j", j), _for("i", i), f"{o}[{out}] = 0;", _for("j", j), *inner]
-        elif along:
-            inner = [
-                _for("k", k) + "{",
-                f"const real v = {p}[{left}];",
-                "#pragma GCC ivdep",
-                _for("j", j),
-                f"{o}[{out}] += v * {q}[{right}]; }}",
-            ]
-            body = [_for("i", i) + "{", _for("j", j), f"{o}[{out}] = 0;", *inner, "}"]
+        sa, sb, sc = (view.layout.stride() for view in (a, b, c))
+        left = f"{p}[{at(a.offset, sa, ['z', 'i', 'k'])}]"
+        right = f"{q}[{at(b.offset, sb, ['z', 'k', 'j'])}]"
+        out = f"{o}[{at(c.offset, sc, ['z', 'i', 'j'])}]"
+        along = {"j": sb[2] == sc[2] == 1 and j > 1, "i": sa[1] == sc[1] == 1 and i > 1}
+        inner = next((axis for axis, good in along.items() if good), "k")
+        if inner == "k":
+            body = [_for("i", i), _for("j", j) + "{", "real v = 0;", "#pragma omp simd reduction(+ : v)"]
+            body += [_for("k", k), f"v += {left} * {right};", f"{out} = v; }}"]
         else:
-            inner = [
-                "real v = 0;",
-                "#pragma omp simd reduction(+ : v)",
-                _for("k", k),
-                f"v += {p}[{left}] * {q}[{right}];",
-                f"{o}[{out}] = v; }}",
-            ]
-            body = [_for("i", i), _for("j", j) + "{", *inner]
+            outer = _for("i", i) if inner == "j" else _for("j", j)
+            loop, value, other = (_for("j", j), left, right) if inner == "j" else (_for("i", i), right, left)
+            body = [outer + "{", loop, f"{out} = 0;", _for("k", k) + "{", f"const real v = {value};"]
+            body += ["#pragma GCC ivdep", loop, f"{out} += v * {other}; }} }}"]
         return [_for("z", z) + "{", *body, "}"]
 
     # --- reductions -----------------------------------------------------------------------------------------
@@ -171,8 +153,9 @@ class Emitter:
         view, target = self.layout.views[arg], task.target
         shape, strides, to = arg.shape, view.layout.stride(), target.layout.stride()
         p, o = self._pointer(view.storage), self._pointer(target.storage)
-        kept = [d for d in range(len(shape)) if d not in dims and shape[d] != 1]
-        gone = [d for d in dims if shape[d] != 1]
+        falling = sorted(range(len(shape)), key=lambda d: -strides[d])
+        kept = [d for d in falling if d not in dims and shape[d] != 1]
+        gone = [d for d in falling if d in dims and shape[d] != 1]
         axes = {d: f"i{d}" for d in (*kept, *gone)}
         read = f"{p}[{at(view.offset, [strides[d] for d in axes], list(axes.values()))}]"
         write = f"{o}[{at(target.offset, [to[d] for d in kept], [axes[d] for d in kept])}]"
@@ -216,13 +199,13 @@ def _for(axis: str, size: int) -> str:
     return f"for (long {axis} = 0; {axis} < {size}; {axis}++)"
 
 
-def _strides(view: View, space: Sequence[int]) -> tuple[int, ...]:
-    """Return the strides of a view over a loop's dimensions."""
-    sizes, strides = view.squeezed
-    assert tuple(sizes) == tuple(space), f"{sizes} read in a loop over {space}"
-    return tuple(strides)
+def _outer_first(view: View) -> list[int]:
+    """Return a view's dimensions longer than 1, from the largest stride to the smallest."""
+    _, strides = view.squeezed
+    return sorted(range(len(strides)), key=lambda d: -strides[d])
 
 
-def total(sizes: Iterable[int]) -> int:
-    """Return the product of sizes."""
-    return math.prod(sizes)
+def _strides(view: View, order: Sequence[int]) -> tuple[int, ...]:
+    """Return the strides of a view over a loop's dimensions, in that order."""
+    _, strides = view.squeezed
+    return tuple(strides[d] for d in order)

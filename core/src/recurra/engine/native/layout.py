@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from recurra.engine import graph
 from recurra.engine.graph import POINTWISE, SHARED, Node, Shape, const, is_const
-from recurra.engine.native.views import Storage, View, moved, whole
+from recurra.engine.native.views import Storage, View, is_plain, moved, naturally, whole
 from recurra.engine.partition import VIEWS
 from recurra.engine.program import Loop
 
@@ -88,7 +88,8 @@ class Layout:
             self._leaf(node, Storage(f"w{i}", "0", node.size))
 
     def _leaf(self, node: Node, storage: Storage) -> None:
-        self.views[node], self.makers[node] = whole(storage, node.shape), NOTHING
+        lie = whole if storage.stride == "0" else naturally
+        self.views[node], self.makers[node] = lie(storage, node.shape), NOTHING
 
     def _place(self, order: list[Node]) -> None:
         for kind, nodes in (("n", self.loop.after), ("o", self.loop.out)):
@@ -96,14 +97,14 @@ class Layout:
                 if _makes_values(node):
                     self.placed.setdefault(node, Storage(f"{kind}{i}", f"{kind}{i}_row", node.size))
         for node in reversed(order):
-            if node.op == "cat" and math.prod(node.shape[: node.data[0]]) == 1:
+            if node.op == "cat" and math.prod(node.shape[: node.data[0]]) == 1 and is_plain(node.shape):
                 self._place_parts(node)
 
     def _place_parts(self, node: Node) -> None:
         place = self.placed.setdefault(node, self._new_scratch(node.size))
         offset = 0
         for part in node.args:
-            if _makes_values(part) and part.op not in ("cat", "pad"):
+            if _makes_values(part) and part.op not in ("cat", "pad") and is_plain(part.shape):
                 self.placed.setdefault(part, place.part(offset, part.size))
             offset += part.size
 
@@ -113,7 +114,7 @@ class Layout:
         return made
 
     def _place_of(self, node: Node) -> View:
-        return whole(self.placed.get(node) or self._new_scratch(node.size), node.shape)
+        return naturally(self.placed.get(node) or self._new_scratch(node.size), node.shape)
 
     # --- tasks ----------------------------------------------------------------------------------------------
 
@@ -153,7 +154,7 @@ class Layout:
 
     def _materialised(self, name: Node, source: Node) -> Node:
         if name not in self.views:
-            self.views[name] = self._place_of(name)
+            self.views[name] = whole(self._new_scratch(name.size), name.shape)
             self.makers[name] = self._add("copy", source, [source], self.views[name])
         return name
 
@@ -180,7 +181,11 @@ class Layout:
         args = [self._filled(arg) if is_const(arg) and kind != "element" else arg for arg in node.args]
         if kind == "dot" and node.args[1].level == SHARED and self.views[args[1]].storage.stride == "0":
             kind, args = "gemm", [self._rows(args[0]), args[1]]
-        self.views[node] = self._place_of(node)
+        target = self._place_of(node)
+        if kind == "gemm" and target.layout.stride(2) != 1:  # it writes rows; elsewhere they are copied from there
+            target = whole(self._new_scratch(node.size), node.shape)
+            self.placed.pop(node, None)
+        self.views[node] = target
         self.makers[node] = self._add(kind, node, args, self.views[node])
 
     def _rows(self, a: Node) -> Node:
@@ -194,7 +199,7 @@ class Layout:
                 storage = self.placed.get(node)
                 if storage is None or storage.name != f"{kind}{i}":
                     place = Storage(f"{kind}{i}", f"{kind}{i}_row", node.size)
-                    self._add("copy", node, [node], whole(place, node.shape))
+                    self._add("copy", node, [node], naturally(place, node.shape))
         for i, node in enumerate(self.loop.sums):
             self._add("add", node, [node], whole(Storage(f"a{i}", "0", node.size), node.shape))
 

@@ -61,8 +61,40 @@ class View:
 
 
 def whole(storage: Storage, shape: Shape) -> View:
-    """Return the view of a whole storage."""
+    """Return the view of a whole storage whose elements are in the order of their indices."""
     return View(storage, torch.empty(shape, device="meta"))
+
+
+def natural(shape: Shape) -> tuple[int, ...]:
+    """Return the order of dimensions in which a value is laid out: the longest along memory.
+
+    A loop over a long run of neighbours is vector code; a memory of 128 slots of 20 numbers is 20 runs of 128.
+    """
+    return tuple(sorted(range(len(shape)), key=lambda d: shape[d]))
+
+
+def is_plain(shape: Shape) -> bool:
+    """Say whether the natural layout is the order of indices."""
+    long = [n for n in shape if n != 1]
+    return long == sorted(long)
+
+
+def laid_out(tensor: Tensor, lead: int) -> Tensor:
+    """Return a tensor (..., *shape) with its rows as they lie in memory, and the order of indices lost."""
+    order = natural(tuple(tensor.shape[lead:]))
+    return tensor.permute(*range(lead), *(lead + d for d in order))
+
+
+def as_indexed(tensor: Tensor, shape: Shape, lead: int) -> Tensor:
+    """Return a tensor whose rows lie naturally, with the order of indices back."""
+    order = natural(shape)
+    return tensor.permute(*range(lead), *(lead + order.index(d) for d in range(len(shape))))
+
+
+def naturally(storage: Storage, shape: Shape) -> View:
+    """Return the view of a whole storage in its natural layout."""
+    inner = torch.empty([shape[d] for d in natural(shape)], device="meta")
+    return View(storage, as_indexed(inner, shape, 0))
 
 
 def moved(view: View, node: Node) -> View | None:
