@@ -28,11 +28,11 @@ class Backend:
     Args:
         run: Runs a loop: (loop, streams (T, B, ...), carried (B, ...), shared, (T, B), lengths (B,) or None).
             Past its length a row leaves what is carried alone and stores zeros; lengths never grow from row to row.
-        outer: Sums a^T g over rows: (R, K), (R, J) -> (K, J).
+        outer: Sums a^T g over rows: (R, K), (R, J) -> (K, J); with an index of rows, over those alone.
         moves_products: Whether large products are better done outside the loop, for all steps at once.
     """
 
     run: Callable[..., Ran]
-    outer: Callable[[Tensor, Tensor], Tensor]
+    outer: Callable[[Tensor, Tensor, Tensor | None], Tensor]
     moves_products: bool
 

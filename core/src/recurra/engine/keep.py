@@ -25,7 +25,7 @@ def to_save(
         stands for it in the backward pass.
     """
     backward = list(backward)
-    known = set(sorted_by_use(forward))
+    known = dict.fromkeys(sorted_by_use(forward))  # in order: the same step gives the same code every time
     needed = _needed(backward, known)
     saved = [node for node in needed if node.op in DEAR]
     for node in needed:
@@ -38,7 +38,7 @@ def to_save(
     return saved, kept, inner
 
 
-def _needed(backward: list[Node], known: set[Node]) -> list[Node]:
+def _needed(backward: list[Node], known: dict[Node, None]) -> list[Node]:
     """Return the forward values that the gradient reads, views of them aside."""
     order = sorted_by_use(backward)
     read = [arg for node in order if node not in known for arg in node.args if arg in known]
@@ -49,7 +49,7 @@ def _needed(backward: list[Node], known: set[Node]) -> list[Node]:
             node = node.args[0]
         if node.level != SHARED:
             found[node] = None
-    return [node for node in sorted_by_use(known) if node in found]
+    return [node for node in known if node in found]
 
 
 def _dear_arguments(node: Node) -> set[Node]:

@@ -19,54 +19,43 @@ def run(
     size: tuple[int, int],
     lengths: Tensor | None = None,
 ) -> Ran:
-    """Run a loop.
-
-    Args:
-        loop: What is done at every step.
-        streams: (T, B, ...), read at every step.
-        carried: (B, ...), where the first step starts.
-        shared: What all steps read.
-        size: T and B.
-        lengths: (B,) steps that count in each row; the others leave what is carried alone and store zeros.
-    """
-    steps, like = size[0], carried[0] if carried else streams[0]
+    """Run a loop; see `Backend.run`."""
+    steps, like = size[0], (*carried, *streams)[0]
     n, m = len(loop.after), len(loop.out)
     carried = list(carried)
-    stored: list[list[Tensor]] = [[] for _ in loop.out]
-    before: dict[int, list[Tensor]] = {i: [] for i in loop.kept}
+    kept = {i: [carried[i]] for i in loop.kept}
+    stored: list[list[Tensor]] = []
     sums = [like.new_zeros(node.shape) for node in loop.sums]
     for t in reversed(range(steps)) if loop.reverse else range(steps):
-        for i, history in before.items():
-            history.append(carried[i])
-        results = loop.plan([*carried, *(stream[t] for stream in streams), *shared], like)
-        results = [_per_row(r, node.shape, size[1]) for r, node in zip(results, _results(loop), strict=True)]
+        results = _step(loop, [*carried, *(stream[t] for stream in streams), *shared], like, size[1])
+        after = results[:n]
         if lengths is not None:
-            idle = [*carried, *(torch.zeros_like(r) for r in results[n:])]
-            results = [_where(t < lengths, r, other) for r, other in zip(results, idle, strict=True)]
-        carried = results[:n]
-        for values, value in zip(stored, results[n : n + m], strict=True):
-            values.append(value)
+            live = t < lengths
+            results = [_where(live, result, torch.zeros_like(result)) for result in results]
+            after = [_where(live, new, old) for new, old in zip(after, carried, strict=True)]
+        for i, history in kept.items():
+            history.append(results[i])
+        carried = after
+        stored.append(results[n : n + m])
         sums = [total + value.sum(0) for total, value in zip(sums, results[n + m :], strict=True)]
-    kept = {i: torch.stack([*history, carried[i]]) for i, history in before.items()}
-    order = slice(None, None, -1) if loop.reverse else slice(None)
-    return Ran([torch.stack(values[order]) for values in stored], carried, sums, kept)
+    in_time = stored[::-1] if loop.reverse else stored
+    out = [torch.stack(values) for values in zip(*in_time, strict=True)]
+    return Ran(out, carried, sums, {i: torch.stack(history) for i, history in kept.items()})
 
 
-def _results(loop: Loop) -> tuple[object, ...]:
-    return (*loop.after, *loop.out, *loop.sums)
-
-
-def _per_row(value: Tensor, shape: tuple[int, ...], rows: int) -> Tensor:
-    return value if value.dim() > len(shape) else value.expand(rows, *shape)
+def _step(loop: Loop, given: Sequence[Tensor], like: Tensor, rows: int) -> list[Tensor]:
+    nodes = (*loop.after, *loop.out, *loop.sums)
+    results = zip(loop.plan(given, like), nodes, strict=True)
+    return [r if r.dim() > len(node.shape) else r.expand(rows, *node.shape) for r, node in results]
 
 
 def _where(live: Tensor, new: Tensor, old: Tensor) -> Tensor:
     return torch.where(live.view(-1, *[1] * (new.dim() - 1)), new, old)
 
 
-def outer(a: Tensor, g: Tensor) -> Tensor:
-    """Return sum of a^T g over rows: (R, K), (R, J) -> (K, J)."""
-    return a.mT @ g
+def outer(a: Tensor, g: Tensor, rows: Tensor | None = None) -> Tensor:
+    """Return sum of a^T g over (these) rows: (R, K), (R, J) -> (K, J)."""
+    return a.mT @ g if rows is None else a[rows].mT @ g[rows]
 
 
 BACKEND = Backend(run, outer, moves_products=True)

@@ -46,9 +46,6 @@ def run_pass(
         values[kept_leaf("after", i, pass_.loop)] = history[1:]
     finished = pass_.epilogue([*(values[leaf] for leaf in pass_.stored), *shared], given[0])
     finished = [_everywhere(value, node, size) for value, node in zip(finished, pass_.finished, strict=True)]
-    if lengths is not None:
-        live = torch.arange(size[0], device=lengths.device)[:, None] < lengths
-        finished = [_zero_past_end(value, live) for value in finished]
     return values, ran, finished
 
 
@@ -83,7 +80,7 @@ class Differentiable:
             y, *after = _Sequence.apply(self, lengths, len(states), *inputs)
             return y, after
         _, ran, (y,) = run_pass(self.inference, [x], states, shared, lengths, self.backend)
-        return y, ran.after
+        return _zero_past_end(y, self.inference.finished[0], lengths), ran.after
 
 
 class _Sequence(torch.autograd.Function):
@@ -92,6 +89,7 @@ class _Sequence(torch.autograd.Function):
         x, states, shared = inputs[0], inputs[1 : 1 + n], inputs[1 + n :]
         training = made.training(x.requires_grad, [tensor.requires_grad for tensor in shared])
         values, ran, (y,) = run_pass(training.forward, [x], states, shared, lengths, made.backend)
+        y = _zero_past_end(y, training.forward.finished[0], lengths)
         ctx.made, ctx.training, ctx.n = made, training, n
         reads = [values[leaf] for leaf in training.reads]
         ctx.has_lengths = lengths is not None
@@ -115,6 +113,7 @@ def _recorded(ctx: Any, inputs: list[Tensor], lengths: Tensor | None, gradients:
     with torch.enable_grad():
         x, states, shared = inputs[0], inputs[1 : 1 + n], inputs[1 + n :]
         _, ran, (y,) = run_pass(ctx.made.inference, [x], states, shared, lengths, scan.BACKEND)
+        y = _zero_past_end(y, ctx.made.inference.finished[0], lengths)
         wanted = [tensor for tensor, need in zip(inputs, asked, strict=True) if need]
         pairs = [(o, g) for o, g in zip([y, *ran.after], gradients, strict=True) if o.requires_grad]
         found = iter(
@@ -139,24 +138,35 @@ def _derived(
         known = weights[i]
         weights[i] = gradient if known is None else known + gradient
 
-    rest = iter(finished)
-    x = next(rest) if training.x else None
+    rest = iter(zip(finished, training.backward.finished, strict=True))
+    x = _zero_past_end(*next(rest), lengths) if training.x else None
+    live = None if lengths is None else _live(given[0].shape[0], lengths).flatten().nonzero().flatten()
     for i in training.outer:
-        add(i, _outer(next(rest), next(rest), ctx.made.backend))
+        add(i, _outer(next(rest)[0], next(rest)[0], live, ctx.made.backend))
     for i, gradient in zip(training.sums, ran.sums, strict=True):
         add(i, gradient)
     for i in training.late:
-        add(i, next(rest).sum((0, 1)))
+        add(i, _zero_past_end(*next(rest), lengths).sum((0, 1)))
     return [x, *ran.after, *weights]
 
 
-def _zero_past_end(value: Tensor, live: Tensor) -> Tensor:
+def _live(steps: int, lengths: Tensor) -> Tensor:
+    return torch.arange(steps, device=lengths.device)[:, None] < lengths
+
+
+def _zero_past_end(value: Tensor, node: Node, lengths: Tensor | None) -> Tensor:
+    """Put zeros past each row's length; what a loop has stored (a leaf) is so already."""
+    if lengths is None or not node.args:
+        return value
+    live = _live(value.shape[0], lengths)
     return torch.where(live.view(*live.shape, *[1] * (value.dim() - 2)), value, torch.zeros_like(value))
 
 
-def _outer(a: Tensor, g: Tensor, backend: Backend) -> Tensor:
-    """Return sum of a^T g over steps and rows: (T, B, Z, I, K) and (T, B, Z, I, J) -> (Z, K, J)."""
-    if a.shape[2] == 1:
-        return backend.outer(a.reshape(-1, a.shape[-1]), g.reshape(-1, g.shape[-1]))[None]
+def _outer(a: Tensor, g: Tensor, live: Tensor | None, backend: Backend) -> Tensor:
+    """Return sum of a^T g over live steps and rows: (T, B, Z, I, K) and (T, B, Z, I, J) -> (Z, K, J)."""
+    if a.shape[2:4] == (1, 1):
+        return backend.outer(a.reshape(-1, a.shape[-1]), g.reshape(-1, g.shape[-1]), live)[None]
+    if live is not None:
+        a, g = (side.flatten(0, 1)[live].unsqueeze(0) for side in (a, g))
     a, g = (side.movedim(2, 0).flatten(1, 3) for side in (a, g))
     return a.mT @ g

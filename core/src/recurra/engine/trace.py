@@ -1,7 +1,8 @@
 """Read a cell's `step` once: what it does to one row becomes a graph.
 
-The step runs for a single row, so every recorded shape is that of one row. Numbers that the step takes from the
-cell (sizes, options) are in the graph for good; parameters, buffers and other tensors stay inputs.
+The step runs for a single row while every operation is watched, so each recorded shape is that of one row. Numbers
+that the step takes from the cell (sizes, options) are in the graph for good; parameters, buffers and other tensors
+stay inputs, and what is made of none of the inputs is computed here and now.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, fx, nn
-from torch.fx.experimental.proxy_tensor import make_fx
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_map_only
 
 from recurra.engine.aten import Untranslated, translate
 from recurra.engine.graph import Node, const, expand, leaf
@@ -21,8 +23,12 @@ from recurra.state import leaves, map_state
 if TYPE_CHECKING:
     from recurra.cell import Cell
 
-MAKES = frozenset("zeros ones full zeros_like ones_like full_like new_zeros new_ones new_full arange".split())
-"""Operators whose result depends on no value; on the shapes alone, which a trace fixes."""
+SHAPES_ALONE = frozenset(
+    f"{like}{name}{suffix}"
+    for name in ("zeros", "ones", "full", "empty")
+    for like, suffix in (("", ""), ("", "_like"), ("new_", ""))
+)
+"""Operators that read no value of their arguments."""
 
 
 @dataclass(frozen=True)
@@ -51,118 +57,105 @@ def trace(cell: Cell[Any], x: Tensor, state: Any) -> Step:
     Raises:
         Untranslated: The step does what a graph of one row cannot say.
     """
-    weights = weights_of(cell)
-    row = map_state(lambda tensor: torch.zeros_like(tensor[:1]), state)
-    example = (torch.zeros_like(x[:1]), [tensor for _, tensor in leaves(row)], list(weights.values()))
+    row = map_state(lambda part: torch.zeros_like(part[:1]), state)
+    watched = _Watched(torch.zeros_like(x[:1]), row, list(weights_of(cell).values()))
     try:
-        with torch.no_grad():  # else autograd's own bookkeeping is recorded too
-            module = make_fx(_flat(cell, row, list(weights)))(*example)
+        with torch.no_grad(), watched:
+            y, after = cell.step(watched.x, row)
+    except Untranslated:
+        raise
     except Exception as error:  # a step may do anything; what it is told here is why it runs in the loop
         told = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
         raise Untranslated(f"the step could not be traced ({told})") from error
-    return _Reader(module, x.dtype, example).step()
+    made = [watched.node(value) for value in (y, *(part for _, part in leaves(after)))]
+    _check_shapes(made, [y, *(part for _, part in leaves(row))])
+    return Step(made[0], tuple(made[1:]), tuple(watched.constants))
 
 
-def _flat(cell: Cell[Any], like: Any, names: list[str]) -> Any:
-    runner = _Step(cell)
-
-    def run(x: Tensor, parts: list[Tensor], weights: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        given = iter(parts)
-        state = map_state(lambda _: next(given), like)
-        named = {f"cell.{name}": tensor for name, tensor in zip(names, weights, strict=True)}
-        y, after = torch.func.functional_call(runner, named, (x, state))
-        return y, [tensor for _, tensor in leaves(after)]
-
-    return run
+def _check_shapes(made: list[Node], like: list[Tensor]) -> None:
+    if [node.shape for node in made[1:]] != [tuple(part.shape) for part in like[1:]]:
+        raise Untranslated("the step changes the shapes of its state")
 
 
-class _Step(nn.Module):
-    def __init__(self, cell: Cell[Any]) -> None:
+class _Watched(TorchDispatchMode):
+    """Sees every operation; a tensor that an input has a part in has a node."""
+
+    def __init__(self, x: Tensor, state: Any, weights: list[Tensor]) -> None:
         super().__init__()
-        self.cell = cell
-
-    def forward(self, x: Tensor, state: Any) -> Any:
-        return self.cell.step(x, state)
-
-
-class _Reader(fx.Interpreter):
-    """Walks torch's record; every value is a node, or a tensor where no input has a part in it."""
-
-    def __init__(self, module: fx.GraphModule, dtype: torch.dtype, example: tuple[Any, ...]) -> None:
-        super().__init__(module)
-        x, states, weights = example
-        self.dtype, self.weights = dtype, len(weights)
+        self.x, self.dtype, self.weights = x, x.dtype, len(weights)
         self.constants: list[Tensor] = []
-        kinds = [("x", 0, x), *(("state", i, s) for i, s in enumerate(states))]
-        kinds += [("weight", i, w) for i, w in enumerate(weights)]
-        self.given = iter(kinds)
+        self.nodes: dict[int, Node] = {}
+        self.foreign: dict[int, str] = {}
+        self.alive: list[Tensor] = []  # an address names a tensor only as long as it lives
+        self._watch(leaf("x", 0, x.shape), x)
+        for i, (_, part) in enumerate(leaves(state)):
+            if part.dtype != self.dtype:
+                raise Untranslated(f"the state holds {part.dtype} beside an input of {self.dtype}")
+            self._watch(leaf("state", i, part.shape), part)
+        for i, weight in enumerate(weights):
+            if weight.dtype not in (self.dtype, torch.bool):
+                self.foreign[id(weight)] = f"a parameter or buffer of {weight.dtype} beside {self.dtype}"
+            self._watch(leaf("weight", i, weight.shape), weight)
 
-    def step(self) -> Step:
-        y, states = self.run()
-        made = tuple(self._node(value) for value in (y, *states))
-        return Step(made[0], made[1:], tuple(self.constants))
+    def _watch(self, node: Node, tensor: Tensor) -> None:
+        self.nodes[id(tensor)] = node
+        self.alive.append(tensor)
 
-    def run(self, *args: Any) -> Any:
-        return super().run(*[self._input(*given) for given in self.given])
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # skipping it means importing torch's compiler, a second that nobody asked for
 
-    def _input(self, kind: str, index: int, value: Tensor) -> Any:
-        if value.dtype == self.dtype or (kind == "weight" and value.dtype == torch.bool):
-            return leaf(kind, index, value.shape)
-        if kind == "weight":
-            return _Foreign(f"a parameter or buffer of {value.dtype} beside an input of {self.dtype}")
-        raise Untranslated(f"the state holds {value.dtype} beside an input of {self.dtype}")
-
-    def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
-        if target.__name__ == "getitem":
-            return args[0][args[1]]
-        name, inputs = str(target).split(".")[1], list(_flattened([*args, *kwargs.values()]))
-        foreign = next((value for value in inputs if isinstance(value, _Foreign)), None)
-        if foreign:
-            raise Untranslated(f"the step reads {foreign.what}")
-        if name in MAKES or not any(isinstance(value, Node) for value in inputs):
-            return self._made(target, args, kwargs)
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        name, inputs = func.name().split("::")[1].split(".")[0], list(_tensors([*args, *kwargs.values()]))
+        self._refuse(func, name, inputs)
+        result = func(*args, **kwargs)
+        if name in SHAPES_ALONE or not any(id(tensor) in self.nodes for tensor in inputs):
+            return result
         if name == "_to_copy":
-            return self._converted(args[0], **kwargs)
-        args, kwargs = fx.node.map_aggregate((args, kwargs), self._operand)  # type: ignore[assignment]
-        return translate(name, args, kwargs)
+            made = self._converted(*args, **kwargs)
+        else:
+            given = tree_map_only(Tensor, self.node, (args, kwargs))
+            made = translate(name, given[0], given[1])
+        for node, tensor in zip(_listed(made), _listed(result), strict=False):
+            self._watch(node, tensor)
+        return result
 
-    def _made(self, target: Any, args: Any, kwargs: Any) -> Any:
-        # Of a node that only lends its shape an empty tensor will do.
-        args = fx.node.map_aggregate(args, lambda a: torch.empty(a.shape) if isinstance(a, Node) else a)
-        if torch.Tag.nondeterministic_seeded in target.tags:
+    def _refuse(self, func: Any, name: str, inputs: list[Tensor]) -> None:
+        foreign = next((self.foreign[id(tensor)] for tensor in inputs if id(tensor) in self.foreign), None)
+        if foreign:
+            raise Untranslated(f"the step reads {foreign}")
+        if torch.Tag.nondeterministic_seeded in func.tags:
             raise Untranslated("the step draws random numbers")
-        return target(*args, **kwargs)
+        if func._schema.is_mutable and any(id(tensor) in self.nodes for tensor in inputs):
+            raise Untranslated(f"the step changes a tensor in place (aten::{name})")
 
-    def _converted(self, a: Node, dtype: torch.dtype | None = None, **_: Any) -> Node:
+    def _converted(self, a: Tensor, *, dtype: torch.dtype | None = None, **_: Any) -> Node:
         if dtype not in (None, self.dtype, torch.bool):
             raise Untranslated(f"the step converts to {dtype} what it computes in {self.dtype}")
-        return a
+        return self.nodes[id(a)]
 
-    def _operand(self, value: Any) -> Any:
-        return self._node(value) if isinstance(value, Tensor) else value
-
-    def _node(self, value: Any) -> Node:
-        if isinstance(value, Node):
-            return value
-        if isinstance(value, _Foreign):
-            raise Untranslated(f"the step returns {value.what}")
-        first = value.flatten()[0].item() if value.numel() else 0
-        if bool((value == first).all()):
-            return expand(const(first), value.shape)
-        self.constants.append(value)
-        return leaf("weight", self.weights + len(self.constants) - 1, value.shape)
-
-
-@dataclass(frozen=True)
-class _Foreign:
-    """An input of another dtype: harmless unless the step reads it."""
-
-    what: str
+    def node(self, tensor: Tensor) -> Node:
+        """Return the node of a tensor; one that no input has a part in becomes a constant."""
+        known = self.nodes.get(id(tensor))
+        if known is not None:
+            return known
+        first = tensor.flatten()[0].item() if tensor.numel() else 0
+        if bool((tensor == first).all()):
+            return expand(const(first), tensor.shape)
+        self.constants.append(tensor)
+        made = leaf("weight", self.weights + len(self.constants) - 1, tensor.shape)
+        self._watch(made, tensor)
+        return made
 
 
-def _flattened(values: Any) -> Iterator[Any]:
+def _tensors(values: Any) -> Iterator[Tensor]:
     for value in values:
-        if isinstance(value, (list, tuple)):
-            yield from _flattened(value)
-        else:
+        if isinstance(value, Tensor):
             yield value
+        elif isinstance(value, (list, tuple)):
+            yield from _tensors(value)
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, (list, tuple)) else [value]

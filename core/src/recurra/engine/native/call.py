@@ -58,10 +58,9 @@ def run(
     streams = [_with_rows_in_order(laid_out(stream, 2)) for stream in streams]
     carried = [laid_out(tensor, 1).contiguous() for tensor in carried]
     shared = [tensor.contiguous() for tensor in shared]
-    empty = like.new_zeros if lengths is not None else like.new_empty
     after = [like.new_empty(tensor.shape) for tensor in carried]
-    out = [empty((steps, rows, *_natural_shape(node.shape))) for node in loop.out]
-    kept = [empty((steps + 1, rows, *_natural_shape(loop.carried[i].shape))) for i in loop.kept]
+    out = [like.new_empty((steps, rows, *_natural_shape(node.shape))) for node in loop.out]
+    kept = [like.new_empty((steps + 1, rows, *_natural_shape(loop.carried[i].shape))) for i in loop.kept]
     splits = _splits(rows, steps, lengths, sum(w.numel() for w in shared))
     threads = len(splits) - 1
     packed = like.new_empty(code.packed)

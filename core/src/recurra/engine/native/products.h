@@ -51,11 +51,15 @@ static outer_kernel *const outers[][2] = {
 
 typedef struct {
     const real *A, *G;
-    long lda, ldg, rows, K, J;
+    long lda, ldg;
+    const long *index; /* which rows, or NULL for the first ones */
+    long rows, K, J;
     real *C;
     long first, last; /* panels of this thread */
     int failed;
 } Product;
+
+static inline long row_at(const Product *p, long row) { return p->index ? p->index[row] : row; }
 
 static inline long group_start(long K, long groups, long group) { return K * group / groups; }
 
@@ -64,7 +68,7 @@ static void group_columns(const Product *p, long row, long rows, long groups, re
     for (long group = 0; group < groups; group++) {
         long start = group_start(p->K, groups, group), stop = group_start(p->K, groups, group + 1);
         for (long r = 0; r < rows; r++)
-            for (long k = start; k < stop; k++) *out++ = p->A[(row + r) * p->lda + k];
+            for (long k = start; k < stop; k++) *out++ = p->A[row_at(p, row + r) * p->lda + k];
     }
 }
 
@@ -73,7 +77,7 @@ static void add_panel(const Product *p, const real *A, const real *G, long row, 
     long vectors = width > LANES ? 2 : 1, wide = vectors * LANES;
     real *packed = (real *)G;
     for (long r = 0; r < rows; r++) {
-        const real *g = p->G + (row + r) * p->ldg + start;
+        const real *g = p->G + row_at(p, row + r) * p->ldg + start;
         for (long j = 0; j < width; j++) packed[r * wide + j] = g[j];
         for (long j = width; j < wide; j++) packed[r * wide + j] = 0;
     }
@@ -112,14 +116,15 @@ static void *run_product(void *given) {
 }
 
 /* Returns whether memory ran out. C must be zero. */
-int outer_product(const real *A, long lda, const real *G, long ldg, long rows, long K, long J, real *C, long threads) {
+int outer_product(const real *A, long lda, const real *G, long ldg, const long *index, long rows, long K, long J,
+                  real *C, long threads) {
     long panels = (J + PANEL - 1) / PANEL;
     if (threads > panels) threads = panels;
     Product part[threads];
     pthread_t thread[threads];
     int started[threads], failed = 0;
     for (long i = threads - 1; i >= 0; i--) {
-        part[i] = (Product){A, G, lda, ldg, rows, K, J, C, panels * i / threads, panels * (i + 1) / threads, 0};
+        part[i] = (Product){A, G, lda, ldg, index, rows, K, J, C, panels * i / threads, panels * (i + 1) / threads, 0};
         started[i] = i && !pthread_create(&thread[i], NULL, run_product, &part[i]);
         if (!started[i]) run_product(&part[i]);
     }

@@ -47,6 +47,8 @@ static inline void copy_rows(real *to, const real *from, long rows, long size) {
     memcpy(to, from, rows * size * sizeof(real));
 }
 
+static inline void zero_rows(real *to, long rows, long size) { memset(to, 0, rows * size * sizeof(real)); }
+
 static void block(const Call *call, long first, long rows, real *scratch, real *sums);
 
 typedef struct {

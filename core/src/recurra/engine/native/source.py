@@ -152,6 +152,14 @@ def _at_step(loop: Loop) -> list[str]:
     return lines
 
 
+def _idle(loop: Loop) -> list[str]:
+    """Store zeros for rows that have no such step, and leave the step out where no row has it."""
+    kept = "zero_rows(n{i} + active * c{i}_row, rows - active, c{i}_row);"
+    lines = [f"zero_rows(o{i} + active * o{i}_row, rows - active, o{i}_row);" for i in range(len(loop.out))]
+    lines += [kept.format(i=i) for i in loop.kept]
+    return [*lines, "if (!active) continue;"]
+
+
 def _each(loop: Loop, line: str) -> list[str]:
     return [line.format(i=i) for i in range(len(loop.carried))]
 
@@ -173,9 +181,10 @@ def _forward(loop: Loop, step: Sequence[str]) -> list[str]:
             loop,
             "copy_rows(call->at[AFTER_AT + {i}] + (first + active) * c{i}_row, c{i} + active * c{i}_row, rows - active, c{i}_row);",
         ),
-        "for (long t = 0; active; t++) {",
+        "for (long t = 0; t < T; t++) {",
         *_at_step(loop),
         *following,
+        *_idle(loop),
         *step,
         "const long going_on = living(call, first, active, t + 1);",
         *_each(
@@ -199,8 +208,8 @@ def _backward(loop: Loop, step: Sequence[str]) -> list[str]:
             "copy_rows(c{i} + active * c{i}_row, call->at[BEFORE_AT + {i}] + (first + active) * c{i}_row, joined - active, c{i}_row);",
         ),
         "active = joined;",
-        "if (!active) continue;",
         *_at_step(loop),
+        *_idle(loop),
         *step,
         *_each(loop, "{{ real *const swapped = c{i}; c{i} = n{i}; n{i} = swapped; }}"),
         "}",
