@@ -4,8 +4,8 @@
     scan     the step traced once, its gradient derived; products moved out of the loop; any device
     native   the same, with the loop compiled from generated C; on a CPU with a C compiler
 
-The best level that a cell can have is chosen at its first call (`levels`), and must equal the loop. Read in this
-order: `trace` (with `aten` and `graph`), `partition`, `derive`, `program`, `sequence`, `native`.
+The best level that a cell can have is chosen at its first call (`levels`), and must equal the loop. Read in
+this order: `trace` (with `aten` and `graph`), `partition`, `derive`, `program`, `sequence`, `native`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ def run(cell: Cell[S], x: Tensor, state: S, lengths: Tensor | None = None) -> tu
     # torch.export unrolls a Python loop, which would fix the number of steps.
     if torch.compiler.is_exporting():
         return exported.run(cell, x, state, lengths)
-    from recurra.engine import levels  # here, since tracing is slow to import and the shell seldom runs a cell
+    from recurra.engine import (
+        levels,  # here, since tracing is slow to import and the shell seldom runs a cell
+    )
 
     compiled = levels.choose(cell, x, state).compiled
     if compiled is None:

@@ -1,7 +1,7 @@
 """What each operator that torch records means in the engine's graph.
 
-`translate` turns one recorded call into nodes. An operator that is missing here is not an error: the cell runs
-in the loop, and `recurra explain` names the operator.
+`translate` turns one recorded call into nodes. An operator that is missing here is not an error: the cell
+runs in the loop, and `recurra explain` names the operator.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from recurra.engine.graph import Node, Number, const, cut, dot, expand, pointwis
 Rule = Callable[..., Any]
 RULES: dict[str, Rule] = {}
 
-SAME = """neg exp log log1p expm1 tanh sigmoid sqrt rsqrt abs sign sin cos erf sub mul div pow maximum minimum
-gt ge lt le eq ne where""".split()
+SAME = graph.POINTWISE - {"softplus"}
+"""Operators that the graph calls by the same name."""
 
 
 class Untranslated(Exception):
@@ -361,9 +361,9 @@ def _softmax(a: Node, dim: int, half_to_float: bool = False) -> Node:
 
 @rule("_log_softmax")
 def _log_softmax(a: Node, dim: int, half_to_float: bool = False) -> Node:
-    dim = (dim % len(a.shape),)
-    low = pointwise("sub", a, graph.stop(graph.largest(a, dim)))
-    return pointwise("sub", low, pointwise("log", total(pointwise("exp", low), dim)))
+    dims = [dim % len(a.shape)]
+    low = pointwise("sub", a, graph.stop(graph.largest(a, dims)))
+    return pointwise("sub", low, pointwise("log", total(pointwise("exp", low), dims)))
 
 
 @rule("detach")

@@ -12,7 +12,8 @@ from torch import Tensor
 class Ran:
     """What a loop leaves.
 
-    Shapes: out (T, B, ...), after (B, ...), sums as the loop's nodes, kept (T + 1, B, ...) by index of carried.
+    Shapes: out (T, B, ...), after (B, ...), sums as the loop's nodes, kept (T + 1, B, ...) by index of
+    carried.
     """
 
     out: list[Tensor]
@@ -27,7 +28,8 @@ class Backend:
 
     Args:
         run: Runs a loop: (loop, streams (T, B, ...), carried (B, ...), shared, (T, B), lengths (B,) or None).
-            Past its length a row leaves what is carried alone and stores zeros; lengths never grow from row to row.
+            Past its length a row leaves what is carried alone and stores zeros; lengths never grow from row
+            to row.
         outer: Sums a^T g over rows: (R, K), (R, J) -> (K, J); with an index of rows, over those alone.
         moves_products: Whether large products are better done outside the loop, for all steps at once.
     """
@@ -35,4 +37,3 @@ class Backend:
     run: Callable[..., Ran]
     outer: Callable[[Tensor, Tensor, Tensor | None], Tensor]
     moves_products: bool
-

@@ -75,8 +75,9 @@ class Compiled:
         back = order.argsort()
         live = torch.arange(x.shape[1], device=x.device) < lengths[:, None]
         # Zeroed before the step, not only after it: a NaN in the padding would come back as a NaN gradient.
-        x = torch.where(live[..., None], x.index_select(0, order), torch.zeros((), dtype=x.dtype, device=x.device))
+        x = torch.where(
+            live[..., None], x.index_select(0, order), torch.zeros((), dtype=x.dtype, device=x.device)
+        )
         parts = [part.index_select(0, order) for part in parts]
         y, after = self.sequence(x.transpose(0, 1).unsqueeze(2), parts, shared, lengths)
         return y.index_select(1, back), [part.index_select(0, back) for part in after]
-

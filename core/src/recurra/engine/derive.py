@@ -1,10 +1,10 @@
 """The vector-Jacobian product of a graph, by reverse accumulation over its nodes.
 
-`pullback` walks from the results to the leaves and gives every leaf the sum of what its uses send back, as nodes of
-the same language: the gradient is a graph too, which shares with the forward one what both compute.
+`pullback` walks from results to leaves and gives every leaf the sum of what its uses send back, as nodes
+of the same language: the gradient is a graph too, which shares with the forward one what both compute.
 
-The gradient of a product with a matrix that all rows share is kept apart: it is an outer product per row, to be
-summed over rows and steps, and that sum over everything is one matrix product (`Outer`).
+The gradient of a product with a matrix that all rows share is kept apart: it is an outer product per row, to
+be summed over rows and steps, and that sum over everything is one matrix product (`Outer`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from recurra.engine import graph
 from recurra.engine.graph import SHARED, Node, const, cut, dot, expand, permute, pointwise, reshape, total
@@ -31,7 +30,7 @@ class Outer:
 
 @dataclass
 class Gradients:
-    """What a pullback found: a node for each leaf that the results depend on, and the outer products apart."""
+    """What a pullback found: a node for each leaf that the results depend on; the outer products apart."""
 
     of: dict[Node, Node] = field(default_factory=dict)
     outer: dict[Node, list[Outer]] = field(default_factory=dict)
@@ -255,8 +254,3 @@ PULL: dict[str, Callable[[Node, Node], Pulled]] = {
     "softmax": _pull_softmax,
     "dot": _pull_dot,
 }
-
-
-def undifferentiable(nodes: Iterable[Node]) -> Any:
-    """Return the first node through which no gradient is known, or None."""
-    return next((node for node in nodes if node.args and node.op not in PULL and node.op != "stop"), None)

@@ -1,7 +1,7 @@
 """The language in which the engine thinks of a step: a graph of a dozen kinds of nodes.
 
-A node is the value of one *row* of the batch at one step of time. Rows never meet, which is what makes a cell a
-cell, so the graph says nothing of batches: the levels decide how many rows they do at once.
+A node is the value of one *row* of the batch at one step of time. Rows never meet, which is what makes a cell
+a cell, so the graph says nothing of batches: the levels decide how many rows they do at once.
 
     leaves      x, state i, weight i, shared i, and the streams and gradients that `partition` adds
     const       one number, at any shape
@@ -19,17 +19,20 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 Shape = tuple[int, ...]
 Number = float | int
 
-UNARY = frozenset("neg exp log log1p expm1 tanh sigmoid softplus sqrt rsqrt abs sign sin cos erf".split())
-BINARY = frozenset("add sub mul div pow maximum minimum gt ge lt le eq ne".split())
+ROOTS_AND_POWERS = frozenset({"exp", "log", "log1p", "expm1", "sqrt", "rsqrt", "pow"})
+SQUASHING = frozenset({"tanh", "sigmoid", "softplus", "erf", "sin", "cos"})
+COMPARISONS = frozenset({"gt", "ge", "lt", "le", "eq", "ne"})
+UNARY = (ROOTS_AND_POWERS - {"pow"}) | SQUASHING | {"neg", "abs", "sign"}
+BINARY = COMPARISONS | {"add", "sub", "mul", "div", "pow", "maximum", "minimum"}
 POINTWISE = UNARY | BINARY | {"where"}
 MOVEMENT = frozenset({"reshape", "permute", "expand", "slice", "cat", "pad"})
-EXPENSIVE = frozenset("exp log log1p expm1 tanh sigmoid softplus sqrt rsqrt div pow sin cos erf".split())
+EXPENSIVE = ROOTS_AND_POWERS | SQUASHING | {"div"}
 SHARED, PARALLEL, CORE = 0, 1, 2
 """How a value depends on time: not at all, on the input of its step only, on the state before its step."""
 LEAVES = {
@@ -106,7 +109,7 @@ def _neutral(op: str, args: tuple[Node, ...], shape: Shape) -> Node | None:
     a, b = args[0], args[-1]
     if op == "add" and is_const(a, 0):
         return const(b.data[0], shape) if is_const(b) else b
-    if op in ("add", "sub") and is_const(b, 0) or op in ("mul", "div") and is_const(b, 1):
+    if (op in ("add", "sub") and is_const(b, 0)) or (op in ("mul", "div") and is_const(b, 1)):
         return const(a.data[0], shape) if is_const(a) else a
     if op == "mul" and is_const(a, 1):
         return b
@@ -153,8 +156,8 @@ def permute(a: Node, order: Sequence[int]) -> Node:
 def cut(a: Node, dim: int, start: int, stop: int) -> Node:
     """Return the elements from start to stop along a dimension.
 
-    A slice of an elementwise function is that function of slices, so that what works on part of a value, such as
-    one of several gates, is one loop from its arguments to its result.
+    A slice of an elementwise function is that function of slices, so that what works on part of a value, such
+    as one of several gates, is one loop from its arguments to its result.
     """
     shape = (*a.shape[:dim], stop - start, *a.shape[dim + 1 :])
     if shape == a.shape:
@@ -232,7 +235,7 @@ def stop(a: Node) -> Node:
 def dot(a: Node, b: Node) -> Node:
     """Multiply matrices: (Z, I, K) by (Z, K, J) -> (Z, I, J).
 
-    What does not depend on the row goes to the right, where the levels expect the matrices that all rows share.
+    What does not depend on the row goes to the right, where the levels expect matrices that all rows share.
     """
     (z, i, k), j = a.shape, b.shape[-1]
     if k == 1:
@@ -245,17 +248,14 @@ def dot(a: Node, b: Node) -> Node:
 def sorted_by_use(results: Iterable[Node]) -> list[Node]:
     """Return every node that the results are made of, each after its arguments."""
     done: dict[Node, None] = {}
-    pending: list[tuple[Node, Iterator[Node]]] = []
-    for result in results:
-        if result not in done:
-            pending.append((result, iter(result.args)))
-        while pending:
-            node, args = pending[-1]
-            missing = next((arg for arg in args if arg not in done), None)
-            if missing is not None:
-                pending.append((missing, iter(missing.args)))
-            else:
-                done[pending.pop()[0]] = None
+    pending = [(result, False) for result in reversed(list(results))]
+    while pending:
+        node, arguments_done = pending.pop()
+        if arguments_done:
+            done[node] = None
+        elif node not in done:
+            pending.append((node, True))
+            pending += [(arg, False) for arg in reversed(node.args)]
     return list(done)
 
 

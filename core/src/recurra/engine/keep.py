@@ -21,16 +21,14 @@ def to_save(
         backward: Gradients, in terms of the step's own values.
 
     Returns:
-        The values to save, the states to keep as they are before each step, and for each of these the leaf that
-        stands for it in the backward pass.
+        The values to save, the states to keep as they are before each step, and for each of these the leaf
+        that stands for it in the backward pass.
     """
     backward = list(backward)
     known = dict.fromkeys(sorted_by_use(forward))  # in order: the same step gives the same code every time
     needed = _needed(backward, known)
     saved = [node for node in needed if node.op in DEAR]
-    for node in needed:
-        if node.args and node.op not in DEAR and not _dear_arguments(node) <= set(saved):
-            saved.append(node)
+    saved += _beside([node for node in needed if node.args and node.op not in DEAR], saved)
     inner = {node: leaf("stream", ("saved", i), node.shape) for i, node in enumerate(saved)}
     read = _states_read(backward, set(saved))
     kept = [i for i, state in enumerate(states) if state in read]
@@ -52,13 +50,22 @@ def _needed(backward: list[Node], known: dict[Node, None]) -> list[Node]:
     return [node for node in known if node in found]
 
 
-def _dear_arguments(node: Node) -> set[Node]:
+def _beside(cheap: list[Node], saved: list[Node]) -> list[Node]:
+    """Return what to save so that cheap values are there: themselves, or less, to compute them again from."""
+    missing = [node for node in cheap if not _dear_arguments(node).keys() <= set(saved)]
+    sources = dict.fromkeys(arg for node in missing for arg in _dear_arguments(node) if arg not in saved)
+    smaller = sum(node.size for node in sources) < sum(node.size for node in missing)
+    return list(sources) if smaller else missing
+
+
+def _dear_arguments(node: Node) -> dict[Node, None]:
     """Return the values that computing a cheap node again would read, leaves aside."""
-    found, pending = set(), list(node.args)
+    found: dict[Node, None] = {}
+    pending = list(node.args)
     while pending:
         arg = pending.pop()
         if arg.op in DEAR and arg.level != SHARED:
-            found.add(arg)
+            found[arg] = None
         else:
             pending += arg.args
     return found

@@ -28,7 +28,7 @@ def forced() -> Level | None:
 
 def _known(level: str | None, where: str) -> Level | None:
     if not level or level in LEVELS:
-        return level or None  # type: ignore[return-value]
+        return level or None
     raise InvalidOption(f"{where}: there is no level '{level}'; expected one of {', '.join(LEVELS)}")
 
 

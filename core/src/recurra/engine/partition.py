@@ -5,8 +5,8 @@
     core       on the state              the loop
     epilogue   on the core, but no later step depends on it: products are postponed, again one for all steps
 
-Only products with a matrix that all rows share are moved out of the loop. The rest of what could be moved is cheap
-where its arguments already are, and dear to store for every step.
+Only products with a matrix that all rows share are moved out of the loop. The rest of what could be moved is
+cheap where its arguments already are, and dear to store for every step.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def split_shared(results: Iterable[Node]) -> Shared:
     """Cut off what depends on weights alone."""
     results = list(results)
     known: dict[Node, Node] = {}
-    used = [(None, result) for result in results]
+    used: list[tuple[Node | None, Node]] = [(None, result) for result in results]
     used += [
         (node, arg) for node in graph.sorted_by_use(results) if node.level != SHARED for arg in node.args
     ]
@@ -87,7 +87,7 @@ def split_shared(results: Iterable[Node]) -> Shared:
 
 
 def _base(node: Node) -> Node:
-    """Return what a view is of; a share of a matrix stays one, lest its gradient be as large as the matrix."""
+    """Return what a view is of; a share of a matrix stays one, lest its gradient be that of the matrix."""
     while node.op in VIEWS and not (node.op == "slice" and sum(n > 1 for n in node.args[0].shape) > 1):
         node = node.args[0]
     return node

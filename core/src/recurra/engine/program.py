@@ -198,8 +198,8 @@ class Training:
 
     Args:
         forward: The pass that gives y and stores what the other reads.
-        backward: The pass that gives, for every step, the gradient of x (if asked for), then both sides of every
-            outer product, then what is to be summed over all steps.
+        backward: The pass that gives, for every step, the gradient of x (if asked for), then both sides of
+            every outer product, then what is to be summed over all steps.
         reads: For each of `backward.given` but the first, the gradient of y, where the forward pass left it.
         x: Whether there is a gradient of x.
         outer: The shared weight that each outer product belongs to.
@@ -238,7 +238,7 @@ def with_gradient(program: Program, *, x: bool, shared: Sequence[bool], move: bo
     saved, kept, inner = to_save(program.states, [program.y, *program.after], results)
     ahead = program.forward(saved, kept, move=move)
     results = replaced(results, dict(inner))
-    given = [node for node in dict.fromkeys([_gradient_of_y(program), program.x, *inner.values()])]
+    given = list(dict.fromkeys([_gradient_of_y(program), program.x, *inner.values()]))
     n, m = len(states), len(results) - len(sums)
     in_loop = [(i, node) for (i, _), node in zip(sums, results[m:], strict=True) if node.level == CORE]
     late = [(i, node) for (i, _), node in zip(sums, results[m:], strict=True) if node.level != CORE]

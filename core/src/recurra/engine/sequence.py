@@ -12,6 +12,8 @@ from recurra.engine import scan
 from recurra.engine.backend import Backend, Ran
 from recurra.engine.graph import Node
 from recurra.engine.program import Pass, Program, Training, kept_leaf, with_gradient
+
+
 def run_pass(
     pass_: Pass,
     given: Sequence[Tensor],
@@ -77,7 +79,7 @@ class Differentiable:
         """Run over x (T, B, 1, I) and return y (T, B, 1, O) and the states after the last step."""
         inputs = (x, *states, *shared)
         if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs):
-            y, *after = _Sequence.apply(self, lengths, len(states), *inputs)
+            y, *after = _Sequence.apply(self, lengths, len(states), *inputs)  # type: ignore[no-untyped-call]
             return y, after
         _, ran, (y,) = run_pass(self.inference, [x], states, shared, lengths, self.backend)
         return _zero_past_end(y, self.inference.finished[0], lengths), ran.after

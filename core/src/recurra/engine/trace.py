@@ -1,8 +1,8 @@
 """Read a cell's `step` once: what it does to one row becomes a graph.
 
-The step runs for a single row while every operation is watched, so each recorded shape is that of one row. Numbers
-that the step takes from the cell (sizes, options) are in the graph for good; parameters, buffers and other tensors
-stay inputs, and what is made of none of the inputs is computed here and now.
+The step runs for a single row while every operation is watched, so each recorded shape is that of one row.
+Numbers that the step takes from the cell (sizes, options) are in the graph for good; parameters, buffers and
+other tensors stay inputs, and what is made of none of the inputs is computed here and now.
 """
 
 from __future__ import annotations
@@ -77,11 +77,11 @@ def _check_shapes(made: list[Node], like: list[Tensor]) -> None:
         raise Untranslated("the step changes the shapes of its state")
 
 
-class _Watched(TorchDispatchMode):
+class _Watched(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Sees every operation; a tensor that an input has a part in has a node."""
 
     def __init__(self, x: Tensor, state: Any, weights: list[Tensor]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.x, self.dtype, self.weights = x, x.dtype, len(weights)
         self.constants: list[Tensor] = []
         self.nodes: dict[int, Node] = {}

@@ -1,7 +1,7 @@
 """The trial of a compiled step: a few rows and steps, against the loop, gradients and all.
 
-A trace sees one run of `step`. Should a step do what the trace does not show, such as a gradient of its own making,
-the compiled step must not be trusted, and it is not: it has to give what the loop gives.
+A trace sees one run of `step`. Should a step do what the trace does not show, such as a gradient of its own
+making, the compiled step must not be trusted, and it is not: it has to give what the loop gives.
 """
 
 from __future__ import annotations
@@ -62,12 +62,16 @@ def _results(run: Any, cell: Cell[Any], x: Tensor, train: bool) -> dict[str, Ten
     wanted = {name: value for name, value in wanted.items() if value.requires_grad}
     sources = [value for value in results.values() if value.requires_grad]
     if train and sources and wanted:
-        # Uneven weights, so that a gradient that is added where another belongs does not pass.
-        total = sum((value * torch.linspace(-1, 1, value.numel(), device=x.device, dtype=x.dtype).view_as(value)).sum() for value in sources)
-        assert isinstance(total, Tensor)
+        total = torch.stack([_weighed(value) for value in sources]).sum()
         found |= zip(
             (f"the gradient of {name}" for name in wanted),
             torch.autograd.grad(total, list(wanted.values()), allow_unused=True),
             strict=True,
         )
     return found
+
+
+def _weighed(value: Tensor) -> Tensor:
+    # Unevenly, so that a gradient that is added where another belongs does not pass.
+    weights = torch.linspace(-1, 1, value.numel(), device=value.device, dtype=value.dtype)
+    return (value * weights.view_as(value)).sum()

@@ -107,9 +107,11 @@ def _splits(rows: int, steps: int, lengths: Tensor | None, weights: int) -> list
 
 
 def _split_sums(sums: Tensor, loop: Loop) -> list[Tensor]:
-    sizes = [node.size for node in loop.sums]
-    parts = sums[: sum(sizes)].split(sizes) if sizes else []
-    return [part.view(node.shape) for part, node in zip(parts, loop.sums, strict=True)]
+    found, start = [], 0
+    for node in loop.sums:
+        found.append(sums[start : start + node.size].view(node.shape))
+        start += node.size
+    return found
 
 
 def obstacle(x: Tensor) -> str | None:

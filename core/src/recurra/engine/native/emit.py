@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from recurra.engine.graph import Node, is_const
 from recurra.engine.native.elements import at, expression, merged, nest, number
@@ -11,6 +12,14 @@ from recurra.engine.native.schedule import Group, in_register
 from recurra.engine.native.views import Storage, View
 
 Lines = list[str]
+
+
+class Packed(NamedTuple):
+    """A shared matrix in the order in which products read it: the m-th of a view (Z, K, J)."""
+
+    number: int
+    view: View
+    m: int
 
 
 class Emitter:
@@ -22,7 +31,7 @@ class Emitter:
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
-        self.packed: dict[tuple[Node, tuple[int, ...], int], int] = {}
+        self.packed: dict[tuple[object, ...], Packed] = {}
         self.used: set[str] = set()
 
     def group(self, group: Group) -> Lines:
@@ -68,7 +77,9 @@ class Emitter:
         views = [view for task in group for view in (*self._reads(task), task.target)]
         strides = [_strides(view, order) for view in views]
         sizes, kept = merged(space, strides)
-        known = {(id(view.storage), view.offset, s): k for view, s, k in zip(views, strides, kept, strict=True)}
+        known = {
+            (id(view.storage), view.offset, s): k for view, s, k in zip(views, strides, kept, strict=True)
+        }
         axes = [f"i{d}" for d in range(len(sizes))]
 
         def element(view: View) -> str:
@@ -88,11 +99,13 @@ class Emitter:
                 body.append(f"{element(task.target)} = {names[task]};")
         return self._per_row(group, nest(sizes, body))
 
-    def _value(self, arg: Node, members: set[Task], names: dict[Task, str], element: object) -> str:
+    def _value(
+        self, arg: Node, members: set[Task], names: dict[Task, str], element: Callable[[View], str]
+    ) -> str:
         if is_const(arg):
             return number(arg.data[0])
         task = in_register(arg, members, self.layout)
-        return names[task] if task else element(self.layout.views[arg])  # type: ignore[operator, no-any-return]
+        return names[task] if task else element(self.layout.views[arg])
 
     def _is_stored(self, task: Task, members: set[Task]) -> bool:
         wanted = task.kind == "copy" or not task.target.storage.name.startswith("s")
@@ -114,15 +127,15 @@ class Emitter:
                 left = a.offset + m * a.layout.stride(0) + row * a.layout.stride(1)
                 right = c.offset + (m * i + row) * j
                 lines.append(
-                    f"gemm(active, {k}, {j}, {a.storage.name} + {left}, {a.storage.stride}, packed + {weights}, "
-                    f"{c.storage.name} + {right}, {c.storage.stride}, 0);"
+                    f"gemm(active, {k}, {j}, {a.storage.name} + {left}, {a.storage.stride}, "
+                    f"packed + {weights}, {c.storage.name} + {right}, {c.storage.stride}, 0);"
                 )
         return lines
 
     def _pack(self, node: Node, view: View, m: int) -> str:
         key = (id(view.storage), view.offset, tuple(view.layout.stride()), tuple(view.layout.shape), m)
-        found = self.packed.setdefault(key, (len(self.packed), view, m))  # type: ignore[arg-type]
-        return f"packed_{found[0]}"  # type: ignore[index]
+        found = self.packed.setdefault(key, Packed(len(self.packed), view, m))
+        return f"packed_{found.number}"
 
     def _dot(self, task: Task) -> Lines:
         """Return the product of two matrices of a row; the innermost loop is one that runs along memory."""

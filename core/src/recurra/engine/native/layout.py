@@ -1,7 +1,7 @@
 """Where every value of a loop lies, and the tasks that put it there.
 
-Movement becomes strides over storage wherever strides can say it. Results are written where they are wanted: what is
-carried, what is stored for every step, and parts of a cat inside the cat.
+Movement becomes strides over storage wherever strides can say it. Results are written where they are wanted:
+what is carried, what is stored for every step, and parts of a cat inside the cat.
 
     c, n    carried: before and after the step        x    streams        w    shared, as they are
     o       stored for every step                     s    scratch        a    sums over rows and steps
@@ -182,7 +182,7 @@ class Layout:
         if kind == "dot" and node.args[1].level == SHARED and self.views[args[1]].storage.stride == "0":
             kind, args = "gemm", [self._rows(args[0]), args[1]]
         target = self._place_of(node)
-        if kind == "gemm" and target.layout.stride(2) != 1:  # it writes rows; elsewhere they are copied from there
+        if kind == "gemm" and target.layout.stride(2) != 1:  # it writes rows; others copy from there
             target = whole(self._new_scratch(node.size), node.shape)
             self.placed.pop(node, None)
         self.views[node] = target

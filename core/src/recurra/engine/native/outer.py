@@ -37,7 +37,9 @@ def outer(a: Tensor, g: Tensor, rows: Tensor | None = None) -> Tensor:
 def _function(single: bool) -> Any:
     here = files("recurra.engine.native")
     parts = [here.joinpath(name).read_text() for name in ("kernels.h", "products.h")]
-    function = load("\n".join([f"#define REAL_IS_FLOAT {int(single)}", *parts]), name="products").outer_product
+    function = load(
+        "\n".join([f"#define REAL_IS_FLOAT {int(single)}", *parts]), name="products"
+    ).outer_product
     pointer, number = ctypes.c_void_p, ctypes.c_long
     function.argtypes = [pointer, number, pointer, number, pointer, number, number, number, pointer, number]
     function.restype = ctypes.c_int

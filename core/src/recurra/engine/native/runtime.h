@@ -49,6 +49,10 @@ static inline void copy_rows(real *to, const real *from, long rows, long size) {
 
 static inline void zero_rows(real *to, long rows, long size) { memset(to, 0, rows * size * sizeof(real)); }
 
+/* Within a block: where carried value i of a row comes from, and where it goes to. */
+#define BEFORE(i, row) (call->at[BEFORE_AT + i] + (first + (row)) * c##i##_row)
+#define AFTER(i, row) (call->at[AFTER_AT + i] + (first + (row)) * c##i##_row)
+
 static void block(const Call *call, long first, long rows, real *scratch, real *sums);
 
 typedef struct {

@@ -34,9 +34,10 @@ def _grown(first: Task, left: Iterable[Task], done: set[Task], layout: Layout) -
     if first.node.op in CALLS:
         return [first]
     for task in left:
-        if task not in group and task.elementwise and task.space == first.space and task.node.op not in CALLS:
-            if all(need in done or need in group for need in task.needs) and _fits(task, group, layout):
-                group[task] = None
+        alike = task.elementwise and task.space == first.space and task.node.op not in CALLS
+        ready = task not in group and all(need in done or need in group for need in task.needs)
+        if alike and ready and _fits(task, group, layout):
+            group[task] = None
     return list(group)
 
 

@@ -13,7 +13,7 @@ from recurra.engine.program import Loop
 
 CACHE = 64 * 1024
 """How many numbers a block of rows works on at once: what a core's second cache holds with room to spare."""
-FEWEST, MOST = 4, 64
+FEWEST, MOST = 4, 16
 
 
 @dataclass(frozen=True)
@@ -92,24 +92,21 @@ class _Scratch:
 
 
 def _packing(emitter: Emitter) -> list[str]:
-    names, sizes = [], ["0L"]
-    for name, view, m in emitter.packed.values():
+    """Return the code that lays out the shared matrices, and a name for where each begins."""
+    places, sizes, calls = [], ["0L"], []
+    for number, view, m in emitter.packed.values():
         _, k, n = view.layout.shape
-        names.append((name, view, m, k, n, " + ".join(sizes)))
+        to_matrix, to_row, to_column = view.layout.stride()
+        places.append(f"#define packed_{number} ({' + '.join(sizes)})")
         sizes.append(f"(packed_size({k}, {n}) + 31) / 32 * 32")
-    lines = [f"#define packed_{name} ({at})" for name, _, _, _, _, at in names]
-    lines += ["static void pack_all(const Call *call) {"]
-    for name, view, m, k, n, _ in names:
-        sz, sk, sn = view.layout.stride()
-        shared = f"call->at[SHARED_AT + {view.storage.name[1:]}] + {view.offset + m * sz}"
-        lines.append(f"pack({shared}, {k}, {n}, {sk}, {sn}, call->packed + packed_{name});")
-    return [*lines, "}"]
+        matrix = f"call->at[SHARED_AT + {view.storage.name[1:]}] + {view.offset + m * to_matrix}"
+        calls.append(f"pack({matrix}, {k}, {n}, {to_row}, {to_column}, call->packed + packed_{number});")
+    return [*places, "static void pack_all(const Call *call) {", *calls, "}"]
 
 
 def _packed_bound(emitter: Emitter) -> int:
-    return sum(
-        view.layout.shape[1] * (view.layout.shape[2] + 32) + 32 for _, view, _ in emitter.packed.values()
-    )
+    shapes = [packed.view.layout.shape for packed in emitter.packed.values()]
+    return sum(k * (n + 32) + 32 for _, k, n in shapes)
 
 
 def _block(loop: Loop, scratch: _Scratch, step: Sequence[str]) -> list[str]:
@@ -175,11 +172,11 @@ def _forward(loop: Loop, step: Sequence[str]) -> list[str]:
     ]
     return [
         *begin,
-        *_each(loop, "copy_rows(c{i}, call->at[BEFORE_AT + {i}] + first * c{i}_row, rows, c{i}_row);"),
+        *_each(loop, "copy_rows(c{i}, BEFORE({i}, 0), rows, c{i}_row);"),
         "long active = living(call, first, rows, 0);",
         *_each(
             loop,
-            "copy_rows(call->at[AFTER_AT + {i}] + (first + active) * c{i}_row, c{i} + active * c{i}_row, rows - active, c{i}_row);",
+            "copy_rows(AFTER({i}, active), c{i} + active * c{i}_row, rows - active, c{i}_row);",
         ),
         "for (long t = 0; t < T; t++) {",
         *_at_step(loop),
@@ -189,7 +186,7 @@ def _forward(loop: Loop, step: Sequence[str]) -> list[str]:
         "const long going_on = living(call, first, active, t + 1);",
         *_each(
             loop,
-            "copy_rows(call->at[AFTER_AT + {i}] + (first + going_on) * c{i}_row, n{i} + going_on * c{i}_row, active - going_on, c{i}_row);",
+            "copy_rows(AFTER({i}, going_on), n{i} + going_on * c{i}_row, active - going_on, c{i}_row);",
         ),
         "active = going_on;",
         *_each(loop, "c{i} = n{i};"),
@@ -205,7 +202,7 @@ def _backward(loop: Loop, step: Sequence[str]) -> list[str]:
         "const long joined = living(call, first, rows, t);",
         *_each(
             loop,
-            "copy_rows(c{i} + active * c{i}_row, call->at[BEFORE_AT + {i}] + (first + active) * c{i}_row, joined - active, c{i}_row);",
+            "copy_rows(c{i} + active * c{i}_row, BEFORE({i}, active), joined - active, c{i}_row);",
         ),
         "active = joined;",
         *_at_step(loop),
@@ -213,10 +210,10 @@ def _backward(loop: Loop, step: Sequence[str]) -> list[str]:
         *step,
         *_each(loop, "{{ real *const swapped = c{i}; c{i} = n{i}; n{i} = swapped; }}"),
         "}",
-        *_each(loop, "copy_rows(call->at[AFTER_AT + {i}] + first * c{i}_row, c{i}, active, c{i}_row);"),
+        *_each(loop, "copy_rows(AFTER({i}, 0), c{i}, active, c{i}_row);"),
         *_each(
             loop,
-            "copy_rows(call->at[AFTER_AT + {i}] + (first + active) * c{i}_row, call->at[BEFORE_AT + {i}] + (first + active) * c{i}_row, rows - active, c{i}_row);",
+            "copy_rows(AFTER({i}, active), BEFORE({i}, active), rows - active, c{i}_row);",
         ),
     ]
 

@@ -1,7 +1,7 @@
 """Where a value lies: which storage, and with which strides.
 
-Movement costs nothing where it can be said as strides. Those are kept in tensors without data, so that torch itself
-does the arithmetic of views.
+Movement costs nothing where it can be said as strides. Those are kept in tensors without data, so that torch
+itself does the arithmetic of views.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def whole(storage: Storage, shape: Shape) -> View:
 def natural(shape: Shape) -> tuple[int, ...]:
     """Return the order of dimensions in which a value is laid out: the longest along memory.
 
-    A loop over a long run of neighbours is vector code; a memory of 128 slots of 20 numbers is 20 runs of 128.
+    A loop over a long run of neighbours is vector code; a memory of 128 slots of 20 numbers is 20 runs.
     """
     return tuple(sorted(range(len(shape)), key=lambda d: shape[d]))
 

@@ -1,0 +1,208 @@
+"""What a step written by a user costs, against torch's own recurrent networks and against the loop.
+
+    python benchmarks/engine.py [--rounds 11] [--threads 1 2]
+
+Writes `benchmarks/results/engine.md`. Everything is a ratio: the peer and the cell take turns in one process, and the
+median of their ratios, turn by turn, is reported with the lower and upper quartile. Where `torchrecurrent` (PyPI) is
+installed its cells are in the table too. A training step is forward and backward, the loss being the sum of all
+outputs; inference is forward without gradients. The clock is the process's own CPU time with one thread, which other
+programs cannot disturb, and time on the wall with more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from engine_cells import MinimalGatedUnit, MultiplicativeLSTM, NormalisedLSTM
+from torch import Tensor, nn
+
+from recurra import engine
+from recurra.registry import load
+
+SIZES = ((100, 32, 128, 128), (784, 32, 100, 1), (100, 64, 256, 256), (1000, 16, 128, 2))
+"""T, B, H, I."""
+RESULT = Path(__file__).parent / "results" / "engine.md"
+FIRST_CALL = """
+import time, torch
+from recurra.registry import load
+from recurra.engine import levels
+torch.set_num_threads(1)
+cell = load("cell", "{name}")(10)
+x = torch.randn(4, 10, 10)
+start = time.perf_counter()
+cell(x)[0].sum().backward()
+print(time.perf_counter() - start)
+"""
+
+Run = Callable[[Tensor], Tensor]
+
+
+def peers(inputs: int, units: int) -> Iterator[tuple[str, Run]]:
+    """Yield torch's networks and, if installed, those of torchrecurrent."""
+    for kind in (nn.GRU, nn.RNN):
+        yield f"`nn.{kind.__name__}`", _first(kind(inputs, units, batch_first=True))
+    if importlib.util.find_spec("torchrecurrent"):
+        import torchrecurrent
+
+        for name in ("PeepholeLSTM", "OriginalLSTM", "MGU", "MultiplicativeLSTM"):
+            if hasattr(torchrecurrent, name):
+                module = getattr(torchrecurrent, name)(inputs, units, batch_first=True)
+                yield f"torchrecurrent `{name}`", _first(module)
+
+
+def cells(inputs: int, units: int) -> Iterator[tuple[str, nn.Module]]:
+    """Yield the cells that the table is about."""
+    for name in ("lstm", "gru", "elman", "gru1", "gru2", "gru3"):
+        yield f"`{name}`", load("cell", name)(inputs, hidden_size=units)
+    yield "`lstm`, peepholes", load("cell", "lstm")(inputs, hidden_size=units, peepholes=True)
+    yield "`gru`, reset before", load("cell", "gru")(inputs, hidden_size=units, reset="before")
+    original = load("cell", "lstm-1997")
+    yield "`lstm-1997`", original(inputs, blocks=units, block_size=1, gates_feed_back=False)
+    yield "`lstm-1997`, gates as sources", original(inputs, blocks=units, block_size=1)
+    yield "minimal gated unit", MinimalGatedUnit(inputs, hidden_size=units)
+    yield "LSTM, layer-normalised", NormalisedLSTM(inputs, hidden_size=units)
+    yield "LSTM, multiplicative", MultiplicativeLSTM(inputs, hidden_size=units)
+
+
+def _first(module: nn.Module, level: engine.Level | None = None, **options: Any) -> Run:
+    def run(x: Tensor) -> Tensor:
+        with engine.using(level):
+            y: Tensor = module(x, **options)[0]
+        return y
+
+    return run
+
+
+def clock() -> float:
+    """Return the time that counts."""
+    return time.process_time() if torch.get_num_threads() == 1 else time.perf_counter()
+
+
+def seconds(run: Run, x: Tensor, train: bool) -> float:
+    """Time one call."""
+    start = clock()
+    with torch.set_grad_enabled(train):
+        y = run(x)
+        if train:
+            y.sum().backward()
+    return clock() - start
+
+
+def ratios(run: Run, peer: Run, x: Tensor, train: bool, rounds: int) -> list[float]:
+    """Return the time of one over that of the other, turn by turn, after two turns that warm up."""
+    turns = [(seconds(peer, x, train), seconds(run, x, train)) for _ in range(rounds + 2)]
+    return [ours / theirs for theirs, ours in turns[2:]]
+
+
+def shown(measured: list[float]) -> str:
+    """Return median and quartiles."""
+    low, middle, high = statistics.quantiles(measured, n=4)
+    return f"{middle:.2f} ({low:.2f}-{high:.2f})"
+
+
+def against_lstm(rounds: int) -> list[str]:
+    """Return the rows of the table of ratios to nn.LSTM."""
+    columns: dict[str, list[str]] = {}
+    for steps, batch, units, inputs in SIZES:
+        torch.manual_seed(0)
+        x, peer = torch.randn(batch, steps, inputs), _first(nn.LSTM(inputs, units, batch_first=True))
+        runs = [*peers(inputs, units), *((name, _first(cell)) for name, cell in cells(inputs, units))]
+        loops = [("`lstm`, in the loop", _first(load("cell", "lstm")(inputs, hidden_size=units), "loop"))]
+        loops.append(
+            ("`lstm`, at the level scan", _first(load("cell", "lstm")(inputs, hidden_size=units), "scan"))
+        )
+        for name, run in [*runs, *loops]:
+            found = [shown(ratios(run, peer, x, train, rounds)) for train in (True, False)]
+            columns.setdefault(name, []).append(" / ".join(found))
+            print((steps, batch, units, inputs), name, *found, flush=True)
+    head = " | ".join(str(size) for size in SIZES)
+    return [
+        f"| | {head} |",
+        "|" + " --- |" * (len(SIZES) + 1),
+        *(f"| {n} | {' | '.join(c)} |" for n, c in columns.items()),
+    ]
+
+
+def memory_cell(rounds: int) -> str:
+    """Return how much faster than the loop a Neural Turing Machine runs."""
+    cell, x = load("cell", "ntm")(10), torch.randn(16, 42, 10)
+    found = [
+        shown([1 / r for r in ratios(_first(cell), _first(cell, "loop"), x, t, rounds)])
+        for t in (True, False)
+    ]
+    return f"{found[0]} times faster in training, {found[1]} in inference"
+
+
+def ragged(rounds: int) -> str:
+    """Return the cost of rows of 25 to 100 steps over that of rows of 100."""
+    cell, x = load("cell", "lstm")(128, hidden_size=128), torch.randn(32, 100, 128)
+    lengths = torch.linspace(25, 100, 32).long()[torch.randperm(32)]
+    found = [shown(ratios(_first(cell, lengths=lengths), _first(cell), x, t, rounds)) for t in (True, False)]
+    return f"{found[0]} of the padded run in training, {found[1]} in inference"
+
+
+def first_call(name: str) -> str:
+    """Return the seconds of a first training step, without and with what an earlier process compiled."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-c", FIRST_CALL.format(name=name)]
+        environment = os.environ | {"RECURRA_CACHE": folder}
+        run = [
+            subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+            for _ in range(2)
+        ]
+    return " s, then ".join(f"{float(one.stdout):.2f}" for one in run) + " s"
+
+
+def page(rounds: int, threads: list[int]) -> str:
+    """Measure, and return the result as Markdown."""
+    machine = f"{_processor()}, Python {platform.python_version()}, torch {torch.__version__}"
+    lines = [
+        "# The engine against torch",
+        "",
+        "Time over that of `nn.LSTM` of the same size, training step / inference: median (quartiles) of"
+        f" {rounds} alternating turns. Columns: (T, B, H, I). {machine}. Written by `benchmarks/engine.py`.",
+    ]
+    for count in threads:
+        torch.set_num_threads(count)
+        lines += ["", f"## {count} thread{'s' if count > 1 else ''}", "", *against_lstm(rounds)]
+    torch.set_num_threads(1)
+    lines += ["", "## Elsewhere, 1 thread", ""]
+    lines.append(f"- NTM (128 slots of 20, batch 16, 42 steps) against the loop: {memory_cell(rounds)}.")
+    lines.append(f"- LSTM over rows of 25 to 100 steps: {ragged(rounds)}.")
+    lines += [
+        f"- First training step of `{n}`, then with a warm cache on disk: {first_call(n)}."
+        for n in ("lstm", "ntm")
+    ]
+    return "\n".join([*lines, ""])
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    return next((line.split(": ")[1] for line in lines if line.startswith("model name")), platform.machine())
+
+
+def main() -> None:
+    """Measure and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=11)
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    options = parser.parse_args()
+    RESULT.write_text(page(options.rounds, options.threads))
+    print(RESULT.read_text())
+
+
+if __name__ == "__main__":
+    main()
