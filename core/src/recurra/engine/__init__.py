@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, TypeVar
 import torch
 from torch import Tensor
 
-from recurra.engine import exported, loop
+from recurra.engine import exported, loop, segments
 from recurra.engine.level import LEVELS, Level, using
+from recurra.engine.segments import checkpointing
 
 if TYPE_CHECKING:
     from recurra.cell import Cell
 
 S = TypeVar("S")
-__all__ = ["LEVELS", "Level", "run", "using"]
+__all__ = ["LEVELS", "Level", "checkpointing", "run", "using"]
 
 
 def run(cell: Cell[S], x: Tensor, state: S, lengths: Tensor | None = None) -> tuple[Tensor, S]:
@@ -33,11 +34,11 @@ def run(cell: Cell[S], x: Tensor, state: S, lengths: Tensor | None = None) -> tu
     # torch.export unrolls a Python loop, which would fix the number of steps.
     if torch.compiler.is_exporting():
         return exported.run(cell, x, state, lengths)
-    from recurra.engine import (
-        levels,  # here, since tracing is slow to import and the shell seldom runs a cell
-    )
+    from recurra.engine import levels  # here, since the shell seldom runs a cell
 
     compiled = levels.choose(cell, x, state).compiled
-    if compiled is None:
-        return loop.run(cell, x, state, lengths)
-    return compiled.run(cell, x, state, lengths)
+    whole = loop.run if compiled is None else compiled.run
+    size = segments.length(x.shape[1])
+    if size is None:
+        return whole(cell, x, state, lengths)
+    return segments.run(whole, size, cell, x, state, lengths)

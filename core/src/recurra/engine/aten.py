@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from recurra.engine import graph
 from recurra.engine.graph import Node, Number, const, cut, dot, expand, pointwise, reshape, softmax, total
 
 Rule = Callable[..., Any]
+R = TypeVar("R", bound=Rule)
 RULES: dict[str, Rule] = {}
 
 SAME = graph.POINTWISE - {"softplus"}
@@ -24,10 +25,10 @@ class Untranslated(Exception):
     """A step does what the graph cannot say; the message is the reason, for `recurra explain`."""
 
 
-def rule(*names: str) -> Callable[[Rule], Rule]:
+def rule(*names: str) -> Callable[[R], R]:
     """Register what operators of these names mean, whatever their overload."""
 
-    def register(function: Rule) -> Rule:
+    def register(function: R) -> R:
         RULES.update(dict.fromkeys(names, function))
         return function
 

@@ -142,7 +142,7 @@ def _chosen(cell: Cell[Any], x: Tensor, state: Any, only: Level | None) -> Choic
 def _obstacle_at(level: Level, x: Tensor, only: Level | None) -> str | None:
     if level == "native":
         return native.obstacle(x)
-    # Measured: a dozen small operations for every one that the user wrote cost more than autograd's record of it.
+    # Measured: several small operations for each that the user wrote cost more than autograd's record.
     return "the loop is faster on a CPU" if x.device.type == "cpu" and only is None else None
 
 
