@@ -1,0 +1,60 @@
+"""Which arities make a tree, and what is said of those that do not."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from recurra.errors import InvalidInput
+
+
+class Limits(NamedTuple):
+    """What a cell can read: nodes with `least` to `most` children, or none, on a stack of so many places."""
+
+    least: int
+    most: int
+    places: int
+
+    def allow(self, arity: Tensor, waiting: Tensor) -> Tensor:
+        """Tell which nodes can be made where so many wait for a parent; NaN is no arity."""
+        return self.take(arity) & (arity <= waiting) & (waiting - arity < self.places)
+
+    def take(self, arity: Tensor) -> Tensor:
+        """Tell which arities are whole numbers that the cell takes."""
+        inner = (arity == arity.round()) & (arity >= self.least) & (arity <= self.most)
+        return inner | (arity == 0)
+
+
+def checked(
+    who: str, limits: Limits, arity: Tensor, waiting: Tensor, lengths: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Return arities (B, T) as whole numbers, 0 past the end of a row, and which steps are before it.
+
+    Raises:
+        InvalidInput: They are not those of trees in post-order, or not of trees that the cell can read.
+    """
+    steps = torch.arange(arity.shape[1], device=arity.device)
+    live = torch.ones_like(arity, dtype=torch.bool) if lengths is None else steps < lengths[:, None]
+    given = torch.where(live, arity.detach().double(), 0.0)
+    grows = torch.where(live, 1 - given, 0.0)
+    before = waiting[:, None] + pad(grows, (1, 0)).cumsum(1)[:, :-1]  # right up to a row's first mistake
+    wrong = (~limits.allow(given, before) & live).nonzero()
+    if len(wrong):
+        row, step = wrong[0].tolist()
+        told = _sentence(limits, float(given[row, step]), int(before[row, step]))
+        raise InvalidInput(f"{who}: at x[{row}, {step}] {told}")
+    return given.long(), live
+
+
+def _sentence(limits: Limits, arity: float, waiting: int) -> str:
+    taken = "2" if limits.least == limits.most == 2 else f"{limits.least} to {limits.most}"
+    if not arity.is_integer() or arity < 0:
+        return f"the last channel, the number of children, is {arity:g}; it must be 0 for a leaf, or {taken}"
+    if not limits.least <= arity <= limits.most and arity:
+        return f"a node has {arity:g} children; it can have {taken}, or none as a leaf"
+    if arity > waiting:
+        return f"a node has {arity:g} children, but {waiting} of those before it wait for a parent"
+    return f"{waiting + 1} nodes wait for a parent; the stack has stack_size = {limits.places}, choose more"

@@ -1,0 +1,102 @@
+"""The recursive network that merges two nodes into one."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Mapping
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from recurra.errors import InvalidOption
+from recurra_recursive.reading import Limits
+from recurra_recursive.trees import Scoring, Size, StackSize, TreeCell
+
+Function = Annotated[Literal["logistic", "tanh"], Field(description="f, the function of every node")]
+Leaf = Annotated[Literal["mapped", "copied"], Field(description="leaves are f(W_sem F + b_sem), or F itself")]
+Inner = Annotated[bool, Field(description="inner nodes have features of their own, such as an operator's")]
+FUNCTIONS: Mapping[str, Callable[[Tensor], Tensor]] = {"logistic": torch.sigmoid, "tanh": torch.tanh}
+
+
+class BinaryCell(TreeCell):
+    """A network whose nodes have two children, and whose leaves and inner nodes pass through one function."""
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        stack_size: int,
+        function: str,
+        leaf: str,
+        inner_features: bool,
+        scoring: bool,
+    ) -> None:
+        super().__init__(input_size, hidden_size, hidden_size, Limits(2, 2, stack_size), scoring)
+        if leaf == "copied" and hidden_size != input_size - 1:
+            told = f"leaf = 'copied' needs hidden_size = {input_size - 1}, the number of features"
+            raise InvalidOption(f"{type(self).__name__}: {told}; got {hidden_size}")
+        self.function = FUNCTIONS[function]
+        self.W_sem = _linear(input_size - 1, hidden_size) if leaf == "mapped" else None
+        self.W_inner = _linear(input_size - 1, hidden_size, bias=False) if inner_features else None
+
+    @abc.abstractmethod
+    def product(self, pair: Tensor) -> Tensor:
+        """Return what both children [c1; c2] (M, 2 H) make of the parent (M, H), before f."""
+
+    def leaf(self, x: Tensor) -> Tensor:
+        """Return leaves (M, H) with features x (M, I - 1)."""
+        return x if self.W_sem is None else self.function(self.W_sem(x))
+
+    def inner(self, x: Tensor, children: Tensor) -> Tensor:
+        """Return parents (M, H) with features x (M, I - 1) of two children (M, 2, H)."""
+        a = self.product(children.flatten(1))
+        return self.function(a if self.W_inner is None else a + self.W_inner(x))
+
+
+class RecursiveNetwork(BinaryCell):
+    """Recursive network: the same layer merges two nodes of a tree into one, all the way up.
+
+        a = f(W_sem F + b_sem)            a leaf with features F
+        p = f(W [c1; c2] + b)             the parent of c1 and c2
+        s = W_score p                     how good that merge is, with the option `scoring`; see `score`
+
+    f is logistic, or tanh where the option `function` says so. label = softmax(W_label p) is what a model's
+    readout does at every step. With `inner_features`, p = f(W [c1; c2] + b + W_inner x), where x are features
+    of the inner node. Trees that are not given are found by `recurra_recursive.greedy` and `.chart`.
+
+    Shapes: x (B, I) whose last channel is the arity, 0 or 2; p and y (B, H); state.nodes (B, P, H).
+    Parameters: H (I + 2 H + 1); H (I - 1) more with `inner_features`, H more with `scoring`, H I fewer with
+    leaves that are copied.
+    Starts with W, W_sem and W_inner uniform as Glorot's, biases zero, W_score normal with variance 1 / H.
+    Differs from the paper: `inner_features` and leaves that are copied are additions.
+    Source: Socher, Lin, Ng and Manning 2011.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        *,
+        hidden_size: Size = 100,
+        function: Function = "logistic",
+        leaf: Leaf = "mapped",
+        inner_features: Inner = False,
+        scoring: Scoring = False,
+        stack_size: StackSize = 64,
+    ) -> None:
+        super().__init__(input_size, hidden_size, stack_size, function, leaf, inner_features, scoring)
+        self.W = _linear(2 * hidden_size, hidden_size)
+
+    def product(self, pair: Tensor) -> Tensor:
+        """Return W [c1; c2] + b: (M, 2 H) -> (M, H)."""
+        product: Tensor = self.W(pair)
+        return product
+
+
+def _linear(inputs: int, outputs: int, bias: bool = True) -> nn.Linear:
+    layer = nn.Linear(inputs, outputs, bias)
+    nn.init.xavier_uniform_(layer.weight)
+    if bias:
+        nn.init.zeros_(layer.bias)
+    return layer

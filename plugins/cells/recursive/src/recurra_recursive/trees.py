@@ -1,0 +1,129 @@
+"""What all cells that read trees share: the stack in their state, one step, and whole batches of trees."""
+
+from __future__ import annotations
+
+import abc
+from typing import Annotated, Any, ClassVar, NamedTuple
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from recurra.cell import Cell, Tags
+from recurra.errors import IncompatibleParts, InvalidOption
+from recurra_recursive.fold import fold
+from recurra_recursive.reading import Limits, checked
+
+Size = Annotated[int, Field(gt=0, description="H, width of a node's vector h")]
+StackSize = Annotated[int, Field(gt=0, description="P, most nodes that may wait for their parent at a time")]
+Scoring = Annotated[bool, Field(description="have W_score, which says how good a merge is")]
+
+
+class TreeState(NamedTuple):
+    """What survives a step: nodes (B, P, N) without a parent, the latest last, and their number (B,)."""
+
+    nodes: Tensor
+    waiting: Tensor
+
+
+class TreeCell(Cell[TreeState]):
+    """A network that makes the vector of a node from those of its children, tree by tree in post-order.
+
+    Step t reads one node. The last channel of x is its arity k, the others are its own features: at k = 0 the
+    node is a leaf, at k >= 1 its children are the k nodes made last that have no parent yet, in the order in
+    which they were read. y is the node's vector h, so the last step of a row is the root. Nodes without a
+    parent lie on a stack of P places, which is the state: of a balanced tree the stack needs as many places
+    as the tree is high, of one that branches to the right as many as it has leaves.
+
+    A whole batch is not stepped: all nodes of one height, over all rows, are made together. In `step`, which
+    must not look at values, a node that is none (a broken arity, too few children, no place) becomes NaN.
+
+    Shapes: x (B, I), features (B, I - 1), a node (B, N) whose first H numbers are h.
+
+    Raises:
+        IncompatibleParts: `input_size` leaves no features beside the arity.
+        InvalidInput: In a batch, an arity is no whole number or not one that the cell takes, a node has more
+            children than wait for a parent, or more nodes wait than the stack has places.
+    """
+
+    tags = Tags(reads="trees")
+    contract_options: ClassVar[dict[str, Any]] = {"hidden_size": 4, "stack_size": 8}
+
+    def __init__(
+        self, input_size: int, hidden_size: int, node_size: int, limits: Limits, scoring: bool
+    ) -> None:
+        if input_size < 2:
+            told = f"input_size = {input_size} leaves no features beside the arity of a node"
+            raise IncompatibleParts(f"{type(self).__name__}: {told}")
+        super().__init__(input_size, hidden_size)
+        self.node_size, self.limits = node_size, limits
+        start = torch.randn(hidden_size) / hidden_size**0.5 if scoring else None
+        self.W_score = None if start is None else nn.Parameter(start)
+
+    @abc.abstractmethod
+    def leaf(self, x: Tensor) -> Tensor:
+        """Return leaves (M, N) with features x (M, I - 1)."""
+
+    @abc.abstractmethod
+    def inner(self, x: Tensor, children: Tensor) -> Tensor:
+        """Return nodes (M, N) with features x (M, I - 1) and children (M, K, N); a missing one is zeros."""
+
+    def merge(self, left: Tensor, right: Tensor) -> Tensor:
+        """Return the parents (M, N) of pairs of nodes (M, N), without features of their own."""
+        nothing = left.new_zeros(left.shape[0], self.input_size - 1)
+        return self.inner(nothing, torch.stack([left, right], 1))
+
+    def score(self, nodes: Tensor) -> Tensor:
+        """Return how good the merges are that made nodes: s = W_score h, (..., N) or (..., H) -> (...).
+
+        Raises:
+            InvalidOption: The cell was made without `scoring`.
+        """
+        if self.W_score is None:
+            raise InvalidOption(f"{type(self).__name__}: to score nodes, make the cell with scoring = True")
+        return nodes[..., : self.output_size] @ self.W_score
+
+    def initial_state(self, batch_size: int) -> TreeState:
+        """Return an empty stack."""
+        nodes = self.zeros(batch_size, self.limits.places, self.node_size)
+        return TreeState(nodes, torch.zeros(batch_size, dtype=torch.int64, device=nodes.device))
+
+    def step(self, x: Tensor, state: TreeState) -> tuple[Tensor, TreeState]:
+        """Read one node: x (B, I), state -> y (B, H), state."""
+        arity = x[:, -1]
+        good = self.limits.allow(arity, state.waiting)
+        arity = torch.where(good, arity, 0).long()
+        place = state.waiting - arity  # (B,), where the node will lie: that of its first child
+        node = self._node(x[:, :-1], self._children(state.nodes, place, arity), arity > 0)
+        node = torch.where(good[:, None], node, torch.nan).to(state.nodes.dtype)
+        slots = torch.arange(self.limits.places, device=x.device)
+        below, here = slots < place[:, None], slots == place[:, None]  # (B, P)
+        nodes = torch.where(below[..., None], state.nodes, torch.zeros_like(state.nodes))
+        nodes = torch.where(here[..., None], node[:, None], nodes)
+        return node[:, : self.output_size], TreeState(nodes, (place + 1).clamp(max=self.limits.places))
+
+    def _children(self, nodes: Tensor, place: Tensor, arity: Tensor) -> Tensor:
+        number = torch.arange(self.limits.most, device=nodes.device)
+        slots = (place[:, None] + number).clamp(max=self.limits.places - 1)  # (B, K)
+        found = nodes.gather(1, slots[..., None].expand(-1, -1, nodes.shape[-1]))
+        there = number < arity[:, None]
+        return torch.where(there[..., None], found, torch.zeros_like(found))
+
+    def _node(self, x: Tensor, children: Tensor, has_children: Tensor) -> Tensor:
+        return torch.where(has_children[:, None], self.inner(x, children), self.leaf(x))
+
+    def run(self, x: Tensor, state: TreeState, lengths: Tensor | None) -> tuple[Tensor, TreeState]:
+        """Read trees (B, T, I), height by height; a program under trace, which has no values, steps."""
+        if torch.compiler.is_compiling() or x.is_meta:
+            return super().run(x, state, lengths)
+        arity, live = checked(type(self).__name__, self.limits, x[..., -1], state.waiting, lengths)
+        if not live.any():
+            return x.new_zeros(*x.shape[:2], self.output_size), state
+        y, nodes, waiting = fold(self, x[..., :-1], arity, live, state.nodes, state.waiting)
+        return y[..., : self.output_size], TreeState(nodes, waiting)
+
+    def views(self, state: TreeState) -> dict[str, Tensor]:
+        """Return h of the latest node without a parent, and which places of the stack are taken."""
+        last = (state.waiting - 1).clamp(min=0)[:, None, None].expand(-1, 1, self.output_size)
+        taken = torch.arange(self.limits.places, device=last.device) < state.waiting[:, None]
+        return {"latest node": state.nodes.gather(1, last)[:, 0], "stack": taken.to(state.nodes.dtype)}
