@@ -87,3 +87,10 @@ def test_the_suite_is_that_of_the_paper():
 def test_lengths_the_wrong_way_round_are_refused():
     with pytest.raises(InvalidOption, match="min_length = 5 must not exceed max_length = 2"):
         Copy(min_length=5, max_length=2)
+
+
+def test_the_references_are_a_blind_guess_and_no_cost():
+    references = Copy().references()
+    assert references["constant"] == {"bits_per_sequence": 84, "bit_errors": 42}
+    assert references["optimal"] == {"bits_per_sequence": 0, "bit_errors": 0}
+    assert Copy(bits=3, min_length=7, max_length=7).references()["constant"]["bits_per_sequence"] == 21

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Annotated
 
 import torch
 from pydantic import Field
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits
 
-from recurra.errors import InvalidOption
-from recurra.task import Batch, Goal, Score, Task
+from recurra.task import Batch, Goal, Task
+from recurra_algorithmic.bit_answer import BitAnswer, Bits, Count, blind_references, check_range
 
-Count = Annotated[int, Field(gt=0)]
 SUITE_LENGTHS = (10, 20, 30, 50, 120)
 
 
-class Copy(Task):
+class Copy(BitAnswer):
     """Repeat a sequence of L random vectors of 8 bits, after it has ended and with nothing to see meanwhile.
 
     A start flag, the L vectors, an end flag, then L empty steps on which the vectors are due: T = 2 L + 2.
@@ -35,13 +32,12 @@ class Copy(Task):
     def __init__(
         self,
         *,
-        bits: Annotated[Count, Field(description="bits per vector")] = 8,
+        bits: Bits = 8,
         min_length: Annotated[Count, Field(description="shortest sequence")] = 1,
         max_length: Annotated[Count, Field(description="longest sequence")] = 20,
     ) -> None:
         super().__init__(bits + 2, bits)
-        if min_length > max_length:
-            raise InvalidOption(f"Copy: min_length = {min_length} must not exceed max_length = {max_length}")
+        check_range(self, "min_length", "max_length")
         self.bits, self.min_length, self.max_length = bits, min_length, max_length
 
     def sample(self, batch_size: int, rng: torch.Generator) -> Batch:
@@ -64,27 +60,9 @@ class Copy(Task):
         x[torch.arange(batch_size), lengths + 1, -1] = 1
         return x
 
-    def loss(self, y: Tensor, batch: Batch) -> Tensor:
-        """Return the mean cross-entropy per bit of the answer, in nats."""
-        return binary_cross_entropy_with_logits(y[batch.mask], batch.target[batch.mask])
-
-    def scores(self, y: Tensor, batch: Batch) -> dict[str, Score]:
-        """Return bits_per_sequence and bit_errors, both per sequence."""
-        y, target, sequences = y[batch.mask], batch.target[batch.mask], batch.x.shape[0]
-        nats = binary_cross_entropy_with_logits(y.double(), target.double(), reduction="sum")
-        wrong = ((y > 0) != (target > 0.5)).sum()
-        return {
-            "bits_per_sequence": Score(float(nats) / math.log(2), sequences),
-            "bit_errors": Score(float(wrong), sequences),
-        }
-
-    def predict(self, y: Tensor) -> Tensor:
-        """Turn logits into the probability that each bit is one."""
-        return torch.sigmoid(y)
-
-    def perfect(self, batch: Batch) -> Tensor:
-        """Return the outputs of somebody who knows the answer, for checks."""
-        return 100 * (batch.target - 0.5)
+    def references(self) -> Mapping[str, Mapping[str, float]]:
+        """Return what a blind guess scores, 84 bits over the lengths 1 to 20, and a right answer."""
+        return blind_references(self.bits * (self.min_length + self.max_length) / 2)
 
     def suite(self) -> Mapping[str, Task]:
         """Return copies of the task at the single lengths 10, 20, 30, 50 and 120."""

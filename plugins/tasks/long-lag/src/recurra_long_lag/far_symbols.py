@@ -1,0 +1,62 @@
+"""Sequences of distractors with two or three symbols X or Y far apart: experiment 6 of the LSTM paper."""
+
+from __future__ import annotations
+
+import abc
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from recurra.task import Batch
+from recurra_long_lag.coding import coded, last_steps, lengths_from
+from recurra_long_lag.judged import Judged
+
+SYMBOLS = "abcdEBXY"
+START, TRIGGER, FAR = SYMBOLS.index("E"), SYMBOLS.index("B"), SYMBOLS.index("X")
+DISTRACTORS = 4
+TOLERANCE = 0.3
+
+Windows = tuple[tuple[int, int], ...]
+TWO: Windows = ((10, 20), (50, 60))
+THREE: Windows = ((10, 20), (33, 43), (66, 76))
+
+Length = Annotated[
+    int, Field(ge=20, description="T, steps of the shortest sequence; places are shares of it")
+]
+
+
+class FarSymbols(Judged):
+    """A task about two or three symbols, X or Y, in a sequence of distractors from E to B.
+
+    Args:
+        output_size: O, the width of the answer, due at the last step.
+        length: T; lengths are drawn evenly from T to T + T / 10.
+        windows: Where each X or Y may be, in hundredths of T, counted from 0; the ends are included.
+        loss: What is minimised.
+    """
+
+    def __init__(self, output_size: int, length: int, windows: Windows, loss: str) -> None:
+        super().__init__(len(SYMBOLS), output_size, TOLERANCE, loss)
+        self.length, self.windows = length, windows
+
+    @abc.abstractmethod
+    def answer(self, far: Tensor) -> Tensor:
+        """Return what is due (B, O), as whole numbers; far (B, 2 or 3) is 0 for X and 1 for Y."""
+
+    def sample(self, batch_size: int, rng: torch.Generator) -> Batch:
+        """Draw lengths, which symbols stand far apart and where, then the distractors."""
+        lengths = lengths_from(self.length, batch_size, rng)
+        far = torch.randint(2, (batch_size, len(self.windows)), generator=rng)
+        bounds = [[bound * self.length // 100 for bound in window] for window in self.windows]
+        places = [torch.randint(a, b + 1, (batch_size,), generator=rng) for a, b in bounds]
+        steps = int(lengths.max()) if batch_size else self.length
+        symbols = torch.randint(DISTRACTORS, (batch_size, steps), generator=rng)
+        symbols = symbols.scatter(1, torch.stack(places, 1), FAR + far)
+        mask = last_steps(lengths, steps)
+        symbols = torch.where(mask, TRIGGER, symbols)
+        symbols[:, 0] = START
+        x = coded(symbols, len(SYMBOLS), lengths)
+        target = self.answer(far)[:, None] * mask[..., None]
+        return Batch(x, target.to(x.dtype), mask, lengths)

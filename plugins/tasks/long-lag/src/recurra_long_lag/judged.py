@@ -1,0 +1,99 @@
+"""What the tasks of the LSTM paper share: outputs between 0 and 1, and a bound on their error."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
+
+from recurra.task import Batch, Goal, Score, Task
+
+NONE = 1e-9
+"""What a share is below when it is zero."""
+
+ALL_RIGHT = {"wrong_share": 0.0, "squared_error": 0.0, "absolute_error": 0.0}
+
+Count = Annotated[int, Field(gt=0)]
+Loss = Annotated[
+    Literal["squared", "cross-entropy"], Field(description="what is minimised; the paper's is squared")
+]
+Tolerance = Annotated[
+    float, Field(gt=0, lt=1, description="an output is wrong when its error is so large, or larger")
+]
+
+
+class Squashed(Task):
+    """A task whose outputs are squashed by the logistic function; the first O channels of target are learned.
+
+    Args:
+        input_size: I, the width of x.
+        output_size: O, the width of the answer.
+        loss: `squared`, the mean of (target − σ(y))², or `cross-entropy`, in nats.
+    """
+
+    def __init__(self, input_size: int, output_size: int, loss: str = "squared") -> None:
+        super().__init__(input_size, output_size)
+        self.squared = loss == "squared"
+
+    def loss(self, y: Tensor, batch: Batch) -> Tensor:
+        """Return the mean loss per output."""
+        y, target = y[batch.mask], batch.target[batch.mask][:, : self.output_size]
+        return (
+            mse_loss(self.predict(y), target) if self.squared else binary_cross_entropy_with_logits(y, target)
+        )
+
+    def predict(self, y: Tensor) -> Tensor:
+        """Return what is compared with the target."""
+        return torch.sigmoid(y)
+
+
+class Judged(Squashed):
+    """A task whose sequences are right when no output is too far from its target.
+
+    The last O channels of target are judged. They are the first as well, except where what is learned is
+    noisy. Its scores: `wrong_share`, the share of sequences with an output whose error is not below
+    `tolerance`; `squared_error` and `absolute_error`, the mean per output.
+    """
+
+    goal: ClassVar[Goal] = Goal("wrong_share", below=NONE)
+
+    def __init__(self, input_size: int, output_size: int, tolerance: float, loss: str = "squared") -> None:
+        super().__init__(input_size, output_size, loss)
+        self.tolerance = tolerance
+
+    def judged(self, batch: Batch) -> Tensor:
+        """Return at which steps (B, T) outputs are judged: where they are learned, unless overridden."""
+        return batch.mask
+
+    def scores(self, y: Tensor, batch: Batch) -> dict[str, Score]:
+        """Return wrong_share per sequence, and squared_error and absolute_error per output."""
+        judged = self.judged(batch)
+        error = (self.predict(y.double()) - batch.target[..., -self.output_size :]).abs()
+        wrong = (error >= self.tolerance).any(-1) & judged
+        found = error[judged]
+        return {
+            "wrong_share": Score(float(wrong.any(1).sum()), batch.x.shape[0]),
+            "squared_error": Score(float(found.square().sum()), found.numel()),
+            "absolute_error": Score(float(found.sum()), found.numel()),
+        }
+
+    def perfect(self, batch: Batch) -> Tensor:
+        """Return the outputs of somebody who knows the answer, for checks."""
+        return torch.logit(batch.target[..., -self.output_size :], eps=1e-6)
+
+    def solved_when(self, goal: Goal) -> None:
+        """Set the goal of this instance, where the variants of a task differ in it."""
+        vars(self)["goal"] = goal
+
+    def altered(self, **options: Any) -> Task:
+        """Return the task with other values of some options."""
+        return type(self)(**{**self.options, **options})
+
+
+def share_answer(share: float, squared: float | None = None) -> dict[str, float]:
+    """Return what putting out a share scores for outputs that are 1 in that share of cases, else 0."""
+    squared = share * (1 - share) if squared is None else squared
+    return {"wrong_share": 1.0, "squared_error": squared, "absolute_error": 2 * squared}

@@ -1,0 +1,48 @@
+"""Prediction tasks as a recurra plugin; every command reads this module, so it imports nothing heavy."""
+
+from collections.abc import Iterable
+
+from recurra.hooks import Component, hookimpl
+
+HERE = "recurra_prediction"
+
+
+@hookimpl
+def recurra_components() -> Iterable[Component]:
+    """Return the tasks."""
+    return [
+        Component(
+            "task",
+            "xor-in-time",
+            f"{HERE}.xor:XorInTime",
+            "predict a stream of bits of which every third is the XOR of the two before",
+            "Elman 1990",
+        ),
+        Component(
+            "task",
+            "letters-in-words",
+            f"{HERE}.letters:LettersInWords",
+            "predict letter by letter a stream of words without spaces",
+            "Elman 1990",
+        ),
+        Component(
+            "task",
+            "chunker-stream",
+            f"{HERE}.chunker:ChunkerStream",
+            "predict a stream of blocks and say at the end of each how it began",
+            "Schmidhuber 1992",
+        ),
+        Component(
+            "task",
+            "mackey-glass",
+            f"{HERE}.mackey_glass:MackeyGlass",
+            "predict a chaotic series with a delay, 84 steps ahead",
+            "Mackey and Glass 1977",
+        ),
+        Component(
+            "task",
+            "time-series",
+            f"{HERE}.time_series:TimeSeries",
+            "forecast the columns of your own CSV or Parquet file",
+        ),
+    ]

@@ -1,0 +1,28 @@
+"""Every prediction task keeps the contract of tasks."""
+
+from recurra.testing import contract
+
+
+@contract("task", "xor-in-time")
+def test_xor_in_time(check):
+    check()
+
+
+@contract("task", "letters-in-words")
+def test_letters_in_words(check):
+    check()
+
+
+@contract("task", "chunker-stream")
+def test_chunker_stream(check):
+    check()
+
+
+@contract("task", "mackey-glass")
+def test_mackey_glass(check):
+    check()
+
+
+@contract("task", "time-series")
+def test_time_series(check):
+    check()

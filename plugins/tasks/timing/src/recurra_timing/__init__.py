@@ -1,0 +1,22 @@
+"""Precise timing as a recurra plugin; every command reads this module, so it imports nothing heavy."""
+
+from collections.abc import Iterable
+
+from recurra.hooks import Component, hookimpl
+
+PAPER = "Gers, Schraudolph and Schmidhuber 2002"
+
+
+@hookimpl
+def recurra_components() -> Iterable[Component]:
+    """Return the tasks."""
+    tasks = {
+        "msd": ("spikes:MSD", "measure the intervals of a stream of spikes"),
+        "nmsd": ("spikes:NMSD", "measure one interval between two spikes, with a reset after it"),
+        "gts": ("spikes:GTS", "generate spikes at intervals that are told"),
+        "pfg": ("waves:PFG", "generate a periodic function from nothing"),
+    }
+    return [
+        Component("task", name, f"recurra_timing.{target}", summary, PAPER)
+        for name, (target, summary) in tasks.items()
+    ]
