@@ -6,16 +6,24 @@ import sys
 import pytest
 import torch
 
-from recurra.export import export
+from recurra.export import export, named_start
+from recurra.model import Model
+from recurra.options import Ref
 from recurra.registry import components, load
 from recurra.run.folder import RunFolder
 from recurra.run.restore import restore
 from recurra.state import leaves
+from recurra.testing import ToyTask
 
 
 def recurra(*arguments):
     command = [sys.executable, "-m", "recurra", *map(str, arguments)]
     return subprocess.run(command, check=False, capture_output=True, text=True)
+
+
+def arities(steps):
+    """Return those of a binary tree that branches to the left, in post-order, up to some step."""
+    return torch.tensor(([0, 0, 2] + [0, 2] * steps)[:steps])
 
 
 @pytest.mark.parametrize("name", [offer.component.name for offer in components("cell")])
@@ -26,8 +34,40 @@ def test_a_cell_is_exported_for_any_number_of_sequences_and_steps(name):
     program = export(cell).module()
     for sizes in [(1, 1), (2, 17)]:
         x = torch.randn(*sizes, cell.input_size)
+        if cell.tags.reads == "trees":
+            x[..., -1] = arities(sizes[1])
         y, state = program(x)
         expected, expected_state = cell(x)
+        torch.testing.assert_close(y, expected)
+        for leaf, tensor in leaves(expected_state):
+            torch.testing.assert_close(state[leaf], tensor)
+
+
+TREES = [
+    offer.component.name
+    for offer in components("cell")
+    if load("cell", offer.component.name).tags.reads == "trees"
+]
+
+
+class Words(ToyTask):
+    """Gives trees of tokens; only what it gives matters here."""
+
+    gives = "token-trees"
+
+
+@pytest.mark.parametrize("name", TREES)
+@pytest.mark.parametrize("streaming", [False, True])
+def test_a_model_that_reads_trees_of_tokens_is_exported(name, streaming):
+    cls = load("cell", name)
+    torch.manual_seed(0)
+    model = Model(Words(), Ref("cell", name, **cls.contract_options), embedding_size=3).eval()
+    program = export(model, streaming=streaming).module()
+    for batch_size, steps in [(1, 1), (2, 17)]:
+        tokens = torch.randint(model.embedding.num_embeddings, (batch_size, steps))
+        x = torch.stack([tokens, arities(steps).expand(batch_size, -1)], -1)
+        y, state = program(x, named_start(model, batch_size)) if streaming else program(x)
+        expected, expected_state = model(x)
         torch.testing.assert_close(y, expected)
         for leaf, tensor in leaves(expected_state):
             torch.testing.assert_close(state[leaf], tensor)

@@ -90,6 +90,7 @@ class Copy(Task):
         shortest: Count = 1,
         longest: Count = 20,
         lengths: tuple[Count, ...] = (10, 20),
+        grid: tuple[Count, Count] = (2, 3),
         folder: Path | None = None,
     ):
         super().__init__(bits, bits)

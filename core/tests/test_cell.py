@@ -8,6 +8,7 @@ from torch.nn.utils.rnn import pack_sequence
 from recurra.cell import Cell, Tags
 from recurra.errors import InvalidInput, RecurraError
 from recurra.state import NoState
+from recurra.testing import Identity
 
 
 class Leaky(Cell[tuple]):
@@ -23,19 +24,6 @@ class Leaky(Cell[tuple]):
     def step(self, x, state):
         h = (self.layer(x) + state[0]) / 2
         return h, (h, state[1] + 1)
-
-
-class Echo(Cell[NoState]):
-    """No parameters and no state."""
-
-    def __init__(self, input_size):
-        super().__init__(input_size, input_size)
-
-    def initial_state(self, batch_size):
-        return NoState()
-
-    def step(self, x, state):
-        return x, state
 
 
 X = torch.zeros(2, 5, 3)
@@ -106,7 +94,7 @@ def test_a_wrong_state_is_refused(wrong):
 
 def test_a_state_for_a_cell_without_state_is_refused():
     with pytest.raises(InvalidInput, match=r"^state must have the tensors none, got state.0$"):
-        Echo(3)(X, (H,))
+        Identity(3)(X, (H,))
 
 
 def test_the_error_is_a_value_error_of_recurra_with_exit_code_2():
@@ -117,7 +105,7 @@ def test_the_error_is_a_value_error_of_recurra_with_exit_code_2():
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 def test_a_cell_without_parameters_takes_any_precision(dtype):
-    y, _ = Echo(3)(X.to(dtype), lengths=torch.tensor([2, 5]))
+    y, _ = Identity(3)(X.to(dtype), lengths=torch.tensor([2, 5]))
     assert y.dtype == dtype
 
 
@@ -135,11 +123,58 @@ def test_zeros_follow_the_parameters():
     cell = Leaky(3).to("meta", torch.float64)
     zeros = cell.zeros(4, 2, 1)
     assert (zeros.shape, zeros.dtype, zeros.device.type) == ((4, 2, 1), torch.float64, "meta")
-    assert Echo(3).zeros(4, 2).shape == (4, 2)
+    assert Identity(3).zeros(4, 2).shape == (4, 2)
+
+
+class Counted(Identity):
+    """Nothing but a buffer of whole numbers."""
+
+    def __init__(self, input_size):
+        super().__init__(input_size)
+        self.register_buffer("count", torch.zeros(3, dtype=torch.int64))
+
+
+class Fixed(Counted):
+    """Two buffers, one of real numbers, and no parameters."""
+
+    def __init__(self, input_size):
+        super().__init__(input_size)
+        self.register_buffer("scale", torch.ones(input_size))
+
+
+@pytest.mark.parametrize(
+    ("cell", "x", "told"),
+    [
+        (Fixed, X.double(), "x is torch.float64 but the buffers are torch.float32; convert one of them"),
+        (Fixed, X.to("meta"), "x is on meta but the buffers are on cpu; move one of them"),
+        (Counted, X.to("meta"), "x is on meta but the buffers are on cpu; move one of them"),
+    ],
+)
+def test_buffers_are_guarded_where_there_are_no_parameters(cell, x, told):
+    with pytest.raises(InvalidInput, match=f"^{cell.__name__}: {told}$"):
+        cell(3)(x)
+
+
+def test_buffers_of_whole_numbers_take_any_precision():
+    for dtype in (torch.float32, torch.float64):
+        assert Counted(3)(X.to(dtype))[0].dtype == dtype
+
+
+def test_parameters_count_before_buffers():
+    cell = Leaky(3)
+    cell.register_buffer("narrow", torch.zeros(1, dtype=torch.float16))
+    assert cell(X)[0].dtype == cell.zeros(1).dtype == torch.float32
+
+
+def test_zeros_follow_buffers_where_there_are_no_parameters():
+    zeros = Fixed(3).to("meta", torch.float64).zeros(4, 2)
+    assert (zeros.dtype, zeros.device.type) == (torch.float64, "meta")
+    zeros = Counted(3).to("meta", torch.float64).zeros(4, 2)
+    assert (zeros.dtype, zeros.device.type) == (torch.float32, "meta")
 
 
 def test_a_cell_promises_nothing_special_and_shows_nothing_unless_it_says_so():
-    cell = Echo(3)
+    cell = Identity(3)
     assert cell.tags == Tags(differentiable=True, exact_gradient=True, stochastic=False, reads="vectors")
     assert cell.own_loss(NoState()) is None
     assert cell.views(NoState()) == {}

@@ -16,7 +16,7 @@ from recurra.run.checkpoint import (
     read_checkpoint,
     remove_leftovers,
 )
-from recurra.run.folder import durable
+from recurra.run.files import durable
 
 
 @pytest.fixture

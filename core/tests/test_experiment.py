@@ -34,7 +34,7 @@ def test_defaults_are_filled_in_at_every_level(parts):
     experiment = compose()
     assert experiment == Experiment(
         seed=0,
-        task=Ref("task", "copy", bits=8, shortest=1, longest=20, lengths=(10, 20), folder=None),
+        task=Ref("task", "copy", bits=8, shortest=1, longest=20, lengths=(10, 20), grid=(2, 3), folder=None),
         cell=Ref(
             "cell",
             "ntm",

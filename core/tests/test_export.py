@@ -1,17 +1,28 @@
 """Exported programs compute what the network does, for any batch size and number of steps."""
 
+import io
+import math
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import pytest
 import torch
+from click.testing import CliRunner
 from torch import nn
 
-from recurra.cell import Cell
+from recurra import registry
+from recurra.cell import Cell, Tags
+from recurra.cli import main
 from recurra.errors import IncompatibleParts
-from recurra.export import export, named_start
+from recurra.export import export, named_start, save
+from recurra.model import Model
+from recurra.options import Ref
+from recurra.run import restore
+from recurra.run.folder import RunFolder
 from recurra.state import NoState, leaves
+from recurra.testing import ToyTask
 from recurra.wrappers import Bidirectional, Stacked
 
 SIZES = [(1, 1), (2, 17), (4, 3)]
@@ -114,6 +125,94 @@ def test_a_step_that_depends_on_values_is_refused_in_one_sentence():
     ) as said:
         export(Peeking(3))
     assert "\n" not in str(said.value)
+
+
+class Halves(Pair):
+    """A cell that counts its rows in a way that torch traces and cannot write down."""
+
+    def step(self, x, state):
+        h, state = super().step(x, state)
+        return h * math.floor(x.shape[0] / 100 + 1), state
+
+
+class Sized(Pair):
+    """A cell that takes one batch size only."""
+
+    def step(self, x, state):
+        h, state = super().step(x, state)
+        return h * math.log(x.shape[0] + 1), state
+
+
+class Uncopied(Pair):
+    """A cell with a part that no copy is made of."""
+
+    def __init__(self, input_size):
+        super().__init__(input_size)
+        self.part = (_ for _ in ())
+
+
+@pytest.mark.parametrize(
+    ("cell", "told"),
+    [
+        (Halves, "Halves cannot be exported: what its step does cannot be written to a file: .*floor"),
+        (Sized, "Sized cannot be exported: its step cannot be traced: "),
+        (Peeking, "Peeking cannot be exported: its step cannot be traced: "),
+        (Uncopied, "Uncopied cannot be exported: it cannot be copied: "),
+    ],
+)
+def test_a_failed_export_writes_nothing_and_spoils_no_later_one(cell, told):
+    file = io.BytesIO()
+    with pytest.raises(IncompatibleParts, match=f"^{told}.+$"):
+        save(cell(3), file)
+    assert file.getvalue() == b""
+    module = Pair(3)
+    save(module, file)
+    file.seek(0)
+    x = torch.randn(2, 6, 3)
+    torch.testing.assert_close(torch.export.load(file).module()(x)[0], module(x)[0])
+
+
+def test_the_reason_is_what_went_wrong_at_first():
+    class Branching(Pair):
+        def step(self, x, state):
+            return super().step(x if x.sum() > 0 else -x, state)
+
+    with pytest.raises(IncompatibleParts, match=r"cannot be traced: Data-dependent branching$"):
+        export(Branching(3))
+
+
+def test_the_shell_says_it_in_one_sentence_and_leaves_no_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(RunFolder, "open", lambda path: SimpleNamespace(path=path))
+    monkeypatch.setattr(restore, "restore", lambda folder: (None, None, Halves(3)))
+    (tmp_path / "model.pt2").write_bytes(b"what was there")
+    result = CliRunner().invoke(main, ["export", str(tmp_path)])
+    assert result.exit_code == 2
+    assert result.output.startswith("error: Halves cannot be exported: what its step does cannot be written")
+    assert len(result.output.splitlines()) == 1
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"what was there"]
+
+
+class Trees(Pair):
+    """A cell that says it reads trees; the arity is one more number to it."""
+
+    tags = Tags(reads="trees")
+
+
+class Words(ToyTask):
+    gives = "token-trees"
+
+
+def test_a_model_of_trees_of_tokens_takes_them_as_its_task_gives_them(monkeypatch):
+    monkeypatch.setattr(registry, "load", lambda kind, name: Trees)
+    model = Model(Words(), Ref("cell", "trees"), embedding_size=2)
+    program = export(model).module()
+    for sizes in SIZES:
+        x = torch.stack([torch.randint(model.embedding.num_embeddings, sizes), torch.zeros(sizes).long()], -1)
+        torch.testing.assert_close(program(x)[0], model(x)[0])
+    first, state = model(x[:, :1])
+    streamed = export(model, streaming=True).module()
+    torch.testing.assert_close(streamed(x[:, :1], named_start(model, 4))[0], first)
+    assert torch.equal(state.age, torch.ones(4).long())
 
 
 def test_lengths_are_refused_inside_a_program():

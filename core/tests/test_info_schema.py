@@ -122,6 +122,11 @@ def accepts(node, value, root):
         "items": lambda item: (
             not isinstance(value, list) or all(accepts(item, inner, root) for inner in value)
         ),
+        "prefixItems": lambda each: (
+            not isinstance(value, list) or all(map(accepts, each, value, [root] * len(each)))
+        ),
+        "minItems": lambda least: not isinstance(value, list) or len(value) >= least,
+        "maxItems": lambda most: not isinstance(value, list) or len(value) <= most,
         "exclusiveMinimum": lambda low: not isinstance(value, int | float) or value > low,
         "exclusiveMaximum": lambda high: not isinstance(value, int | float) or value < high,
         "minimum": lambda low: not isinstance(value, int | float) or value >= low,

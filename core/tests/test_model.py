@@ -1,7 +1,6 @@
 """The model of a run: what it puts around a cell, and which cells it refuses."""
 
 import re
-from typing import ClassVar
 
 import pytest
 import torch
@@ -44,7 +43,7 @@ class Plain(Cell[tuple]):
 class Branching(Plain):
     """A cell that reads trees."""
 
-    tags: ClassVar[Tags] = Tags(reads="trees", exact_gradient=False)
+    tags = Tags(reads="trees", exact_gradient=False)
 
 
 class Given(Task):
@@ -158,10 +157,69 @@ def test_a_cell_for_trees_cannot_read_a_sequence(gives):
         Model(Given(gives), Ref("cell", "branching"))
 
 
+def test_trees_of_tokens_are_embedded_and_keep_their_arities():
+    model = Model(Given("token-trees"), Ref("cell", "branching"), embedding_size=6)
+    trees = torch.tensor([[[0, 0], [1, 0], [2, 2]], [[2, 0], [2, 1], [0, 7]]])
+    y, _ = model(trees)
+    vectors = torch.cat([model.embedding.weight[trees[..., 0]], trees[..., 1:].float()], -1)
+    assert torch.equal(model.embedding(trees), vectors)
+    expected, _ = model.sequencer(vectors)
+    assert torch.equal(y, model.readout(expected))
+    assert model.sequencer.input_size == 7
+    assert count(model) == 3 * 6 + 4 * (7 + 4 + 1) + 2 * (4 + 1)
+    y.sum().backward()
+    assert model.embedding.weight.grad.any()
+
+
+@pytest.mark.parametrize(
+    "trees", [torch.zeros(2, 4, 2), torch.zeros(2, 4, 3).long(), torch.zeros(2, 4).long()]
+)
+def test_what_is_not_trees_of_tokens_is_refused(trees):
+    wanted = "trees of tokens must be (batch, time, 2) of torch.int64 or torch.int32"
+    with pytest.raises(InvalidInput, match=re.escape(f"Model: {wanted}, got {tuple(trees.shape)} of ")):
+        Model(Given("token-trees"), Ref("cell", "branching"))(trees)
+
+
+@pytest.mark.parametrize(("token", "span"), [(3, "0 to 3"), (-1, "-1 to 0")])
+def test_tokens_of_trees_that_are_not_in_the_vocabulary_are_refused(token, span):
+    trees = torch.tensor([[[0, 9], [token, 0]]])
+    with pytest.raises(InvalidInput, match=f"^Model: tokens must lie between 0 and 2, got {span}$"):
+        Model(Given("token-trees"), Ref("cell", "branching"))(trees)
+
+
+def test_trees_of_tokens_need_a_cell_for_trees():
+    told = "^cell 'plain' reads vectors, but task 'Given' gives token-trees; choose a cell that reads trees$"
+    with pytest.raises(IncompatibleParts, match=told):
+        Model(Given("token-trees"), PLAIN)
+
+
 def test_a_cell_for_sequences_cannot_read_trees():
     told = "^cell 'plain' reads vectors, but task 'Given' gives trees; choose a cell that reads trees$"
     with pytest.raises(IncompatibleParts, match=told):
         Model(Given("trees"), PLAIN, layers=2)
+
+
+TREES = Ref("cell", "branching")
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"layers": 2}, "^Stacked: layer 2, Branching, reads trees"),
+        ({"layers": 2, "skip": True}, "^Stacked: layer 2, Branching, reads trees"),
+        ({"stack": [PLAIN, TREES]}, "^Stacked: layer 3, Branching, reads trees"),
+        ({"bidirectional": True}, "^Bidirectional: Branching reads trees"),
+    ],
+)
+def test_a_model_whose_upper_layers_or_backward_cells_read_trees_is_refused(options, told):
+    with pytest.raises(IncompatibleParts, match=told):
+        Model(Given("trees"), TREES, **options)
+    assert Model(Given("trees"), TREES, stack=[PLAIN]).tags.reads == "trees"
+
+
+def test_a_layer_given_as_a_table_may_have_an_option_kind():
+    with pytest.raises(InvalidOption, match="unknown option 'kind'"):
+        Model(Given(), PLAIN, stack=[{"name": "plain", "kind": "fast"}])
 
 
 def test_a_model_promises_what_all_its_cells_promise():

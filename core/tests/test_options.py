@@ -150,6 +150,26 @@ def test_a_part_without_a_default_says_its_kind():
     assert complaint(Owner, part=3).startswith("Owner: part = 3: expected a memory by reference")
 
 
+def test_an_option_may_have_the_name_of_an_argument_of_ref():
+    ref = Ref("cell", "gru", kind="fast", self=2)
+    assert (ref.kind, ref.name, ref.options) == ("cell", "gru", {"kind": "fast", "self": 2})
+    assert ref.as_dict() == {"name": "gru", "kind": "fast", "self": 2}
+
+
+def test_a_part_given_as_a_table_may_have_an_option_kind(parts):
+    controller = checked_options(parts.NTM, {"controller": {"name": "gru", "kind": "fast"}})["controller"]
+    assert controller == Ref("cell", "gru", kind="fast")
+
+
+def test_an_option_called_name_cannot_be_set_by_reference():
+    with pytest.raises(InvalidOption) as said:
+        Ref("cell", "gru", name="other")
+    assert str(said.value) == (
+        "cell 'gru': the option 'name' cannot be set by reference, since it names the part itself;"
+        " give the option another name"
+    )
+
+
 def test_references_are_equal_by_what_they_name():
     assert Ref("cell", "gru", hidden_size=3) == Ref("cell", "gru", hidden_size=3)
     assert Ref("cell", "gru") != Ref("cell", "gru", hidden_size=3)
@@ -202,11 +222,50 @@ def test_a_model_of_options_takes_models_of_parts(parts):
         (list[str], "list of: text", "a list whose items are each text"),
         (tuple[Annotated[int, Field(gt=0)], ...], "list of: whole number > 0",
          "a list whose items are each a whole number greater than 0"),
+        (Annotated[tuple[int, ...], Field(min_length=2)], "list of 2 or more: whole number",
+         "a list of at least 2 items, each a whole number"),
+        (Annotated[list[str], Field(max_length=1)], "list of at most 1: text",
+         "a list of at most 1 item, each text"),
+        (Annotated[set[int], Field(min_length=1, max_length=3)], "list of 1 to 3: whole number",
+         "a list of 1 to 3 items, each a whole number"),
+        (tuple[int, int], "list of 2: whole number", "a list of 2 items, each a whole number"),
+        (tuple[int, str] | None, "list of 2: whole number, text | none",
+         "a list of 2 items: a whole number, text or none"),
     ],
 )  # fmt: skip
 def test_values_in_words(annotation, short, full):
     field = field_of(annotation, None)
     assert (values_in_words(field), values_in_full(field)) == (short, full)
+
+
+class Sizes(Configurable):
+    """Lists of several lengths."""
+
+    def __init__(
+        self,
+        *,
+        roles: Annotated[tuple[int, ...], Field(min_length=2)] = (1, 2),
+        pair: tuple[int, int] = (1, 2),
+        few: Annotated[list[int], Field(min_length=1, max_length=2)] | None = None,
+    ) -> None:
+        """Take them."""
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"roles": [3]}, "roles = [3]: expected a list of at least 2 items, each a whole number"),
+        ({"roles": ()}, "roles = (): expected a list of at least 2 items, each a whole number"),
+        ({"pair": (1,)}, "pair = (1,): expected a list of 2 items, each a whole number"),
+        ({"pair": (1, 2, 3)}, "pair = (1, 2, 3): expected a list of 2 items, each a whole number"),
+        ({"few": []}, "few = []: expected a list of 1 to 2 items, each a whole number or none"),
+        ({"few": [1, 2, 3]}, "few = [1, 2, 3]: expected a list of 1 to 2 items, each a whole number or none"),
+    ],
+)
+def test_a_list_of_the_wrong_length_is_told_which_length_it_has(options, told):
+    with pytest.raises(InvalidOption) as refused:
+        Sizes(**options)
+    assert str(refused.value) == f"Sizes: {told}"
 
 
 def test_choices_are_literals_truth_and_none():

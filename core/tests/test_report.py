@@ -20,7 +20,8 @@ from recurra.report.curves import generalisation, learning_curve, points, runnin
 from recurra.report.pictures import _shrunk, _span, pictures
 from recurra.report.trace import Trace, example, trace
 from recurra.report.words import duration, goal_in_words, number, outcome_in_words
-from recurra.run.folder import RunFolder, write_json
+from recurra.run.files import write_json
+from recurra.run.folder import RunFolder
 from recurra.task import Batch, Goal, Score, Task
 
 HOSTILE = '<script src="https://example.org/x.js"></script>'

@@ -174,6 +174,40 @@ def test_a_cell_with_a_memory_promises_what_both_parts_do():
     assert WithMemory(Mix(4), slot).tags == Tags(differentiable=False)
 
 
+class Trees(Mix):
+    """A cell that reads trees."""
+
+    tags = Tags(reads="trees")
+
+
+@pytest.mark.parametrize("controller", [Trees(4), Stacked([Trees(4)])])
+def test_a_controller_that_reads_trees_is_refused(controller):
+    kind = type(controller).__name__
+    told = f"^WithMemory: a controller reads vectors, and {kind} reads trees; choose another controller$"
+    with pytest.raises(IncompatibleParts, match=told):
+        WithMemory(controller, Slot())
+
+
+@pytest.mark.parametrize("pair", [(Trees(2), Trees(2)), (Mix(2), Trees(2))])
+def test_trees_are_not_read_from_the_end(pair):
+    told = "^Bidirectional: Trees reads trees, whose children must come before their parent; read them in one"
+    with pytest.raises(IncompatibleParts, match=told):
+        Bidirectional(*pair)
+
+
+@pytest.mark.parametrize("kind", [Layers, Stacked])
+def test_trees_are_read_by_the_first_layer_alone(kind):
+    assert kind([Trees(2), Mix(3)]).tags.reads == "trees"
+    told = (
+        f"^{kind.__name__}: layer 2, Trees, reads trees, and a layer below puts out vectors; only the first"
+    )
+    for below in (Trees(2), Mix(2)):
+        with pytest.raises(IncompatibleParts, match=told):
+            kind([below, Trees(3)])
+    with pytest.raises(IncompatibleParts, match=told):
+        kind([Trees(2), Trees(5)], skip=True)
+
+
 def test_a_controller_sees_what_was_read_before_and_y_what_is_read_now():
     cell = WithMemory(Mix(5, hidden_size=3), Slot(width=2)).double()
     assert (cell.input_size, cell.output_size) == (3, 5)

@@ -1,6 +1,6 @@
 """Wrappers around one cell that draw or learn: variational dropout, zoneout and the learned start."""
 
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -8,9 +8,16 @@ from torch.nn.utils.rnn import pack_padded_sequence
 
 from recurra.cell import Cell, Tags
 from recurra.errors import IncompatibleParts, InvalidOption
-from recurra.state import NoState, leaves
-from recurra.testing import ToyCell
-from recurra.wrappers import Bidirectional, LearnedStart, RecurrentDropout, Resetting, Zoneout
+from recurra.state import leaves
+from recurra.testing import Identity, ToyCell
+from recurra.wrappers import (
+    Bidirectional,
+    LayerNormalised,
+    LearnedStart,
+    RecurrentDropout,
+    Resetting,
+    Zoneout,
+)
 
 
 class Inner(NamedTuple):
@@ -47,21 +54,8 @@ class Counter(Cell[NestedState]):
         return {"c": state.c}
 
 
-class Pass(Cell[NoState]):
-    """y = x."""
-
-    def __init__(self, input_size):
-        super().__init__(input_size, input_size)
-
-    def initial_state(self, batch_size):
-        return NoState()
-
-    def step(self, x, state):
-        return x, state
-
-
-class Trees(Pass):
-    tags: ClassVar[Tags] = Tags(reads="trees")
+class Trees(Identity):
+    tags = Tags(reads="trees")
 
 
 AROUND = {
@@ -86,7 +80,7 @@ def test_losses_views_and_promises_are_those_of_the_cell(wrap):
 @pytest.mark.parametrize("wrap", AROUND.values(), ids=AROUND)
 def test_what_cannot_be_stepped_is_refused(wrap):
     with pytest.raises(IncompatibleParts, match=r"needs a cell, which can be stepped, got Bidirectional$"):
-        wrap(Bidirectional(Pass(2), Pass(2)))
+        wrap(Bidirectional(Identity(2), Identity(2)))
 
 
 @pytest.mark.parametrize("wrapper", [Zoneout, LearnedStart])
@@ -98,8 +92,8 @@ def test_a_state_that_is_not_there_is_refused_by_name(wrapper):
         wrapper(Counter(2), only=("inner.g",))
     with pytest.raises(InvalidOption, match=r"only = 'inner\.steps'"):  # whole numbers cannot be meant
         wrapper(Counter(2), only=("inner.steps",))
-    with pytest.raises(IncompatibleParts, match=r"Pass has no state of real numbers$"):
-        wrapper(Pass(2))
+    with pytest.raises(IncompatibleParts, match=r"Identity has no state of real numbers$"):
+        wrapper(Identity(2))
 
 
 # Variational dropout
@@ -107,7 +101,7 @@ def test_a_state_that_is_not_there_is_refused_by_name(wrapper):
 
 def test_a_mask_holds_for_a_sequence_and_lies_in_the_state():
     torch.manual_seed(0)
-    cell = RecurrentDropout(Pass(200), inputs=0.3, outputs=0.2).train()
+    cell = RecurrentDropout(Identity(200), inputs=0.3, outputs=0.2).train()
     y, state = cell(torch.ones(50, 4, 200))
     seen = state.inputs & state.outputs
     assert torch.equal(y, (seen[:, None] / 0.7 / 0.8).expand_as(y))
@@ -138,6 +132,17 @@ def test_evaluation_drops_nothing_and_draws_nothing():
     assert torch.equal(torch.get_rng_state(), before)
 
 
+def test_tensors_that_are_named_for_nothing_are_refused():
+    told = "^RecurrentDropout: only = inner, c needs states, the probability of dropping a number of them$"
+    with pytest.raises(InvalidOption, match=told):
+        RecurrentDropout(Counter(2), inputs=0.5, only=("inner", "c"))
+    told = "^Zoneout: only = c needs p, the probability of keeping the old value of a number of them$"
+    with pytest.raises(InvalidOption, match=told):
+        Zoneout(Counter(2), only=("c",))
+    with pytest.raises(InvalidOption, match=r"^LayerNormalised: only = c needs states = true$"):
+        LayerNormalised(Counter(2), only=("c",))
+
+
 def test_training_goes_on_after_a_cut_and_packs_as_if_whole():
     torch.manual_seed(0)
     cell, x, lengths = RecurrentDropout(ToyCell(3), inputs=0.5, outputs=0.5), torch.rand(3, 5, 3), [5, 2, 4]
@@ -153,7 +158,7 @@ def test_training_goes_on_after_a_cut_and_packs_as_if_whole():
 
 
 def test_a_seed_gives_the_same_masks_and_another_seed_others():
-    cell, runs = RecurrentDropout(Pass(30), inputs=0.5).train(), []
+    cell, runs = RecurrentDropout(Identity(30), inputs=0.5).train(), []
     for seed in (1, 1, 2):
         torch.manual_seed(seed)
         runs.append(cell(torch.ones(2, 3, 30))[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +24,8 @@ WHOLE = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 @dataclass(frozen=True)
 class Tags:
     """What a cell promises; the contract kit and the learning rules decide by these, never by names.
+
+    A class has them for all its cells; one whose promise depends on an option sets `self.tags`.
 
     Args:
         differentiable: Autograd reaches every parameter.
@@ -44,7 +46,7 @@ class Sequencer(nn.Module, abc.ABC):
     Shapes: x (B, T, I) -> y (B, T, O) and the state after each row's last step.
     """
 
-    tags: ClassVar[Tags] = Tags()
+    tags: Tags = Tags()
     input_size: int
     output_size: int
 
@@ -130,9 +132,27 @@ class Cell(Configurable, Sequencer, Generic[S]):
         return engine.run(self, x, state, lengths)
 
     def zeros(self, batch_size: int, *sizes: int) -> Tensor:
-        """Return zeros (B, *sizes) on the device and in the dtype of the parameters."""
-        like = next(self.parameters(), torch.empty(0))
-        return torch.zeros(batch_size, *sizes, device=like.device, dtype=like.dtype)
+        """Return zeros (B, *sizes) on the device and in the dtype of the parameters, else of the buffers."""
+        return torch.zeros(batch_size, *sizes, **placement(self))
+
+
+def first_tensor(module: nn.Module) -> Tensor | None:
+    """Return a tensor that says where a module is and in which dtype, or None if it has none.
+
+    That is its first parameter, else its first buffer of real numbers, else any buffer.
+    """
+    for parameter in module.parameters():
+        return parameter
+    buffers = list(module.buffers())
+    return next((buffer for buffer in buffers if buffer.is_floating_point()), buffers[0] if buffers else None)
+
+
+def placement(module: nn.Module) -> dict[str, Any]:
+    """Return device and dtype of what a module computes, as arguments of torch's functions."""
+    like = first_tensor(module)
+    if like is None:
+        return {}
+    return {"device": like.device, "dtype": like.dtype if like.is_floating_point() else None}
 
 
 def add_losses(losses: Iterable[Tensor | None]) -> Tensor | None:
@@ -156,12 +176,15 @@ def check_input(module: Sequencer, x: Tensor, lengths: Tensor | None) -> None:
 
 
 def _check_placement(who: str, module: Sequencer, x: Tensor) -> None:
-    like = next(module.parameters(), x)
+    like = first_tensor(module)
+    if like is None:
+        return
+    what = "parameters" if isinstance(like, nn.Parameter) else "buffers"
     if like.device != x.device:
-        place = f"x is on {x.device} but the parameters are on {like.device}"
+        place = f"x is on {x.device} but the {what} are on {like.device}"
         raise InvalidInput(f"{who}: {place}; move one of them")
-    if like.dtype != x.dtype and not _mixes_precisions(x):
-        raise InvalidInput(f"{who}: x is {x.dtype} but the parameters are {like.dtype}; convert one of them")
+    if like.is_floating_point() and like.dtype != x.dtype and not _mixes_precisions(x):
+        raise InvalidInput(f"{who}: x is {x.dtype} but the {what} are {like.dtype}; convert one of them")
 
 
 def _check_lengths(who: str, x: Tensor, lengths: Tensor) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
-from annotated_types import Ge, Gt, Le, Lt, MultipleOf
+from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen, MultipleOf
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
@@ -21,8 +21,6 @@ _OWN_WORDS = {
     "string_pattern_mismatch",
     "string_too_short",
     "string_too_long",
-    "too_short",
-    "too_long",
 }
 """Kinds of error whose message says more than the type of the option does."""
 
@@ -89,7 +87,7 @@ def sentence(name: str, error: ErrorDetails, field: FieldInfo | None, *, quote: 
         quote: Repeat the name and the value, for those who do not see them elsewhere in the message.
     """
     value = f"{name} = {shown(error['input'])}: " if quote else ""
-    if error["type"] == "missing":
+    if error["type"] == "missing" and not lacks_item(error):
         return f"{name} is missing; it must be {values_in_full(field)}" if field else f"{name} is missing"
     if field is None or error["type"] in _OWN_WORDS or len(error["loc"]) == 0:
         message = error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
@@ -99,6 +97,11 @@ def sentence(name: str, error: ErrorDetails, field: FieldInfo | None, *, quote: 
         nearest(str(error["input"]), choices_of(field.annotation)) if isinstance(error["input"], str) else ""
     )
     return f"{value}expected {values_in_full(field)}{finite}{near}"
+
+
+def lacks_item(error: ErrorDetails) -> bool:
+    """Say whether what pydantic misses is an item of a list, and so the list is too short."""
+    return error["type"] == "missing" and isinstance(error["loc"][-1], int)
 
 
 def unknown_option(name: str, last: Any, options: Mapping[str, Any]) -> str:
@@ -145,14 +148,38 @@ def _kinds(annotation: Any, constraints: Sequence[Any]) -> Iterator[Words]:
         choices = [str(value) for value in get_args(annotation)]
         yield Words(" | ".join(choices), f"one of {', '.join(choices)}" if len(choices) > 1 else choices[0])
     elif origin in _SEQUENCES:
-        yield _several(get_args(annotation))
+        yield _several(get_args(annotation), constraints)
     else:
         yield _bounded(annotation, constraints if annotation in (int, float) else ())
 
 
-def _several(items: Sequence[Any]) -> Words:
-    of = FieldInfo.from_annotation(items[0] if items else Any)
-    return Words(f"list of: {values_in_words(of)}", f"a list whose items are each {values_in_full(of)}")
+def _several(items: Sequence[Any], constraints: Sequence[Any]) -> Words:
+    of = [FieldInfo.from_annotation(item) for item in items if item is not Ellipsis] or [FieldInfo()]
+    short = ", ".join(dict.fromkeys(values_in_words(item) for item in of))
+    full = ", ".join(dict.fromkeys(values_in_full(item) for item in of))
+    if len(of) > 1:  # a tuple that says each of its items
+        constraints = [MinLen(len(of)), MaxLen(len(of))]
+    count = _count(constraints)
+    if not count.short:
+        return Words(f"list of: {short}", f"a list whose items are each {full}")
+    each = ": " if ", " in short else ", each "
+    return Words(f"list of {count.short}: {short}", f"a list of {count.full}{each}{full}")
+
+
+def _count(constraints: Sequence[Any]) -> Words:
+    """Return how many items a list has: `2 or more`, `at least 2 items`; nothing where any number will do."""
+    least = max((c.min_length for c in constraints if isinstance(c, MinLen)), default=0)
+    most = min((c.max_length for c in constraints if isinstance(c, MaxLen)), default=None)
+    if most is None:
+        return Words(f"{least} or more", f"at least {_items(least)}") if least else Words("", "")
+    if least == most:
+        return Words(str(most), _items(most))
+    between = f"{least} to " if least else "at most "
+    return Words(f"{between}{most}", f"{between}{_items(most)}")
+
+
+def _items(number: int) -> str:
+    return f"{number} item{'s' * (number != 1)}"
 
 
 def _bounded(annotation: Any, constraints: Sequence[Any]) -> Words:

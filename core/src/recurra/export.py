@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any
 
 import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
-from recurra.cell import Cell, Sequencer
+from recurra.cell import Cell, Sequencer, placement
 from recurra.errors import IncompatibleParts
-from recurra.model import Model
+from recurra.model import Model, TreeEmbedding
 from recurra.state import leaves, map_state
 
 EXAMPLE = (3, 5)
@@ -52,16 +55,17 @@ def export(module: Model | Sequencer, *, streaming: bool = False) -> ExportedPro
     """Return a network as a program that needs torch alone, for any number of sequences and of steps.
 
     The program computes what the module does in evaluation mode, with its weights as they are now and without
-    gradients. It takes x (B, T, I), or tokens (B, T), with
-    B and T at least 1, and returns y (B, T, O) and the final state, name -> tensor. One for streaming takes
-    the state as well, as `named_start` or an earlier call gives it.
+    gradients. It takes x (B, T, I), tokens (B, T) or trees of tokens (B, T, 2), with B and T at least 1, and
+    returns y (B, T, O) and the final state, name -> tensor. One for streaming takes the state as well, as
+    `named_start` or an earlier call gives it.
 
     Raises:
         IncompatibleParts: The step of a cell cannot be traced, for instance because what it computes depends
             on the values it meets; or a network that reads from both ends is to stream.
     """
     # A copy, since the weights of a program must not want gradients: scan cannot go back through all cells.
-    module = copy.deepcopy(module).eval().requires_grad_(False)
+    with _refused(module, "it cannot be copied"):
+        module = copy.deepcopy(module).eval().requires_grad_(False)
     x = _example(module)
     if not streaming:
         return _traced(_Whole(module), module, (x,), (X_SIZES,))
@@ -70,6 +74,19 @@ def export(module: Model | Sequencer, *, streaming: bool = False) -> ExportedPro
         raise IncompatibleParts(f"{kind} cannot stream, since it needs the end of a sequence to begin")
     state = named_start(module, x.shape[0])
     return _traced(_Streaming(module), module, (x, state), (X_SIZES, {name: {0: ANY} for name in state}))
+
+
+def save(module: Model | Sequencer, file: IO[bytes], *, streaming: bool = False) -> None:
+    """Write a network to a file for `torch.export.load`; see `export`.
+
+    Raises:
+        IncompatibleParts: It cannot be exported, or torch has no way to write down what was traced. Nothing
+            was written then.
+    """
+    program, whole = export(module, streaming=streaming), io.BytesIO()
+    with _refused(module, "what its step does cannot be written to a file"):
+        torch.export.save(program, whole)
+    file.write(whole.getbuffer())
 
 
 def named_start(module: Model | Sequencer, batch_size: int) -> Named:
@@ -81,11 +98,30 @@ def named_start(module: Model | Sequencer, batch_size: int) -> Named:
 def _traced(
     program: nn.Module, module: Model | Sequencer, inputs: tuple[Any, ...], sizes: tuple[Any, ...]
 ) -> ExportedProgram:
-    try:
+    with _refused(module, "its step cannot be traced"):
         return torch.export.export(program, inputs, dynamic_shapes=sizes)
-    except Exception as error:  # whatever a third party's step makes torch's tracer say
-        kind, (reason, *_) = type(_sequencer(module)).__name__, [*str(error).splitlines(), repr(error)]
-        raise IncompatibleParts(f"{kind} cannot be exported: its step cannot be traced: {reason}") from error
+
+
+@contextmanager
+def _refused(module: Model | Sequencer, what: str) -> Iterator[None]:
+    """Turn whatever a third party's step makes torch say into one sentence."""
+    try:
+        yield
+    except Exception as error:
+        # Torch keeps what it found out while it traced: a step that takes one batch size only would make it
+        # refuse every other network after this one.
+        torch.compiler.reset()
+        told = f"{type(_sequencer(module)).__name__} cannot be exported: {what}: {_reason(error)}"
+        raise IncompatibleParts(told) from error
+
+
+def _reason(error: BaseException) -> str:
+    """Return the first line of what an error began with; what torch says around it names no reason."""
+    before = error.__cause__ or error.__context__  # torch suppresses the latter, where the reason often is
+    if before is not None:
+        return _reason(before)
+    line = next(iter(str(error).splitlines()), "")
+    return repr(error) if isinstance(error, KeyError) or not line else line
 
 
 def _sequencer(module: Model | Sequencer) -> Sequencer:
@@ -94,6 +130,6 @@ def _sequencer(module: Model | Sequencer) -> Sequencer:
 
 def _example(module: Model | Sequencer) -> Tensor:
     if isinstance(module, Model) and module.embedding is not None:
-        return torch.zeros(EXAMPLE, dtype=torch.int64, device=module.embedding.weight.device)
-    like = next(module.parameters(), torch.empty(0))
-    return torch.zeros(*EXAMPLE, _sequencer(module).input_size, dtype=like.dtype, device=like.device)
+        sizes = (*EXAMPLE, 2) if isinstance(module.embedding, TreeEmbedding) else EXAMPLE
+        return torch.zeros(sizes, dtype=torch.int64, device=module.embedding.weight.device)
+    return torch.zeros(*EXAMPLE, _sequencer(module).input_size, **placement(module))

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from recurra.cell import Cell, add_losses
+from recurra.errors import IncompatibleParts
 from recurra.wrappers.around import promise
 
 S = TypeVar("S")
@@ -44,9 +45,17 @@ class WithMemory(Cell[WithMemoryState]):
         r', memory' = memory(W h + b, memory);  y = [h, r']
 
     Shapes: x (B, I), h (B, H), r (B, R W), y (B, H + R W). The controller must read vectors of width I + R W.
+
+    Raises:
+        IncompatibleParts: The controller reads trees.
     """
 
     def __init__(self, controller: Cell[Any], memory: Memory[Any]) -> None:
+        if controller.tags.reads != "vectors":
+            told = (
+                f"a controller reads vectors, and {type(controller).__name__} reads {controller.tags.reads}"
+            )
+            raise IncompatibleParts(f"{type(self).__name__}: {told}; choose another controller")
         input_size = controller.input_size - memory.output_size
         super().__init__(input_size, controller.output_size + memory.output_size)
         self.controller, self.memory = controller, memory

@@ -39,7 +39,7 @@ def _as_cell(value: Any) -> Any:
     if isinstance(value, str):
         return Ref("cell", value)
     if isinstance(value, Mapping) and isinstance(value.get("name"), str):
-        return Ref("cell", **value)
+        return Ref("cell", value["name"], **{k: v for k, v in value.items() if k != "name"})
     if not isinstance(value, Ref) or value.kind != "cell":
         raise ValueError('expected cells, such as ["gru", {name="lstm", hidden_size=64}]')
     return value
@@ -48,10 +48,22 @@ def _as_cell(value: Any) -> Any:
 AnyCell = Annotated[Ref, BeforeValidator(_as_cell)]
 
 
+class TreeEmbedding(nn.Embedding):
+    """Trees of tokens (B, T, 2) -> vectors with the arity of each node after them, (B, T, E + 1)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Embed the tokens, channel 0 of x, and keep the arities, channel 1."""
+        return torch.cat([super().forward(x[..., 0]), x[..., 1:].to(self.weight.dtype)], -1)
+
+
+EMBEDDINGS: Mapping[str, type[nn.Embedding]] = {"tokens": nn.Embedding, "token-trees": TreeEmbedding}
+"""What makes vectors of the tokens that a task gives."""
+
+
 class Model(Configurable, nn.Module):
     """Embedding (for tokens), one or more layers of a cell, and a linear readout at every step.
 
-    Shapes: x (B, T, I) or tokens (B, T) -> y (B, T, O), state.
+    Shapes: x (B, T, I), tokens (B, T) or trees of tokens (B, T, 2) -> y (B, T, O), state.
 
     Args:
         task: Says what is read and how wide the output must be.
@@ -86,9 +98,9 @@ class Model(Configurable, nn.Module):
         embedding_size: Annotated[Count, Field(description="width of a token's vector")] = 64,
     ) -> None:
         super().__init__()
-        tokens = task.gives == "tokens"
-        self.embedding = nn.Embedding(task.input_size, embedding_size) if tokens else None
-        width = embedding_size if tokens else task.input_size
+        kind = EMBEDDINGS.get(task.gives)
+        self.embedding = kind(task.input_size, embedding_size) if kind else None
+        width = embedding_size + (kind is TreeEmbedding) if kind else task.input_size
         around = _Around(learned_initial_state, layer_norm, zoneout, recurrent_dropout)
         cells = [cell] * layers + list(stack)
         self.sequencer = _sequencer(cells, width, around, bidirectional, skip=skip, dropout=dropout)
@@ -98,10 +110,8 @@ class Model(Configurable, nn.Module):
         nn.init.zeros_(self.readout.bias)
 
     def forward(self, x: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
-        """Run over a batch: x (B, T, I) or tokens (B, T) -> y (B, T, O) and the final state."""
-        vectors = (
-            x if self.embedding is None else self.embedding(_checked_tokens(x, self.embedding.num_embeddings))
-        )
+        """Run over a batch: x as its task gives it -> y (B, T, O) and the final state."""
+        vectors = x if self.embedding is None else self.embedding(_checked_tokens(x, self.embedding))
         y, state = self.sequencer(vectors, state, lengths)
         return self.readout(y), state
 
@@ -155,19 +165,26 @@ def _layer(cell: Ref, width: int, around: _Around, bidirectional: bool) -> Seque
     return Bidirectional(ahead, around.built(cell, width)) if bidirectional else ahead
 
 
-def _checked_tokens(x: Tensor, known: int) -> Tensor:
-    if x.dim() != 2 or x.dtype not in (torch.int64, torch.int32):
+def _checked_tokens(x: Tensor, embedding: nn.Embedding) -> Tensor:
+    trees = isinstance(embedding, TreeEmbedding)
+    shape_is_wrong = x.dim() != 3 or x.shape[-1] != 2 if trees else x.dim() != 2
+    if shape_is_wrong or x.dtype not in (torch.int64, torch.int32):
+        wanted = "trees of tokens must be (batch, time, 2)" if trees else "tokens must be (batch, time)"
         got = f"{tuple(x.shape)} of {x.dtype}"
-        raise InvalidInput(f"Model: tokens must be (batch, time) of torch.int64 or torch.int32, got {got}")
+        raise InvalidInput(f"Model: {wanted} of torch.int64 or torch.int32, got {got}")
+    tokens, known = x[..., 0] if trees else x, embedding.num_embeddings
     # A program under trace cannot ask for values. Elsewhere a GPU would end the process at the embedding.
-    if not torch.compiler.is_compiling() and x.numel() and not 0 <= int(x.min()) <= int(x.max()) < known:
-        span = f"{int(x.min())} to {int(x.max())}"
-        raise InvalidInput(f"Model: tokens must lie between 0 and {known - 1}, got {span}")
+    if torch.compiler.is_compiling() or not x.numel():
+        return x
+    span = int(tokens.min()), int(tokens.max())
+    if not 0 <= span[0] <= span[1] < known:
+        told = f"tokens must lie between 0 and {known - 1}, got {span[0]} to {span[1]}"
+        raise InvalidInput(f"Model: {told}")
     return x
 
 
 def _check_reads(task: Task, cell: Ref, tags: Tags) -> None:
-    given = "vectors" if task.gives == "tokens" else task.gives
+    given = {"tokens": "vectors", "token-trees": "trees"}.get(task.gives, task.gives)
     if tags.reads != given:
         told = f"cell '{cell.name}' reads {tags.reads}, but task '{type(task).__name__}' gives {task.gives}"
         raise IncompatibleParts(f"{told}; choose a cell that reads {given}")

@@ -29,11 +29,17 @@ class Ref:
 
     Refs are what a constructor takes for parts that it wires itself: `controller: Ref = Ref("cell", "lstm")`.
     A part without a default says its kind in the annotation: `controller: Annotated[Ref, "cell"]`.
+
+    Raises:
+        InvalidOption: An option is called `name`, which in a file is the name of the part.
     """
 
     in_words: ClassVar = Words("part", "a part by reference")
 
-    def __init__(self, kind: Kind, name: str, **options: Any) -> None:
+    def __init__(self, kind: Kind, name: str, /, **options: Any) -> None:
+        if "name" in options:
+            told = "the option 'name' cannot be set by reference, since it names the part itself"
+            raise InvalidOption(f"{kind} '{name}': {told}; give the option another name")
         self.kind, self.name, self.options = kind, name, options
 
     def build(self, *wiring: Any) -> Any:

@@ -15,13 +15,15 @@ from recurra.cell import Reads
 from recurra.options import Configurable
 
 Split = Literal["train", "validation", "test"]
+Gives = Reads | Literal["tokens", "token-trees"]
 
 
 class Batch(NamedTuple):
     """Sequences to learn from, batch-first.
 
     Shapes: x (B, T, I) vectors or (B, T) tokens; target (B, T, ...); mask (B, T), true where a step counts;
-    lengths (B,), the steps of each row.
+    lengths (B,), the steps of each row. A tree is read in post-order, children before their parent: the last
+    channel of x is the arity of each node, 0 at a leaf. Trees of tokens are x (B, T, 2), [token, arity].
     """
 
     x: Tensor
@@ -87,13 +89,14 @@ class Task(Configurable, abc.ABC):
     results depend neither on the number of ranks nor on that of workers.
 
     Args:
-        input_size: I, the width of x, or the number of token kinds when `gives` is `tokens`.
+        input_size: I, the width of x, or the number of token kinds when `gives` is `tokens` or `token-trees`.
         output_size: O, the width of what the model must put out per step.
     """
 
     version: ClassVar[int] = 1
     """Raise it when the same seed would give other data."""
-    gives: ClassVar[Reads | Literal["tokens"]] = "vectors"
+    gives: ClassVar[Gives] = "vectors"
+    """The structure of x; see `Batch`."""
     goal: ClassVar[Goal]
 
     def __init__(self, input_size: int, output_size: int) -> None:
@@ -114,6 +117,14 @@ class Task(Configurable, abc.ABC):
     def predict(self, y: Tensor) -> Tensor:
         """Turn outputs (B, T, O) into what they claim the target is, for pictures: probabilities, classes."""
         return y
+
+    def references(self) -> Mapping[str, Mapping[str, float]]:
+        """Return what predictors that learn nothing score: predictor -> score -> mean, for whoever compares.
+
+        `constant` is the best that one output for all steps reaches; `optimal` is the best there is, where it
+        is known. Empty unless overridden.
+        """
+        return {}
 
     def suite(self) -> Mapping[str, Task]:
         """Return the variants on which a model is judged, such as `length-30`; itself, unless overridden."""

@@ -1,5 +1,6 @@
 """Every check of a cell kills a broken cell that is broken in just the way the check is about."""
 
+import math
 from typing import NamedTuple
 
 import pytest
@@ -9,7 +10,7 @@ from torch import nn
 from recurra.cell import Tags
 from recurra.errors import InvalidInput
 from recurra.state import detach
-from recurra.testing import Contract, ToyCell, checks
+from recurra.testing import CheckFailed, Contract, Identity, ToyCell, checks
 from recurra.testing.checking import Skip
 from recurra.testing.toys import ToyState
 
@@ -397,6 +398,36 @@ class InfiniteView(ToyCell):
         return {"h": state.h.abs().log()}
 
 
+class Unwritable(ToyCell):
+    """Computes with the number of rows in a way that torch can trace and cannot write down."""
+
+    def step(self, x, state):
+        y, state = super().step(x, state)
+        return y * math.floor(x.shape[0] / 100 + 1), state
+
+
+class OneBatchSize(Identity):
+    """Is traced, and written, for the batch of the example alone."""
+
+    def step(self, x, state):
+        return x + math.log(x.shape[0] + 1), state
+
+
+class MappedRows(ToyCell):
+    """Is traced and written with operators that only a trace has."""
+
+    def step(self, x, state):
+        y, state = super().step(x, state)
+        return torch.func.vmap(lambda row: 2 * row)(y), state
+
+
+class Untraceable(ToyCell):
+    """Branches on a value."""
+
+    def step(self, x, state):
+        return super().step(x if x.sum() > 0 else 2 * x, state)
+
+
 MUTANTS = [
     ("check_shapes", WrongWidth),
     ("check_pure", InPlace),
@@ -446,6 +477,10 @@ MUTANTS = [
     ("check_extremes", Overflowing),
     ("check_extremes", Diverging),
     ("check_extremes", RootedSlope),
+    ("check_export", Untraceable),
+    ("check_export", Unwritable),
+    ("check_export", OneBatchSize),
+    ("check_export", MappedRows),
     ("check_windows_are_cut", Cut),
     ("check_windows_are_cut", KeepsItsGraph),
     ("check_wrong_input_is_refused", Unchecked),
@@ -468,7 +503,7 @@ def check_named(name):
 
 @pytest.mark.parametrize(("name", "mutant"), MUTANTS, ids=lambda value: getattr(value, "__name__", value))
 def test_a_check_kills_its_mutant(name, mutant):
-    result = {r.check: r for r in Contract("cell", maker(mutant)).run()}[name]
+    result = {check.name: check for check in Contract("cell", maker(mutant)).checks()}[name].result()
     assert result.status == "failed", result
 
 
@@ -531,9 +566,25 @@ class NoParameters(ToyCell):
         return h, ToyState(h)
 
 
-def test_a_cell_without_parameters_cannot_be_moved():
-    with pytest.raises(Skip, match="no parameters"):
+def test_a_cell_without_parameters_and_buffers_cannot_be_moved():
+    with pytest.raises(Skip, match="neither parameters nor buffers"):
         check_named("check_device")(maker(NoParameters))
+
+
+class StaysBehind(NoParameters):
+    """Has a buffer, and starts on the CPU wherever that is."""
+
+    def __init__(self, input_size):
+        super().__init__(input_size)
+        self.register_buffer("scale", torch.ones(()))
+
+    def initial_state(self, batch_size):
+        return ToyState(torch.zeros(batch_size, self.output_size, dtype=self.scale.dtype))
+
+
+def test_a_cell_of_buffers_is_moved():
+    with pytest.raises(CheckFailed, match=r"state\.h stays on cpu when the cell is moved"):
+        check_named("check_device")(maker(StaysBehind))
 
 
 class NotDifferentiable(ToyCell):

@@ -45,9 +45,15 @@ def hidden():
     class Small(Good):
         contract_options = {"length": 2}
 
-    return Good, Broken, Excused, Improved, Misspelt, Small
+    class Half(Good):
+        contract_options = {"length": 4}
 
-Good, Broken, Excused, Improved, Misspelt, Small = hidden()
+        def suite(self):
+            return {} if self.length == 4 else super().suite()
+
+    return Good, Broken, Excused, Improved, Misspelt, Small, Half
+
+Good, Broken, Excused, Improved, Misspelt, Small, Half = hidden()
 """
 ALL = len(checks("task"))
 SKIPPED = "check_batch_is_the_same_in_another_process"
@@ -211,6 +217,37 @@ class TestPytest:
         told = self.run(world, "test_excused.py", code=0)
         assert f"{ALL - 2} passed, 1 skipped, 1 xfailed" in told
         assert "test_contract[check_scores_add] PASSED" in told
+
+    def in_forms(self, world, name, arguments, code):
+        lines = f'@contract("task", "{name}", {arguments})\ndef test_contract(check):\n    check()\n'
+        (world.path / "test_forms.py").write_text(f"from recurra.testing import contract\n\n{lines}")
+        return self.run(world, "test_forms.py", code=code)
+
+    def test_each_form_is_checked_with_its_options_and_its_expected_failures(self, plugin, world):
+        plugin("Half")
+        forms = '{"short": {"length": 2}, "long": {}, "known": {}}'
+        known = '{"known": {"check_suite_fits_the_model": "variants come later"}}'
+        told = self.in_forms(world, "half", f"{forms}, {known}", code=1)
+        assert f"1 failed, {3 * ALL - 5} passed, 3 skipped, 1 xfailed" in told
+        assert "test_contract[short-check_suite_fits_the_model] PASSED" in told
+        assert "test_contract[long-check_suite_fits_the_model] FAILED" in told
+        assert "test_contract[known-check_suite_fits_the_model] XFAIL" in told
+        assert "variants come later" in told
+
+    @pytest.mark.parametrize(
+        ("known", "told"),
+        [
+            ('{"shortt": {}}', "expected_failures: there is no form 'shortt'; did you mean 'short'?"),
+            (
+                '{"short": {"check_score_add": "why"}}',
+                "Good, expected failures: there is no check 'check_score_add' of a task; "
+                "did you mean 'check_scores_add'?",
+            ),
+        ],
+    )
+    def test_an_expected_failure_of_nothing_is_told(self, plugin, world, known, told):
+        plugin("Good")
+        assert told in self.in_forms(world, "good", f'{{"short": {{"length": 1}}}}, {known}', code=2)
 
 
 @pytest.mark.parametrize("kind", KINDS)

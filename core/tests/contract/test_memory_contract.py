@@ -127,7 +127,7 @@ MUTANTS = [
 
 @pytest.mark.parametrize(("name", "mutant"), MUTANTS, ids=lambda value: getattr(value, "__name__", value))
 def test_a_check_kills_its_mutant(name, mutant):
-    result = {r.check: r for r in Contract("memory", mutant).run()}[name]
+    result = {check.name: check for check in Contract("memory", mutant).checks()}[name].result()
     assert result.status == "failed", result
 
 

@@ -109,6 +109,66 @@ class TokenTooLarge(Altered):
         return batch._replace(x=torch.full(batch.mask.shape, self.input_size))
 
 
+class Trees(Altered):
+    """Gives x as trees, whose arities are in the last channel."""
+
+    gives = "trees"
+    arities = (0, 0, 2, 0, 2)
+
+    def alter(self, batch):
+        arities = torch.tensor(self.arities).expand(batch.mask.shape)
+        return batch._replace(x=torch.cat([batch.x[..., :-1], arities[..., None].to(batch.x)], -1))
+
+
+class TokenTrees(Trees):
+    gives = "token-trees"
+
+    def alter(self, batch):
+        tokens = torch.stack(
+            [batch.target.argmax(-1), torch.tensor(self.arities).expand(batch.mask.shape)], -1
+        )
+        return batch._replace(x=tokens)
+
+
+@pytest.mark.parametrize("honest", [Trees, TokenTrees])
+def test_honest_trees_pass(honest):
+    CHECKS["check_sizes_are_declared"](honest)
+    CHECKS["check_batch_has_declared_shapes"](honest)
+
+
+@mutant("check_batch_has_declared_shapes")
+class HalfAChild(Trees):
+    arities = (0, 0, 1.5, 0, 2)
+
+
+@mutant("check_batch_has_declared_shapes")
+class LessThanNoChild(Trees):
+    arities = (0, 0, -1, 0, 2)
+
+
+@mutant("check_batch_has_declared_shapes")
+class OrphansOfNobody(Trees):
+    arities = (0, 2, 0, 0, 2)
+
+
+@mutant("check_batch_has_declared_shapes")
+class TokenTreeOfOrphans(TokenTrees):
+    arities = (0, 0, 3, 0, 2)
+
+
+@mutant("check_batch_has_declared_shapes")
+class TreeTokenTooLarge(TokenTrees):
+    def alter(self, batch):
+        batch = super().alter(batch)
+        return batch._replace(x=batch.x + torch.tensor([self.input_size, 0]))
+
+
+@mutant("check_batch_has_declared_shapes")
+class TreesWithoutArities(TokenTrees):
+    def alter(self, batch):
+        return batch._replace(x=super().alter(batch).x[..., 0])
+
+
 @mutant("check_batch_size_is_honoured")
 class AlwaysFour(ToyTask):
     def sample(self, batch_size, rng):
@@ -326,6 +386,30 @@ class PredictsOneStep(ToyTask):
 class PredictsNothing(ToyTask):
     def predict(self, y):
         return y / 0
+
+
+@mutant("check_references_are_scores")
+class ForeignScore(ToyTask):
+    def references(self):
+        return {"constant": {"accuracy": 0.5}}
+
+
+@mutant("check_references_are_scores")
+class ForeignScoreInTheSuite(ToyTask):
+    def suite(self):
+        return {"length-9": ForeignScore(length=9)}
+
+
+@mutant("check_references_are_scores")
+class NobodyKnows(ToyTask):
+    def references(self):
+        return {"constant": {"squared_error": float("nan")}}
+
+
+@mutant("check_references_are_scores")
+class BetterThanOptimal(ToyTask):
+    def references(self):
+        return {"optimal": {"squared_error": 0.5}, "lucky": {"squared_error": 0.4}}
 
 
 @mutant("check_suite_fits_the_model")

@@ -23,6 +23,7 @@ COMMANDS = {
     "evaluate": ("recurra.cli.evaluate:evaluate", "Score a trained run on its task's suite."),
     "report": ("recurra.cli.report:report", "Write a run's report again."),
     "export": ("recurra.cli.export:export", "Write a run's network for programs that have torch alone."),
+    "freeze": ("recurra.cli.freeze:freeze", "Write a task's data to Parquet files."),
     "list": ("recurra.cli.listing:components", "List the cells, memories, tasks and trainers."),
     "plugins": ("recurra.cli.listing:plugins", "List the installed plugins without loading them."),
     "info": ("recurra.cli.info:info", "Show a component and all its options."),

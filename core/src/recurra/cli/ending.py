@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
 
-from recurra.run.folder import RunFolder, first_process, read_json
+from recurra.run.files import read_json
+from recurra.run.folder import RunFolder, first_process
 from recurra.run.signals import Interrupted
+
+if TYPE_CHECKING:
+    from recurra.run.evaluate import References
+
+NOTHING: References = {}
 
 
 @contextmanager
@@ -33,16 +40,22 @@ def _summarise(folder: RunFolder) -> None:
     click.echo(f"report: {folder.report}")
 
 
-def show_scores(scores: Mapping[str, Mapping[str, float]]) -> None:
-    """Print the table of suite variants and scores."""
+def show_scores(scores: Mapping[str, Mapping[str, float]], references: References = NOTHING) -> None:
+    """Print the table of suite variants and scores, each with the predictors it may be compared with."""
     from rich.console import Console
     from rich.table import Table
 
     names = list(next(iter(scores.values())))
     table = Table("", *names)
     for variant, row in scores.items():
-        table.add_row(variant, *(f"{row[name]:.4g}" for name in names))
+        table.add_row(variant, *_shown(row, names))
+        for predictor, values in references.get(variant, {}).items():
+            table.add_row(f"  {predictor}", *_shown(values, names), style="dim")
     Console().print(table)
+
+
+def _shown(values: Mapping[str, float], names: Iterable[str]) -> list[str]:
+    return [f"{values[name]:.4g}" if name in values else "" for name in names]
 
 
 def show_json(value: object) -> None:

@@ -15,9 +15,12 @@ import click
 @click.option("--seed", type=int, help="Seed of the test data; the run's own if not given.")
 @click.option("--json", "as_json", is_flag=True, help="Print for machines.")
 def evaluate(run: Path, batches: int | None, seed: int | None, as_json: bool) -> None:
-    """Score the model of the run in the folder RUN on every variant of its task's suite."""
+    """Score the model of the run in the folder RUN on every variant of its task's suite.
+
+    Below each variant stands what predictors that learn nothing score there, where the task knows it.
+    """
     from recurra.cli.ending import show_json, show_scores
-    from recurra.run.evaluate import evaluate_suite
+    from recurra.run.evaluate import evaluate_suite, suite_references
     from recurra.run.folder import RunFolder
     from recurra.run.restore import restore
 
@@ -33,4 +36,4 @@ def evaluate(run: Path, batches: int | None, seed: int | None, as_json: bool) ->
     if as_json:
         show_json(scores)
     else:
-        show_scores(scores)
+        show_scores(scores, suite_references(task))

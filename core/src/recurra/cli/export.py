@@ -15,10 +15,9 @@ from recurra.errors import MissingFile
 @click.option("--streaming", is_flag=True, help="Make a program that also takes the state to go on from.")
 def export(run: Path, to: Path | None, streaming: bool) -> None:
     """Write the model of the run in the folder RUN as a program for `torch.export.load`."""
-    import torch
-
-    from recurra.export import export as exported
-    from recurra.run.folder import RunFolder, durable
+    from recurra.export import save
+    from recurra.run.files import durable
+    from recurra.run.folder import RunFolder
     from recurra.run.restore import restore
 
     folder = RunFolder.open(run)
@@ -27,5 +26,5 @@ def export(run: Path, to: Path | None, streaming: bool) -> None:
         raise MissingFile(f"--to {to}: the folder {to.parent} does not exist")
     _, _, model = restore(folder)
     with durable(to) as file:
-        torch.export.save(exported(model, streaming=streaming), file)
+        save(model, file, streaming=streaming)
     click.echo(to)

@@ -7,7 +7,7 @@ import json
 import re
 import shutil
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +75,7 @@ def _component(name: str, kind: Kind | None) -> dict[str, Any]:
         "plugin": f"{offer.dist} {offer.version}".strip(),
         "doc": _doc(owner),
         "options": [asdict(option) for option in options_of(owner, component.kind, component.name)],
+        "references": _references(owner),
         "see_also": [f"{other.component.kind}:{other.component.name}" for other in others],
     }
 
@@ -103,14 +104,37 @@ def _doc(owner: type) -> str:
     return re.split(r"\n(?:Args|Attributes|Raises):\n", inspect.cleandoc(owner.__doc__ or ""))[0].strip()
 
 
+def _references(owner: type) -> Mapping[str, Mapping[str, float]]:
+    """Return what simple predictors score on a task with its defaults, if it has any and knows."""
+    from recurra.errors import RecurraError
+    from recurra.task import Task
+
+    if not issubclass(owner, Task) or owner.references is Task.references:
+        return {}
+    make: Callable[[], Task] = owner
+    try:
+        return make().references()
+    except RecurraError:  # it needs an option, or a file; what it is can be told all the same
+        return {}
+
+
 def _lines(facts: dict[str, Any], width: int) -> Iterator[str]:
     known = [facts["kind"], facts.get("plugin"), facts.get("paper")]
     yield f"{click.style(facts['name'], bold=True)}  ({' · '.join(word for word in known if word)})"
     yield from [facts["summary"]] if facts["summary"] else []
     yield from ["", *_wrapped(facts["doc"], width), ""]
     yield from _options(facts["options"], width) if facts["options"] else ["It has no options."]
+    yield from _predictors(facts.get("references", {}), width)
     for other in facts.get("see_also", []):
         yield f"See also: recurra info {other}"
+
+
+def _predictors(references: Mapping[str, Mapping[str, float]], width: int) -> Iterator[str]:
+    if references:
+        yield from ["", "What predictors that learn nothing score, with the defaults:"]
+    for predictor, scores in references.items():
+        told = ", ".join(f"{name} {value:.4g}" for name, value in scores.items())
+        yield from textwrap.wrap(f"{predictor}: {told}", width, initial_indent="  ", subsequent_indent="    ")
 
 
 def _wrapped(doc: str, width: int) -> Iterator[str]:

@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 from recurra.errors import InvalidOption, nearest
 from recurra.experiment.given import Entry, Given, Key, dotted, name_at, under
 from recurra.experiment.sections import Problem, Section
-from recurra.explain import listed, sentence, values_in_full
+from recurra.explain import lacks_item, listed, sentence, values_in_full
 from recurra.options import alternatives
 
 MOST_OPTIONS = 10
@@ -67,7 +67,7 @@ def _explained(
     if details["type"] == "extra_forbidden":
         for full, entry in _at(given, key).items():
             yield f"unknown key {dotted(full)}{_hint(full, section, root)}", entry
-    elif details["type"] == "missing" and field is not None:
+    elif details["type"] == "missing" and field is not None and not lacks_item(details):
         told = f"{section.title} needs {dotted(key)}, which must be {values_in_full(field)}"
         yield told, name_at(given, section.key)
     elif field is None:

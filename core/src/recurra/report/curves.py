@@ -16,13 +16,21 @@ from recurra.report.words import goal_in_words, number, spoken
 from recurra.task import Goal
 
 Rows = Iterable[tuple[int, str, float]]
+Predictors = Mapping[str, Mapping[str, float]]
+NOBODY: Predictors = {}
 Points = tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]
 MOST_POINTS = 400
 WINDOWS = 30
 
 
-def learning_curve(rows: Rows, goal: Goal) -> Picture | None:
-    """Draw the goal's score in training and validation over the updates; None when neither was logged."""
+def learning_curve(rows: Rows, goal: Goal, references: Predictors = NOBODY) -> Picture | None:
+    """Draw the goal's score in training and validation over the updates; None when neither was logged.
+
+    Args:
+        rows: Step, metric and value, as they were logged.
+        goal: What solves the task.
+        references: Predictor -> score -> value; each has a line.
+    """
     rows = list(rows)
     train, validation = (points(rows, f"{split}/{goal.score}") for split in ("train", "validation"))
     if not len(train[0]) and not len(validation[0]):
@@ -33,11 +41,16 @@ def learning_curve(rows: Rows, goal: Goal) -> Picture | None:
     if len(validation[0]):
         _draw_measured(axes, validation, "validation")
     _finish(axes, goal, np.concatenate([train[1], validation[1]]))
+    known = {name: scores[goal.score] for name, scores in references.items() if goal.score in scores}
+    _draw_references(axes, known)
     axes.set_xlabel("update")
     axes.set_xlim(left=0)
-    alt = f"Learning curve: {_summary('training', train, goal)} {_summary('validation', validation, goal)}"
+    told = [_summary("training", train, goal), _summary("validation", validation, goal)]
+    told += [f"{name} scores {number(value)}." for name, value in known.items()]
+    alt = f"Learning curve: {' '.join(part for part in told if part)}"
     caption = "Dots are single training batches, the line is their running mean; the dashed line is the goal."
-    return Picture("Learning curve", caption, alt.strip(), as_svg(figure))
+    caption += " Dotted lines are predictors that learn nothing." if known else ""
+    return Picture("Learning curve", caption, alt, as_svg(figure))
 
 
 def generalisation(scores: Mapping[str, Mapping[str, float]], goal: Goal) -> Picture | None:
@@ -104,6 +117,14 @@ def _finish(axes: Axes, goal: Goal, values: npt.NDArray[np.float64]) -> None:
     axes.legend(fontsize=FONT_SIZE, frameon=False, labelcolor=INK)
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     axes.xaxis.label.set(color=INK, fontsize=FONT_SIZE)
+
+
+def _draw_references(axes: Axes, known: Mapping[str, float]) -> None:
+    for k, (name, value) in enumerate(known.items()):
+        if math.isfinite(value) and (value > 0 or axes.get_yscale() == "linear"):
+            style = (0, (1, 1 + k))  # the further down the list, the wider the dots stand
+            axes.axhline(value, color=INK, linewidth=1.2, linestyle=style, label=f"{name}, {number(value)}")
+    axes.legend(fontsize=FONT_SIZE, frameon=False, labelcolor=INK)
 
 
 def _summary(split: str, measured: Points, goal: Goal) -> str:

@@ -8,23 +8,39 @@ import tomllib
 from collections.abc import Callable, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from jinja2 import Environment, StrictUndefined
 
 from recurra.errors import DamagedFile, MissingFile
 from recurra.model import Model
-from recurra.report.curves import generalisation, learning_curve
+from recurra.report.curves import NOBODY, Predictors, generalisation, learning_curve
 from recurra.report.pictures import pictures
 from recurra.report.trace import example, trace
 from recurra.report.words import goal_in_words, number, outcome_in_words, spoken
-from recurra.run.folder import RunFolder, durable, read_json
+from recurra.run.evaluate import References, suite_references
+from recurra.run.files import durable, read_json
+from recurra.run.folder import RunFolder
 from recurra.run.metrics import read_metrics
 from recurra.task import Goal, Task
 
 R = TypeVar("R")
 Rows = list[tuple[int, str, float]]
 Scores = Mapping[str, Mapping[str, float]]
+
+
+class Row(NamedTuple):
+    """A row of the table of scores.
+
+    Args:
+        label: The variant, or the predictor that was not trained.
+        cells: Each a value as text, and whether it meets the goal.
+        learned: It is the model's.
+    """
+
+    label: str
+    cells: list[tuple[str, bool]]
+    learned: bool
 
 
 def write_report(folder: RunFolder, model: Model, task: Task, seed: int, goal: Goal | None = None) -> Path:
@@ -49,14 +65,14 @@ def write_report(folder: RunFolder, model: Model, task: Task, seed: int, goal: G
     return folder.report
 
 
-def write_curve(folder: RunFolder, goal: Goal, path: Path) -> None:
-    """Write the learning curve of a run alone, as an SVG file.
+def write_curve(folder: RunFolder, goal: Goal, path: Path, references: Predictors = NOBODY) -> None:
+    """Write the learning curve of a run alone, as an SVG file; `references` as in `learning_curve`.
 
     Raises:
         MissingFile: The run has logged nothing yet.
         DamagedFile: Its metrics cannot be read.
     """
-    curve = learning_curve(_metrics(folder.metrics), goal)
+    curve = learning_curve(_metrics(folder.metrics), goal, references)
     if curve is None:
         raise MissingFile(f"{folder.path} has no learning curve: '{spoken(goal.score)}' was not logged yet")
     with durable(path) as file:
@@ -79,6 +95,7 @@ def _facts(folder: RunFolder, model: Model, task: Task, seed: int, goal: Goal) -
     outcome: dict[str, Any] = _or(read_json, folder.outcome, {}, notices)
     seen = trace(model, task, example(task, seed))
     drawn = pictures(seen)
+    table = _table(scores, goal, suite_references(task))
     return {
         "title": _title(experiment, model, task),
         "outcome": outcome_in_words(outcome, goal),
@@ -87,10 +104,11 @@ def _facts(folder: RunFolder, model: Model, task: Task, seed: int, goal: Goal) -
         "notices": notices,
         "goal": goal_in_words(goal),
         "goal_score": spoken(goal.score),
-        "curve": learning_curve(rows, goal),
+        "curve": learning_curve(rows, goal, task.references()),
         "lost": _lost(rows),
         "columns": [spoken(name) for name in _columns(scores)],
-        "table": _table(scores, goal),
+        "table": table,
+        "compared": not all(row.learned for row in table),
         "generalisation": generalisation(scores, goal),
         "pictures": drawn,
         "hidden": 3 + len(seen.views) - len(drawn),
@@ -148,17 +166,22 @@ def _columns(scores: Scores) -> list[str]:
     return list(dict.fromkeys(name for values in scores.values() for name in values))
 
 
-def _table(scores: Scores, goal: Goal) -> list[tuple[str, list[tuple[str, bool]]]]:
-    """Return variant and cells: each the value as text, and whether it meets the goal."""
+def _table(scores: Scores, goal: Goal, references: References) -> list[Row]:
+    """Return variants, each followed by the predictors it may be compared with."""
 
     def cell(values: Mapping[str, float], name: str) -> tuple[str, bool]:
         if name not in values:
             return "–", False
         return number(values[name]), name == goal.score and goal.met(values[name])
 
-    return [
-        (variant, [cell(values, name) for name in _columns(scores)]) for variant, values in scores.items()
-    ]
+    def row(label: str, values: Mapping[str, float], learned: bool) -> Row:
+        return Row(label, [cell(values, name) for name in _columns(scores)], learned)
+
+    rows = []
+    for variant, values in scores.items():
+        rows.append(row(variant, values, learned=True))
+        rows += [row(name, known, learned=False) for name, known in references.get(variant, {}).items()]
+    return rows
 
 
 def _flat(value: Any, name: str = "") -> list[tuple[str, str]]:

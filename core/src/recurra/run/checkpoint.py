@@ -12,7 +12,7 @@ import torch
 from lightning_fabric.plugins import CheckpointIO
 
 from recurra.errors import DamagedFile, MissingFile, RunFailed
-from recurra.run.folder import durable, read_json, write_json
+from recurra.run.files import durable, read_json, write_json
 
 SUFFIX = ".ckpt"
 

@@ -13,6 +13,7 @@ from recurra.run.data import Batches
 from recurra.task import Batch, Score, Split, Task
 
 Scores = dict[str, Score]
+References = Mapping[str, Mapping[str, Mapping[str, float]]]
 
 
 def evaluate(
@@ -45,6 +46,11 @@ def evaluate_suite(
         scores = evaluate(model, data, batches) or {}
         table[variant] = {name: score.value for name, score in scores.items()}
     return table
+
+
+def suite_references(task: Task) -> References:
+    """Return what simple predictors score on every variant: variant -> predictor -> score -> value."""
+    return {variant: variant_task.references() for variant, variant_task in task.suite().items()}
 
 
 @contextmanager

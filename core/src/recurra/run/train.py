@@ -28,7 +28,8 @@ from recurra.run.checkpoint import (
 )
 from recurra.run.data import Batches, training_loader
 from recurra.run.evaluate import evaluate_suite
-from recurra.run.folder import RunFolder, durable, read_json, write_json
+from recurra.run.files import durable, read_json, write_json
+from recurra.run.folder import RunFolder
 from recurra.run.lightning import lightning, quiet, tensorboard
 from recurra.run.metrics import MetricsFile
 from recurra.run.setup import build, goal_of

@@ -14,7 +14,7 @@ from recurra import registry
 from recurra.experiment import Experiment
 from recurra.options import Ref
 from recurra.run.checkpoint import manifest_of
-from recurra.run.folder import read_json
+from recurra.run.files import read_json
 from recurra.task import Task
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from recurra.testing.fingerprints import check_fingerprint as check_fingerprint
     from recurra.testing.fingerprints import fingerprint as fingerprint
     from recurra.testing.parameters import contract as contract
+    from recurra.testing.toys import Identity as Identity
     from recurra.testing.toys import ToyCell as ToyCell
     from recurra.testing.toys import ToyMemory as ToyMemory
     from recurra.testing.toys_learning import ToyTask as ToyTask
@@ -25,7 +26,7 @@ _HOMES = {
     "checking": ("Check", "CheckFailed", "Contract", "Result", "Skip", "checks"),
     "fingerprints": ("check_fingerprint", "fingerprint"),
     "parameters": ("contract",),
-    "toys": ("ToyCell", "ToyMemory"),
+    "toys": ("Identity", "ToyCell", "ToyMemory"),
     "toys_learning": ("ToyTask", "ToyTrainer"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

@@ -12,6 +12,7 @@ from recurra.testing.cell_checks.numbers import check_mixed_precision as check_m
 from recurra.testing.cell_checks.numbers import check_precision as check_precision
 from recurra.testing.cell_checks.numbers import check_windows_are_cut as check_windows_are_cut
 from recurra.testing.cell_checks.placement import check_device as check_device
+from recurra.testing.cell_checks.placement import check_export as check_export
 from recurra.testing.cell_checks.sequences import check_batch_size as check_batch_size
 from recurra.testing.cell_checks.sequences import check_causality as check_causality
 from recurra.testing.cell_checks.sequences import check_forward_equals_steps as check_forward_equals_steps

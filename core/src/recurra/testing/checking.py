@@ -97,18 +97,31 @@ class Contract:
     expected_failures: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, kind: Kind, name: str) -> Contract:
+    def of(
+        cls,
+        kind: Kind,
+        name: str,
+        options: Mapping[str, Any] | None = None,
+        expected_failures: Mapping[str, str] | None = None,
+    ) -> Contract:
         """Return the contract of an installed component.
 
+        Args:
+            kind: Its kind.
+            name: Its name.
+            options: Where it differs from the `contract_options` of its class.
+            expected_failures: Check name -> reason, beside the class's `contract_expected_failures`.
+
         Raises:
-            InvalidOption: The component expects the failure of a check that does not exist.
+            InvalidOption: The failure of a check is expected that does not exist.
         """
         component: type[Configurable] = load(kind, name)
-        found = cls(kind, maker(kind, component), component.contract_expected_failures)
+        expected = {**component.contract_expected_failures, **(expected_failures or {})}
+        found = cls(kind, maker(kind, component, options), expected)
         known = [check.name for check in found.checks()]
         for check in found.expected_failures:
             if check not in known:
-                told = f"{component.__name__}.contract_expected_failures: there is no check '{check}'"
+                told = f"{component.__name__}, expected failures: there is no check '{check}'"
                 raise InvalidOption(f"{told} of a {kind}{nearest(check, known)}")
         return found
 
@@ -128,9 +141,9 @@ class Contract:
             yield check.result(self.expected_failures.get(check.name))
 
 
-def maker(kind: Kind, component: type[Any]) -> Make:
-    """Return what makes a component for checks, with its `contract_options` (small sizes, for speed)."""
-    options = component.contract_options
+def maker(kind: Kind, component: type[Any], options: Mapping[str, Any] | None = None) -> Make:
+    """Return what makes a component for checks: with its `contract_options` (small sizes), then `options`."""
+    options = {**component.contract_options, **(options or {})}
     if kind == "cell":
         return lambda input_size=3: component(input_size, **options)
     return lambda: component(**options)

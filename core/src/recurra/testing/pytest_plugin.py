@@ -68,12 +68,9 @@ class ContractItem(pytest.Item):
 
     def runtest(self) -> None:
         """Run the check."""
-        from recurra.testing.checking import Skip
+        from recurra.testing.parameters import Shown
 
-        try:
-            self.check()
-        except Skip as skip:
-            pytest.skip(str(skip))
+        Shown(self.check)()
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:
         """Say what was demanded and what was found."""

@@ -44,14 +44,16 @@ def check_options_round_trip(make: Make) -> None:
 
 
 def check_sizes_are_declared(make: Make) -> None:
-    """`input_size` and `output_size` are positive whole numbers, and `gives` is vectors, trees or tokens."""
+    """`input_size` and `output_size` are positive whole numbers, and `gives` is a structure that is known.
+
+    These are vectors, trees, tokens and token-trees.
+    """
     task = make()
     for name in ("input_size", "output_size"):
         size = getattr(task, name, None)
         expect(isinstance(size, int) and size > 0, f"{name} must be a positive whole number, got {size!r}")
-    expect(
-        task.gives in ("vectors", "trees", "tokens"), f"gives must be a known structure, got {task.gives!r}"
-    )
+    known = ("vectors", "trees", "tokens", "token-trees")
+    expect(task.gives in known, f"gives must be a known structure, got {task.gives!r}")
     expect(isinstance(task.version, int), f"version must be a whole number, got {task.version!r}")
 
 
@@ -59,12 +61,14 @@ def check_batch_has_declared_shapes(make: Make) -> None:
     """A batch is x (B, T, input_size) or tokens (B, T), target (B, T, ...), mask (B, T), lengths (B,).
 
     Vectors are finite floating-point numbers, tokens whole numbers from 0 to input_size - 1, the mask is
-    boolean, lengths lie between 1 and T, and all tensors are on the CPU.
+    boolean, lengths lie between 1 and T, and all tensors are on the CPU. Trees of tokens are (B, T, 2). The
+    last channel of a tree holds whole numbers, and no node takes more children than wait for a parent.
     """
     task = make()
     batch = draw(task)
     steps = batch.x.shape[1]
-    wanted = (SIZE, steps) if task.gives == "tokens" else (SIZE, steps, task.input_size)
+    width = {"tokens": (), "token-trees": (2,)}.get(task.gives, (task.input_size,))
+    wanted = (SIZE, steps, *width)
     expect(batch.x.shape == wanted, f"x must be {wanted}, got {tuple(batch.x.shape)}")
     expect(batch.target.shape[:2] == (SIZE, steps), f"target must start with {(SIZE, steps)}")
     expect(batch.mask.shape == (SIZE, steps), f"mask must be {(SIZE, steps)}, got {tuple(batch.mask.shape)}")
@@ -75,12 +79,24 @@ def check_batch_has_declared_shapes(make: Make) -> None:
     expect(1 <= span[0] <= span[1] <= steps, f"lengths must lie between 1 and T = {steps}, got {span}")
     expect(all(part.device.type == "cpu" for part in batch), "a batch must be drawn on the CPU")
     _expect_values(task, batch.x)
+    if task.gives.endswith("trees"):
+        _expect_trees(batch)
+
+
+def _expect_trees(batch: Batch) -> None:
+    arity = torch.where(inside(batch), batch.x[..., -1], 0).double()
+    expect(bool((arity == arity.round()).all()), "the arities of a tree must be whole numbers")
+    expect(bool((arity >= 0).all()), "the arities of a tree must not be below 0")
+    # After each node, that node at least is waiting; a step that leaves none has taken more than there were.
+    waiting = (1 - arity).cumsum(1)
+    expect(bool((waiting >= 1).all()), "a node of a tree takes more children than wait for a parent")
 
 
 def _expect_values(task: Task, x: Tensor) -> None:
-    if task.gives == "tokens":
+    if task.gives.startswith("token"):
         expect(x.dtype in (torch.int64, torch.int32), f"tokens must be torch.int64 or int32, got {x.dtype}")
-        span = (int(x.min()), int(x.max()))
+        tokens = x[..., 0] if task.gives == "token-trees" else x
+        span = (int(tokens.min()), int(tokens.max()))
         expect(
             0 <= span[0] <= span[1] < task.input_size, f"tokens must be below {task.input_size}, got {span}"
         )
@@ -244,6 +260,32 @@ def check_goal_is_a_score(make: Make) -> None:
     names = list(blind_scores(task))
     expect(goal.score in names, f"the goal is on '{goal.score}', but the scores are {', '.join(names)}")
     expect((goal.below is None) != (goal.above is None), "the goal must be either below or above a value")
+
+
+def check_references_are_scores(make: Make) -> None:
+    """`references` gives finite numbers for scores that `scores` has; nothing is better than `optimal`."""
+    for name, task in with_suite(make()):
+        known, references = set(blind_scores(task)), task.references()
+        for predictor, values in references.items():
+            foreign = sorted(set(values) - known)
+            told = f"{name}: the reference '{predictor}' has {foreign}, but the scores are {sorted(known)}"
+            expect(not foreign, told)
+            for score, value in values.items():
+                told = f"{name}: the reference '{predictor}' has {score} = {value!r}, not a finite number"
+                expect(isinstance(value, int | float) and math.isfinite(value), told)
+        _expect_optimal(name, task.goal, references)
+
+
+def _expect_optimal(name: str, goal: Goal, references: Mapping[str, Mapping[str, float]]) -> None:
+    known = {
+        predictor: values[goal.score] for predictor, values in references.items() if goal.score in values
+    }
+    for predictor, value in known.items():
+        better = "optimal" in known and goal.better(value, known["optimal"])
+        told = (
+            f"{name}: '{predictor}' has {goal.score} = {value}, better than 'optimal', {known.get('optimal')}"
+        )
+        expect(not better, told)
 
 
 def check_predict_keeps_steps(make: Make) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from recurra.cell import Cell
 from recurra.memory import Memory, WithMemory
+from recurra.state import NoState
 from recurra.testing.checking import Make
 
 
@@ -41,6 +42,21 @@ class ToyCell(Cell[ToyState]):
         """Advance by one step: x (B, I) -> y (B, H)."""
         h = state.h / 2 + torch.tanh(self.W(torch.cat([x, state.h], -1))) / 2
         return h, ToyState(h)
+
+
+class Identity(Cell[NoState]):
+    """y = x: no state and no parameters, for tests of what goes around a cell or is driven by one."""
+
+    def __init__(self, input_size: int) -> None:
+        super().__init__(input_size, input_size)
+
+    def initial_state(self, batch_size: int) -> NoState:
+        """Return nothing."""
+        return NoState()
+
+    def step(self, x: Tensor, state: NoState) -> tuple[Tensor, NoState]:
+        """Advance by one step: x (B, I) -> y (B, I)."""
+        return x, state
 
 
 class ToyMemoryState(NamedTuple):

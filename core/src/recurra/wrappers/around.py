@@ -73,8 +73,7 @@ def together(parts: Iterable[Sequencer]) -> Tags:
 def promise(wrapper: Sequencer, parts: Iterable[Sequencer], *, stochastic: bool = False) -> None:
     """Give a wrapper the tags of its parts; `stochastic` says that it draws random numbers of its own."""
     tags = together(parts)
-    # Declared on the class, since a cell promises by its kind; what a wrapper promises depends on its parts.
-    wrapper.tags = replace(tags, stochastic=tags.stochastic or stochastic)  # type: ignore[misc]
+    wrapper.tags = replace(tags, stochastic=tags.stochastic or stochastic)
 
 
 def floating(state: Any) -> dict[str, Tensor]:
@@ -101,6 +100,16 @@ def meant(who: str, cell: Cell[Any], only: Sequence[str]) -> dict[str, Tensor]:
             told = f"{who}: only = '{name}': the state of {type(cell).__name__} has {', '.join(known)}"
             raise InvalidOption(told + nearest(name, known))
     return {leaf: t for leaf, t in known.items() if not only or any(_below(leaf, name) for name in only)}
+
+
+def check_used(who: str, only: Sequence[str], used: object, what: str) -> None:
+    """Refuse names of tensors with which nothing would be done.
+
+    Raises:
+        InvalidOption: Some are named, and `used` is false.
+    """
+    if only and not used:
+        raise InvalidOption(f"{who}: only = {', '.join(only)} needs {what}")
 
 
 def _below(leaf: str, name: str) -> bool:

@@ -16,6 +16,9 @@ class Bidirectional(Sequencer):
     """Two cells over the same sequence, one from each end; y is what both put out, side by side.
 
     Shapes: x (B, T, I), y (B, T, O of `ahead` + O of `back`). The state is the pair of final states.
+
+    Raises:
+        IncompatibleParts: The two read different widths, or one reads trees.
     """
 
     def __init__(self, ahead: Sequencer, back: Sequencer) -> None:
@@ -23,6 +26,10 @@ class Bidirectional(Sequencer):
         if ahead.input_size != back.input_size:
             got = f"the two directions read {ahead.input_size} and {back.input_size} numbers"
             raise IncompatibleParts(f"Bidirectional: {got}")
+        for part in (ahead, back):
+            if part.tags.reads == "trees":
+                told = f"{type(part).__name__} reads trees, whose children must come before their parent"
+                raise IncompatibleParts(f"Bidirectional: {told}; read them in one direction")
         self.ahead, self.back = ahead, back
         self.input_size = ahead.input_size
         self.output_size = ahead.output_size + back.output_size

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from recurra.cell import Cell
 from recurra.errors import IncompatibleParts, InvalidOption
-from recurra.wrappers.around import Around, Share, change, floating, meant, promise
+from recurra.wrappers.around import Around, Share, change, check_used, floating, meant, promise
 
 NAMED = "tensors of the state to drop, such as the h of an LSTM; must be named"
 
@@ -47,7 +47,8 @@ class RecurrentDropout(Around):
     Source: Gal and Ghahramani 2016, arXiv 1512.05287.
 
     Raises:
-        InvalidOption: `states` is set and no tensor of the state is named, or one that is not there.
+        InvalidOption: `states` is set and no tensor of the state is named, or the other way round; or a
+            tensor is named that is not there.
         IncompatibleParts: The inputs of a cell that reads trees were to be dropped.
     """
 
@@ -63,6 +64,7 @@ class RecurrentDropout(Around):
         super().__init__(cell)
         self.inputs, self.outputs, self.states = inputs, outputs, states
         self.names = tuple(meant("RecurrentDropout", cell, only)) if only else ()
+        check_used("RecurrentDropout", only, states, "states, the probability of dropping a number of them")
         self._check()
         promise(self, [cell], stochastic=max(inputs, outputs, states) > 0)
 

@@ -35,7 +35,8 @@ class Layers(Configurable, Sequencer):
     Source: skip connections: Graves 2013, section 2; dropout: Zaremba, Sutskever and Vinyals 2014.
 
     Raises:
-        IncompatibleParts: There is no layer, or one reads another width than it is given.
+        IncompatibleParts: There is no layer, one reads another width than it is given, or one that is not the
+            first reads trees.
         InvalidOption: There is nothing to drop: only one layer.
     """
 
@@ -110,6 +111,10 @@ def _check_widths(who: str, layers: Sequence[Sequencer], skip: bool) -> None:
             x = f" and x has {beside}" if skip else ""
             got = f"a layer puts out {below.output_size} numbers{x}, the next one reads {above.input_size}"
             raise IncompatibleParts(f"{who}: {got}")
+    for number, layer in enumerate(layers[1:], 2):
+        if layer.tags.reads == "trees":
+            told = f"layer {number}, {type(layer).__name__}, reads trees, and a layer below puts out vectors"
+            raise IncompatibleParts(f"{who}: {told}; only the first layer can read trees")
 
 
 def _typed(layers: nn.ModuleList) -> Iterable[Cell[Any]]:

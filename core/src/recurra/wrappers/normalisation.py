@@ -11,7 +11,7 @@ from torch.nn.functional import layer_norm, linear
 
 from recurra.cell import Cell
 from recurra.errors import IncompatibleParts
-from recurra.wrappers.around import Around, Only, change, followed, meant
+from recurra.wrappers.around import Around, Only, change, check_used, followed, meant
 
 LARGE = 1e15
 """The square of a number far beyond this one overflows float32, and the variance with it."""
@@ -57,7 +57,7 @@ class LayerNormalised(Around):
     Source: Ba, Kiros and Hinton 2016, arXiv 1607.06450.
 
     Raises:
-        InvalidOption: A tensor is named that the state does not have.
+        InvalidOption: A tensor is named that the state does not have, or one without `states`.
         IncompatibleParts: One number alone would be normalised: it would always be zero.
     """
 
@@ -70,6 +70,7 @@ class LayerNormalised(Around):
         only: Only = (),
     ) -> None:
         super().__init__(cell)
+        check_used("LayerNormalised", only, states, "states = true")
         found = meant("LayerNormalised", cell, only) if states else {}
         self.names = tuple(found)
         self.outputs = _norm("the output", (cell.output_size,)) if outputs else None

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from recurra.cell import Cell
-from recurra.wrappers.around import Around, Only, Share, change, followed, meant, promise
+from recurra.wrappers.around import Around, Only, Share, change, check_used, followed, meant, promise
 
 
 class Zoneout(Around):
@@ -29,7 +29,7 @@ class Zoneout(Around):
     Source: Krueger et al. 2017, arXiv 1606.01305.
 
     Raises:
-        InvalidOption: A tensor is named that the state does not have.
+        InvalidOption: A tensor is named that the state does not have, or p is zero and one is named.
         IncompatibleParts: The cell has no state of real numbers.
     """
 
@@ -43,6 +43,7 @@ class Zoneout(Around):
         super().__init__(cell)
         self.p = p
         self.names = frozenset(meant("Zoneout", cell, only))
+        check_used("Zoneout", only, p, "p, the probability of keeping the old value of a number of them")
         promise(self, [cell], stochastic=p > 0)
 
     def step(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:

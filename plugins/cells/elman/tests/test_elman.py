@@ -11,6 +11,7 @@ from torch import nn
 
 from recurra.errors import InvalidInput, InvalidOption
 from recurra.options import keyword_options
+from recurra.testing.torch_modules import equals_torch, layers_equal_torch, there_and_back
 from recurra_elman.elman import Elman, ElmanState
 from recurra_elman.jordan import Jordan
 
@@ -87,66 +88,37 @@ def test_counts(inputs, hidden):
 
 
 @pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("batch_first", [True, False])
 @pytest.mark.parametrize("nonlinearity", ["tanh", "relu"])
-@pytest.mark.parametrize(("layer", "reverse"), [(0, False), (1, False), (0, True), (1, True)])
-def test_from_torch_equals_every_layer_and_direction(layer, reverse, nonlinearity, bias):
+def test_from_torch_equals_the_module(nonlinearity, batch_first, bias):
     torch.manual_seed(0)
-    module = nn.RNN(3, 4, 2, nonlinearity=nonlinearity, bias=bias, bidirectional=True).double()
-    cell = Elman.from_torch(module, layer, reverse)
-    alone = nn.RNN(cell.input_size, 4, nonlinearity=nonlinearity, bias=bias, batch_first=True).double()
-    where = f"_l{layer}" + "_reverse" * reverse
-    alone.load_state_dict({name: getattr(module, name[:-3] + where) for name in alone.state_dict()})
-    x = torch.randn(2, 6, cell.input_size, dtype=torch.float64)
-    h = torch.randn(2, 4, dtype=torch.float64)
-    y, state = cell(x, ElmanState(h))
-    expected, last = alone(x, h[None])
-    torch.testing.assert_close(y, expected)
-    torch.testing.assert_close(state.h, last[0])
-    weights = torch.randn_like(y)
-    (y * weights).sum().backward()
-    (expected * weights).sum().backward()
-    torch.testing.assert_close(cell.from_x.weight.grad, alone.weight_ih_l0.grad)
-    torch.testing.assert_close(cell.from_h.weight.grad, alone.weight_hh_l0.grad)
-    if bias:
-        torch.testing.assert_close(cell.from_x.bias.grad, alone.bias_ih_l0.grad)
+    module = nn.RNN(3, 4, nonlinearity=nonlinearity, bias=bias, batch_first=batch_first).double()
+    equals_torch(Elman.from_torch(module), module)
+
+
+@pytest.mark.parametrize("nonlinearity", ["tanh", "relu"])
+def test_every_layer_and_direction_can_be_taken(nonlinearity):
+    torch.manual_seed(2)
+    options = {"nonlinearity": nonlinearity, "bidirectional": True, "batch_first": True}
+    layers_equal_torch(Elman, nn.RNN(3, 4, 2, **options).double())
 
 
 @pytest.mark.parametrize("squash", ["tanh", "relu"])
-def test_to_torch_equals_the_cell_and_comes_back(squash):
+def test_to_torch_equals_the_cell(squash):
     torch.manual_seed(1)
     cell = Elman(3, hidden_size=4, squash=squash).double()
     nn.init.normal_(cell.from_x.bias)
-    x = torch.randn(2, 6, 3, dtype=torch.float64)
     module = cell.to_torch()
-    assert module.batch_first
     assert not module.bias_hh_l0.any()
-    (y, last), (y_ours, state) = module(x), cell(x)
-    torch.testing.assert_close(y, y_ours)
-    torch.testing.assert_close(last[0], state.h)
-    weights = torch.randn_like(y)
-    (y * weights).sum().backward()
-    (y_ours * weights).sum().backward()
-    pairs = {"from_x.weight": "weight_ih_l0", "from_h.weight": "weight_hh_l0", "from_x.bias": "bias_ih_l0"}
-    for ours, theirs in pairs.items():
-        torch.testing.assert_close(cell.get_parameter(ours).grad, module.get_parameter(theirs).grad)
-    back = Elman.from_torch(module)
-    assert back.options["squash"] == squash
-    assert torch.equal(back(x)[0], cell(x)[0])
+    equals_torch(cell, module)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
-def test_there_and_back_keeps_the_dtype_and_shares_nothing(dtype):
-    cell = Elman(3, hidden_size=4).to(dtype)
+@pytest.mark.parametrize("squash", ["tanh", "relu"])
+def test_there_and_back_keeps_the_options_and_the_dtype_and_shares_nothing(squash, dtype):
+    cell = Elman(3, hidden_size=4, squash=squash).to(dtype)
     nn.init.normal_(cell.from_x.bias)
-    module = cell.to_torch()
-    back = Elman.from_torch(module)
-    for ours, again in zip(cell.parameters(), back.parameters(), strict=True):
-        assert torch.equal(ours, again)
-        assert ours.dtype == again.dtype == dtype
-    with torch.no_grad():
-        for p in module.parameters():
-            p.zero_()
-    assert all(p.any() for kept in (cell, back) for p in kept.parameters())
+    there_and_back(cell)
 
 
 def test_what_torch_does_not_have_is_refused():
@@ -157,7 +129,7 @@ def test_what_torch_does_not_have_is_refused():
 
 def test_other_modules_layers_and_directions_are_refused():
     with pytest.raises(InvalidInput, match=r"expected a torch\.nn\.RNN, got GRU"):
-        Elman.from_torch(nn.GRU(2, 3))
+        Elman.from_torch(nn.GRU(2, 3), layer=1)
     with pytest.raises(InvalidOption, match="layer = 1 is not one of the 1 from 0"):
         Elman.from_torch(nn.RNN(2, 3), layer=1)
     with pytest.raises(InvalidOption, match="reverse = True needs a bidirectional module"):

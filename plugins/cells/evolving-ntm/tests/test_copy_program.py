@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from recurra import Cell, WithMemory
-from recurra.state import NoState
+from recurra import WithMemory
+from recurra.testing import Identity
 from recurra_evolving_ntm.memory import EvolvingNTMMemory
 
 BITS = 8
@@ -15,23 +15,10 @@ SURE = 800.0  # σ(800) = 1 and σ(-800) = 0, exactly
 WRITE, JUMP, LEFT, STAY, RIGHT = range(WIDTH, WIDTH + 5)
 
 
-class PassOn(Cell[NoState]):
-    """A controller that emits what it sees: x and the last read."""
-
-    def __init__(self, input_size):
-        super().__init__(input_size, input_size)
-
-    def initial_state(self, batch_size):
-        return NoState()
-
-    def step(self, x, state):
-        return x, state
-
-
 def copier(**options):
     """Write while cells read empty and shift right; at the end jump to the mark, then read to the right."""
     memory = EvolvingNTMMemory(width=WIDTH, **options)
-    cell = WithMemory(PassOn(BITS + 2 + WIDTH), memory).double()
+    cell = WithMemory(Identity(BITS + 2 + WIDTH), memory).double()  # emits x and the last read
     weight, bias = torch.zeros_like(cell.interface.weight), torch.full_like(cell.interface.bias, -SURE)
     seen, read = 0, BITS + 2  # where in [x, r] they begin
     for bit in range(BITS):

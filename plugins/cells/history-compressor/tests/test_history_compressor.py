@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from recurra.errors import InvalidOption
 from recurra.options import Ref, keyword_options
+from recurra.registry import load
 from recurra.state import leaves
 from recurra_history_compressor.cell import HistoryCompressor
 from recurra_history_compressor.chunker import AutomatizerChunker
@@ -205,6 +206,19 @@ def test_a_net_with_a_loss_of_its_own_adds_it():
     _, state = cell(one_hot([[0, 1, 1, 2]]))
     (level,), (s,) = cell.levels, state.levels
     torch.testing.assert_close(cell.own_loss(state), s.loss / 3 + level.net.own_loss(s.net))
+
+
+def test_the_net_is_elmans_and_starts_with_the_same_weights():
+    nets = []
+    for kind in (TanhRecurrent, load("cell", "elman")):
+        torch.manual_seed(3)
+        nets.append(kind(SYMBOLS, hidden_size=HIDDEN))
+    ours, elman = nets
+    assert all(torch.equal(p, elman.get_parameter(name)) for name, p in ours.named_parameters())
+    torch.nn.init.normal_(ours.from_x.bias)
+    elman.load_state_dict(ours.state_dict())
+    x = torch.randn(2, 5, SYMBOLS)
+    torch.testing.assert_close(ours(x)[0], elman(x)[0])
 
 
 def test_the_nets_start():

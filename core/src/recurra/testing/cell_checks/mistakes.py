@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 
+from recurra.cell import placement
 from recurra.errors import InvalidInput
 from recurra.state import leaves, map_state
 from recurra.testing.cell_checks.probes import BATCH, STEPS, WIDTH, inputs, made
@@ -36,26 +38,28 @@ def check_wrong_input_is_refused(make: Make) -> None:
         ("an input without time", torch.zeros(BATCH, WIDTH).double()),
         ("an input of whole numbers", torch.zeros(BATCH, STEPS, WIDTH, dtype=torch.long)),
     ):
-        _refused(what, "x", lambda x=x: cell(x))  # type: ignore[misc]
-    if next(cell.parameters(), None) is not None:
-        _refused("an input of another dtype", "x", lambda: cell(inputs(dtype=torch.float32)))
+        _refused(what, "x", partial(cell, x))
+    if placement(cell).get("dtype") is not None:
+        _refused("an input of another dtype", "x", lambda: cell(inputs(cell, dtype=torch.float32)))
 
 
 def check_wrong_lengths_are_refused(make: Make) -> None:
     """Lengths beyond x, below zero, not whole or of another batch are refused with `InvalidInput`."""
-    cell, x = made(make), inputs()
+    cell = made(make)
+    x = inputs(cell)
     for what, lengths in (
         ("a length beyond the tensor", [STEPS + 1] * BATCH),
         ("a negative length", [-1] * BATCH),
         ("lengths of another batch", [1] * (BATCH + 1)),
         ("lengths that are not whole", [1.0] * BATCH),
     ):
-        _refused(what, "lengths", lambda lengths=lengths: cell(x, lengths=torch.tensor(lengths)))  # type: ignore[misc]
+        _refused(what, "lengths", partial(cell, x, lengths=torch.tensor(lengths)))
 
 
 def check_wrong_state_is_refused(make: Make) -> None:
     """A state of another batch (which would broadcast), structure or dtype is refused with `InvalidInput`."""
-    cell, x = made(make), inputs()
+    cell = made(make)
+    x = inputs(cell)
     if not list(leaves(cell.initial_state(1))):
         raise Skip("it has no state")
     _refused("a state of batch 1", "state", lambda: cell(x, cell.initial_state(1)))

@@ -15,9 +15,7 @@ from torch.func import functional_call
 from recurra.cell import Cell
 from recurra.state import detach, leaves
 from recurra.testing.cell_checks.probes import (
-    BATCH,
     LENGTHS,
-    WIDTH,
     compare,
     equal,
     gradients,
@@ -25,6 +23,7 @@ from recurra.testing.cell_checks.probes import (
     learnable,
     made,
     tensors,
+    varied,
 )
 from recurra.testing.checking import CheckFailed, Make, Skip
 
@@ -35,11 +34,12 @@ def check_exact_gradient(make: Make) -> None:
     learnable(cell)
     if not cell.tags.exact_gradient:
         raise Skip("its tags say that its gradient is not exact")
-    x = inputs(batch=2, steps=2).requires_grad_()
+    x = inputs(cell, batch=2, steps=3).requires_grad_()
+    drawn = x.detach().clone()  # gradcheck moves x itself; the structure of a tree must not move with it
     named = {name: p for name, p in cell.named_parameters() if p.requires_grad}
 
     def outputs(x: Tensor, *weights: Tensor) -> tuple[Tensor, ...]:
-        run = functional_call(cell, dict(zip(named, weights, strict=True)), (x,))
+        run = functional_call(cell, dict(zip(named, weights, strict=True)), (varied(cell, drawn, x),))
         return tuple(t for _, t in tensors(*run) if t.requires_grad)
 
     try:
@@ -54,7 +54,7 @@ def check_every_parameter_learns(make: Make) -> None:
     """Every parameter that may learn gets a gradient that is not zero."""
     cell = made(make)
     learnable(cell)
-    x = inputs().requires_grad_()
+    x = inputs(cell).requires_grad_()
     for name, gradient in gradients(cell, x, *cell(x)).items():
         if name != "x" and not gradient.any():
             raise CheckFailed(f"the parameter {name} gets no gradient")
@@ -62,17 +62,19 @@ def check_every_parameter_learns(make: Make) -> None:
 
 def check_precision(make: Make) -> None:
     """float32 agrees with float64 within 1e-5, and bfloat16 within 3e-2 of the largest output."""
-    exact = made(make)(inputs())
-    single = made(make, torch.float32)(inputs(dtype=torch.float32))
+    cell = made(make)
+    exact = cell(inputs(cell))
+    single = made(make, torch.float32)(inputs(cell, dtype=torch.float32))
     compare("float32", (single[0].double(), ()), (exact[0], ()), 1e-5)
-    half = made(make, torch.bfloat16)(inputs(dtype=torch.bfloat16))
+    half = made(make, torch.bfloat16)(inputs(cell, dtype=torch.bfloat16))
     allowed = 3e-2 * max(1.0, float(exact[0].detach().abs().max()))
     compare("bfloat16", (half[0].double(), ()), (exact[0], ()), allowed)
 
 
 def check_mixed_precision(make: Make) -> None:
     """Under autocast to bfloat16 a sequence runs, is handed on and has finite gradients; y is within 3e-2."""
-    cell, x = made(make, torch.float32), inputs(dtype=torch.float32).requires_grad_()
+    cell = made(make, torch.float32)
+    x = inputs(cell, dtype=torch.float32).requires_grad_()
     exact, _ = cell(x, lengths=LENGTHS)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         y, state = cell(x[:, :2], lengths=LENGTHS.clamp(max=2))
@@ -87,13 +89,14 @@ def check_mixed_precision(make: Make) -> None:
 def check_extremes(make: Make) -> None:
     """Inputs of 0, 1e-38, 1e4 and 1e20 give no NaN; 2,000 steps, and gradients at 0, are finite."""
     cell = made(make, torch.float32)
+    x = inputs(cell, steps=3, dtype=torch.float32)
     with torch.no_grad():
         for size in (0.0, 1e-38, 1e4, -1e4, 1e20, -1e20):
-            _refuse_any(torch.isnan, f"inputs of {size:g}", *cell(torch.full((BATCH, 3, WIDTH), size)))
-        long = cell(inputs(batch=1, steps=2000, dtype=torch.float32))
+            _refuse_any(torch.isnan, f"inputs of {size:g}", *cell(varied(cell, x, torch.full_like(x, size))))
+        long = cell(inputs(cell, batch=1, steps=2000, dtype=torch.float32))
         _refuse_any(lambda t: ~torch.isfinite(t), "2,000 steps", *long)
     if cell.tags.differentiable:
-        x = torch.zeros(BATCH, 3, WIDTH, requires_grad=True)
+        x = varied(cell, x, torch.zeros_like(x)).requires_grad_()
         _check_finite("at inputs of 0", gradients(cell, x, *cell(x)))
 
 
@@ -115,12 +118,12 @@ def check_windows_are_cut(make: Make) -> None:
     cell = made(make)
     learnable(cell)
     _check_graph_is_freed(cell)
-    _, state = cell(inputs())
+    _, state = cell(inputs(cell))
     for name, leaf in leaves(detach(state)):
         if leaf.requires_grad:
             raise CheckFailed(f"{name} still has a graph after it was detached")
     # The input wants a gradient, too, for cells that learn nothing themselves.
-    _, after = cell(inputs().requires_grad_(), detach(state))
+    _, after = cell(inputs(cell).requires_grad_(), detach(state))
     after_leaves = list(leaves(after))
     if after_leaves and not any(leaf.requires_grad for _, leaf in after_leaves):
         raise CheckFailed("a run from a detached state gives a state without gradient")
@@ -142,7 +145,7 @@ def _check_graph_is_freed(cell: Cell[Any]) -> None:
         return box
 
     with torch.autograd.graph.saved_tensors_hooks(save, lambda box: box.tensor):
-        cell(inputs())
+        cell(inputs(cell))
     gc.collect()
     if any(box() is not None for box in saved):
         raise CheckFailed("the module keeps the graph of a run after its results are gone")

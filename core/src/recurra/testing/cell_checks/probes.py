@@ -24,10 +24,29 @@ def made(make: Make, dtype: torch.dtype = torch.float64, training: bool = False)
     return cell.to(dtype).train(training)
 
 
-def inputs(batch: int = BATCH, steps: int = STEPS, dtype: torch.dtype = torch.float64) -> Tensor:
-    """Draw x (B, T, I), always the same."""
+def inputs(
+    cell: Cell[Any], batch: int = BATCH, steps: int = STEPS, dtype: torch.dtype = torch.float64
+) -> Tensor:
+    """Draw x (B, T, I), always the same; trees are binary, and no more than three nodes wait for a parent."""
     rng = torch.Generator().manual_seed(1)
-    return torch.randn(batch, steps, WIDTH, generator=rng, dtype=torch.float64).to(dtype)
+    x = torch.randn(batch, steps, WIDTH, generator=rng, dtype=torch.float64)
+    return (_with_arities(x) if cell.tags.reads == "trees" else x).to(dtype)
+
+
+def _with_arities(x: Tensor) -> Tensor:
+    waiting, row = torch.zeros(x.shape[0]), torch.arange(x.shape[0])
+    arities = []
+    for t in range(x.shape[1]):
+        joins = (waiting == 3) | (waiting == 2) & ((row + t) % 2 == 1)
+        arities.append(2 * joins)
+        waiting = waiting + torch.where(joins, -1, 1)
+    last = torch.stack(arities, 1) if arities else x.new_zeros(x.shape[:2])
+    return torch.cat([x[..., :-1], last[..., None].to(x)], -1)
+
+
+def varied(cell: Cell[Any], x: Tensor, other: Tensor) -> Tensor:
+    """Return `other` for x; a tree keeps its structure, the last channel, and has the features of `other`."""
+    return torch.cat([other[..., :-1], x[..., -1:]], -1) if cell.tags.reads == "trees" else other
 
 
 def tensors(y: Tensor, state: Any) -> Iterator[tuple[str, Tensor]]:
@@ -77,8 +96,9 @@ def stepped(cell: Cell[Any], x: Tensor, lengths: Tensor | None = None) -> Run:
     state = cell.initial_state(x.shape[0])
     outputs = []
     for t, x_t in enumerate(x.unbind(1)):
-        y, after = cell.step(x_t, state)
         live = torch.ones(x.shape[0], dtype=torch.bool) if lengths is None else t < lengths
+        # Padding is zeroed, since after the end of a row what was drawn for it need not be a tree.
+        y, after = cell.step(torch.where(live[:, None], x_t, torch.zeros_like(x_t)), state)
         state = select(live, after, state)
         outputs.append(torch.where(live[:, None], y, torch.zeros_like(y)))
     return torch.stack(outputs, 1), state
@@ -86,7 +106,8 @@ def stepped(cell: Cell[Any], x: Tensor, lengths: Tensor | None = None) -> Run:
 
 def reached(cell: Cell[Any]) -> Any:
     """Return a state (of BATCH rows) that the cell reaches after some steps."""
-    return detach(cell(inputs().flip(1))[1])
+    x = inputs(cell)
+    return detach(cell(varied(cell, x, x.flip(1)))[1])
 
 
 def nudged(leaf: Tensor) -> Tensor:

@@ -23,30 +23,38 @@ from recurra.testing.cell_checks.probes import (
     reached,
     rows,
     stepped,
+    varied,
 )
 from recurra.testing.checking import CheckFailed, Make
 
 
 def check_forward_equals_steps(make: Make) -> None:
     """A sequence equals its steps at every level of the engine: outputs and final state."""
-    cell, x = made(make), inputs()
+    cell = made(make)
+    x = inputs(cell)
     for level in engine.LEVELS:
-        compare(f"forward at level {level}", cell(x), stepped(cell, x), 1e-12)
+        with engine.using(level):
+            compare(f"forward at level {level}", cell(x), stepped(cell, x), 1e-12)
 
 
 def check_gradients_equal_steps(make: Make) -> None:
-    """A sequence, with lengths or without, has the gradients of its steps for x and every parameter."""
-    cell, x = made(make), inputs().requires_grad_()
+    """With lengths or without, at every level, x and parameters have the gradients of the steps."""
+    cell = made(make)
+    x = inputs(cell).requires_grad_()
     learnable(cell)
     for what, lengths in (("", None), (" with lengths", LENGTHS)):
-        got = gradients(cell, x, *cell(x, lengths=lengths))
-        for name, gradient in gradients(cell, x, *stepped(cell, x, lengths)).items():
-            equal(f"the gradient of {name}{what}", got[name], gradient, 1e-10)
+        wanted = gradients(cell, x, *stepped(cell, x, lengths))
+        for level in engine.LEVELS:
+            with engine.using(level):
+                got = gradients(cell, x, *cell(x, lengths=lengths))
+            for name, gradient in wanted.items():
+                equal(f"the gradient of {name}{what} at level {level}", got[name], gradient, 1e-10)
 
 
 def check_gradients_cross_cuts(make: Make) -> None:
     """A gradient flows through a state that is handed on: two halves have the gradients of the whole."""
-    cell, x = made(make), inputs().requires_grad_()
+    cell = made(make)
+    x = inputs(cell).requires_grad_()
     learnable(cell)
     y, state = cell(x[:, :2])
     more, after = cell(x[:, 2:], state)
@@ -57,7 +65,8 @@ def check_gradients_cross_cuts(make: Make) -> None:
 
 def check_hand_off(make: Make) -> None:
     """A sequence may be cut anywhere: its state, also saved and loaded, carries on."""
-    cell, x = made(make), inputs()
+    cell = made(make)
+    x = inputs(cell)
     whole = cell(x)
     for cut in range(STEPS + 1):
         y, state = cell(x[:, :cut])
@@ -74,7 +83,8 @@ def _saved_and_loaded(leaf: Tensor) -> Tensor:
 
 def check_lengths(make: Make) -> None:
     """A row with a length equals that row alone; past it any state stands still and y is zero."""
-    cell, x = made(make), inputs()
+    cell = made(make)
+    x = inputs(cell)
     for what, start in (("", cell.initial_state(BATCH)), (" from a given state", reached(cell))):
         got = cell(x, start, LENGTHS)
         for row, length in enumerate(LENGTHS.tolist()):
@@ -87,7 +97,7 @@ def check_lengths(make: Make) -> None:
 def check_packed(make: Make) -> None:
     """A `PackedSequence`, its rows unsorted, gives one of the same layout that equals the padded run."""
     cell, lengths = made(make), torch.tensor([3, 1, STEPS, 3])
-    packed = pack_padded_sequence(inputs(), lengths, batch_first=True, enforce_sorted=False)
+    packed = pack_padded_sequence(inputs(cell), lengths, batch_first=True, enforce_sorted=False)
     start = reached(cell)
     y, state = cell(packed, start)
     if not isinstance(y, PackedSequence):
@@ -98,12 +108,13 @@ def check_packed(make: Make) -> None:
             raise CheckFailed(f"a PackedSequence gives one without {name} back")
         equal(f"{name} of a PackedSequence", got, getattr(packed, name))
     padded, _ = pad_packed_sequence(y, batch_first=True)
-    compare("a PackedSequence", (padded, state), cell(inputs(), start, lengths), 1e-12)
+    compare("a PackedSequence", (padded, state), cell(inputs(cell), start, lengths), 1e-12)
 
 
 def check_padding(make: Make) -> None:
     """NaN and infinity in the padding change no bit of any result."""
-    cell, x = made(make), inputs()
+    cell = made(make)
+    x = inputs(cell)
     clean = cell(x, lengths=LENGTHS)
     for junk in (float("nan"), float("inf")):
         compare(f"padding of {junk}", cell(_padded(x, junk), lengths=LENGTHS), clean)
@@ -115,7 +126,7 @@ def check_padding_gradients(make: Make) -> None:
     learnable(cell)
     found = []
     for junk in (0.0, float("nan"), float("inf")):
-        x = _padded(inputs(), junk).requires_grad_()
+        x = _padded(inputs(cell), junk).requires_grad_()
         found.append(gradients(cell, x, *cell(x, lengths=LENGTHS)))
     for spoilt in found[1:]:
         for name, gradient in found[0].items():
@@ -129,39 +140,44 @@ def _padded(x: Tensor, junk: float) -> Tensor:
 
 def check_rows_are_independent(make: Make) -> None:
     """A NaN in one row leaves the others as they were, and permuted rows give permuted results."""
-    cell, x = made(make), inputs()
+    cell = made(make)
+    x = inputs(cell)
     clean, spoilt = cell(x), x.clone()
     spoilt[1] = float("nan")
     others = torch.tensor([0, 2, 3])
-    compare("the rows beside a NaN", rows(cell(spoilt), others), rows(clean, others))
+    compare("the rows beside a NaN", rows(cell(varied(cell, x, spoilt)), others), rows(clean, others))
     order = torch.tensor([2, 0, 3, 1])
     compare("permuted rows", cell(x[order]), rows(clean, order), 1e-12)
 
 
 def check_batch_size(make: Make) -> None:
     """A row gives the same alone as in a batch, within 1e-5 in float32."""
-    cell, x = made(make, torch.float32), inputs(dtype=torch.float32)
+    cell = made(make, torch.float32)
+    x = inputs(cell, dtype=torch.float32)
     compare("a row alone", cell(x[:1]), rows(cell(x), slice(0, 1)), 1e-5)
 
 
 def check_causality(make: Make) -> None:
     """What comes later changes nothing that came before."""
-    cell, x = made(make), inputs()
+    cell = made(make)
+    x = inputs(cell)
     later = x.clone()
     later[:, 3:] += 1
-    equal("the outputs before a change", cell(later)[0][:, :3], cell(x)[0][:, :3])
+    equal("the outputs before a change", cell(varied(cell, x, later))[0][:, :3], cell(x)[0][:, :3])
 
 
 def check_input_matters(make: Make) -> None:
     """Another input gives another output."""
-    cell, x = made(make), inputs()
-    if torch.equal(cell(x)[0], cell(x + 1)[0]):
+    cell = made(make)
+    x = inputs(cell)
+    if torch.equal(cell(x)[0], cell(varied(cell, x, x + 1))[0]):
         raise CheckFailed("two different inputs give the same outputs")
 
 
 def check_no_chance_in_evaluation(make: Make) -> None:
     """In evaluation mode a run draws no random numbers; in training mode one seed gives the same bits."""
-    cell, x = made(make), inputs()
+    cell = made(make)
+    x = inputs(cell)
     before = torch.get_rng_state()
     cell(x)
     if not torch.equal(torch.get_rng_state(), before):

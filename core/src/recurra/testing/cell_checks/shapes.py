@@ -23,6 +23,7 @@ from recurra.testing.cell_checks.probes import (
     nudged,
     reached,
     tensors,
+    varied,
 )
 from recurra.testing.checking import CheckFailed, Make, Skip
 
@@ -34,7 +35,7 @@ def check_shapes(make: Make) -> None:
     for dtype in (torch.float32, torch.float64):
         cell = made(make, dtype)
         start = cell.initial_state(BATCH)
-        y, after = cell.step(inputs(dtype=dtype)[:, 0], start)
+        y, after = cell.step(inputs(cell, dtype=dtype)[:, 0], start)
         if y.shape != (BATCH, cell.output_size):
             raise CheckFailed(f"y has shape {tuple(y.shape)}, expected {(BATCH, cell.output_size)}")
         before = dict(leaves(start))
@@ -53,7 +54,8 @@ def _check_leaf(name: str, tensor: Tensor, before: Tensor | None, dtype: torch.d
 
 def check_pure(make: Make) -> None:
     """A step changes neither its arguments nor the module, also in training, and gives the same again."""
-    cell, x = made(make), inputs()[:, 0]
+    cell = made(make)
+    x = inputs(cell)[:, 0]
     state = map_state(nudged, cell.initial_state(BATCH))
     kept = x.clone(), map_state(Tensor.clone, state)
     before = _contents(cell)
@@ -91,10 +93,11 @@ def _check_unchanged(what: str, before: dict[str, Tensor | str], after: dict[str
 
 def check_whole_state(make: Make) -> None:
     """Everything that survives a step is in the state: two streams through one cell do not meet."""
-    cell, x = made(make), inputs()
+    cell = made(make)
+    x = inputs(cell)
     alone = cell(x)
     _, state = cell(x[:, :2])
-    cell(x.flip(1))
+    cell(varied(cell, x, x.flip(1)))
     y, state = cell(x[:, 2:], state)
     compare(
         "a sequence with another one in between", (torch.cat([alone[0][:, :2], y], 1), state), alone, 1e-12
@@ -105,7 +108,7 @@ def check_initial_state(make: Make) -> None:
     """The initial state depends on the parameters alone, not on what ran before."""
     cell = made(make)
     fresh = map_state(Tensor.clone, cell.initial_state(BATCH))
-    cell(inputs())
+    cell(inputs(cell))
     compare(
         "the initial state after a run",
         (torch.zeros(()), cell.initial_state(BATCH)),
@@ -115,7 +118,8 @@ def check_initial_state(make: Make) -> None:
 
 def check_copies(make: Make) -> None:
     """A deep copy, and a new cell with the loaded weights, do the same as the original."""
-    cell, x = made(make), inputs()
+    cell = made(make)
+    x = inputs(cell)
     fresh = make(input_size=cell.input_size).double().eval()
     fresh.load_state_dict(cell.state_dict())
     for what, other in (("a deep copy", copy.deepcopy(cell)), ("a cell with the loaded weights", fresh)):
@@ -141,7 +145,7 @@ def check_views(make: Make) -> None:
     """Each view of a state is (B, n), finite, and as wide at the end as at the start."""
     cell = made(make)
     first = cell.views(cell.initial_state(BATCH))
-    last = cell.views(cell(inputs())[1])
+    last = cell.views(cell(inputs(cell))[1])
     if first.keys() != last.keys():
         raise CheckFailed(f"the views are {', '.join(first)} at first and {', '.join(last)} later")
     for name, view in first.items():
@@ -157,7 +161,7 @@ def check_views(make: Make) -> None:
 def check_own_loss(make: Make) -> None:
     """A loss of the cell's own, if it has one, is (B,) and finite."""
     cell = made(make)
-    for state in (cell.initial_state(BATCH), cell(inputs())[1]):
+    for state in (cell.initial_state(BATCH), cell(inputs(cell))[1]):
         loss = cell.own_loss(state)
         if loss is not None and loss.shape != (BATCH,):
             raise CheckFailed(f"own_loss has shape {tuple(loss.shape)}, expected {(BATCH,)}")
@@ -168,10 +172,10 @@ def check_own_loss(make: Make) -> None:
 def check_empty(make: Make) -> None:
     """No steps leave the initial or a given state as it is; no rows give no rows."""
     cell = made(make)
-    x, nothing = inputs(steps=0), torch.zeros(BATCH, 0, cell.output_size).double()
+    x, nothing = inputs(cell, steps=0), torch.zeros(BATCH, 0, cell.output_size).double()
     compare("no steps", cell(x), (nothing, cell.initial_state(BATCH)))
     given = reached(cell)
     compare("no steps from a given state", cell(x, given), (nothing, given))
-    y, _ = cell(inputs(batch=0))
+    y, _ = cell(inputs(cell, batch=0))
     if y.shape != (0, STEPS, cell.output_size):
         raise CheckFailed(f"a batch of none gives y of shape {tuple(y.shape)}")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 from recurra.cell import Cell, Tags
 from recurra.errors import InvalidOption
-from recurra.torch_weights import layer_weights
+from recurra.torch_weights import as_module, filled, layer_weights, no_counterpart
 from recurra_elman.units import FUNCTIONS, Scale, Size, Squash, Start, Truncated, start_input
 
 
@@ -48,7 +47,7 @@ class Elman(Cell[ElmanState]):
         truncated: Truncated = False,
     ) -> None:
         super().__init__(input_size, hidden_size)
-        self.tags = Tags(exact_gradient=not truncated)  # type: ignore[misc]  # here it depends on an option
+        self.tags = Tags(exact_gradient=not truncated)
         self.f, self.truncated = FUNCTIONS[squash], truncated
         self.from_x = nn.Linear(input_size, hidden_size)
         self.from_h = nn.Linear(hidden_size, hidden_size, bias=False)
@@ -79,22 +78,16 @@ class Elman(Cell[ElmanState]):
     def from_torch(cls, module: nn.RNN, layer: int = 0, reverse: bool = False) -> Elman:
         """Return a cell with the weights, copied, of one layer and direction; dtype and device as there.
 
-        Torch adds two biases; the cell has their sum. Its sequences are batch-first whatever `module` says.
-
-        Args:
-            module: Its options `dropout` and `bidirectional` act between layers and are not taken over.
-            layer: Number of the layer from the bottom, from 0.
-            reverse: Take the direction that a bidirectional module runs from the end; the cell itself runs
-                forwards, so reverse its input and output.
+        Torch adds two biases; the cell has their sum. `recurra.torch_weights.layer_weights` says what `layer`
+        and `reverse` mean.
 
         Raises:
             InvalidInput: `module` is not an `nn.RNN`.
             InvalidOption: It has no such layer or direction.
         """
-        W, U, b_x, b_h = layer_weights("Elman", module, nn.RNN, layer, reverse)
-        cell = cls(W.shape[1], hidden_size=module.hidden_size, squash=module.nonlinearity).to(W)
-        cell.load_state_dict({"from_x.weight": W, "from_x.bias": b_x + b_h, "from_h.weight": U})
-        return cell
+        weights = layer_weights("Elman", module, nn.RNN, layer, reverse)
+        cell = cls(weights.W.shape[1], hidden_size=module.hidden_size, squash=module.nonlinearity)
+        return filled(cell, weights)
 
     def to_torch(self) -> nn.RNN:
         """Return a batch-first `nn.RNN` of one layer with the weights, copied; dtype and device as here.
@@ -104,12 +97,8 @@ class Elman(Cell[ElmanState]):
         Raises:
             InvalidOption: The cell is truncated or has logistic units, which `nn.RNN` has not.
         """
-        squash = self.options["squash"]
-        if squash == "logistic" or self.truncated:
-            option = "truncated = true" if self.truncated else "squash = 'logistic'"
-            raise InvalidOption(f"Elman.to_torch: {option} has no counterpart in torch.nn.RNN")
-        module = nn.RNN(self.input_size, self.output_size, nonlinearity=squash, batch_first=True)
-        W, U, b = self.from_x.weight, self.from_h.weight, self.from_x.bias
-        biases = {"bias_ih_l0": b, "bias_hh_l0": torch.zeros_like(b)}
-        module.to(W).load_state_dict({"weight_ih_l0": W, "weight_hh_l0": U, **biases})
-        return module
+        if self.truncated:
+            raise no_counterpart(self, nn.RNN, "truncated")
+        if self.options["squash"] == "logistic":
+            raise no_counterpart(self, nn.RNN, "squash")
+        return as_module(nn.RNN, self, nonlinearity=self.options["squash"])

@@ -51,7 +51,7 @@ class Jordan(Cell[JordanState]):
         truncated: Truncated = False,
     ) -> None:
         super().__init__(input_size, units)
-        self.tags = Tags(exact_gradient=not truncated)  # type: ignore[misc]  # here it depends on an option
+        self.tags = Tags(exact_gradient=not truncated)
         self.f, self.f_y, self.trace, self.truncated = FUNCTIONS[squash], FUNCTIONS[output], trace, truncated
         self.from_x = nn.Linear(input_size, hidden_size)
         self.from_c = nn.Linear(units, hidden_size, bias=False)

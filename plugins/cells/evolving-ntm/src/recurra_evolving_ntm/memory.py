@@ -52,7 +52,7 @@ class EvolvingNTMMemory(Memory[EvolvingNTMMemoryState]):
     slots: Tensor
     M_0: Tensor
 
-    tags: ClassVar[Tags] = Tags(differentiable=False)  # no gradient reaches j and s
+    tags = Tags(differentiable=False)  # no gradient reaches j and s
     contract_options: ClassVar[dict[str, Any]] = {"width": 3, "capacity": 2001}  # a check takes 2,000 steps
 
     def __init__(

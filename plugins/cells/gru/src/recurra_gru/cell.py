@@ -11,8 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from recurra.cell import Cell
-from recurra.errors import InvalidOption
-from recurra.torch_weights import layer_weights
+from recurra.torch_weights import as_module, filled, layer_weights, no_counterpart
 
 Size = Annotated[int, Field(gt=0, description="H, number of units")]
 Reset = Annotated[Literal["before", "after"], Field(description="whether r acts on h or on U_n h")]
@@ -90,25 +89,18 @@ class GRU(Cell[GRUState]):
         """Return a cell with the weights, copied, of one layer and direction; dtype and device as there.
 
         Torch has two biases: in the gates the cell has their sum, in the candidate both, since one is inside
-        the reset. Its sequences are batch-first whatever `module` says.
-
-        Args:
-            module: Its options `dropout` and `bidirectional` act between layers and are not taken over.
-            layer: Number of the layer from the bottom, from 0.
-            reverse: Take the direction that a bidirectional module runs from the end; the cell itself runs
-                forwards, so reverse its input and output.
+        the reset. `recurra.torch_weights.layer_weights` says what `layer` and `reverse` mean.
 
         Raises:
             InvalidInput: `module` is not an `nn.GRU`.
             InvalidOption: It has no such layer or direction.
         """
-        W, U, b_x, b_h = layer_weights("GRU", module, nn.GRU, layer, reverse)
-        cell = cls(W.shape[1], hidden_size=module.hidden_size).to(W)
-        gates = 2 * module.hidden_size
-        b = torch.cat([b_x[:gates] + b_h[:gates], b_x[gates:]])
-        weights = {"from_x.weight": W, "from_x.bias": b, "from_h.weight": U, "reset_bias": b_h[gates:]}
-        cell.load_state_dict(weights)
-        return cell
+        weights = layer_weights("GRU", module, nn.GRU, layer, reverse)
+        (x_rz, x_n), (h_rz, h_n) = (
+            torch.split(b, [2 * module.hidden_size, module.hidden_size]) for b in (weights.b_x, weights.b_h)
+        )
+        cell = cls(weights.W.shape[1], hidden_size=module.hidden_size)
+        return filled(cell, weights, bias=torch.cat([x_rz + h_rz, x_n]), reset_bias=h_n)
 
     def to_torch(self) -> nn.GRU:
         """Return a batch-first `nn.GRU` of one layer with the weights, copied; dtype and device as here.
@@ -118,13 +110,10 @@ class GRU(Cell[GRUState]):
         Raises:
             InvalidOption: The cell resets before the product or has a ReLU candidate, which `nn.GRU` has not.
         """
-        told = "has no counterpart in torch.nn.GRU"
         if self.options["candidate"] != "tanh":
-            raise InvalidOption(f"GRU.to_torch: candidate = '{self.options['candidate']}' {told}")
+            raise no_counterpart(self, nn.GRU, "candidate")
         if self.reset_bias is None:
-            raise InvalidOption(f"GRU.to_torch: reset = 'before' {told}")
-        module = nn.GRU(self.input_size, self.output_size, batch_first=True).to(self.from_x.weight)
-        W, U, b = self.from_x.weight, self.from_h.weight, self.from_x.bias
-        of_h = torch.cat([torch.zeros_like(b[: 2 * self.output_size]), self.reset_bias])
-        module.load_state_dict({"weight_ih_l0": W, "weight_hh_l0": U, "bias_ih_l0": b, "bias_hh_l0": of_h})
-        return module
+            raise no_counterpart(self, nn.GRU, "reset")
+        return as_module(
+            nn.GRU, self, torch.cat([self.reset_bias.new_zeros(2 * self.output_size), self.reset_bias])
+        )

@@ -13,7 +13,7 @@ def recurra_components() -> Iterable[Component]:
     home = "recurra_history_compressor"
     hierarchy = "a hierarchy of predictors, each of which sees what surprised the one below"
     chunker = "a history compressor of two nets: the lower one takes over what the upper one finds out"
-    net = "one layer of tanh units, fully recurrent"
+    net = "one layer of tanh units, as elman; what the levels are made of by default"
     return [
         Component("cell", "history-compressor", f"{home}.cell:HistoryCompressor", hierarchy, PAPER),
         Component("cell", "automatizer-chunker", f"{home}.chunker:AutomatizerChunker", chunker, PAPER),

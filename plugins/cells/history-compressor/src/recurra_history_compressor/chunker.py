@@ -42,7 +42,7 @@ class AutomatizerChunker(Cell[AutomatizerChunkerState]):
     Source: Schmidhuber 1992, Neural Computation 4(2):234-242.
     """
 
-    tags: ClassVar[Tags] = Tags(exact_gradient=False)  # the error of q_A does not reach C
+    tags = Tags(exact_gradient=False)  # the error of q_A does not reach C
     contract_options: ClassVar[dict[str, Any]] = {
         "level": Ref("cell", "tanh-recurrent", hidden_size=4),
         "time_bits": 2,

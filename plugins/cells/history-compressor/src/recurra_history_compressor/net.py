@@ -22,6 +22,9 @@ class TanhRecurrent(Cell[TanhRecurrentState]):
 
         y = h' = tanh(W x + U h + b)
 
+    It is Elman's network, with the weights that `elman` has as its defaults start with. It is here so that
+    this plugin works without another one; `level = elman` takes that, with all its options.
+
     Shapes: x (B, I), h (B, H), y (B, H).  Parameters: H (I + H + 1).
     Starts with W uniform as Glorot's, U orthogonal and b zero.
     """

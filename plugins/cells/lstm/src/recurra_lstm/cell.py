@@ -9,8 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from recurra.cell import Cell
-from recurra.errors import InvalidOption
-from recurra.torch_weights import layer_weights
+from recurra.torch_weights import as_module, filled, layer_weights, no_counterpart
 
 
 class LSTMState(NamedTuple):
@@ -85,25 +84,15 @@ class LSTM(Cell[LSTMState]):
     def from_torch(cls, module: nn.LSTM, layer: int = 0, reverse: bool = False) -> LSTM:
         """Return a cell with the weights, copied, of one layer and direction; dtype and device as there.
 
-        Torch adds two biases; the cell has their sum. Its sequences are batch-first whatever `module` says.
-
-        Args:
-            module: Its options `dropout` and `bidirectional` act between layers and are not taken over.
-            layer: Number of the layer from the bottom, from 0.
-            reverse: Take the direction that a bidirectional module runs from the end; the cell itself runs
-                forwards, so reverse its input and output.
+        Torch adds two biases; the cell has their sum. `recurra.torch_weights.layer_weights` says what `layer`
+        and `reverse` mean.
 
         Raises:
             InvalidInput: `module` is not an `nn.LSTM`.
             InvalidOption: It projects its output, or has no such layer or direction.
         """
-        W, U, b_x, b_h = layer_weights("LSTM", module, nn.LSTM, layer, reverse)
-        if module.proj_size:
-            told = f"proj_size = {module.proj_size} makes h narrower than c"
-            raise InvalidOption(f"LSTM.from_torch: {told}, which this cell does not do")
-        cell = cls(W.shape[1], hidden_size=module.hidden_size).to(W)
-        cell.load_state_dict({"from_x.weight": W, "from_x.bias": b_x + b_h, "from_h.weight": U})
-        return cell
+        weights = layer_weights("LSTM", module, nn.LSTM, layer, reverse)
+        return filled(cls(weights.W.shape[1], hidden_size=module.hidden_size), weights)
 
     def to_torch(self) -> nn.LSTM:
         """Return a batch-first `nn.LSTM` of one layer with the weights, copied; dtype and device as here.
@@ -114,9 +103,5 @@ class LSTM(Cell[LSTMState]):
             InvalidOption: The cell has peepholes, which `nn.LSTM` has not.
         """
         if self.peepholes is not None:
-            raise InvalidOption("LSTM.to_torch: peepholes = true has no counterpart in torch.nn.LSTM")
-        module = nn.LSTM(self.input_size, self.output_size, batch_first=True).to(self.from_x.weight)
-        W, U, b = self.from_x.weight, self.from_h.weight, self.from_x.bias
-        biases = {"bias_ih_l0": b, "bias_hh_l0": torch.zeros_like(b)}
-        module.load_state_dict({"weight_ih_l0": W, "weight_hh_l0": U, **biases})
-        return module
+            raise no_counterpart(self, nn.LSTM, "peepholes")
+        return as_module(nn.LSTM, self)

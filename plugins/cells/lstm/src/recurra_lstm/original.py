@@ -60,7 +60,7 @@ class LSTM1997(Cell[LSTM1997State]):
     Gers, Schraudolph and Schmidhuber 2002.
     """
 
-    tags: ClassVar[Tags] = Tags(exact_gradient=False)
+    tags = Tags(exact_gradient=False)
     contract_options: ClassVar[dict[str, Any]] = {"blocks": 3, "block_size": 2}
 
     def __init__(
@@ -84,7 +84,7 @@ class LSTM1997(Cell[LSTM1997State]):
         init_range: Annotated[float, Field(gt=0, description="largest size of a weight at first")] = 0.1,
     ) -> None:
         super().__init__(input_size, blocks * block_size)
-        self.tags = Tags(exact_gradient=not truncated)  # type: ignore[misc]  # here it depends on an option
+        self.tags = Tags(exact_gradient=not truncated)
         self.block, self.truncated, self.g, self.h = (blocks, block_size), truncated, g, h
         self.gates = ["input", *["forget"] * forget_gate, *["output"] * output_gate]
         self.cells_feed_back, self.gates_feed_back = cells_feed_back, gates_feed_back

@@ -1,0 +1,58 @@
+"""The README's table of tasks and cells is what is installed."""
+
+import importlib.util
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+@pytest.fixture
+def writer():
+    """The script that writes the table."""
+    spec = importlib.util.spec_from_file_location(
+        "regenerate_readme", Path(__file__).with_name("regenerate_readme.py")
+    )
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_table_is_up_to_date(writer):
+    assert README.count(writer.MARK) == 2
+    assert writer.updated(README) == README, "run python tests/regenerate_readme.py"
+
+
+def test_the_rest_of_a_page_stays_as_it_is(writer):
+    page = f"above\n{writer.MARK}\nwords\n\n| plugin | old |\n| stale |\n{writer.MARK}\nbelow\n"
+    updated = writer.updated(page)
+    assert updated == f"above\n{writer.MARK}\nwords\n\n{writer.table()}\n{writer.MARK}\nbelow\n"
+    assert writer.updated(updated) == updated
+
+
+def offer(name, dist="recurra-x"):
+    return SimpleNamespace(component=SimpleNamespace(name=name), qualified=name, dist=dist)
+
+
+def test_a_suite_has_a_row_for_each_structure_with_the_cells_that_read_it(writer, monkeypatch):
+    gives = {"count": "vectors", "spell": "tokens", "parse": "token-trees", "draw": "pictures"}
+    reads = {"gru": "vectors", "lstm": "vectors", "fold": "trees"}
+    offers = {"task": [offer(name) for name in gives], "cell": [offer(name) for name in reads]}
+
+    def load(kind, name):
+        tags = SimpleNamespace(reads=reads.get(name))
+        return SimpleNamespace(gives=gives.get(name), tags=tags)
+
+    monkeypatch.setattr(writer, "components", offers.get)
+    monkeypatch.setattr(writer, "load", load)
+    assert writer.table().splitlines()[2:] == [
+        "| `recurra-x` | `count` | vectors | every cell but `fold` |",
+        "| `recurra-x` | `draw` | pictures | no cell yet |",
+        "| `recurra-x` | `parse` | token-trees | `fold` |",
+        "| `recurra-x` | `spell` | tokens | every cell but `fold` |",
+    ]
+    offers["cell"].pop()
+    assert "| `recurra-x` | `count` | vectors | every cell |" in writer.table()
