@@ -10,6 +10,7 @@ a cell, so the graph says nothing of batches: the levels decide how many rows th
     reductions  sum and amax over dimensions, which stay with size 1; softmax over the last dimension
     dot         (Z, I, K) by (Z, K, J) -> (Z, I, J)
     stop        its argument, through which no gradient passes
+    as_if       the value of its first argument, with a gradient as if it were the second
 
 Nodes are made by the functions of this module, which infer shapes and leave out what changes nothing. Equal
 nodes are one node, so whatever the user wrote twice is done once.
@@ -101,7 +102,7 @@ def is_const(node: Node, value: Number | None = None) -> bool:
 def pointwise(op: str, *args: Node) -> Node:
     """Return an elementwise function of nodes, which are broadcast to one shape."""
     shape = broadcast_shape(*(arg.shape for arg in args))
-    args = tuple(arg if is_const(arg) else expand(arg, shape) for arg in args)
+    args = tuple(const(arg.data[0]) if is_const(arg) else expand(arg, shape) for arg in args)
     return _neutral(op, args, shape) or make(op, args, shape)
 
 
@@ -232,6 +233,11 @@ def stop(a: Node) -> Node:
     return make("stop", [a], a.shape)
 
 
+def as_if(value: Node, source: Node) -> Node:
+    """Return a value whose gradient goes to another: what changing it in place without gradients means."""
+    return make("as_if", [value, source], value.shape)
+
+
 def dot(a: Node, b: Node) -> Node:
     """Multiply matrices: (Z, I, K) by (Z, K, J) -> (Z, I, J).
 
@@ -270,6 +276,7 @@ REBUILD = {
     "amax": lambda node, args: largest(args[0], *node.data),
     "softmax": lambda node, args: softmax(args[0]),
     "stop": lambda node, args: stop(args[0]),
+    "as_if": lambda node, args: as_if(*args),
     "dot": lambda node, args: dot(*args),
 }
 

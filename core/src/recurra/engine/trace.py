@@ -17,7 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 
 from recurra.engine.aten import Untranslated, translate
-from recurra.engine.graph import Node, const, expand, leaf
+from recurra.engine.graph import Node, as_if, const, expand, leaf, stop
 from recurra.state import leaves, map_state
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def trace(cell: Cell[Any], x: Tensor, state: Any) -> Step:
     row = map_state(lambda part: torch.zeros_like(part[:1]), state)
     watched = _Watched(torch.zeros_like(x[:1]), row, list(weights_of(cell).values()))
     try:
-        with torch.no_grad(), watched:
+        with torch.enable_grad(), watched:
             y, after = cell.step(watched.x, row)
     except Untranslated:
         raise
@@ -86,7 +86,7 @@ class _Watched(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.constants: list[Tensor] = []
         self.nodes: dict[int, Node] = {}
         self.foreign: dict[int, str] = {}
-        self.alive: list[Tensor] = []  # an address names a tensor only as long as it lives
+        self.alive = [row for _, row in leaves((x, state))]  # an address names a tensor while it lives
         self._watch(leaf("x", 0, x.shape), x)
         for i, (_, part) in enumerate(leaves(state)):
             if part.dtype != self.dtype:
@@ -113,13 +113,17 @@ class _Watched(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if name in SHAPES_ALONE or not any(id(tensor) in self.nodes for tensor in inputs):
             return result
         if name == "_to_copy":
-            made = self._converted(*args, **kwargs)
+            made: Any = self._converted(*args, **kwargs)
         else:
             given = tree_map_only(Tensor, self.node, (args, kwargs))
-            made = translate(name, given[0], given[1])
+            made = translate(name.removesuffix("_"), given[0], given[1])
         for node, tensor in zip(_listed(made), _listed(result), strict=False):
-            self._watch(node, tensor)
+            self._watch(node if torch.is_grad_enabled() else self._without_gradient(node, tensor), tensor)
         return result
+
+    def _without_gradient(self, node: Node, tensor: Tensor) -> Node:
+        before = self.nodes.get(id(tensor))  # of a tensor that is changed in place, which keeps its history
+        return stop(node) if before is None else as_if(node, before)
 
     def _refuse(self, func: Any, name: str, inputs: list[Tensor]) -> None:
         foreign = next((self.foreign[id(tensor)] for tensor in inputs if id(tensor) in self.foreign), None)
@@ -127,8 +131,15 @@ class _Watched(TorchDispatchMode):  # type: ignore[no-untyped-call]
             raise Untranslated(f"the step reads {foreign}")
         if torch.Tag.nondeterministic_seeded in func.tags:
             raise Untranslated("the step draws random numbers")
-        if func._schema.is_mutable and any(id(tensor) in self.nodes for tensor in inputs):
+        if func._schema.is_mutable and not self._is_new(inputs[0]):
             raise Untranslated(f"the step changes a tensor in place (aten::{name})")
+
+    def _is_new(self, tensor: Tensor) -> bool:
+        """Say whether a tensor is of the step's own making, and no other is a view of it."""
+        place = tensor.untyped_storage().data_ptr()
+        return not any(
+            other.untyped_storage().data_ptr() == place for other in self.alive if other is not tensor
+        )
 
     def _converted(self, a: Tensor, *, dtype: torch.dtype | None = None, **_: Any) -> Node:
         if dtype not in (None, self.dtype, torch.bool):

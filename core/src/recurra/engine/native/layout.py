@@ -50,6 +50,8 @@ class Task:
         return self.target.squeezed[0]
 
 
+SAME = frozenset({"stop", "as_if"})
+"""Nodes with the value of their first argument."""
 Tasks = frozenset[Task]
 NOTHING: Tasks = frozenset()
 
@@ -127,7 +129,7 @@ class Layout:
         return frozenset({task})
 
     def _make(self, node: Node) -> None:
-        if node.op in VIEWS or node.op == "stop":
+        if node.op in VIEWS or node.op in SAME:
             self._move(node)
         elif node.op in ("cat", "pad"):
             self._join(node)
@@ -138,7 +140,7 @@ class Layout:
         source = node.args[0]
         if is_const(source):
             source = self._filled(source)
-        view = self.views[source] if node.op == "stop" else moved(self.views[source], node)
+        view = self.views[source] if node.op in SAME else moved(self.views[source], node)
         if view is None:
             source = self._in_order(source)
             view = moved(self.views[source], node)
@@ -205,7 +207,7 @@ class Layout:
 
 
 def _makes_values(node: Node) -> bool:
-    return bool(node.args) and node.op not in VIEWS and node.op != "stop"
+    return bool(node.args) and node.op not in VIEWS and node.op not in SAME
 
 
 def _pieces(node: Node) -> list[Node]:
