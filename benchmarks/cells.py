@@ -20,8 +20,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from recurra import engine
 from recurra.cell import Cell
+from recurra.engine import levels
 from recurra.errors import RecurraError
 from recurra.options import keyword_options
 from recurra.registry import components, load
@@ -63,7 +63,9 @@ def row(name: str, rounds: int) -> str:
     """Measure one cell."""
     cell = made(name)
     count = f"{sum(p.numel() for p in cell.parameters()):,}"
-    level = engine.LEVELS[0]
+    level = levels.choose(cell, torch.zeros(2, STEPS, INPUTS), cell.initial_state(2)).level
+    if cell.tags.reads != "vectors":
+        return f"| `{name}` | {count} | its own | reads {cell.tags.reads} |"
     if not (cell.tags.differentiable and count != "0"):
         return f"| `{name}` | {count} | {level} | no gradient |"
     measured = ratios(cell, rounds)

@@ -2,11 +2,11 @@
 
     python benchmarks/engine.py [--rounds 11] [--threads 1 2]
 
-Writes `benchmarks/results/engine.md`. Everything is a ratio: the peer and the cell take turns in one process,
-and the median of their ratios, turn by turn, is reported with the lower and upper quartile. Where
-`torchrecurrent` (PyPI) is installed its cells are in the table too. A training step is forward and backward, the
-loss being the sum of all outputs; inference is forward without gradients. The clock is the process's own CPU time
-with one thread, which other programs hardly disturb, and time on the wall with more.
+Writes `benchmarks/results/engine.md`. Everything is a ratio: the peer and the cell take turns in one
+process, and the median of their ratios, turn by turn, is reported with the lower and upper quartile. Where
+`torchrecurrent` (PyPI) is installed its cells are in the table too. A training step is forward and
+backward, the loss being the sum of all outputs; inference is forward without gradients. The clock is the
+process's own CPU time with one thread, which other programs hardly disturb, and time on the wall with more.
 """
 
 from __future__ import annotations
