@@ -1,0 +1,65 @@
+"""Symbols in the order of their keys: how one expression becomes a tree or a sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal, NamedTuple
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from recurra.task import Batch
+from recurra_trees.classes import Classes, last_step
+
+NODE = 0
+"""The token of an inner node that says nothing but that its two children belong together."""
+
+Form = Annotated[
+    Literal["binary", "labelled", "sequence"],
+    Field(description="tree whose operators are leaves, tree whose operators are inner nodes, or brackets"),
+]
+
+
+class Symbols(NamedTuple):
+    """Symbols of one sort: key, token and arity of each, (B, n) or of a shape that expands to it.
+
+    Those that are not `there` are left out; of the others, a lower key comes first.
+    """
+
+    there: Tensor
+    key: Tensor
+    token: Tensor
+    arity: Tensor | int = 0
+
+
+def arranged(sorts: Sequence[Symbols]) -> tuple[Tensor, Tensor]:
+    """Return [token, arity] of all symbols, (B, T, 2), in the order of their keys, and lengths (B,)."""
+    there = torch.cat([sort.there for sort in sorts], 1)
+    key = torch.cat([sort.key.expand_as(sort.there) for sort in sorts], 1)
+    token = torch.cat([sort.token.expand_as(sort.there) for sort in sorts], 1)
+    arity = torch.cat([torch.as_tensor(sort.arity).expand_as(sort.there) for sort in sorts], 1)
+    last = torch.iinfo(key.dtype).max
+    order = torch.where(there, key, last).argsort(dim=1, stable=True)
+    lengths = there.sum(1)
+    steps = int(lengths.max()) if len(lengths) else 1
+    shown = torch.stack([torch.where(there, part, 0).gather(1, order) for part in (token, arity)], -1)
+    return shown[:, :steps], lengths
+
+
+class Evaluation(Classes):
+    """A task whose answer is the value of an expression, at its root or after its last bracket.
+
+    A constructor calls `show_as`, which says what the task gives.
+    """
+
+    def show_as(self, form: str) -> None:
+        """Give trees of tokens, or for `sequence` tokens with brackets."""
+        # Of a class elsewhere; here it depends on an option.
+        vars(self).update(form=form, gives="tokens" if form == "sequence" else "token-trees")
+
+    def asked(self, shown: Tensor, lengths: Tensor, value: Tensor) -> Batch:
+        """Return the batch that asks for values (B,) of expressions that are shown, (B, T, 2)."""
+        mask = last_step(lengths, shown.shape[1])
+        x = shown[..., 0] if self.gives == "tokens" else shown
+        return Batch(x.contiguous(), torch.where(mask, value[:, None], 0), mask, lengths)

@@ -1,0 +1,172 @@
+"""Labelled parse trees in brackets, (3 (2 a) (4 film)), and the files and data sets that hold them."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import zlib
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+from recurra.errors import DamagedFile, InvalidOption, MissingFile
+from recurra.task import Split
+
+LABELS = "01234"
+FILES: Mapping[Split, str] = {"train": "train", "validation": "dev", "test": "test"}
+HUB, CONFIG, COLUMN = "stanfordnlp/sst", "ptb", "ptb_tree"
+PUBLISHED: Mapping[Split, tuple[int, int]] = {
+    "train": (8544, 318582),
+    "validation": (1101, 41447),
+    "test": (2210, 82600),
+}
+"""Sentences and nodes of each split of the treebank."""
+REMEDY = (
+    "take train.txt, dev.txt and test.txt from trainDevTestTrees_PTB.zip (https://nlp.stanford.edu/sentiment)"
+)
+
+
+class Tree(NamedTuple):
+    """A parse tree in post-order: words ("" at inner nodes), numbers of children, labels 0 to 4."""
+
+    words: list[str]
+    arities: list[int]
+    labels: list[int]
+
+
+def parsed(text: str) -> Tree:
+    """Read one tree.
+
+    Raises:
+        ValueError: It is none, or not binary; the message says why.
+    """
+    tree, open_nodes = Tree([], [], []), list[list[Any]]()  # of each open node: label, children, word
+    # Some words have a space of another kind in them, such as 8 1/2.
+    tokens = iter(re.findall(r"[()]|[^ \t\r\n()]+", text))
+    for token in tokens:
+        if tree.words and not open_nodes:
+            raise ValueError(f"'{token}' comes after the end of the tree")
+        if token == "(":
+            open_nodes.append([_label(next(tokens, "")), 0, ""])
+        elif not open_nodes:
+            raise ValueError(f"it begins with '{token}' instead of a bracket")
+        elif token == ")":
+            _close(tree, open_nodes)
+        elif open_nodes[-1][1] or open_nodes[-1][2]:
+            raise ValueError(f"the word '{token}' is not alone in its node")
+        else:
+            open_nodes[-1][2] = token
+    if open_nodes or not tree.words:
+        raise ValueError("a bracket is not closed" if open_nodes else "there is no tree")
+    return tree
+
+
+def _label(token: str) -> int:
+    if len(token) != 1 or token not in LABELS:
+        raise ValueError(f"a node begins with '{token}' instead of a label from 0 to 4")
+    return int(token)
+
+
+def _close(tree: Tree, open_nodes: list[list[Any]]) -> None:
+    label, children, word = open_nodes.pop()
+    if not word and children != 2:
+        raise ValueError(
+            f"an inner node has {children} children, and trees must be binary; binarise them first"
+        )
+    if open_nodes:
+        if open_nodes[-1][2]:
+            raise ValueError(f"the word '{open_nodes[-1][2]}' is not alone in its node")
+        open_nodes[-1][1] += 1
+    tree.words.append(word)
+    tree.arities.append(children)
+    tree.labels.append(label)
+
+
+def read_sample() -> Mapping[Split, list[Tree]]:
+    """Read the made-up sentences that this package ships."""
+    return read_folder(cast(Path, resources.files(__package__).joinpath("made_up_sample")))
+
+
+def read_folder(folder: Path) -> Mapping[Split, list[Tree]]:
+    """Read train, dev and test from a folder: one tree a line, in .txt or .txt.gz.
+
+    Raises:
+        MissingFile: There is no such folder, or no such file in it.
+        DamagedFile: A file cannot be read, holds something that is no binary tree, or is empty.
+    """
+    if not folder.is_dir():
+        raise MissingFile(f"the folder {folder} does not exist; {REMEDY}, and name the folder they are in")
+    return {split: _read_file(folder, name) for split, name in FILES.items()}
+
+
+def _read_file(folder: Path, name: str) -> list[Tree]:
+    path = next((p for end in (".txt", ".txt.gz") if (p := folder / f"{name}{end}").is_file()), None)
+    if path is None:
+        raise MissingFile(f"{folder} has neither {name}.txt nor {name}.txt.gz; {REMEDY}")
+    try:
+        data = path.read_bytes()
+        text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode()
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise DamagedFile(f"{path} cannot be read as text ({_brief(error)}); replace it: {REMEDY}") from None
+    return trees_of(str(path), text.split("\n"))
+
+
+def trees_of(where: str, lines: Iterable[str]) -> list[Tree]:
+    """Read one tree from each line that is not blank.
+
+    Raises:
+        DamagedFile: A line holds no binary tree, or there is none at all.
+    """
+    trees = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            trees.append(parsed(line))
+        except ValueError as error:
+            told = f"{where}, line {number}: no binary tree of words and labels: {error}"
+            raise DamagedFile(f"{told}; correct the line, or {REMEDY}") from None
+    if not trees:
+        raise DamagedFile(f"{where} holds no tree; {REMEDY}")
+    return trees
+
+
+def read_hub(revision: str) -> Mapping[Split, list[Tree]]:
+    """Read the treebank from the Hub, and compare how many sentences and nodes it has with what is known.
+
+    Raises:
+        InvalidOption: The revision is empty.
+        MissingFile: The Hub cannot be reached, or has no such revision.
+        DamagedFile: What is there is not the treebank.
+    """
+    if not revision:
+        raise InvalidOption(f"SST: revision names a commit or a branch of {HUB}, and it is empty")
+    # Slow to import, and needed here alone.
+    import datasets
+
+    parts = {split: f"hf://datasets/{HUB}@{revision}/{CONFIG}/{split}/0000.parquet" for split in FILES}
+    try:
+        found = datasets.load_dataset("parquet", data_files=parts)
+    except Exception as error:  # whatever a network, a cache and three libraries say
+        told = f"{HUB} at revision '{revision}' cannot be loaded from the Hub ({_brief(error)})"
+        raise MissingFile(
+            f"{told}; without a network, {REMEDY}, and name their folder in task.folder"
+        ) from error
+    return {split: _checked(f"{HUB} ({split})", found[split], PUBLISHED[split]) for split in FILES}
+
+
+def _checked(where: str, rows: Any, published: tuple[int, int]) -> list[Tree]:
+    if COLUMN not in rows.column_names:
+        told = f"{where} has no column '{COLUMN}', only {', '.join(rows.column_names)}"
+        raise DamagedFile(f"{told}; name another revision")
+    trees = trees_of(where, rows[COLUMN])
+    found = len(trees), sum(len(tree.words) for tree in trees)
+    if found != published:
+        told = f"{where} has {found[0]:,} sentences of {found[1]:,} nodes, and the treebank has"
+        raise DamagedFile(f"{told} {published[0]:,} of {published[1]:,}; name another revision")
+    return trees
+
+
+def _brief(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -1,0 +1,48 @@
+"""What all tasks of this plugin share: the answer at a scored step is one of several classes."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.nn.functional import cross_entropy, one_hot
+
+from recurra.task import Batch, Score, Task
+
+Count = Annotated[int, Field(gt=0)]
+
+
+class Classes(Task):
+    """A task whose answer is a class at every scored step; outputs are logits (B, T, classes)."""
+
+    def classes(self, batch: Batch) -> Tensor:
+        """Return the right classes (B, T); anything where no answer is due."""
+        return batch.target
+
+    def loss(self, y: Tensor, batch: Batch) -> Tensor:
+        """Return the mean cross-entropy per scored step, in nats."""
+        return cross_entropy(y[batch.mask], self.classes(batch)[batch.mask])
+
+    def scores(self, y: Tensor, batch: Batch) -> dict[str, Score]:
+        """Return accuracy_percent, over all scored steps."""
+        return {"accuracy_percent": self.percent(y, batch, batch.mask)}
+
+    def percent(self, y: Tensor, batch: Batch, steps: Tensor) -> Score:
+        """Return how many of some steps (B, T) are answered rightly, in percent."""
+        right = (y.argmax(-1) == self.classes(batch)) & steps
+        return Score(100 * float(right.sum()), float(steps.sum()))
+
+    def predict(self, y: Tensor) -> Tensor:
+        """Turn logits into the probabilities of the classes."""
+        return torch.softmax(y, -1)
+
+    def perfect(self, batch: Batch) -> Tensor:
+        """Return the outputs of somebody who knows the answer, for checks."""
+        return 100 * one_hot(self.classes(batch), self.output_size).float()
+
+
+def last_step(lengths: Tensor, steps: int) -> Tensor:
+    """Return where each row ends, which is the root of a tree: lengths (B,) -> (B, T) booleans."""
+    return torch.arange(steps, device=lengths.device) == lengths[:, None] - 1

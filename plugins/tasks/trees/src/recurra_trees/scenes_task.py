@@ -1,0 +1,138 @@
+"""Scenes made of segments: name every segment, of which the neighbours are known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from recurra.errors import InvalidOption
+from recurra.task import Batch, Goal, Task
+from recurra_trees.classes import Classes, Count
+
+REFERENCE_SCENES = 1000
+
+
+class Scenes(Classes):
+    """Tell of what class each segment of a scene is, from its features and from who its neighbours are.
+
+    The centres of n segments are uniform in a unit square, and so are those of `regions` regions, each of a
+    random class; a segment belongs to the nearest region and has its class. Its features are those of its
+    class plus noise, so that one alone is often mistaken, while a region as a whole seldom is. Two segments
+    are neighbours if no third centre lies in the circle between theirs (the Gabriel graph, which is always
+    connected). What classes look like depends on `world` alone: it is the same in every batch and split.
+
+    Encoding: x has the segments from left to right, the features and then both coordinates of the centre.
+    target[..., 0] is the class of each segment, target[..., 1:] its row of the adjacency matrix; a learning
+    rule reads them by `classes(batch)` and `adjacency(batch)`. For learning with a margin, as in the paper,
+    it merges neighbours into a tree, and a tree is right if segments that are connected within one class are
+    merged before those of different classes (`greedy_graph` and `mixed_regions` of `recurra-recursive`).
+    Without such a rule this is the naming of each segment of a sequence.
+
+    Shapes: x (B, n, features + 2); target (B, n, 1 + max_segments), whole numbers; y (B, n, classes), logits,
+    scored at every segment.
+    Scores: accuracy_percent, over segments; the paper counts pixels.
+    References: constant, 100 / classes; segment-alone, the best that sees the features of one segment, and
+    known-regions, the same with the mean of all neighbouring segments of its class, which nobody without the
+    classes can form; both by a seeded simulation.
+    Differs from the paper: the scenes are made up, as its images cannot be shipped; 16 features, not 119.
+    Source: Socher, Lin, Ng and Manning 2011, for the structure that is to be predicted.
+    """
+
+    goal = Goal("accuracy_percent", above=90)
+    contract_options: ClassVar[Mapping[str, Any]] = {"min_segments": 3, "max_segments": 6}
+
+    def __init__(
+        self,
+        *,
+        classes: Annotated[int, Field(gt=1, description="kinds of regions")] = 8,
+        features: Annotated[Count, Field(description="numbers that describe a segment")] = 16,
+        noise: Annotated[float, Field(ge=0, description="deviation of the features")] = 2.0,
+        regions: Annotated[Count, Field(description="regions of a scene")] = 5,
+        min_segments: Annotated[Count, Field(description="fewest segments")] = 12,
+        max_segments: Annotated[Count, Field(description="most segments")] = 24,
+        world: Annotated[int, Field(ge=0, description="seed of what the classes look like")] = 0,
+    ) -> None:
+        super().__init__(features + 2, classes)
+        if min_segments > max_segments:
+            told = f"min_segments = {min_segments} must not exceed max_segments = {max_segments}"
+            raise InvalidOption(f"Scenes: {told}")
+        self.noise, self.regions, self.segments = noise, regions, (min_segments, max_segments)
+        rng = torch.Generator().manual_seed(world)
+        self.looks = torch.randn(classes, features, generator=rng)
+
+    def sample(self, batch_size: int, rng: torch.Generator) -> Batch:
+        """Draw numbers of segments, centres, regions with their classes, then the noise of the features."""
+        least, most = self.segments
+        lengths = torch.randint(least, most + 1, (batch_size,), generator=rng)
+        centres = torch.rand(batch_size, most, 2, generator=rng)
+        places = torch.rand(batch_size, self.regions, 2, generator=rng)
+        kinds = torch.randint(self.output_size, (batch_size, self.regions), generator=rng)
+        noise = torch.randn(batch_size, most, self.input_size - 2, generator=rng)
+        there = torch.arange(most) < lengths[:, None]
+        from_left = torch.where(there, centres[..., 0], 2.0).argsort(dim=1, stable=True)
+        centres = centres.gather(1, from_left[..., None].expand_as(centres))
+        named = kinds.gather(1, squared_distances(centres, places).argmin(2))
+        x = torch.cat([self.looks[named] + self.noise * noise, centres], 2)
+        target = torch.cat([named[..., None], gabriel(centres, there).long()], 2)
+        shown = there[..., None]
+        steps = int(lengths.max()) if batch_size else least
+        x, target = torch.where(shown, x, 0.0), torch.where(shown, target, 0)
+        return Batch(x[:, :steps], target[:, :steps], there[:, :steps], lengths)
+
+    def classes(self, batch: Batch) -> Tensor:
+        """Return the class of each segment, (B, T)."""
+        return batch.target[..., 0]
+
+    def adjacency(self, batch: Batch) -> Tensor:
+        """Return which segments are neighbours, (B, T, T) booleans, symmetric, none its own neighbour."""
+        return batch.target[..., 1 : 1 + batch.mask.shape[1]] > 0
+
+    def references(self) -> Mapping[str, Mapping[str, float]]:
+        """Return what is right by chance, by one segment alone, and by whole regions, if they were known."""
+        batch = self.sample(REFERENCE_SCENES, torch.Generator().manual_seed(0))
+        features = batch.x[..., :-2]
+        same = self.classes(batch)[:, :, None] == self.classes(batch)[:, None, :]
+        region = connected(self.adjacency(batch) & same).float()
+        means = region @ features / region.sum(2, keepdim=True)
+        seen = {"segment-alone": features, "known-regions": means}
+        found = {name: self.scores(self.nearness(part), batch) for name, part in seen.items()}
+        simulated = {name: {"accuracy_percent": s["accuracy_percent"].value} for name, s in found.items()}
+        return {"constant": {"accuracy_percent": 100 / self.output_size}, **simulated}
+
+    def nearness(self, features: Tensor) -> Tensor:
+        """Return how near features (B, T, features) are to each class, (B, T, classes); all are as likely."""
+        return -squared_distances(features, self.looks.expand(len(features), -1, -1))
+
+    def suite(self) -> Mapping[str, Task]:
+        """Return scenes as in training, and of twice as many segments."""
+        most = self.segments[1]
+        larger = Scenes(**{**self.options, "min_segments": 2 * most, "max_segments": 2 * most})
+        return {f"segments-{self.segments[0]}-to-{most}": self, f"segments-{2 * most}": larger}
+
+
+def squared_distances(one: Tensor, other: Tensor) -> Tensor:
+    """Return those of all pairs: (B, n, D), (B, m, D) -> (B, n, m)."""
+    return (one[:, :, None] - other[:, None]).square().sum(-1)
+
+
+def gabriel(centres: Tensor, there: Tensor) -> Tensor:
+    """Return the neighbours of the Gabriel graph of the centres (B, n, 2) that are there, (B, n, n)."""
+    apart = squared_distances(centres.double(), centres.double())
+    far = torch.where(there[:, None] & there[:, :, None], apart, torch.inf)
+    between = far[:, :, None, :] + far[:, None, :, :]  # (B, i, j, k): a third one is in the circle if less
+    others = ~torch.eye(centres.shape[1], dtype=torch.bool)
+    third = others[:, None, :] & others[None]  # k is neither i nor j
+    taken = ((between < apart[..., None]) & third).any(3)
+    return ~taken & others & there[:, None] & there[:, :, None]
+
+
+def connected(joined: Tensor) -> Tensor:
+    """Return who is reached along joins (B, n, n), each one by itself too."""
+    reached = joined | torch.eye(joined.shape[1], dtype=torch.bool)
+    for _ in range(joined.shape[1].bit_length()):  # paths get twice as long with every product
+        reached = (reached.float() @ reached.float()) > 0
+    return reached
