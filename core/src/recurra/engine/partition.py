@@ -15,7 +15,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from recurra.engine import graph
-from recurra.engine.graph import CORE, PARALLEL, SHARED, Node, cut, dot, is_const, leaf, pointwise, replaced
+from recurra.engine.graph import CORE, PARALLEL, SHARED, Node, cut, dot, is_const, leaf, pointwise
+from recurra.engine.rewrite import rebuild, replaced
 
 SMALL = 16
 """Products with fewer rows than this in the matrix stay in the loop: storing their result costs more."""
@@ -26,7 +27,7 @@ def distributed(results: Iterable[Node]) -> list[Node]:
     """Write products of a cat as sums of products, where its parts depend on different things."""
     known: dict[Node, Node] = {}
     for node in graph.sorted_by_use(results := list(results)):
-        known[node] = _distribute(graph.rebuild(node, [known[arg] for arg in node.args]))
+        known[node] = _distribute(rebuild(node, [known[arg] for arg in node.args]))
     return [known[result] for result in results]
 
 

@@ -1,4 +1,4 @@
-"""A step made ready to run over a sequence: forward and backward, each a prologue, a loop and an epilogue.
+"""A step made ready to run over a sequence: a prologue, a loop and an epilogue in each direction.
 
     Pass    prologue (parallel, torch) -> Loop (a level's business) -> epilogue (parallel, torch)
 
@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from recurra.engine import graph
-from recurra.engine.derive import Gradients, pullback
 from recurra.engine.evaluate import Plan
-from recurra.engine.graph import CORE, Node, const, leaf, pointwise, replaced
-from recurra.engine.keep import to_save
+from recurra.engine.graph import Node, leaf
 from recurra.engine.partition import distributed, frontier, hoistable, postponed, split_shared
+from recurra.engine.rewrite import replaced
 from recurra.engine.trace import Step
 
 
@@ -190,92 +189,3 @@ def prepare(step: Step, x: Node, states: Sequence[Node]) -> Program:
     """Split a traced step into what is shared and what is done for every row."""
     split = split_shared(distributed([step.y, *step.states]))
     return Program(split.weights, x, tuple(states), split.results[0], split.results[1:])
-
-
-@dataclass(frozen=True)
-class Training:
-    """A program with its gradient.
-
-    Args:
-        forward: The pass that gives y and stores what the other reads.
-        backward: The pass that gives, for every step, the gradient of x (if asked for), then both sides of
-            every outer product, then what is to be summed over all steps.
-        reads: For each of `backward.given` but the first, the gradient of y, where the forward pass left it.
-        x: Whether there is a gradient of x.
-        outer: The shared weight that each outer product belongs to.
-        sums: The shared weight that each sum of the loop belongs to.
-        late: The shared weight that each sum of the epilogue belongs to.
-    """
-
-    forward: Pass
-    backward: Pass
-    reads: tuple[Node, ...]
-    x: bool
-    outer: tuple[int, ...]
-    sums: tuple[int, ...]
-    late: tuple[int, ...]
-
-
-GRADIENT = ("gradient", 0)
-
-
-def with_gradient(program: Program, *, x: bool, shared: Sequence[bool], move: bool = True) -> Training:
-    """Derive the gradient of a program.
-
-    Args:
-        program: The program.
-        x: Whether the gradient of the input is asked for.
-        shared: For which of the shared weights it is.
-        move: Whether large products are moved out of the loops.
-    """
-    wanted = [leaf for leaf, asked in zip(program.shared, shared, strict=True) if asked]
-    gradients = _gradients(program, [*program.states, *wanted, *([program.x] if x else [])])
-    states = [gradients.of.get(state, const(0, state.shape)) for state in program.states]
-    outer = [(program.shared.index(w), o) for w, found in gradients.outer.items() for o in found]
-    sums = [(i, gradients.of[w]) for i, w in enumerate(program.shared) if w in gradients.of]
-    results = [*states, *([gradients.of.get(program.x, const(0, program.x.shape))] if x else [])]
-    results += [side for _, o in outer for side in (o.a, o.g)] + [node for _, node in sums]
-    saved, kept, inner = to_save(program.states, [program.y, *program.after], results)
-    ahead = program.forward(saved, kept, move=move)
-    results = replaced(results, dict(inner))
-    given = list(dict.fromkeys([_gradient_of_y(program), program.x, *inner.values()]))
-    n, m = len(states), len(results) - len(sums)
-    in_loop = [(i, node) for (i, _), node in zip(sums, results[m:], strict=True) if node.level == CORE]
-    late = [(i, node) for (i, _), node in zip(sums, results[m:], strict=True) if node.level != CORE]
-    carried = [leaf("carried", i, state.shape) for i, state in enumerate(program.states)]
-    back = make_pass(
-        given,
-        program.shared,
-        (carried, results[:n]),
-        [*results[n:m], *(node for _, node in late)],
-        sums=[node for _, node in in_loop],
-        reverse=True,
-        move=move,
-    )
-    source = {new: ahead.places.get(old, old) for old, new in inner.items()}
-    source |= {
-        leaf("stream", ("before", i), s.shape): kept_leaf("before", i, ahead.loop)
-        for i, s in enumerate(program.states)
-    }
-    reads = tuple(source.get(node, node) for node in given[1:])
-    return Training(
-        ahead,
-        back,
-        reads,
-        x,
-        tuple(i for i, _ in outer),
-        tuple(i for i, _ in in_loop),
-        tuple(i for i, _ in late),
-    )
-
-
-def _gradient_of_y(program: Program) -> Node:
-    return leaf("stream", GRADIENT, program.y.shape)
-
-
-def _gradients(program: Program, wanted: Sequence[Node]) -> Gradients:
-    seeds = {program.y: _gradient_of_y(program)}
-    for i, node in enumerate(program.after):
-        carried = leaf("carried", i, node.shape)
-        seeds[node] = pointwise("add", seeds[node], carried) if node in seeds else carried
-    return pullback(seeds, wanted)

@@ -11,7 +11,8 @@ from torch import Tensor
 from recurra.engine import scan
 from recurra.engine.backend import Backend, Ran
 from recurra.engine.graph import Node
-from recurra.engine.program import Pass, Program, Training, kept_leaf, with_gradient
+from recurra.engine.program import Pass, Program, kept_leaf
+from recurra.engine.training import Training, with_gradient
 
 
 def run_pass(
