@@ -244,15 +244,17 @@ def test_hooks_are_called_at_every_step():
 
 def test_a_changed_option_is_noticed():
     class Scaled(toys.Toy):
-        scale = 1.0
+        _scale, table = 1.0, torch.ones(())
 
         def step(self, x, h):
-            h = torch.tanh(self.scale * self.x(x) + self.h(h))
+            h = torch.tanh(self._scale * self.x(x) + self.table.exp() * self.h(h))
             return h, h
 
     cell = Scaled().double()
+    cell.table = torch.ones((), dtype=torch.float64)
     x, state = drawn(cell, 2, 4)
-    for cell.scale in (1.0, 2.0):
+    for cell._scale in (1.0, 2.0):
+        cell.table += 0.5
         assert_alike(results(cell, x, state, level="native"), results(cell, x, state), 1e-12)
 
 
