@@ -100,7 +100,7 @@ class Attention(Toy):
         n = self.output_size
         key, erase, add, beta = self.W(torch.cat([x, state.inner.h], -1)).split([n, n, n, 1], -1)
         M = state.memory
-        likeness = functional.cosine_similarity(key[:, None], M, -1, 1e-3)
+        likeness = functional.cosine_similarity(key[:, None], M, -1, 0.1)
         w = torch.softmax(functional.softplus(beta) * likeness, -1)
         w = (w + w.roll(1, -1)) ** 1.5
         w = w / w.sum(-1, keepdim=True)
