@@ -46,6 +46,21 @@ cell(x)[0].sum().backward()
 print(time.perf_counter() - start)
 """
 
+MEMORY = """
+import resource, torch
+from torch import nn
+from recurra.registry import load
+torch.set_num_threads(1)
+T, B, H, I = {size}
+module = {module}
+def train(steps):
+    module(torch.randn(B, steps, I))[0].sum().backward()
+train(10)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+train(T)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
 Run = Callable[[Tensor], Tensor]
 
 
@@ -153,16 +168,24 @@ def ragged(rounds: int) -> str:
     return f"{found[0]} of the padded run in training, {found[1]} in inference"
 
 
+def printed(program: str, **environment: str) -> float:
+    """Run a program in a process of its own and return the number it prints."""
+    command, variables = [sys.executable, "-c", program], os.environ | environment
+    return float(subprocess.run(command, env=variables, capture_output=True, check=True).stdout)
+
+
 def first_call(name: str) -> str:
     """Return the seconds of a first training step, without and with what an earlier process compiled."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-c", FIRST_CALL.format(name=name)]
-        environment = os.environ | {"RECURRA_CACHE": folder}
-        run = [
-            subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-            for _ in range(2)
-        ]
-    return " s, then ".join(f"{float(one.stdout):.2f}" for one in run) + " s"
+        took = [printed(FIRST_CALL.format(name=name), RECURRA_CACHE=folder) for _ in range(2)]
+    return f"{took[0]:.2f} s, then {took[1]:.2f} s"
+
+
+def memory(size: tuple[int, int, int, int]) -> str:
+    """Return the peak memory of a training step of the cell `lstm` over that of nn.LSTM."""
+    modules = ("load('cell', 'lstm')(I, hidden_size=H)", "nn.LSTM(I, H, batch_first=True)")
+    ours, theirs = (printed(MEMORY.format(size=size, module=module)) for module in modules)
+    return f"{ours / theirs:.2f} at {size}"
 
 
 def page(rounds: int, threads: list[int]) -> str:
@@ -185,6 +208,8 @@ def page(rounds: int, threads: list[int]) -> str:
         f"- First training step of `{n}`, then with a warm cache on disk: {first_call(n)}."
         for n in ("lstm", "ntm")
     ]
+    sizes = ((1000, 16, 128, 2), (784, 32, 100, 1), (400, 64, 256, 256))
+    lines.append(f"- Peak memory of a training step, `lstm` over `nn.LSTM`: {', '.join(map(memory, sizes))}.")
     return "\n".join([*lines, ""])
 
 

@@ -27,6 +27,7 @@ COMMANDS = {
     "list": ("recurra.cli.listing:components", "List the cells, memories, tasks and trainers."),
     "plugins": ("recurra.cli.listing:plugins", "List the installed plugins without loading them."),
     "info": ("recurra.cli.info:info", "Show a component and all its options."),
+    "explain": ("recurra.cli.explain:explain", "Say how fast a cell runs here, and why not faster."),
     "schema": ("recurra.cli.schema:schema", "Print the JSON schema of run files."),
     "doctor": ("recurra.cli.doctor:doctor", "Look for what is wrong with the installed plugins."),
     "new": ("recurra.cli.new:new", "Write a new plugin to start from."),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -36,28 +35,9 @@ def freeze(
     `datasets.load_dataset` reads the folder, and `recurra.frozen.load` makes a task of it again.
     """
     from recurra import frozen, registry
+    from recurra.experiment.given import options_under
 
-    made = registry.load("task", task)(**_options(overrides))
+    made = registry.load("task", task)(**options_under("task", overrides))
     frozen.freeze(made, to, batches=batches, batch_size=batch_size, seed=seed)  # type: ignore[arg-type]
     told = ", ".join(f"{count * batch_size:,} sequences in {name}" for name, count in batches.items())
     click.echo(f"wrote {to}: {told}")
-
-
-def _options(overrides: tuple[str, ...]) -> dict[str, Any]:
-    """Return the task's options out of `task.key=value` words."""
-    from recurra.errors import InvalidOption
-    from recurra.experiment.given import dotted, parse_overrides
-
-    given, wrong = parse_overrides(overrides)
-    foreign = [
-        f"{dotted(key)} is no option of the task; write task.KEY=VALUE" for key in given if key[0] != "task"
-    ]
-    if wrong or foreign:
-        raise InvalidOption("\n".join([*map(str, wrong), *foreign]))
-    options: dict[str, Any] = {}
-    for key, entry in given.items():
-        inner = options
-        for part in key[1:-1]:
-            inner = inner.setdefault(part, {})
-        inner[key[-1]] = entry.value
-    return options

@@ -166,3 +166,26 @@ def name_at(given: Given, key: Key) -> Entry | None:
 def under(given: Given, key: Key) -> Given:
     """Return the entries below a key."""
     return {k: e for k, e in given.items() if k[: len(key)] == key and k != key}
+
+
+def options_under(section: str, overrides: Sequence[str]) -> dict[str, Any]:
+    """Return the options of one section out of `section.key=value` words.
+
+    Raises:
+        InvalidOption: A word cannot be read, or is of another section.
+    """
+    given, wrong = parse_overrides(overrides)
+    foreign = [
+        f"{dotted(key)} is no option of the {section}; write {section}.KEY=VALUE"
+        for key in given
+        if key[0] != section
+    ]
+    if wrong or foreign:
+        raise InvalidOption("\n".join([*map(str, wrong), *foreign]))
+    options: dict[str, Any] = {}
+    for key, entry in given.items():
+        inner = options
+        for part in key[1:-1]:
+            inner = inner.setdefault(part, {})
+        inner[key[-1]] = entry.value
+    return options

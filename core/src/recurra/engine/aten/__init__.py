@@ -1,7 +1,7 @@
 """What each operator that torch records means in the engine's graph.
 
-`translate` turns one recorded call into nodes. An operator that is missing here is not an error: the cell runs
-in the loop, and `recurra explain` names the operator.
+`translate` turns one recorded call into nodes. An operator that is missing here is not an error: the cell
+runs in the loop, and `recurra explain` names the operator.
 """
 
 from recurra.engine.aten import elementwise, movement, products, reductions

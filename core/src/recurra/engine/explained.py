@@ -1,0 +1,73 @@
+"""What the engine makes of a cell, in figures: for `recurra explain`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+
+from recurra.cell import Cell
+from recurra.engine import levels
+from recurra.engine.graph import Node
+from recurra.engine.native.layout import Layout
+from recurra.engine.native.schedule import schedule
+from recurra.engine.native.source import source
+from recurra.engine.program import Loop
+from recurra.engine.training import Training
+
+ROWS, STEPS = 2, 8
+"""Of the call that is explained; any number above one gives the same answer."""
+
+
+def explained(cell: Cell[Any]) -> dict[str, Any]:
+    """Return the level of a cell, why not a faster one, and what its training step consists of."""
+    if type(cell).run is not Cell.run:
+        return {"level": "its own", "why_not": {}, "loops": {}}
+    choice = levels.choose(cell, *_call(cell))
+    training = _training(choice)
+    facts = {"level": choice.level, "why_not": choice.why_not}
+    if training is None:
+        return facts | {"loops": {}}
+    loops = {"forward": training.forward.loop, "backward": training.backward.loop}
+    ahead = training.forward.loop
+    stored = [*ahead.out, *(ahead.carried[i] for i in ahead.kept)]
+    return facts | {
+        "loops": {name: _counted(loop) for name, loop in loops.items()},
+        "stored_per_row_and_step": _numbers(stored),
+        "matrices_with_one_product_for_all_steps": len(training.outer),
+    }
+
+
+def sources(cell: Cell[Any]) -> str:
+    """Return the C of a cell's training step, forward and backward; empty where nothing is compiled."""
+    training = _training(levels.choose(cell, *_call(cell)))
+    if training is None:
+        return ""
+    return "\n".join(source(part.loop, single=True).text for part in (training.forward, training.backward))
+
+
+def _call(cell: Cell[Any]) -> tuple[torch.Tensor, Any]:
+    state = cell.initial_state(ROWS)
+    like = next(cell.parameters(), torch.empty(0))
+    return torch.zeros(ROWS, STEPS, cell.input_size, dtype=like.dtype, device=like.device), state
+
+
+def _training(choice: levels.Choice) -> Training | None:
+    if choice.compiled is None:
+        return None
+    sequence = choice.compiled.sequence
+    return sequence.training(False, [True] * len(sequence.program.shared))
+
+
+def _counted(loop: Loop) -> dict[str, int]:
+    groups = schedule(Layout(loop))
+    kinds = ["elementwise loops" if group[0].elementwise else group[0].kind for group in groups]
+    names = {"gemm": "products with weights", "dot": "products within a row", "amax": "largest elements"}
+    named = [names.get(kind, kind) for kind in kinds]
+    return {kind: named.count(kind) for kind in sorted(set(named))}
+
+
+def _numbers(nodes: Iterable[Node]) -> int:
+    return sum(math.prod(node.shape) for node in nodes)
