@@ -1,5 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
+# Several processes, which take tests from one another; `make test SIDE_BY_SIDE=` runs them in one.
+SIDE_BY_SIDE ?= -n auto --maxprocesses 8 --dist worksteal
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 
 .PHONY: train test test-slow check clean
@@ -7,10 +9,10 @@ train: $(BIN)/.ready
 	$(BIN)/recurra train copy ntm
 
 test: $(BIN)/.ready
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 test-slow: $(BIN)/.ready
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m slow
 
 check: $(BIN)/.ready
 	$(BIN)/ruff check && $(BIN)/ruff format --check

@@ -64,8 +64,8 @@ PAIRS = [
     *itertools.product(SMALL, [*ALONE, SKIP_AND_DROPOUT]),
     *itertools.product(CELLS, [*TOGETHER, SKIP_AND_DROPOUT]),
 ]
-SLOW = ("check_export", "check_extremes")
-"""Around installed cells these run once for each: every cell, and the wrappers around toys, pass them too."""
+SLOW = ("check_export", "check_extremes", "check_windows_are_cut")
+"""Around installed cells these are slow tests: every cell, and the wrappers around toys, pass them anyway."""
 
 
 def making(name):
@@ -124,21 +124,28 @@ def excused(name, wrapper, cell):
     return expected
 
 
+def failures(name, wrapper, is_run):
+    """What fails of the checks that are run, and is not excused."""
+    torch.manual_seed(0)
+    expected = excused(name, wrapper, made(name, wrapper))
+    checks = list(Contract("cell", wrapped(name, wrapper)).checks())
+    assert len(checks) > 30
+    results = [check.result(expected.get(check.name)) for check in checks if is_run(check)]
+    failed = [r for r in results if r.status == "failed" and not only_rounding(wrapper, r)]
+    return [f"{r.check}: {r.message}" for r in failed]
+
+
 @pytest.mark.parametrize(("name", "wrapper"), PAIRS)
 def test_a_wrapped_cell_keeps_its_contract(name, wrapper, monkeypatch):
-    torch.manual_seed(0)
     if name not in SMALL:  # to compile every wrapped cell would take minutes; scan runs the same graphs
         monkeypatch.setattr(engine, "LEVELS", ("loop", "scan"))
-    cell = made(name, wrapper)
-    expected = excused(name, wrapper, cell)
-    left_out = () if name in SMALL or wrapper == "what draws and starts" else SLOW
-    checks = [
-        check for check in Contract("cell", wrapped(name, wrapper)).checks() if check.name not in left_out
-    ]
-    assert len(checks) > 30
-    results = [check.result(expected.get(check.name)) for check in checks]
-    failed = [r for r in results if r.status == "failed" and not only_rounding(wrapper, r)]
-    assert [f"{r.check}: {r.message}" for r in failed] == []
+    assert failures(name, wrapper, lambda check: name in SMALL or check.name not in SLOW) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "wrapper"), [*itertools.product(CELLS, TOGETHER)])
+def test_a_wrapped_cell_keeps_the_slow_part_of_its_contract(name, wrapper):
+    assert failures(name, wrapper, lambda check: check.name in SLOW) == []
 
 
 @pytest.mark.parametrize("name", CELLS)

@@ -484,17 +484,24 @@ class Fails(ToyTask):
         super().__init__()
         if __import__("sys").argv[0].endswith("elsewhere.py"):
             raise OSError("no such disk")
+
+class Leaves(ToyTask):
+    def __init__(self):
+        super().__init__()
+        if __import__("sys").argv[0].endswith("elsewhere.py"):
+            __import__("os")._exit(3)
 """
+DIFFERENT = {"Hashes": "draws other data", "Fails": "no such disk", "Leaves": "it ended with the code 3"}
 
 
-@pytest.mark.parametrize("name", ["Hashes", "Fails"])
-def test_a_task_that_differs_between_processes_is_killed(name, tmp_path, monkeypatch):
+def test_a_task_that_differs_between_processes_is_killed(tmp_path, monkeypatch):
     (tmp_path / "task_that_hashes.py").write_text(HASHES)
     monkeypatch.syspath_prepend(str(tmp_path))
     import task_that_hashes
 
-    with pytest.raises(CheckFailed, match="no such disk" if name == "Fails" else "draws other data"):
-        CHECKS["check_batch_is_the_same_in_another_process"](getattr(task_that_hashes, name))
+    for name, told in DIFFERENT.items():
+        with pytest.raises(CheckFailed, match=told):
+            CHECKS["check_batch_is_the_same_in_another_process"](getattr(task_that_hashes, name))
 
 
 def test_every_check_has_a_mutant():

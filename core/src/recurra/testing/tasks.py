@@ -28,7 +28,7 @@ from recurra.testing.drawing import (
     same_bytes,
     with_suite,
 )
-from recurra.testing.elsewhere import batch_in_new_process
+from recurra.testing.elsewhere import batch_in_another_process
 from recurra.testing.fingerprints import content, fingerprint, fingerprints
 
 
@@ -133,11 +133,11 @@ def check_batch_is_a_function_of_its_number(make: Make) -> None:
 
 
 def check_batch_is_the_same_in_another_process(make: Make) -> None:
-    """Batch k has the same bytes in a new process, where Python hashes words in another way."""
+    """Batch k has the same bytes in another process, where Python hashes words in another way."""
     task = make()
-    there = batch_in_new_process(task, batch_size=SIZE, seed=SEED)
+    there = batch_in_another_process(task, batch_size=SIZE, seed=SEED)
     here = [content(part).hex() for part in draw(task)]
-    expect(here == there, "a new process draws other data for the same batch")
+    expect(here == there, "another process draws other data for the same batch")
 
 
 def check_batches_differ(make: Make) -> None:
