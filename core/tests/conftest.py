@@ -90,22 +90,13 @@ def world(tmp_path, monkeypatch):
             del sys.modules[name]
 
 
-def beside(name):
-    """Import a module that lies beside the tests, which are no package (ADR 8)."""
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-beside("engine_toys")  # at once, since tests are made for each of its cells
-
-
 @pytest.fixture(scope="session")
 def made_up():
     """The module of made-up parts, under the name by which its components are imported."""
-    yield beside("made_up")
+    spec = importlib.util.spec_from_file_location("made_up", Path(__file__).with_name("made_up.py"))
+    module = sys.modules["made_up"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    yield module
     del sys.modules["made_up"]
 
 

@@ -10,15 +10,28 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from recurra.engine.graph import POINTWISE, SHARED, UNARY, Node, Shape, is_const
+from recurra.engine.graph import COMPARISONS, POINTWISE, SHARED, UNARY, Node, Shape, is_const
 
 Call = Callable[..., Any]
 INFIX = {"add": "add", "sub": "sub", "mul": "mul", "div": "truediv", "pow": "pow"}
-INFIX |= {op: op for op in ("gt", "ge", "lt", "le", "eq", "ne")}
 
 
 def _where(condition: Tensor, a: Any, b: Any) -> Tensor:
-    return torch.where(condition if condition.dtype == torch.bool else condition != 0, a, b)
+    if condition.dtype == torch.bool:
+        return torch.where(condition, a, b)
+    if not isinstance(a, Tensor) and not isinstance(b, Tensor):
+        a = condition.new_full((), a)  # two numbers alone would be of torch's default dtype
+    return torch.where(condition != 0, a, b)
+
+
+def _comparison(op: str) -> Call:
+    compare = getattr(operator, op)
+
+    def run(a: Any, b: Any) -> Tensor:
+        like = a if isinstance(a, Tensor) else b
+        return compare(a, b).to(like.dtype)  # type: ignore[no-any-return]  # a number, as everything in the graph
+
+    return run
 
 
 def _of_tensors(function: Call) -> Call:
@@ -32,6 +45,7 @@ def _of_tensors(function: Call) -> Call:
 TORCH: dict[str, Call] = {
     **{op: getattr(torch, op) for op in UNARY - {"softplus"}},
     **{op: getattr(operator, name) for op, name in INFIX.items()},
+    **{op: _comparison(op) for op in COMPARISONS},
     "softplus": functional.softplus,
     "maximum": _of_tensors(torch.maximum),
     "minimum": _of_tensors(torch.minimum),
@@ -95,9 +109,15 @@ def _call(node: Node, lead: int) -> tuple[Call, list[Node]]:
     if node.op not in POINTWISE:
         return MOVES[node.op](node, lead if node.level != SHARED else 0), operands
     call = TORCH[node.op]
+    if all(map(is_const, operands)):
+        return _of_numbers(call, node.shape), operands
     if len(operands) < len(node.args):
         call = _with_numbers(call, [arg.data[0] if is_const(arg) else None for arg in node.args])
     return call, operands
+
+
+def _of_numbers(call: Call, shape: Shape) -> Call:
+    return lambda *numbers: call(*numbers).expand(shape)  # which have none of their own
 
 
 def _with_numbers(call: Call, numbers: list[float | None]) -> Call:

@@ -10,7 +10,7 @@ from typing import Literal, get_args
 
 from recurra.errors import InvalidOption
 
-Level = Literal["loop", "scan", "native"]
+Level = Literal["loop", "scan", "native", "device"]
 LEVELS: tuple[Level, ...] = get_args(Level)
 VARIABLE = "RECURRA_ENGINE"
 """The variable that forces a level for a whole process."""

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from recurra.engine import native, scan
+from recurra.engine import device, native, scan
 from recurra.engine.aten import Untranslated
 from recurra.engine.backend import Backend
 from recurra.engine.compiled import Compiled, traced
+from recurra.engine.kind import kind_of
 from recurra.engine.level import Level, forced
-from recurra.engine.trial import difference
+from recurra.engine.trial import TOLERANCE, difference
 from recurra.state import leaves
 
 if TYPE_CHECKING:
@@ -53,16 +54,18 @@ def choose(cell: Cell[Any], x: Tensor, state: Any) -> Choice:
         return Choice()
     obstacle = _obstacle(cell, x, state, level is not None)
     if obstacle:
-        return Choice(why_not=dict.fromkeys(("native", "scan"), obstacle))
-    key = (level, *_kind(cell, x, state))
+        return Choice(why_not=dict.fromkeys(_candidates(x), obstacle))
+    key = (level, *kind_of(cell, x, state))
     known = _choices.setdefault(cell, {})
-    if key not in known:
+    choice = known.get(key)
+    if choice is None:
         with _lock:
-            if key not in known:
+            choice = known.get(key)
+            if choice is None:
                 if len(known) >= MOST_KINDS:
                     known.clear()
-                known[key] = _chosen(cell, x, state, level)
-    return known[key]
+                choice = known[key] = _chosen(cell, x, state, level)
+    return choice
 
 
 def _obstacle(cell: nn.Module, x: Tensor, state: Any, forced: bool) -> str | None:
@@ -81,7 +84,8 @@ def _obstacle_of_mode(x: Tensor) -> str | None:
         return "a transform of torch, such as vmap, sees every operation"
     if torch.is_autocast_enabled(x.device.type):
         return "autocast chooses a precision for every operation"
-    return None if x.dtype in (torch.float32, torch.float64) else f"{x.dtype} is left to torch"
+    known = x.dtype in (torch.float32, torch.float64) or (x.is_cuda and x.dtype in TOLERANCE)
+    return None if known else f"{x.dtype} is left to torch"
 
 
 def _obstacle_of_parts(cell: nn.Module, x: Tensor, state: Any) -> str | None:
@@ -100,27 +104,11 @@ def _under_transform() -> bool:
     return torch.autograd.forward_ad._current_level >= 0
 
 
-PLAIN = (int, float, bool, str, bytes, type(None))
-
-
-def _kind(cell: nn.Module, x: Tensor, state: Any) -> tuple[Any, ...]:
-    """Return all that a trace depends on: shapes, dtypes, modes, what the modules hold besides weights."""
-    parts = tuple((part.shape[1:], part.dtype) for _, part in leaves(state))
-    held = tuple(_held(module) for module in cell.modules())
-    weights = tuple((w.shape, w.dtype, type(w)) for w in (*cell.parameters(), *cell.buffers()))
-    return x.shape[2:], x.dtype, x.device, parts, held, weights, torch.is_grad_enabled()
-
-
-def _held(module: nn.Module) -> tuple[Any, ...]:
-    plain = vars(module).items()
-    return tuple(
-        (name, value if isinstance(value, PLAIN) else id(value)) for name, value in plain if name[0] != "_"
-    )
-
-
 def _chosen(cell: Cell[Any], x: Tensor, state: Any, only: Level | None) -> Choice:
     why_not: dict[Level, str] = {}
-    candidates: dict[Level, Backend] = {"native": native.BACKEND, "scan": scan.BACKEND}
+    candidates = _candidates(x)
+    if only is not None and only not in candidates:
+        return Choice("loop", {only: f"it is not for {x.device.type}"})
     try:
         made = traced(cell, x, state)
     except Untranslated as reason:
@@ -139,9 +127,16 @@ def _chosen(cell: Cell[Any], x: Tensor, state: Any, only: Level | None) -> Choic
     return Choice("loop", why_not)
 
 
+def _candidates(x: Tensor) -> dict[Level, Backend]:
+    """Return the levels for a device, the fastest first."""
+    if x.is_cuda:
+        return {"device": device.BACKEND, "scan": scan.BACKEND}
+    return {"native": native.BACKEND, "scan": scan.BACKEND}
+
+
 def _obstacle_at(level: Level, x: Tensor, only: Level | None) -> str | None:
-    if level == "native":
-        return native.obstacle(x)
+    if level in ("native", "device"):
+        return native.obstacle(x) if level == "native" else device.obstacle(x)
     # Measured: several small operations for each that the user wrote cost more than autograd's record.
     return "the loop is faster on a CPU" if x.device.type == "cpu" and only is None else None
 

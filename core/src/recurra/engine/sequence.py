@@ -158,8 +158,8 @@ def _live(steps: int, lengths: Tensor) -> Tensor:
 
 
 def _zero_past_end(value: Tensor, node: Node, lengths: Tensor | None) -> Tensor:
-    """Put zeros past each row's length; what a loop has stored (a leaf) is so already."""
-    if lengths is None or not node.args:
+    """Put zeros past each row's length; what a loop has stored is so already."""
+    if lengths is None or (node.op == "stream" and node.data[0][0] == "out"):
         return value
     live = _live(value.shape[0], lengths)
     return torch.where(live.view(*live.shape, *[1] * (value.dim() - 2)), value, torch.zeros_like(value))

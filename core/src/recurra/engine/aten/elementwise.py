@@ -68,7 +68,14 @@ def _leaky_relu(a: Node, slope: Number = 0.01) -> Node:
     return pointwise("where", pointwise("gt", a, const(0)), a, pointwise("mul", a, const(slope)))
 
 
-@rule("hardtanh", "clamp")
+@rule("hardtanh")
+def _hardtanh(a: Node, low: Number = -1, high: Number = 1) -> Node:
+    # Unlike that of a clamp, torch's gradient stops at the bounds; NaN stays.
+    above = pointwise("where", pointwise("ge", a, const(high)), const(high), a)
+    return pointwise("where", pointwise("le", a, const(low)), const(low), above)
+
+
+@rule("clamp")
 def _clamp(a: Node, low: Any = None, high: Any = None) -> Node:
     a = a if low is None else _clamp_min(a, low)
     return a if high is None else _clamp_max(a, high)
@@ -94,7 +101,9 @@ def _softplus(a: Node, beta: Number = 1, threshold: Number = 20) -> Node:
 
 @rule("log_sigmoid_forward", "log_sigmoid")
 def _log_sigmoid(a: Node) -> list[Node]:
-    return [pointwise("neg", pointwise("softplus", pointwise("neg", a)))]
+    # Not by way of softplus, which torch cuts off at 20.
+    rest = pointwise("log1p", pointwise("exp", pointwise("neg", pointwise("abs", a))))
+    return [pointwise("sub", pointwise("minimum", a, const(0)), rest)]
 
 
 @rule("lerp")

@@ -82,13 +82,13 @@ def is_plain(shape: Shape) -> bool:
 def laid_out(tensor: Tensor, lead: int) -> Tensor:
     """Return a tensor (..., *shape) with its rows as they lie in memory, and the order of indices lost."""
     order = natural(tuple(tensor.shape[lead:]))
-    return tensor.permute(*range(lead), *(lead + d for d in order))
+    return tensor.permute([*range(lead), *(lead + d for d in order)])
 
 
 def as_indexed(tensor: Tensor, shape: Shape, lead: int) -> Tensor:
     """Return a tensor whose rows lie naturally, with the order of indices back."""
     order = natural(shape)
-    return tensor.permute(*range(lead), *(lead + order.index(d) for d in range(len(shape))))
+    return tensor.permute([*range(lead), *(lead + order.index(d) for d in range(len(shape)))])
 
 
 def naturally(storage: Storage, shape: Shape) -> View:

@@ -49,5 +49,8 @@ def test_what_is_kept_grows_with_the_root_of_the_steps():
 
 @pytest.mark.parametrize("every", [0, -3, "cube"])
 def test_what_is_no_number_of_steps_is_refused(every):
-    with pytest.raises(InvalidOption, match="positive number of steps or 'sqrt'"), engine.checkpointing(every):
+    with (
+        pytest.raises(InvalidOption, match="positive number of steps or 'sqrt'"),
+        engine.checkpointing(every),
+    ):
         pass

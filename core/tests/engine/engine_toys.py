@@ -73,42 +73,6 @@ class ResetBefore(Toy):
         return h, h
 
 
-class Normalised(Toy):
-    """Layer normalisation, and an output that no later step reads."""
-
-    def __init__(self, input_size: int = 3, *, hidden_size: int = 5) -> None:
-        super().__init__(input_size, hidden_size=hidden_size)
-        self.norm, self.out = nn.LayerNorm(hidden_size), nn.Linear(hidden_size, hidden_size)
-
-    def step(self, x, h):
-        h = torch.tanh(self.norm(self.x(x) + self.h(h)))
-        return self.out(h), h
-
-
-class Attention(Toy):
-    """A memory with softmax, cosine, circular shift, sharpening and an outer product; a nested state."""
-
-    def __init__(self, input_size: int = 3, *, hidden_size: int = 5, slots: int = 7) -> None:
-        super().__init__(input_size, hidden_size=hidden_size)
-        self.slots, self.W = slots, nn.Linear(input_size + hidden_size, 3 * hidden_size + 1)
-
-    def initial_state(self, batch_size):
-        h = self.zeros(batch_size, self.output_size)
-        return Nested(self.zeros(batch_size, self.slots, self.output_size) + 0.1, Two(h, h))
-
-    def step(self, x, state):
-        n = self.output_size
-        key, erase, add, beta = self.W(torch.cat([x, state.inner.h], -1)).split([n, n, n, 1], -1)
-        M = state.memory
-        likeness = functional.cosine_similarity(key[:, None], M, -1, 0.1)
-        w = torch.softmax(functional.softplus(beta) * likeness, -1)
-        w = (w + w.roll(1, -1)) ** 1.5
-        w = w / w.sum(-1, keepdim=True)
-        M = M * (1 - w[..., None] * torch.sigmoid(erase)[:, None]) + w[..., None] * add[:, None]
-        r = torch.einsum("bn,bnw->bw", w, M)
-        return r, Nested(M, Two(r, state.inner.h))
-
-
 class Truncated(Toy):
     """The state is cut off: no gradient goes from step to step."""
 
@@ -156,7 +120,7 @@ class WithoutGradient(Toy):
         return h, h
 
 
-DIFFERENTIABLE = (Joined, Peephole, ResetBefore, Normalised, Attention, Truncated, Odd, Kinks, WithoutGradient)
+DIFFERENTIABLE = (Joined, Peephole, ResetBefore, Truncated, Odd, Kinks, WithoutGradient)
 
 
 class Straight(torch.autograd.Function):
