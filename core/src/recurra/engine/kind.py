@@ -46,7 +46,8 @@ def kind_of(cell: nn.Module, x: Tensor, state: Any) -> tuple[Any, ...]:
     parts = tuple((part.shape[1:], part.dtype) for _, part in leaves(state))
     held = tuple((name, type(module), *_held(module)) for name, module in cell.named_modules())
     weights = tuple(_weight(*named) for named in (*cell.named_parameters(), *cell.named_buffers()))
-    return x.shape[2:], x.dtype, x.device, parts, held, weights, torch.is_grad_enabled()
+    wanted = x.requires_grad and torch.is_grad_enabled(), torch.is_grad_enabled()
+    return x.shape[2:], x.dtype, x.device, parts, held, weights, wanted
 
 
 def _weight(name: str, weight: Tensor) -> tuple[Any, ...]:

@@ -29,7 +29,7 @@ def difference(cell: Cell[Any], compiled: Compiled, like: Tensor, train: bool) -
     Args:
         cell: The cell.
         compiled: What is on trial.
-        like: An input, whose width, dtype and device are used.
+        like: An input, whose width, dtype and device are used; its gradient is compared if it wants one.
         train: Whether gradients are compared.
     """
     x, cell = _inputs(like), _stand_in(cell)
@@ -60,11 +60,11 @@ def _stand_in(cell: Cell[Any]) -> Cell[Any]:
 def _inputs(like: Tensor) -> Tensor:
     generator = torch.Generator().manual_seed(0)
     drawn = torch.randn(ROWS, STEPS, like.shape[-1], generator=generator, dtype=torch.float64)
-    return drawn.to(like.device, like.dtype)
+    return drawn.to(like.device, like.dtype).requires_grad_(like.requires_grad)
 
 
 def _results(run: Any, cell: Cell[Any], x: Tensor, train: bool) -> dict[str, Tensor | None]:
-    x = x.clone().requires_grad_(train)
+    x = x.detach().clone().requires_grad_(train and x.requires_grad)
     state = map_state(lambda part: part.detach().clone().requires_grad_(train), cell.initial_state(ROWS))
     y, after = run(cell, x, state, None)
     results = {"y": y, **{f"final {name}": part for name, part in leaves(after)}}
