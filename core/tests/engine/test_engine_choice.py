@@ -43,17 +43,6 @@ def test_hooks_are_called_at_every_step():
     assert len(calls) == 4
 
 
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_half_precision_is_left_to_the_loop(dtype):
-    cell = copy.deepcopy(cell_of(Joined)).to(dtype)
-    x, state = drawn(cell, 2, 4)
-    with engine.using("native"):
-        assert level_of(cell, x, state, "native").level == "loop"
-        with torch.autocast("cpu", torch.bfloat16):
-            single = cell.float()
-            assert level_of(single, x.float(), state.float(), "native").level == "loop"
-
-
 def test_threads_may_share_a_cell():
     cell = cell_of(Memory)
     x, state = drawn(cell, 3, 9)

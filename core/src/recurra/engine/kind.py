@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from recurra.engine.widened import cast_to
 from recurra.state import leaves
 
 INTERNAL = frozenset(vars(nn.Module())) - {"training"}
@@ -47,7 +48,8 @@ def kind_of(cell: nn.Module, x: Tensor, state: Any) -> tuple[Any, ...]:
     held = tuple((name, type(module), *_held(module)) for name, module in cell.named_modules())
     weights = tuple(_weight(*named) for named in (*cell.named_parameters(), *cell.named_buffers()))
     wanted = x.requires_grad and torch.is_grad_enabled(), torch.is_grad_enabled()
-    return x.shape[2:], x.dtype, x.device, parts, held, weights, wanted
+    numbers = x.dtype, cast_to(x.device)
+    return x.shape[2:], numbers, x.device, parts, held, weights, wanted
 
 
 def _weight(name: str, weight: Tensor) -> tuple[Any, ...]:

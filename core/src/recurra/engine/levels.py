@@ -14,10 +14,11 @@ from torch import Tensor, nn
 from recurra.engine import device, native, scan
 from recurra.engine.aten import Untranslated
 from recurra.engine.backend import Backend
-from recurra.engine.compiled import Compiled, traced
+from recurra.engine.compiled import Compiled, Traced, traced
 from recurra.engine.kind import kind_of
 from recurra.engine.level import Level, forced
-from recurra.engine.trial import TOLERANCE, difference
+from recurra.engine.trial import difference
+from recurra.engine.widened import HALF, Widened, cast_to, computed, converted, uncast
 from recurra.state import leaves
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Choice:
 
     level: Level = "loop"
     why_not: dict[Level, str] = field(default_factory=dict)
-    compiled: Compiled | None = None
+    compiled: Compiled | Widened | None = None
 
 
 _choices: weakref.WeakKeyDictionary[nn.Module, dict[Any, Choice]] = weakref.WeakKeyDictionary()
@@ -82,14 +83,14 @@ def _obstacle_of_mode(x: Tensor) -> str | None:
         return f"{x.device.type} is left to torch"
     if _under_transform():
         return "a transform of torch, such as vmap, sees every operation"
-    if torch.is_autocast_enabled(x.device.type):
-        return "autocast chooses a precision for every operation"
-    known = x.dtype in (torch.float32, torch.float64) or (x.is_cuda and x.dtype in TOLERANCE)
-    return None if known else f"{x.dtype} is left to torch"
+    known = (torch.float32, torch.float64, *HALF)
+    return None if x.dtype in known else f"{x.dtype} is left to torch"
 
 
 def _obstacle_of_parts(cell: nn.Module, x: Tensor, state: Any) -> str | None:
-    if any(part.dtype != x.dtype for _, part in leaves(state)):
+    mixed = cast_to(x.device) is not None
+    fits = (part.is_floating_point() if mixed else part.dtype == x.dtype for _, part in leaves(state))
+    if not all(fits):
         return f"the state holds other numbers than {x.dtype}"
     if any(module._forward_hooks or module._forward_pre_hooks for module in cell.modules()):
         return "a module of it has hooks, which want to be called at every step"
@@ -109,8 +110,9 @@ def _chosen(cell: Cell[Any], x: Tensor, state: Any, only: Level | None) -> Choic
     candidates = _candidates(x)
     if only is not None and only not in candidates:
         return Choice("loop", {only: f"it is not for {x.device.type}"})
+    dtype = computed(x)
     try:
-        made = traced(cell, x, state)
+        made = _traced(cell, x, state)
     except Untranslated as reason:
         why_not = dict.fromkeys(candidates, str(reason))
         candidates = {}
@@ -118,13 +120,23 @@ def _chosen(cell: Cell[Any], x: Tensor, state: Any, only: Level | None) -> Choic
         if only not in (None, level):
             continue
         compiled = Compiled(made, backend)
-        reason_against = _obstacle_at(level, x, only) or _tried(cell, compiled, x)
+        reason_against = _obstacle_at(level, x, only) or _tried(cell, compiled, x, dtype)
         if reason_against is None:
             _notice(cell, level, why_not)
-            return Choice(level, why_not, compiled)
+            whole = dtype == x.dtype and cast_to(x.device) is None
+            return Choice(level, why_not, compiled if whole else Widened(compiled, dtype, cell, x))
         why_not[level] = reason_against
     _notice(cell, "loop", why_not)
     return Choice("loop", why_not)
+
+
+def _traced(cell: Cell[Any], x: Tensor, state: Any) -> Traced:
+    """Trace in the numbers of the cell, in which autocast has no part."""
+    if cast_to(x.device) is None:
+        return traced(cell, x, state)
+    own = next((weight.dtype for weight in cell.parameters()), x.dtype)
+    with uncast(x.device):
+        return traced(cell, x.to(own), converted(state, own))
 
 
 def _candidates(x: Tensor) -> dict[Level, Backend]:
@@ -141,9 +153,10 @@ def _obstacle_at(level: Level, x: Tensor, only: Level | None) -> str | None:
     return "the loop is faster on a CPU" if x.device.type == "cpu" and only is None else None
 
 
-def _tried(cell: Cell[Any], compiled: Compiled, x: Tensor) -> str | None:
+def _tried(cell: Cell[Any], compiled: Compiled, x: Tensor, dtype: torch.dtype) -> str | None:
     try:
-        return difference(cell, compiled, x, torch.is_grad_enabled())
+        with uncast(x.device):
+            return difference(cell, compiled, x, dtype, torch.is_grad_enabled())
     except Exception as error:  # whatever went wrong, a slower level is right
         log.debug("a level failed its trial", exc_info=True)
         return f"it failed its trial ({(str(error) or type(error).__name__).splitlines()[0]})"

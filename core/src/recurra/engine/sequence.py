@@ -13,6 +13,7 @@ from recurra.engine.backend import Backend, Ran
 from recurra.engine.graph import Node
 from recurra.engine.program import Pass, Program, kept_leaf
 from recurra.engine.training import Training, with_gradient
+from recurra.engine.widened import uncast
 
 
 def run_pass(
@@ -105,9 +106,10 @@ class _Sequence(torch.autograd.Function):
         saved = list(ctx.saved_tensors)
         lengths = saved.pop() if ctx.has_lengths else None
         inputs, reads = saved[: ctx.count], saved[ctx.count :]
-        if torch.is_grad_enabled():  # a gradient of this gradient will be asked for
-            return (None, None, None, *_recorded(ctx, inputs, lengths, gradients))
-        return (None, None, None, *_derived(ctx, inputs, reads, lengths, gradients))
+        with uncast(gradients[0].device):
+            if torch.is_grad_enabled():  # a gradient of this gradient will be asked for
+                return (None, None, None, *_recorded(ctx, inputs, lengths, gradients))
+            return (None, None, None, *_derived(ctx, inputs, reads, lengths, gradients))
 
 
 def _recorded(ctx: Any, inputs: list[Tensor], lengths: Tensor | None, gradients: Sequence[Tensor]) -> Any:

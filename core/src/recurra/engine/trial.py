@@ -20,19 +20,22 @@ if TYPE_CHECKING:
     from recurra.engine.compiled import Compiled
 
 ROWS, STEPS = 3, 3
-TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-9}
+TOLERANCE = {torch.bfloat16: 1e-1, torch.float32: 1e-3, torch.float64: 1e-9}
 
 
-def difference(cell: Cell[Any], compiled: Compiled, like: Tensor, train: bool) -> str | None:
+def difference(
+    cell: Cell[Any], compiled: Compiled, like: Tensor, dtype: torch.dtype, train: bool
+) -> str | None:
     """Return where a compiled step differs from the loop, or None.
 
     Args:
         cell: The cell.
         compiled: What is on trial.
-        like: An input, whose width, dtype and device are used; its gradient is compared if it wants one.
+        like: An input, whose width and device are used; its gradient is compared if it wants one.
+        dtype: In which numbers.
         train: Whether gradients are compared.
     """
-    x, cell = _inputs(like), _stand_in(cell)
+    x, cell = _inputs(like, dtype), _stand_in(cell, dtype)
     with torch.enable_grad(), torch.random.fork_rng([]):
         want, got = (_results(run, cell, x, train) for run in (loop.run, compiled.run))
     for name, expected in want.items():
@@ -47,20 +50,22 @@ def difference(cell: Cell[Any], compiled: Compiled, like: Tensor, train: bool) -
     return None
 
 
-def _stand_in(cell: Cell[Any]) -> Cell[Any]:
+def _stand_in(cell: Cell[Any], dtype: torch.dtype) -> Cell[Any]:
     """Return a cell with the same numbers in tensors of its own, so that no hook on the user's is called."""
     memo: dict[int, Any] = {id(buffer): buffer.detach() for buffer in cell.buffers()}
     memo |= {id(weight): nn.Parameter(weight.detach(), weight.requires_grad) for weight in cell.parameters()}
     try:
-        return copy.deepcopy(cell, memo)
+        return copy.deepcopy(cell, memo).to(dtype)
     except Exception:  # it holds what cannot be copied, such as a lock
+        if any(weight.dtype != dtype for weight in cell.parameters()):
+            raise
         return cell
 
 
-def _inputs(like: Tensor) -> Tensor:
+def _inputs(like: Tensor, dtype: torch.dtype) -> Tensor:
     generator = torch.Generator().manual_seed(0)
     drawn = torch.randn(ROWS, STEPS, like.shape[-1], generator=generator, dtype=torch.float64)
-    return drawn.to(like.device, like.dtype).requires_grad_(like.requires_grad)
+    return drawn.to(like.device, dtype).requires_grad_(like.requires_grad)
 
 
 def _results(run: Any, cell: Cell[Any], x: Tensor, train: bool) -> dict[str, Tensor | None]:
