@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any, ClassVar
 
 import pytorch_lightning as pl
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 from recurra.errors import NonFinite
 from recurra.finite import first_non_finite
 from recurra.model import Model
+from recurra.state import detach, leaves, map_state
 from recurra.task import Batch, Task
 
 
@@ -19,7 +21,8 @@ class LearningModule(pl.LightningModule):
 
     The position in the stream of batches is a buffer, saved with the weights, so a resumed run goes on
     with the very next batch. All other randomness (dropout, sampling, noise) is reseeded at every batch from
-    (seed, batch, rank): there is no generator state to save, and validation cannot disturb training.
+    (seed, batch, rank): there is no generator state to save, and validation cannot disturb training. Where a
+    task's batches continue one another, the state that is handed on is saved too.
 
     Args:
         model: What learns.
@@ -27,11 +30,14 @@ class LearningModule(pl.LightningModule):
         seed: The run's seed.
     """
 
+    whole_batches: ClassVar[bool] = False
+    """Every process gets all rows of a batch: what is shared out among them is something else."""
     batches_seen: Tensor
 
     def __init__(self, model: Model, task: Task, seed: int) -> None:
         super().__init__()
         self.model, self.task, self.seed = model, task, seed
+        self.carried: Any = None  # the state after the last batch, where the next one continues it
         self.updates: int | None = None  # the budget, told by the run, for schedules that end with it
         self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
 
@@ -41,10 +47,40 @@ class LearningModule(pl.LightningModule):
         A rule that updates the weights itself sets `automatic_optimization = False`, does so here, and
         returns the loss for the record.
         """
-        y, state = self.model(batch.x, lengths=batch.lengths)
+        y, state = self.model(batch.x, self.start(batch), batch.lengths)
+        self.keep(state)
         loss, own = self.task.loss(y, batch) * self._share(batch), self.model.sequencer.own_loss(state)
         self.record(y, batch)
         return loss if own is None else loss + own.mean()
+
+    def start(self, batch: Batch) -> Any:
+        """Return the state in which a batch starts: what the last one left, if it continues that, or None."""
+        if self.carried is None or not self.task.continues(int(self.batches_seen) - 1):
+            return None
+        return map_state(lambda part: part.to(batch.x.device), self.carried)
+
+    def keep(self, state: Any) -> None:
+        """Keep the state after a batch, cut from its past, if the next batch continues it."""
+        self.carried = detach(state) if self.task.continues(int(self.batches_seen)) else None
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Save the state that is handed on, of the rows of all ranks."""
+        if self.carried is not None:
+            checkpoint["carried"] = [self._of_all_ranks(part) for _, part in leaves(self.carried)]
+
+    def _of_all_ranks(self, rows: Tensor) -> Tensor:
+        gathered = self.all_gather(rows)
+        assert isinstance(gathered, Tensor)
+        return gathered if self.trainer.world_size == 1 else gathered.flatten(0, 1)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take up the rows of this rank of the state that was handed on."""
+        if "carried" not in checkpoint:
+            return
+        share = checkpoint["carried"][0].shape[0] // self.trainer.world_size
+        first = share * self.trainer.global_rank
+        parts = iter(part[first : first + share] for part in checkpoint["carried"])
+        self.carried = map_state(lambda _: next(parts), self.model.sequencer.initial_state(1))
 
     def _share(self, batch: Batch) -> Tensor | float:
         """Weigh this rank's mean loss so that the mean over ranks is that of the whole batch.

@@ -79,6 +79,11 @@ class Model(Configurable, nn.Module):
             its `outputs` or its `states` (`recurra.wrappers.LayerNormalised`).
         learned_initial_state: Learn the start of every cell; see `recurra.wrappers.LearnedStart`.
         embedding_size: Width of a token's vector.
+        readout: What is between the last layer and the answer.
+
+    Raises:
+        IncompatibleParts: The cell reads other structures than the task gives; or there is no readout, and
+            the width of the last layer is not that of the answer.
     """
 
     def __init__(
@@ -96,6 +101,9 @@ class Model(Configurable, nn.Module):
         layer_norm: Annotated[Normalise, Field(description="what of a cell is normalised")] = "none",
         learned_initial_state: Annotated[bool, Field(description="learn the start of every cell")] = False,
         embedding_size: Annotated[Count, Field(description="width of a token's vector")] = 64,
+        readout: Annotated[
+            Literal["linear", "none"], Field(description="none: what the cell puts out is the answer")
+        ] = "linear",
     ) -> None:
         super().__init__()
         kind = EMBEDDINGS.get(task.gives)
@@ -105,9 +113,7 @@ class Model(Configurable, nn.Module):
         cells = [cell] * layers + list(stack)
         self.sequencer = _sequencer(cells, width, around, bidirectional, skip=skip, dropout=dropout)
         _check_reads(task, cell, self.tags)
-        self.readout = nn.Linear(self.sequencer.output_size, task.output_size)
-        nn.init.xavier_uniform_(self.readout.weight)
-        nn.init.zeros_(self.readout.bias)
+        self.readout = _readout(readout, self.sequencer, task)
 
     def forward(self, x: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
         """Run over a batch: x as its task gives it -> y (B, T, O) and the final state."""
@@ -163,6 +169,19 @@ def _sequencer(
 def _layer(cell: Ref, width: int, around: _Around, bidirectional: bool) -> Sequencer:
     ahead = around.built(cell, width)
     return Bidirectional(ahead, around.built(cell, width)) if bidirectional else ahead
+
+
+def _readout(kind: str, sequencer: Sequencer, task: Task) -> nn.Module:
+    width = sequencer.output_size
+    if kind == "none":
+        if width != task.output_size:
+            told = f"puts out {width} numbers, and task '{type(task).__name__}' wants {task.output_size}"
+            raise IncompatibleParts(f"{type(sequencer).__name__} {told}; choose model.readout=linear")
+        return nn.Identity()
+    made = nn.Linear(width, task.output_size)
+    nn.init.xavier_uniform_(made.weight)
+    nn.init.zeros_(made.bias)
+    return made
 
 
 def _checked_tokens(x: Tensor, embedding: nn.Embedding) -> Tensor:

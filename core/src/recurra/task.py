@@ -130,6 +130,14 @@ class Task(Configurable, abc.ABC):
         """Return the variants on which a model is judged, such as `length-30`; itself, unless overridden."""
         return {"test": self}
 
+    def continues(self, k: int) -> bool:
+        """Say whether row b of batch k goes on where row b of batch k − 1 ended, and so its state does.
+
+        Never, unless overridden: most sequences are whole. A stream of text that is read window by window is
+        not; see `recurra.learning.LearningModule.start`.
+        """
+        return False
+
     def batch(self, k: int, *, batch_size: int, seed: int, split: Split) -> Batch:
         """Return the global batch k of a split: the same bytes in any order, worker, process and rank."""
         words = f"{type(self).__name__}:{self.version}:{seed}:{split}:{k}"

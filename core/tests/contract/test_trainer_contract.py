@@ -179,6 +179,25 @@ class ForgetsTheOptimizer(ToyRule):
             optimizer["state"] = {}
 
 
+@mutant("check_streams_are_continued")
+class StartsEveryBatchAnew(ToyRule):
+    def start(self, batch):
+        return None
+
+
+@mutant("check_streams_are_continued")
+class ForgetsTheState(ToyRule):
+    def on_save_checkpoint(self, checkpoint):
+        pass
+
+
+@mutant("check_streams_are_continued")
+class TakesUpOtherRows(ToyRule):
+    def on_load_checkpoint(self, checkpoint):
+        checkpoint["carried"] = [part.flip(0) for part in checkpoint["carried"]]
+        super().on_load_checkpoint(checkpoint)
+
+
 @mutant("check_looking_changes_nothing")
 class NoReseeding(ToyRule):
     def on_train_batch_start(self, batch, batch_idx):
@@ -273,6 +292,16 @@ def test_a_rule_that_refuses_noise_is_checked_without():
 
     for check in CHECKS.values():
         check(maker("trainer", Exact))
+
+
+def test_a_rule_that_refuses_streams_is_checked_without():
+    class Whole(ToyTrainer):
+        def module(self, model, task, seed):
+            if task.continues(1):
+                raise IncompatibleParts("only whole sequences")
+            return super().module(model, task, seed)
+
+    CHECKS["check_streams_are_continued"](maker("trainer", Whole))
 
 
 def test_checks_leave_the_generator_as_it_was():

@@ -31,10 +31,8 @@ def assert_no_worse_than_the_loop(cell, x, state, lengths, level, truth):
             continue
         assert (got[name].dtype, got[name].shape) == (expected.dtype, expected.shape), name
         errors = [float((found.double() - truth[name]).detach().norm()) for found in (got[name], expected)]
-        digits = torch.finfo(expected.dtype).eps * float(
-            truth[name].detach().norm()
-        )  # what rounding the result costs
-        assert errors[0] <= errors[1] + digits, (name, errors, digits)
+        rounding = torch.finfo(expected.dtype).eps * float(truth[name].detach().norm())
+        assert errors[0] <= errors[1] + rounding, (name, errors, rounding)
 
 
 @pytest.mark.parametrize("level", FAST)

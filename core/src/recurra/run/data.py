@@ -11,7 +11,16 @@ from recurra.task import Batch, Split, Task
 
 
 class Batches(Dataset[Batch]):
-    """Item k holds the rows of one rank of the global batch k."""
+    """Item k holds the rows of one rank of the global batch k.
+
+    Args:
+        task: Where batches come from.
+        batch_size: Sequences in a global batch.
+        seed: The run's seed.
+        split: Which of the splits.
+        rank: Whose rows.
+        ranks: Among how many processes the rows are shared out; 1 gives every process all of them.
+    """
 
     def __init__(self, task: Task, batch_size: int, seed: int, split: Split, rank: int, ranks: int) -> None:
         self.task, self.batch_size, self.seed, self.split = task, batch_size, seed, split

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import nn
 
+from recurra.environment import Environment
 from recurra.model import Model
 from recurra.run.data import Batches
 from recurra.task import Batch, Score, Split, Task
@@ -25,13 +27,18 @@ def evaluate(
     """Score a model on the first batches of a split, or return None when interrupted between two of them."""
     device = next(model.parameters()).device
     total: Scores = {}
+    state: Any = None
     with torch.no_grad(), evaluation_mode(model):
         for k in range(batches):
             if interrupted():
                 return None
             batch = Batch(*(part.to(device) for part in data[k]))
-            y, _ = model(batch.x, lengths=batch.lengths)
-            for name, score in data.task.scores(y, batch).items():
+            if isinstance(data.task, Environment):
+                scores = data.task.play_model(model, batch)
+            else:
+                y, state = model(batch.x, state if data.task.continues(k) else None, batch.lengths)
+                scores = data.task.scores(y, batch)
+            for name, score in scores.items():
                 total[name] = total.get(name, Score(0, 0)) + score
     return total
 

@@ -197,6 +197,8 @@ class Run:
         return around.Checkpoints(self.folder, self.store, every, flag)
 
     def _batches(self, trainer: pl.Trainer, split: Split) -> Batches:
+        if split == "train" and self.parts.module.whole_batches:
+            return Batches(self.parts.task, self.options.batch_size, self.experiment.seed, split, 0, 1)
         name = "batch_size" if split == "train" else "evaluation_batch_size"
         size, ranks = getattr(self.options, name), trainer.world_size
         if size % ranks:

@@ -140,6 +140,26 @@ def check_resume_equals_uninterrupted(make: Make) -> None:
     expect(not different, f"a resumed training gives another {', '.join(different)}")
 
 
+def check_streams_are_continued(make: Make) -> None:
+    """Where a task's batches continue one another the state is handed on, and a resumed training has it.
+
+    A rule that cannot hand it on refuses such a task with `IncompatibleParts`.
+    """
+    try:
+        whole, rest, other = (module_of(make, PlainCell, task=_Stream(period=n)) for n in (4, 4, 1))
+    except IncompatibleParts:
+        return
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "half.ckpt"
+        fit(make, whole, 2 * BATCHES, SaveAt(BATCHES, path))
+        fit(make, rest, 2 * BATCHES, checkpoint=path)
+    different = changed(weights(whole), weights(rest))
+    expect(not different, f"in a stream, a resumed training gives another {', '.join(different)}")
+    fit(make, other, 2 * BATCHES)
+    matters = bool(changed(weights(whole), weights(other)))
+    expect(matters, "in a stream, every batch starts from the initial state")
+
+
 def check_looking_changes_nothing(make: Make) -> None:
     """Validation, checkpoints and random numbers drawn between batches change no weight, to the bit."""
     module = module_of(make)
@@ -186,6 +206,18 @@ def _trained(make: Make, seed: int = SEED) -> dict[str, torch.Tensor]:
     module = module_of(make, seed=seed)
     fit(make, module, BATCHES)
     return weights(module)
+
+
+class _Stream(ToyTask):
+    """Reads on where the batch before ended; at every so many batches it begins anew."""
+
+    def __init__(self, *, period: int) -> None:
+        super().__init__()
+        self.period = period
+
+    def continues(self, k: int) -> bool:
+        """Say whether batch k is not the first of a stream."""
+        return k % self.period != 0
 
 
 class _Spoiled(ToyTask):

@@ -1,0 +1,104 @@
+"""Many networks of one architecture at once: their weights are stacked, and a batch runs through all of them.
+
+Shapes: P networks with n weights each; vectors (P, n), stacked weights name -> (P, ...), y (P, B, T, O).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.func import functional_call, vmap
+
+from recurra.errors import IncompatibleParts
+from recurra.model import Model
+from recurra.state import map_state
+from recurra.task import Batch, Task
+
+Weights = Mapping[str, Tensor]
+
+
+class WeightSpace:
+    """All weights of a model that learn, as one vector.
+
+    Args:
+        model: Whose weights; frozen ones have no part in it.
+
+    Raises:
+        IncompatibleParts: Nothing in the model learns.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.shapes = {name: p.shape for name, p in model.named_parameters() if p.requires_grad}
+        self.size = sum(shape.numel() for shape in self.shapes.values())
+        if not self.size:
+            cell = type(model.sequencer).__name__
+            raise IncompatibleParts(f"{cell}: all weights are frozen, so that none can be found")
+
+    def stacked(self, vectors: Tensor) -> dict[str, Tensor]:
+        """Return the weights of P networks: (P, n) -> name -> (P, ...)."""
+        parts = torch.split(vectors, [shape.numel() for shape in self.shapes.values()], 1)
+        return {
+            name: part.reshape(-1, *shape)
+            for (name, shape), part in zip(self.shapes.items(), parts, strict=True)
+        }
+
+    def read(self, model: Model) -> Tensor:
+        """Return the weights of a model as a vector (n,)."""
+        known = dict(model.named_parameters())
+        return torch.cat([known[name].detach().flatten() for name in self.shapes])
+
+    @torch.no_grad()
+    def write(self, model: Model, vector: Tensor) -> None:
+        """Give a model the weights of a vector (n,)."""
+        known = dict(model.named_parameters())
+        for name, value in self.stacked(vector[None]).items():
+            known[name].copy_(value[0])
+
+
+def run_each(
+    model: Model, weights: Weights, x: Tensor, state: Any = None, lengths: Tensor | None = None
+) -> tuple[Tensor, Any]:
+    """Run every network over the same sequences, or each over its own.
+
+    Args:
+        model: The architecture.
+        weights: Name -> (P, ...); what is not named is the model's own.
+        x: (B, T, I) for all, or (P, B, T, I) if there is a state; tokens likewise.
+        state: Where each starts, with P on axis 0 of every leaf; None for the initial state.
+        lengths: (B,).
+
+    Returns:
+        y (P, B, T, O), and the final states with P on axis 0.
+    """
+
+    def run(own: Weights, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+        y, after = functional_call(model, dict(own), (x, state, lengths))
+        return y, after
+
+    axes = (0, None, None) if state is None else (0, 0, 0)
+    try:
+        return vmap(run, axes, randomness="different")(weights, x, state)
+    except RuntimeError:  # its step decides by values, which only one network after the other can
+        return _one_by_one(run, weights, x, state)
+
+
+def _one_by_one(run: Any, weights: Weights, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+    count = len(next(iter(weights.values())))
+    found = []
+    for p in range(count):
+        own = {name: weight[p] for name, weight in weights.items()}
+        given = (x, None) if state is None else (x[p], map_state(lambda leaf, p=p: leaf[p], state))
+        found.append(run(own, *given))
+    outputs, states = zip(*found, strict=True)
+    return torch.stack(outputs), map_state(lambda *leaves: torch.stack(leaves), states[0], *states[1:])
+
+
+def losses(task: Task, y: Tensor, batch: Batch) -> Tensor:
+    """Return each network's loss on a batch: y (P, B, T, O) -> (P,)."""
+    try:
+        return vmap(lambda own: task.loss(own, batch))(y)
+    except RuntimeError:  # the loss decides by values
+        return torch.stack([task.loss(own, batch) for own in y])
