@@ -52,6 +52,7 @@ def test_defaults_are_filled_in_at_every_level(parts):
             "layer_norm": "none",
             "learned_initial_state": False,
             "embedding_size": 64,
+            "readout": "linear",
         },
         trainer=Ref(
             "trainer",

@@ -29,9 +29,8 @@ WORDS = {
     "run.lr=3": "unknown key run.lr; 'lr' belongs to trainer.optimizer.lr",
     "batch_sise=3": "unknown key batch_sise; did you mean 'run.batch_size'?",
     "cel.memory.slots=3": "unknown key cel.memory.slots; did you mean 'cell'?",
-    "model.zzz=3": "unknown key model.zzz; model has no option 'zzz',"
-    " it has layers, stack, bidirectional, skip, dropout, recurrent_dropout, zoneout, layer_norm,"
-    " learned_initial_state, embedding_size",
+    "model.zzz=3": "unknown key model.zzz; model has no option 'zzz', see `recurra info model`",
+    "trainer.schedule.zzz=3": "unknown key trainer.schedule.zzz; constant has no option 'zzz', it has warmup",
     "trainer.optimizer.nesterov=true": "unknown key trainer.optimizer.nesterov;"
     " adam has no option 'nesterov', it belongs to trainer.optimizer=sgd",
     "run.name=3": "unknown key run.name; run has no option 'name', see `recurra info run`",
