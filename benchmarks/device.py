@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from recurra import engine
-from recurra.engine import levels, trial
+from recurra.engine import levels
 from recurra.registry import load
 
 SIZES = ((256, 64, 256), (1024, 64, 512), (512, 256, 1024))
@@ -111,7 +111,6 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     if not torch.cuda.is_available():
         sys.exit("There is no CUDA device here, so there is nothing to measure.")
-    trial.TOLERANCE.setdefault(torch.bfloat16, 0.05)
     device = torch.cuda.get_device_name()
     title = [
         "# The device level",

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import json
 import os
 import platform
 import statistics
@@ -47,18 +48,24 @@ print(time.perf_counter() - start)
 """
 
 MEMORY = """
-import resource, torch
+import re, torch
+from pathlib import Path
 from torch import nn
+from recurra.engine import checkpointing
 from recurra.registry import load
 torch.set_num_threads(1)
 T, B, H, I = {size}
 module = {module}
 def train(steps):
-    module(torch.randn(B, steps, I))[0].sum().backward()
+    with checkpointing({every!r}):
+        module(torch.randn(B, steps, I))[0].sum().backward()
+def kilobytes(what):
+    return int(re.search(what + r":\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
 train(10)
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew: importing torch has one of its own
+before = kilobytes("VmRSS")
 train(T)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+print(kilobytes("VmHWM") - before)
 """
 
 Run = Callable[[Tensor], Tensor]
@@ -181,15 +188,24 @@ def first_call(name: str) -> str:
     return f"{took[0]:.2f} s, then {took[1]:.2f} s"
 
 
+OURS, THEIRS = "load('cell', 'lstm')(I, hidden_size=H)", "nn.LSTM(I, H, batch_first=True)"
+
+
 def memory(size: tuple[int, int, int, int]) -> str:
     """Return the peak memory of a training step of the cell `lstm` over that of nn.LSTM."""
-    modules = ("load('cell', 'lstm')(I, hidden_size=H)", "nn.LSTM(I, H, batch_first=True)")
-    ours, theirs = (printed(MEMORY.format(size=size, module=module)) for module in modules)
+    ours, theirs = (printed(MEMORY.format(size=size, module=module, every=None)) for module in (OURS, THEIRS))
     return f"{ours / theirs:.2f} at {size}"
 
 
-def page(rounds: int, threads: list[int]) -> str:
-    """Measure, and return the result as Markdown."""
+def long_memory(every: str | None) -> str:
+    """Return the MB that a training step takes over sequences of which each is four times as long."""
+    sizes = [(steps, 4, 64, 2) for steps in (6_250, 25_000, 100_000)]
+    found = [printed(MEMORY.format(size=size, module=OURS, every=every)) / 1024 for size in sizes]
+    return ", ".join(f"{megabytes:.0f}" for megabytes in found)
+
+
+def measure(rounds: int, threads: list[int]) -> None:
+    """Measure, and write the page after each part."""
     machine = f"{_processor()}, Python {platform.python_version()}, torch {torch.__version__}"
     lines = [
         "# The engine against torch",
@@ -200,8 +216,19 @@ def page(rounds: int, threads: list[int]) -> str:
     for count in threads:
         torch.set_num_threads(count)
         lines += ["", f"## {count} thread{'s' if count > 1 else ''}", "", *against_lstm(rounds)]
+        save(lines)
+    save([*lines, *elsewhere(rounds)])
+
+
+def save(lines: list[str]) -> None:
+    """Write the page as far as it is."""
+    RESULT.write_text("\n".join([*lines, ""]))
+
+
+def elsewhere(rounds: int) -> list[str]:
+    """Measure what the table of sizes does not show."""
     torch.set_num_threads(1)
-    lines += ["", "## Elsewhere, 1 thread", ""]
+    lines = ["", "## Elsewhere, 1 thread", ""]
     lines.append(f"- NTM (128 slots of 20, batch 16, 42 steps) against the loop: {memory_cell(rounds)}.")
     lines.append(f"- LSTM over rows of 25 to 100 steps: {ragged(rounds)}.")
     lines += [
@@ -210,7 +237,36 @@ def page(rounds: int, threads: list[int]) -> str:
     ]
     sizes = ((1000, 16, 128, 2), (784, 32, 100, 1), (400, 64, 256, 256))
     lines.append(f"- Peak memory of a training step, `lstm` over `nn.LSTM`: {', '.join(map(memory, sizes))}.")
-    return "\n".join([*lines, ""])
+    lines.append(
+        f"- 200 updates of the main job, with their validations: {main_job()} times faster than in the loop."
+    )
+    lines.append(
+        f"- MB of a training step of `lstm` (B, H, I = 4, 64, 2) over 6,250, 25,000 and 100,000 steps,"
+        f" of which the outputs take 6, 24 and 98: {long_memory(None)}; with `checkpointing('sqrt')`"
+        f" {long_memory('sqrt')}."
+    )
+    return lines
+
+
+def main_job(turns: int = 3) -> str:
+    """Return how much faster 200 updates of `recurra train copy ntm` are than in the loop."""
+    with tempfile.TemporaryDirectory() as folder:
+        seconds = [
+            [trained(f"{folder}/{turn}-{level}", level) for level in ("loop", "")] for turn in range(turns)
+        ]
+    return shown([loop / best for loop, best in seconds])
+
+
+def trained(folder: str, level: str) -> float:
+    """Return the seconds of training, validations included, of a short run of the main job."""
+    words = ["train", "copy", "ntm", "run.max_steps=200", "run.progress=false", "--out", folder]
+    environment = {name: value for name, value in os.environ.items() if name != "RECURRA_ENGINE"}
+    environment |= {"RECURRA_ENGINE": level} if level else {}
+    subprocess.run(
+        [sys.executable, "-m", "recurra", *words], env=environment, capture_output=True, check=True
+    )
+    (outcome,) = Path(folder).glob("copy/*/*/outcome.json")
+    return float(json.loads(outcome.read_text())["train_seconds"])
 
 
 def _processor() -> str:
@@ -225,7 +281,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     options = parser.parse_args()
-    RESULT.write_text(page(options.rounds, options.threads))
+    measure(options.rounds, options.threads)
     print(RESULT.read_text())
 
 

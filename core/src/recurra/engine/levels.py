@@ -156,10 +156,14 @@ def _obstacle_at(level: Level, x: Tensor, only: Level | None) -> str | None:
 def _tried(cell: Cell[Any], compiled: Compiled, x: Tensor, dtype: torch.dtype) -> str | None:
     try:
         with uncast(x.device):
-            return difference(cell, compiled, x, dtype, torch.is_grad_enabled())
+            for numbers in dict.fromkeys((torch.promote_types(dtype, torch.float32), dtype)):
+                apart = difference(cell, compiled, x, numbers, torch.is_grad_enabled())
+                if apart:
+                    break
     except Exception as error:  # whatever went wrong, a slower level is right
         log.debug("a level failed its trial", exc_info=True)
         return f"it failed its trial ({(str(error) or type(error).__name__).splitlines()[0]})"
+    return apart
 
 
 _told: set[tuple[str, Level]] = set()
