@@ -69,6 +69,17 @@ def test_the_weights_are_the_same(alone, together):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("more", [["trainer.window=3"], ["trainer.weight_noise=.1", "trainer.averaging=ema"]])
+def test_windows_noise_and_averages_are_the_same(more, tmp_path):
+    one, two = (train(tmp_path / n, *more, "--devices", n) for n in "12")
+    curves = losses(one), losses(two)
+    assert all(curves[1][key] == pytest.approx(value, rel=1e-5, abs=1e-6) for key, value in curves[0].items())
+    weights = load_file(one / "model.safetensors"), load_file(two / "model.safetensors")
+    for name, tensor in weights[0].items():
+        torch.testing.assert_close(weights[1][name], tensor, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.slow
 def test_torchrun_needs_no_change(alone, tmp_path):
     launcher = ("-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=29653", "-m", "recurra")
     folder = train(tmp_path, "--devices", "2", launcher=launcher)

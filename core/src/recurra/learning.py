@@ -41,6 +41,11 @@ class LearningModule(pl.LightningModule):
         self.updates: int | None = None  # the budget, told by the run, for schedules that end with it
         self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
 
+    @property
+    def judged(self) -> Model:
+        """What is validated, evaluated and saved as the result: the model that learns, unless overridden."""
+        return self.model
+
     def learn(self, batch: Batch) -> Tensor:
         """Return the loss of a batch, for autograd: the task's, plus the cells' own, unless overridden.
 
@@ -49,9 +54,26 @@ class LearningModule(pl.LightningModule):
         """
         y, state = self.model(batch.x, self.start(batch), batch.lengths)
         self.keep(state)
-        loss, own = self.task.loss(y, batch) * self._share(batch), self.model.sequencer.own_loss(state)
         self.record(y, batch)
+        return self.loss_of(y, state, batch)
+
+    def loss_of(self, y: Tensor, state: Any, batch: Batch) -> Tensor:
+        """Return the loss of outputs y (B, T, O): the task's, plus the cells' own of the final state.
+
+        The mean over ranks is that of the whole batch, though ranks, which have equally many sequences, have
+        not equally many scored steps. It has no gradient where no rank has any, and no cell has a loss.
+        """
+        here, everywhere = self._scored(batch)
+        if everywhere and here:
+            loss = self.task.loss(y, batch) * (here / everywhere)
+        else:
+            loss = (y * 0).sum() if everywhere else y.new_zeros(())
+        own = self.model.sequencer.own_loss(state)
         return loss if own is None else loss + own.mean()
+
+    def share_of(self, part: Batch, whole: Batch) -> float:
+        """Return which share of the scored steps of a batch, over all ranks, lies in a part of it."""
+        return self._scored(part)[1] / self._scored(whole)[1]
 
     def start(self, batch: Batch) -> Any:
         """Return the state in which a batch starts: what the last one left, if it continues that, or None."""
@@ -82,15 +104,13 @@ class LearningModule(pl.LightningModule):
         parts = iter(part[first : first + share] for part in checkpoint["carried"])
         self.carried = map_state(lambda _: next(parts), self.model.sequencer.initial_state(1))
 
-    def _share(self, batch: Batch) -> Tensor | float:
-        """Weigh this rank's mean loss so that the mean over ranks is that of the whole batch.
-
-        Ranks have equally many sequences, but not equally many scored steps.
-        """
-        if self._trainer is None or self.trainer.world_size == 1:
-            return 1.0
+    def _scored(self, batch: Batch) -> tuple[float, float]:
+        """Return how many steps are scored here, and in the mean over ranks."""
         here = batch.mask.sum().to(torch.float32)
-        return here / self.trainer.strategy.reduce(here.clone(), reduce_op="mean")
+        if self._trainer is None or self.trainer.world_size == 1:
+            return float(here), float(here)
+        everywhere = self.trainer.strategy.reduce(here.clone(), reduce_op="mean")
+        return float(here), float(everywhere)
 
     def record(self, y: Tensor, batch: Batch) -> None:
         """Log the task's scores of the outputs y (B, T, O) on a training batch."""

@@ -210,7 +210,7 @@ class Run:
         steps = int(self.parts.module.batches_seen)
         outcome = Outcome(status, steps, steps * self.options.batch_size, round(seconds, 2))
         write_json(self.folder.outcome, asdict(outcome))
-        model, task, seed = self.parts.model, self.parts.task, self.experiment.seed
+        model, task, seed = self.parts.module.judged, self.parts.task, self.experiment.seed
         size, batches = self.options.evaluation_batch_size, self.options.suite_batches
         scores = evaluate_suite(model, task, batches=batches, batch_size=size, seed=seed)
         write_json(self.folder.scores, scores)
