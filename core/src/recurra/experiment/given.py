@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 from recurra.errors import DamagedFile, InvalidOption, MissingFile
 
 Key = tuple[str, ...]
+REPORTED = "reproduce"
+"""The table that says what a paper reports of an experiment, which is no part of it."""
 PARTS = ("task", "cell", "trainer")
 """Sections that a bare word names: `trainer=rtrl` is short for `trainer.name=rtrl`."""
 
@@ -45,19 +47,25 @@ def dotted(key: Key) -> str:
 
 
 def read_file(path: Path) -> Given:
-    """Read an experiment file.
+    """Read an experiment file; what it reports of a paper is left out. Errors as in `read_table`."""
+    table = read_table(path)
+    table.pop(REPORTED, None)
+    return flat(table, (), Entry(None, str(path)))
+
+
+def read_table(path: Path) -> dict[str, Any]:
+    """Read a TOML file.
 
     Raises:
         MissingFile: There is no such file.
         DamagedFile: It is not TOML.
     """
     try:
-        table = tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
         raise MissingFile(_no_file(path, error)) from None
     except (ValueError, RecursionError) as error:
         raise DamagedFile(_not_toml(path, error)) from None
-    return flat(table, (), Entry(None, str(path)))
 
 
 def _no_file(path: Path, error: OSError) -> str:

@@ -23,6 +23,9 @@ from recurra.run.folder import RunFolder
 from recurra.run.signals import Interrupted, SignalFlag
 from recurra.task import Batch, Goal, Score
 
+SOLVED = "solved"
+"""How a run ends that met its goal."""
+
 
 class Guard(Callback):
     """Stops the run at the step in which a weight went bad, before anything is saved."""
@@ -51,7 +54,7 @@ class StopRule:
     def reason(self, met: int, stale: int) -> str | None:
         """Return why to stop after so many validations in a row that met the goal, or improved nothing."""
         if met >= self.after:
-            return "solved"
+            return SOLVED
         return "no improvement" if self.patience is not None and stale >= self.patience else None
 
 
