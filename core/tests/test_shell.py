@@ -206,5 +206,5 @@ def test_version():
 
 def test_names_are_completed_without_importing_the_commands():
     context = click.Context(main)
-    assert [item.value for item in main.shell_complete(context, "re")] == ["resume", "report"]
+    assert [item.value for item in main.shell_complete(context, "re")] == ["resume", "reproduce", "report"]
     assert "--plugin" in [item.value for item in main.shell_complete(context, "--p")]

@@ -21,6 +21,7 @@ COMMANDS = {
     "train": ("recurra.cli.train:train", "Train a cell on a task."),
     "resume": ("recurra.cli.resume:resume", "Continue a run that was stopped."),
     "evaluate": ("recurra.cli.evaluate:evaluate", "Score a trained run on its task's suite."),
+    "find-lr": ("recurra.cli.rates:find_lr", "Tell which learning rates are worth trying."),
     "sweep": ("recurra.cli.sweep:sweep", "Train many times, with options that vary."),
     "reproduce": ("recurra.cli.reproduce:reproduce", "Run a published experiment again, over its seeds."),
     "report": ("recurra.cli.report:report", "Write a run's report again."),

@@ -49,7 +49,7 @@ def train(
     """
     from recurra.experiment import Experiment
 
-    task, cell, overrides = _names_and_overrides(task, cell, overrides)
+    task, cell, overrides = names_and_overrides(task, cell, overrides)
     given = [f"run.{name}={_toml(value)}" for name, value in short.items() if value is not None]
     experiment = Experiment.compose(task, cell, file=config, overrides=[*overrides, *given])
     if print_config:
@@ -58,7 +58,7 @@ def train(
     _start(experiment, out)
 
 
-def _names_and_overrides(
+def names_and_overrides(
     task: str | None, cell: str | None, overrides: tuple[str, ...]
 ) -> tuple[str | None, str | None, tuple[str, ...]]:
     """Tell names from overrides: `recurra train -c run.toml seed=3` names neither task nor cell."""

@@ -80,5 +80,6 @@ EXPECTED = (
     r".*isinstance\(treespec, LeafSpec\).*",
     r".*does not have many workers.*",  # batches are computed faster than they are learned from
     r".*resuming from a checkpoint that ended before the epoch ended.*",  # the position is in the weights
+    r".*this fit will run with no optimizer.*",  # some rules have none
     r".*GPU available but not used.*",  # the device was chosen
 )
