@@ -3,11 +3,11 @@
 import pytest
 import torch
 
+from recurra.optimisation import SGD
 from recurra.testing import ToyTask
 from recurra.testing.fitting import PlainCell, SaveAt, fit, module_of
 from recurra_bptt.averaging import Exponential, Stochastic
 from recurra_bptt.noise import WeightNoise, disturb_gradients
-from recurra_bptt.options import SGD
 from recurra_bptt.trainer import BPTT
 
 BATCHES = 6

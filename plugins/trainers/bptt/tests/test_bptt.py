@@ -5,8 +5,18 @@ import torch
 
 from recurra import Batch, Cell, Goal, Model, NoState, Score, Tags, Task
 from recurra.errors import IncompatibleParts, InvalidOption
-from recurra_bptt.graves import GravesRMSProp
-from recurra_bptt.options import SGD, Adam, Constant, Cosine, Graves, OneCycle, RMSprop, Step
+from recurra.optimisation import (
+    SGD,
+    AdaGrad,
+    Adam,
+    Constant,
+    Cosine,
+    Graves,
+    GravesRMSProp,
+    OneCycle,
+    RMSprop,
+    Step,
+)
 from recurra_bptt.trainer import BPTT
 
 
@@ -103,6 +113,7 @@ class TestUpdates:
         (SGD(), torch.optim.SGD),
         (RMSprop(), torch.optim.RMSprop),
         (Graves(), GravesRMSProp),
+        (AdaGrad(), torch.optim.Adagrad),
     ],
 )
 def test_each_optimizer_is_built_and_learns(choice, kind):

@@ -10,10 +10,10 @@ from torch import nn
 
 from recurra import Batch, Cell, Model
 from recurra.errors import InvalidOption
+from recurra.optimisation import SGD
 from recurra.run.data import Batches
 from recurra.testing import ToyTask
 from recurra.testing.fitting import CellOf, PlainCell, evaluation_loss, fit, module_of
-from recurra_bptt.options import SGD
 from recurra_bptt.trainer import BPTT
 from recurra_bptt.windows import part, windows
 

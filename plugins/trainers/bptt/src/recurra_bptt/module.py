@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
 from recurra.learning import LearningModule
 from recurra.model import Model
+from recurra.optimisation import clip
 from recurra.state import detach
 from recurra.task import Batch, Task
 from recurra_bptt.noise import WeightNoise, disturb_gradients
@@ -105,10 +106,8 @@ class BPTTModule(LearningModule):
     def configure_gradient_clipping(self, optimizer: Optimizer, *args: Any, **kwargs: Any) -> None:
         """Clip each component first, then the norm of the whole; then comes the noise."""
         parameters = list(self.model.parameters())
-        if self.rule.clip_value is not None:
-            nn.utils.clip_grad_value_(parameters, self.rule.clip_value)
-        if self.rule.clip_norm is not None:
-            norm = nn.utils.clip_grad_norm_(parameters, self.rule.clip_norm)
+        norm = clip(parameters, self.rule.clip_value, self.rule.clip_norm)
+        if norm is not None:
             self.log("train/gradient_norm", norm)
         if self.rule.gradient_noise:
             disturb_gradients(parameters, self.rule.gradient_noise, self.seed, int(self.batches_seen))

@@ -8,10 +8,10 @@ from pydantic import Field
 
 from recurra.errors import IncompatibleParts, InvalidOption
 from recurra.model import Model
+from recurra.optimisation import Adam, Constant, OptimizerChoice, ScheduleChoice
 from recurra.task import Task
 from recurra.trainer import Trainer
 from recurra_bptt.averaging import AveragingChoice, NoAverage
-from recurra_bptt.options import Adam, Constant, OptimizerChoice, ScheduleChoice
 
 if TYPE_CHECKING:
     from recurra_bptt.module import BPTTModule

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recurra_bptt.graves import GravesRMSProp
+from recurra.optimisation import GravesRMSProp
 
 
 def steps(gradients, **options):
