@@ -63,13 +63,22 @@ class LearningModule(pl.LightningModule):
         The mean over ranks is that of the whole batch, though ranks, which have equally many sequences, have
         not equally many scored steps. It has no gradient where no rank has any, and no cell has a loss.
         """
+        loss, own = self.task_loss(y, batch), self.model.sequencer.own_loss(state)
+        return loss if own is None else loss + own.mean()
+
+    def task_loss(self, y: Tensor, batch: Batch) -> Tensor:
+        """Return the task's part of `loss_of`."""
         here, everywhere = self._scored(batch)
         if everywhere and here:
-            loss = self.task.loss(y, batch) * (here / everywhere)
-        else:
-            loss = (y * 0).sum() if everywhere else y.new_zeros(())
-        own = self.model.sequencer.own_loss(state)
-        return loss if own is None else loss + own.mean()
+            return self.task.loss(y, batch) * (here / everywhere)
+        return (y * 0).sum() if everywhere else y.new_zeros(())
+
+    def mean_over_ranks(self, value: Tensor) -> Tensor:
+        """Return the mean over all ranks of a tensor without a graph, such as a gradient."""
+        if self._trainer is None or self.trainer.world_size == 1:
+            return value.detach()
+        mean: Tensor = self.trainer.strategy.reduce(value.detach().clone(), reduce_op="mean")
+        return mean
 
     def share_of(self, part: Batch, whole: Batch) -> float:
         """Return which share of the scored steps of a batch, over all ranks, lies in a part of it."""

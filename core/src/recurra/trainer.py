@@ -10,6 +10,7 @@ from recurra.options import Configurable
 from recurra.task import Task
 
 if TYPE_CHECKING:
+    from recurra.cell import Cell
     from recurra.learning import LearningModule
 
 
@@ -26,6 +27,14 @@ class Trainer(Configurable, abc.ABC):
         Raises:
             IncompatibleParts: The rule cannot teach this model, by the tags of its cell.
         """
+
+    @classmethod
+    def contract_cell(cls) -> type[Cell[Any]] | None:
+        """Return a small cell that the rule can teach, for the checks of its contract.
+
+        None, for any cell, unless the rule needs something of a cell that few have.
+        """
+        return None
 
     def options_for_lightning(self) -> dict[str, Any]:
         """Return arguments of `pl.Trainer` that this rule wants; the user's own win."""

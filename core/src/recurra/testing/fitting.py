@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 import pytorch_lightning as pl
 import torch
@@ -80,13 +80,52 @@ class OpaqueCell(PlainCell):
         return y.detach(), state.detach()
 
 
+class StagedState(NamedTuple):
+    """h_1 and h_2 (B, 4), and the squared errors of both predictions so far (B, 2)."""
+
+    h_1: Tensor
+    h_2: Tensor
+    errors: Tensor
+
+
+class StagedCell(Cell[StagedState]):
+    """Two parts: the first predicts x, the second what the first puts out; see `recurra.stages`."""
+
+    def __init__(self, input_size: int) -> None:
+        super().__init__(input_size, 8)
+        widths = ((input_size + 4, input_size), (8, 4))
+        self.parts = nn.ModuleList(nn.ModuleList([nn.Linear(n, 4), nn.Linear(4, m)]) for n, m in widths)
+
+    def initial_state(self, batch_size: int) -> StagedState:
+        """Return zeros."""
+        return StagedState(self.zeros(batch_size, 4), self.zeros(batch_size, 4), self.zeros(batch_size, 2))
+
+    def step(self, x: Tensor, state: StagedState) -> tuple[Tensor, StagedState]:
+        """Advance by one step."""
+        after: list[Tensor] = []
+        errors = []
+        for (net, head), h in zip(cast(Any, self.parts), state[:2], strict=True):
+            read = after[0].detach() if after else x
+            errors.append((head(h) - read).square().mean(-1))
+            after.append(torch.tanh(net(torch.cat([read, h], -1))))
+        return torch.cat(after, -1), StagedState(after[0], after[1], state.errors + torch.stack(errors, 1))
+
+    def stages(self) -> Sequence[nn.Module]:
+        """Return both parts."""
+        return list(self.parts)
+
+    def stage_losses(self, state: StagedState) -> Tensor:
+        """Return the squared error of each: (2, B)."""
+        return state.errors.T
+
+
 class CellOf:
     """A class of cells where a model wants a reference."""
 
-    def __init__(self, component: type[PlainCell]) -> None:
+    def __init__(self, component: type[Cell[Any]]) -> None:
         self.component, self.name = component, component.__name__
 
-    def build(self, *wiring: Any) -> PlainCell:
+    def build(self, *wiring: Any) -> Cell[Any]:
         """Construct the cell."""
         return self.component(*wiring)
 
@@ -99,8 +138,14 @@ def seeded() -> Iterator[None]:
         yield
 
 
+def teachable(make: Make) -> type[Cell[Any]]:
+    """Return a cell without chance that the rule can teach: its own choice, else a plain one."""
+    own: type[Cell[Any]] | None = make().contract_cell()
+    return own or PlainCell
+
+
 def module_of(
-    make: Make, cell: type[PlainCell] | None = None, *, seed: int = SEED, task: Task | None = None
+    make: Make, cell: type[Cell[Any]] | None = None, *, seed: int = SEED, task: Task | None = None
 ) -> LearningModule:
     """Return the module of a fresh trainer and model; of a noisy cell when the rule takes it."""
     try:
@@ -108,15 +153,15 @@ def module_of(
     except IncompatibleParts:
         if cell is not None:
             raise
-        return _module(make, PlainCell, seed, task or ToyTask())
+        return _module(make, teachable(make), seed, task or ToyTask())
 
 
-def _module(make: Make, cell: type[PlainCell], seed: int, task: Task) -> LearningModule:
+def _module(make: Make, cell: type[Cell[Any]], seed: int, task: Task) -> LearningModule:
     module: LearningModule = make().module(model_of(task, cell), task, seed)
     return module
 
 
-def model_of(task: Task, cell: type[PlainCell]) -> Model:
+def model_of(task: Task, cell: type[Cell[Any]]) -> Model:
     """Return a model with the same weights every time."""
     with seeded():
         return Model(task, CellOf(cell))  # type: ignore[arg-type]

@@ -30,6 +30,7 @@ from recurra.testing.fitting import (
     fit,
     model_of,
     module_of,
+    teachable,
     weights,
 )
 from recurra.testing.toys_learning import ToyTask
@@ -50,7 +51,7 @@ def check_options_round_trip(make: Make) -> None:
 def check_module_teaches_the_model(make: Make) -> None:
     """`module` returns a `LearningModule` of the model, task and seed that it was given, at batch 0."""
     task = ToyTask()
-    model = model_of(task, PlainCell)
+    model = model_of(task, teachable(make))
     module = make().module(model, task, SEED)
     expect(
         isinstance(module, LearningModule), f"module must be a LearningModule, got {type(module).__name__}"
@@ -146,7 +147,7 @@ def check_streams_are_continued(make: Make) -> None:
     A rule that cannot hand it on refuses such a task with `IncompatibleParts`.
     """
     try:
-        whole, rest, other = (module_of(make, PlainCell, task=_Stream(period=n)) for n in (4, 4, 1))
+        whole, rest, other = (module_of(make, teachable(make), task=_Stream(period=n)) for n in (4, 4, 1))
     except IncompatibleParts:
         return
     with TemporaryDirectory() as folder:
@@ -183,7 +184,7 @@ def check_non_finite_loss_stops(make: Make) -> None:
 
 def check_loss_falls(make: Make) -> None:
     """Eighty batches of a very simple task lower the loss on data that was not seen."""
-    module = module_of(make, PlainCell)
+    module = module_of(make, teachable(make))
     before = evaluation_loss(module)
     fit(make, module, LONG)
     after = evaluation_loss(module)
@@ -191,12 +192,17 @@ def check_loss_falls(make: Make) -> None:
 
 
 def check_every_cell_is_taught_or_refused(make: Make) -> None:
-    """A cell that the rule cannot teach is refused with `IncompatibleParts`; any other is taught."""
-    for cell in (PlainCell, NoisyCell, InexactCell, OpaqueCell):
+    """A cell that the rule cannot teach is refused with `IncompatibleParts`; any other is taught.
+
+    One without any restriction may be refused by a rule that says, by `contract_cell`, what it needs instead.
+    """
+    own = make().contract_cell()
+    for cell in (PlainCell, NoisyCell, InexactCell, OpaqueCell, *([own] if own else [])):
         try:
             fit(make, module_of(make, cell), 2)
         except IncompatibleParts:
-            expect(cell.tags != Tags(), "a cell without any restriction is refused")
+            allowed = cell.tags != Tags() or (own is not None and cell is not own)
+            expect(allowed, "a cell without any restriction is refused")
         except Exception as error:
             told = f"{type(error).__name__} instead of IncompatibleParts for a cell with {cell.tags}: {error}"
             raise CheckFailed(told) from error
@@ -221,8 +227,8 @@ class _Stream(ToyTask):
 
 
 class _Spoiled(ToyTask):
-    """Has NaN where the answer should be."""
+    """Has NaN in the input, and where the answer should be."""
 
     def sample(self, batch_size: int, rng: torch.Generator) -> Batch:
         batch = super().sample(batch_size, rng)
-        return batch._replace(target=batch.target * torch.nan)
+        return batch._replace(x=batch.x * torch.nan, target=batch.target * torch.nan)

@@ -13,7 +13,14 @@ from recurra.cell import Cell
 from recurra.options import Ref
 from recurra_history_compressor import codec
 from recurra_history_compressor.codec import Compressed
-from recurra_history_compressor.level import Level, LevelState, ascend, prediction_loss, surprises, typed
+from recurra_history_compressor.level import (
+    Level,
+    LevelState,
+    ascend,
+    prediction_losses,
+    surprises,
+    typed,
+)
 
 Net = Annotated[Ref, Field(description="the cell that predicts at each level")]
 TimeBits = Annotated[
@@ -82,7 +89,15 @@ class HistoryCompressor(Cell[HistoryCompressorState]):
 
     def own_loss(self, state: HistoryCompressorState) -> Tensor:
         """Return the nats per prediction (B,), summed over levels."""
-        return prediction_loss(typed(self.levels), state.levels)
+        return self.stage_losses(state).sum(0)
+
+    def stages(self) -> Sequence[nn.Module]:
+        """Return the levels from the bottom up, each of which reads the surprises of the one before."""
+        return typed(self.levels)
+
+    def stage_losses(self, state: HistoryCompressorState) -> Tensor:
+        """Return the nats per prediction of each level: (S, B)."""
+        return prediction_losses(typed(self.levels), state.levels)
 
     def views(self, state: HistoryCompressorState) -> dict[str, Tensor]:
         """Return how far up the last input went, and what each level put out."""

@@ -13,7 +13,7 @@ from recurra.options import Ref
 from recurra_history_compressor import codec
 from recurra_history_compressor.cell import TANH, Confidence, Net, TimeBits
 from recurra_history_compressor.codec import Compressed
-from recurra_history_compressor.level import Level, LevelState, ascend, prediction_loss, surprises
+from recurra_history_compressor.level import Level, LevelState, ascend, prediction_losses, surprises
 
 
 class AutomatizerChunkerState(NamedTuple):
@@ -80,7 +80,16 @@ class AutomatizerChunker(Cell[AutomatizerChunkerState]):
 
     def own_loss(self, state: AutomatizerChunkerState) -> Tensor:
         """Return the nats per prediction of both, plus A's squared error per step about C's state: (B,)."""
-        return prediction_loss(self._levels(), state[:2]) + state.error / state.automatizer.seen.clamp(min=1)
+        predictions = prediction_losses(self._levels(), state[:2]).sum(0)
+        return predictions + state.error / state.automatizer.seen.clamp(min=1)
+
+    def stages(self) -> Sequence[nn.Module]:
+        """Return both nets as one part, since they learn together."""
+        return [self]
+
+    def stage_losses(self, state: AutomatizerChunkerState) -> Tensor:
+        """Return the loss of both: (1, B)."""
+        return self.own_loss(state)[None]
 
     def views(self, state: AutomatizerChunkerState) -> dict[str, Tensor]:
         """Return who did not expect the last input, and what both nets put out."""

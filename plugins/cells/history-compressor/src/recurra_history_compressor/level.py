@@ -128,11 +128,11 @@ def ascend(levels: Sequence[Level], x: Tensor, states: Iterable[LevelState]) -> 
     return tuple(after)
 
 
-def prediction_loss(levels: Sequence[Level], states: Sequence[LevelState]) -> Tensor:
-    """Return the nats per prediction (B,), summed over levels, with the losses of the nets' own."""
+def prediction_losses(levels: Sequence[Level], states: Sequence[LevelState]) -> Tensor:
+    """Return the nats per prediction of every level, with the loss of its net's own: (levels, B)."""
     costs = [s.loss / (s.seen - 1).clamp(min=1) for s in states]
     nets = [level.net.own_loss(s.net) for level, s in zip(levels, states, strict=True)]
-    return cast("Tensor", add_losses([*costs, *nets]))
+    return torch.stack([cast("Tensor", add_losses(pair)) for pair in zip(costs, nets, strict=True)])
 
 
 def surprises(states: Sequence[LevelState]) -> Tensor:

@@ -1,0 +1,26 @@
+"""Unsupervised history compression, level by level, as a recurra plugin."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from recurra.hooks import Component, hookimpl
+
+
+@hookimpl
+def recurra_components() -> Iterable[Component]:
+    """Return the trainer."""
+    return [
+        Component(
+            "trainer",
+            "history-compression",
+            "recurra_history_compression.trainer:HistoryCompression",
+            "levels learn to predict one after another, then a readout learns the task",
+            "Schmidhuber 1992",
+        )
+    ]
+
+
+@hookimpl
+def recurra_experiments() -> Iterable[Path]:
+    """Return the experiments that come with the plugin."""
+    return sorted((Path(__file__).parent / "experiments").glob("*/*.toml"))

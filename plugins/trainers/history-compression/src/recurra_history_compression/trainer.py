@@ -1,0 +1,87 @@
+"""Unsupervised history compression: each level learns to predict what surprises the one below."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from recurra.cell import Cell
+from recurra.errors import IncompatibleParts
+from recurra.model import Model
+from recurra.optimisation import Adam, Constant, OptimizerChoice, ScheduleChoice
+from recurra.stages import Staged
+from recurra.task import Task
+from recurra.trainer import Trainer
+
+if TYPE_CHECKING:
+    from recurra_history_compression.module import HistoryCompressionModule
+
+Count = Annotated[int, Field(gt=0)]
+ADAM, CONSTANT = Adam(lr=1e-2), Constant()
+
+
+class HistoryCompression(Trainer):
+    """Train the parts of a cell one after another, each without a teacher; then the readout, with one.
+
+        part 1 learns to predict its input, until it stops improving, and is frozen
+        part 2 learns to predict what part 1 did not expect, until it stops improving, and is frozen; ...
+        then the readout of all of them learns the task, and with it the top part, or all, or none (`taught`)
+
+    A part stops improving when the mean loss of a block of batches is not below that of the block before by a
+    share of `improvement`; after `most` batches it ends anyway. A cell whose parts learn together, such as
+    `automatizer-chunker`, is one part. Gradients go back through whole sequences of what a part has read,
+    which get shorter from level to level.
+
+    Works with every differentiable cell that offers its parts (`recurra.stages.Staged`).
+    Source: Schmidhuber 1992, Neural Computation 4(2):234-242.
+    """
+
+    contract_options: ClassVar[dict[str, Any]] = {"block": 5, "most": 10}
+
+    def __init__(
+        self,
+        *,
+        optimizer: Annotated[OptimizerChoice, Field(description="what turns gradients into updates")] = ADAM,
+        schedule: Annotated[ScheduleChoice, Field(description="how the learning rate changes")] = CONSTANT,
+        block: Annotated[Count, Field(description="batches between two looks at a part's loss")] = 50,
+        improvement: Annotated[
+            float, Field(ge=0, lt=1, description="share by which the loss must fall from block to block")
+        ] = 0.02,
+        most: Annotated[Count, Field(description="batches after which a part ends learning anyway")] = 1000,
+        taught: Annotated[
+            Literal["none", "top", "all"], Field(description="parts that learn the task in the end, too")
+        ] = "top",
+        clip_norm: Annotated[
+            float | None, Field(gt=0, description="largest norm of the whole gradient")
+        ] = 1.0,
+        clip_value: Annotated[
+            float | None, Field(gt=0, description="largest size of one component of it")
+        ] = None,
+    ) -> None:
+        self.optimizer, self.schedule = optimizer, schedule
+        self.block, self.improvement, self.most, self.taught = block, improvement, most, taught
+        self.clip_norm, self.clip_value = clip_norm, clip_value
+
+    @classmethod
+    def contract_cell(cls) -> type[Cell[Any]]:
+        """Return a cell of two parts."""
+        from recurra.testing.fitting import StagedCell
+
+        return StagedCell
+
+    def module(self, model: Model, task: Task, seed: int) -> HistoryCompressionModule:
+        """Return the Lightning module.
+
+        Raises:
+            IncompatibleParts: The cell offers no parts, or is not differentiable.
+        """
+        from recurra_history_compression.module import HistoryCompressionModule
+
+        cell = model.sequencer
+        if not isinstance(cell, Staged) or not model.tags.differentiable:
+            told = f"and {type(cell).__name__} is none; try cell=history-compressor"
+            raise IncompatibleParts(
+                f"trainer 'history-compression' needs a cell whose parts learn one by one, {told}"
+            )
+        return HistoryCompressionModule(model, task, seed, self)
