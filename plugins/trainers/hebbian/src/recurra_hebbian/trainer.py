@@ -1,0 +1,60 @@
+"""Readouts in one shot: Hebb's rule, and ridge regression for echo states."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+from torch import nn
+
+from recurra.errors import IncompatibleParts
+from recurra.model import Model
+from recurra.task import Task
+from recurra.trainer import Trainer
+
+if TYPE_CHECKING:
+    from recurra_hebbian.module import HebbianModule
+
+
+class Hebbian(Trainer):
+    """Set the readout from what the network puts out, h, and what is due, d; nothing else learns.
+
+        hebb:   W = Σ d hᵀ, b = 0                                    over all scored steps so far
+        ridge:  [W b] = Σ d [h 1]ᵀ (Σ [h 1] [h 1]ᵀ + λ I)⁻¹          the b of λ I being zero
+
+    `hebb` stores each association in one shot, as the sum of outer products; retrieval is exact where the h
+    are orthonormal. On `binding`, which puts out the product of its cues, W is a tensor product memory.
+    `ridge` is the readout of an echo state network: the least squared error over all steps so far, with a
+    penalty on W. Both sums are kept in float64, so that one batch after the other gives what all together
+    would; after each batch the readout is the best for what has been seen.
+
+    What is due is the target where that is real numbers, one-hot where it is classes; zeros and ones become
+    −1 and 1, the sides of a logit. The first `washout` steps of a sequence do not count.
+
+    Works with every cell. Source: Smolensky 1990; Jaeger 2001, "The echo state approach".
+    """
+
+    def __init__(
+        self,
+        *,
+        readout: Annotated[
+            Literal["ridge", "hebb"], Field(description="least squares, or a sum of outer products")
+        ] = "ridge",
+        ridge: Annotated[float, Field(ge=0, description="λ, penalty on squared weights")] = 1e-6,
+        washout: Annotated[
+            int, Field(ge=0, description="steps of a sequence that come before the first")
+        ] = 0,
+    ) -> None:
+        self.readout, self.ridge, self.washout = readout, ridge, washout
+
+    def module(self, model: Model, task: Task, seed: int) -> HebbianModule:
+        """Return the Lightning module.
+
+        Raises:
+            IncompatibleParts: The model has no readout.
+        """
+        from recurra_hebbian.module import HebbianModule
+
+        if not isinstance(model.readout, nn.Linear):
+            raise IncompatibleParts("trainer 'hebbian' sets the readout; choose model.readout=linear")
+        return HebbianModule(model, task, seed, self)
