@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from recurra.corpus import rows_of_batch
 from recurra.errors import DamagedFile, InvalidOption
 from recurra.task import Batch, Goal, Score, Split, Task
 from recurra_trees.arrange import NODE
@@ -116,12 +116,8 @@ class SST(Classes):
     def batch(self, k: int, *, batch_size: int, seed: int, split: Split) -> Batch:
         """Return the next sentences of a split; the seed matters in training only."""
         number = len(self.sentences[split])
-        places = torch.arange(k * batch_size, (k + 1) * batch_size)
-        if split != "train":
-            return self._batch(split, places % number)
-        orders = {turn: _order(seed, turn, number) for turn in set((places // number).tolist())}
-        chosen = [orders[place // number][place % number] for place in places.tolist()]
-        return self._batch(split, torch.stack(chosen))
+        rows = rows_of_batch(k, batch_size=batch_size, seed=seed, split=split, number=number)
+        return self._batch(split, rows)
 
     def sample(self, batch_size: int, rng: torch.Generator) -> Batch:
         """Draw sentences of the training split at random."""
@@ -155,9 +151,3 @@ class SST(Classes):
 
 def _largest(labels: Tensor) -> float:
     return 100 * float(torch.bincount(labels).max()) / len(labels)
-
-
-def _order(seed: int, turn: int, number: int) -> Tensor:
-    digest = hashlib.blake2b(f"{seed}:{turn}".encode(), digest_size=8).digest()
-    rng = torch.Generator().manual_seed(int.from_bytes(digest, "big") >> 1)
-    return torch.randperm(number, generator=rng)
