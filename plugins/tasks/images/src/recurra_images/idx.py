@@ -83,9 +83,9 @@ def _read(path: Path, axes: int) -> Tensor:
     if data[:4] != kind:
         told = f"{path} is no IDX file of {'images' if axes == 3 else 'labels'}: it begins with"
         raise DamagedFile(f"{told} '{data[:4].hex(' ')}' instead of '{kind.hex(' ')}'; replace it: {REMEDY}")
-    sizes = np.frombuffer(data[4 : 4 + 4 * axes], ">u4").tolist()
+    sizes = [int.from_bytes(data[start : start + 4], "big") for start in range(4, 4 + 4 * axes, 4)]
     due = 4 + 4 * axes + prod(sizes)
-    if len(sizes) < axes or len(data) != due:
+    if len(data) != due:
         told = f"{path} holds {len(data):,} bytes, and by its head it must hold {due:,}"
         raise DamagedFile(f"{told}; replace it: {REMEDY}")
     # A copy, since torch warns of arrays that it must not write to.
