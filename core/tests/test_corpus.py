@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from recurra.corpus import rows_of_batch
+from recurra.corpus import Corpus, rows_of_batch
+from recurra.testing import ToyTask
 
 
 def rows(k, split="train", number=7, batch_size=4, seed=0):
@@ -36,3 +37,34 @@ def test_what_is_changed_of_a_batch_does_not_change_the_next():
     held_out = rows(0, "test", number=4)
     held_out += 1
     assert rows(0, "test", number=4).tolist() == [0, 1, 2, 3]
+
+
+class Numbers(Corpus, ToyTask):
+    """Shows of each sequence its number alone."""
+
+    def count(self, split):
+        return {"train": 7, "validation": 2, "test": 3}[split]
+
+    def gather(self, split, rows):
+        batch = ToyTask.sample(self, len(rows), torch.Generator().manual_seed(0))
+        return batch._replace(target=rows)
+
+
+def test_a_corpus_gathers_the_rows_of_a_batch():
+    task = Numbers()
+    for split, number in (("train", 7), ("validation", 2), ("test", 3)):
+        for k in range(3):
+            drawn = task.batch(k, batch_size=4, seed=5, split=split).target
+            assert torch.equal(drawn, rows(k, split, number=number, seed=5))
+
+
+def test_a_corpus_samples_training_sequences():
+    drawn = Numbers().sample(200, torch.Generator().manual_seed(1)).target
+    assert sorted(set(drawn.tolist())) == list(range(7))
+
+
+def test_the_suite_of_a_corpus_says_whether_it_is_made_up():
+    task = Numbers()
+    assert task.suite() == {"test": task}
+    task.made_up = True
+    assert task.suite() == {"made-up-sample": task}
