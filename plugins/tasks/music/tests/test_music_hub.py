@@ -1,5 +1,8 @@
 """Piano rolls as Parquet: a folder, the Hub by name and commit, and what is wrong with either."""
 
+import re
+from pathlib import Path
+
 import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -84,6 +87,21 @@ def test_the_hub_is_asked_for_one_commit(monkeypatch, parts, write_parquet, tmp_
     task = PianoRoll(hub="someone/rolls", revision="0123abc", collection="MuseData")
     assert asked == [(("someone/rolls", "MuseData"), {"revision": "0123abc"})]
     assert task.count("train") == 5
+
+
+def test_the_readme_shows_how_mat_files_come_to_the_hub(folder, monkeypatch):
+    readme = Path(__file__).parents[1].joinpath("README.md").read_text("utf-8")
+    found, published = {}, {}
+    exec(re.findall(r"```python\n(.*?)```", readme, re.DOTALL)[1], found)
+    monkeypatch.setattr(
+        datasets.Dataset, "push_to_hub", lambda rows, *named, split: published.update({split: (named, rows)})
+    )
+    found["publish"](str(folder), "JSB_Chorales", "someone/rolls")
+    assert {named for named, _ in published.values()} == {("someone/rolls", "JSB_Chorales")}
+    monkeypatch.setattr(
+        datasets, "load_dataset", lambda *named, **how: {s: rows for s, (_, rows) in published.items()}
+    )
+    assert same(PianoRoll(folder=folder), PianoRoll(hub="someone/rolls", revision="0123abc"))
 
 
 def test_a_split_that_is_not_on_the_hub_is_told(repository):
