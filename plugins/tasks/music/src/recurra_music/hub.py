@@ -83,19 +83,24 @@ def _pieces(tables: list[pa.Table], where: str) -> Ragged:
 
 
 def _rolled(pieces: pa.Array, where: str) -> Ragged:
-    """Turn pieces, steps and notes, lists in lists, into piano rolls."""
+    """Turn pieces, which are lists of steps, which are lists of notes, into piano rolls."""
     steps = pieces.flatten()
     notes = steps.flatten()
-    lacking = pieces.null_count or steps.null_count or notes.null_count
-    short = np.flatnonzero(pieces.value_lengths().to_numpy(zero_copy_only=False) < 2)
-    if not len(pieces) or lacking or len(short):
-        told = "no piece" if not len(pieces) else "a value that is missing" if lacking else ""
-        told = told or f"a piece of less than two steps, the one in row {short[0] + 1}"
-        raise DamagedFile(f"{where} holds {told}; a data set must have {LAYOUT}")
+    _check_lists(pieces, bool(pieces.null_count or steps.null_count or notes.null_count), where)
     keys = notes.to_numpy() - LOWEST
-    if ((keys < 0) | (keys >= NOTES)).any():
-        wrong = keys[(keys < 0) | (keys >= NOTES)][0] + LOWEST
-        raise DamagedFile(f"{where} holds the note {wrong}; a data set must have {LAYOUT}")
+    wrong = keys[(keys < 0) | (keys >= NOTES)]
+    if len(wrong):
+        raise DamagedFile(f"{where} holds the note {wrong[0] + LOWEST}; a data set must have {LAYOUT}")
     values = np.zeros((len(steps), NOTES), np.uint8)
     values[np.repeat(np.arange(len(steps)), steps.value_lengths().to_numpy()), keys] = 1
     return ended(torch.from_numpy(values), pieces.value_lengths().to_pylist())
+
+
+def _check_lists(pieces: pa.Array, lacking: bool, where: str) -> None:
+    if not len(pieces) or lacking:
+        told = "a value that is missing" if len(pieces) else "no piece"
+        raise DamagedFile(f"{where} holds {told}; a data set must have {LAYOUT}")
+    short = np.flatnonzero(pieces.value_lengths().to_numpy() < 2)
+    if len(short):
+        told = f"{where} holds a piece of less than two steps, the one in row {short[0] + 1}"
+        raise DamagedFile(f"{told}; a data set must have {LAYOUT}")
