@@ -6,12 +6,14 @@ pyarrow and `datasets` are slow to import, so that happens when they are first u
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from recurra.errors import DamagedFile
+from recurra.ragged import Ragged, inside
+from recurra.sources import brief
 from recurra.task import Batch
 
 if TYPE_CHECKING:
@@ -29,14 +31,10 @@ def fill_of(batches: list[Batch]) -> Fill:
 
 def _padding(name: str, batches: list[Batch]) -> float:
     for batch in batches:
-        padding = getattr(batch, name)[~_inside(batch.lengths, batch.mask.shape[1])]
+        padding = getattr(batch, name)[~inside(batch.lengths, batch.mask.shape[1])]
         if padding.numel() and bool(torch.isfinite(padding.flatten()[0])):
             return float(padding.flatten()[0])
     return 0.0
-
-
-def _inside(lengths: Tensor, steps: int) -> Tensor:
-    return torch.arange(steps) < lengths[:, None]
 
 
 def tables_of(batches: list[Batch], fill: Fill) -> pa.Table:
@@ -63,35 +61,13 @@ def _column(part: Tensor, lengths: Tensor, fill: float) -> pa.Array:
 
     steps = part.shape[1]
     foreign = (part != fill).flatten(2).any(2) if part.dim() > 2 else part != fill  # (B, T)
-    odd = (foreign & ~_inside(lengths, steps)).any(1)
+    odd = (foreign & ~inside(lengths, steps)).any(1)
     counts = torch.where(odd, steps, lengths.long())
-    values: pa.Array = pa.array(part[_inside(counts, steps)].flatten().numpy())
+    values: pa.Array = pa.array(part[inside(counts, steps)].flatten().numpy())
     for size in reversed(part.shape[2:]):
         values = pa.FixedSizeListArray.from_arrays(values, size)
     ends = torch.cat([torch.zeros(1, dtype=torch.long), counts.cumsum(0)])
     return pa.ListArray.from_arrays(pa.array(ends.int().numpy()), values)
-
-
-class Ragged(NamedTuple):
-    """Rows of different lengths, end to end.
-
-    Args:
-        values: (sum of counts, ...).
-        starts: (N,) where each row begins.
-        counts: (N,) how many steps it has.
-    """
-
-    values: Tensor
-    starts: Tensor
-    counts: Tensor
-
-    def padded(self, rows: Tensor, steps: int, fill: float) -> Tensor:
-        """Return rows (B,) as (B, steps, ...), with the fill after the end of each."""
-        inside = _inside(self.counts[rows], steps)
-        where = torch.where(inside, self.starts[rows][:, None] + torch.arange(steps), 0)
-        found = self.values[where]
-        inside = inside.reshape(*inside.shape, *[1] * (found.dim() - 2))
-        return torch.where(inside, found, torch.full((), fill, dtype=found.dtype))
 
 
 class Rows:
@@ -153,10 +129,8 @@ def read_table(path: Path) -> pa.Table:
     try:
         table = pq.read_table(path)
     except (pa.ArrowException, OSError) as error:
-        told = str(error).splitlines()[0].rstrip(".")
-        raise DamagedFile(
-            f"{path} is no Parquet file that can be read ({told}); freeze the task again"
-        ) from None
+        told = f"{path} is no Parquet file that can be read ({brief(error)})"
+        raise DamagedFile(f"{told}; freeze the task again") from None
     missing = [name for name in (*PARTS, "length", "steps") if name not in table.column_names]
     if missing:
         raise DamagedFile(f"{path} lacks the column {missing[0]}; freeze the task again")

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from recurra.errors import DamagedFile, InvalidInput, InvalidOption, MissingFile, nearest
+from recurra.sources import brief
 
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
@@ -57,9 +58,7 @@ def _read(path: Path) -> pa.Table:
         return _reader(path)(str(path))
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         kind = path.suffix[1:].replace("csv", "CSV").replace("parquet", "Parquet")
-        raise DamagedFile(
-            f"{path} cannot be read as {kind}: {str(error).splitlines()[0].rstrip('.')}"
-        ) from None
+        raise DamagedFile(f"{path} cannot be read as {kind}: {brief(error)}") from None
 
 
 def _reader(path: Path) -> Callable[[str], Any]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
 import re
-import zlib
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from recurra.errors import DamagedFile, InvalidOption, MissingFile
+from recurra.errors import DamagedFile, InvalidOption
+from recurra.sources import check_folder, content_of, first_of, from_hub, unreadable
 from recurra.task import Split
 
 LABELS = "01234"
@@ -95,20 +94,16 @@ def read_folder(folder: Path) -> Mapping[Split, list[Tree]]:
         MissingFile: There is no such folder, or no such file in it.
         DamagedFile: A file cannot be read, holds something that is no binary tree, or is empty.
     """
-    if not folder.is_dir():
-        raise MissingFile(f"the folder {folder} does not exist; {REMEDY}, and name the folder they are in")
+    check_folder(folder, REMEDY)
     return {split: _read_file(folder, name) for split, name in FILES.items()}
 
 
 def _read_file(folder: Path, name: str) -> list[Tree]:
-    path = next((p for end in (".txt", ".txt.gz") if (p := folder / f"{name}{end}").is_file()), None)
-    if path is None:
-        raise MissingFile(f"{folder} has neither {name}.txt nor {name}.txt.gz; {REMEDY}")
+    path = first_of(folder, (f"{name}.txt", f"{name}.txt.gz"), REMEDY)
     try:
-        data = path.read_bytes()
-        text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode()
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise DamagedFile(f"{path} cannot be read as text ({_brief(error)}); replace it: {REMEDY}") from None
+        text = content_of(path, "text", REMEDY).decode()
+    except UnicodeDecodeError as error:
+        raise unreadable(path, "text", error, REMEDY) from None
     return trees_of(str(path), text.split("\n"))
 
 
@@ -142,17 +137,9 @@ def read_hub(revision: str) -> Mapping[Split, list[Tree]]:
     """
     if not revision:
         raise InvalidOption(f"SST: revision names a commit or a branch of {HUB}, and it is empty")
-    # Slow to import, and needed here alone.
-    import datasets
-
     parts = {split: f"hf://datasets/{HUB}@{revision}/{CONFIG}/{split}/0000.parquet" for split in FILES}
-    try:
-        found = datasets.load_dataset("parquet", data_files=parts)
-    except Exception as error:  # whatever a network, a cache and three libraries say
-        told = f"{HUB} at revision '{revision}' cannot be loaded from the Hub ({_brief(error)})"
-        raise MissingFile(
-            f"{told}; without a network, {REMEDY}, and name their folder in task.folder"
-        ) from error
+    what, remedy = f"{HUB} at revision '{revision}'", f"{REMEDY}, and name their folder in task.folder"
+    found = from_hub(what, remedy, "parquet", data_files=parts)
     return {split: _checked(f"{HUB} ({split})", found[split], PUBLISHED[split]) for split in FILES}
 
 
@@ -166,7 +153,3 @@ def _checked(where: str, rows: Any, published: tuple[int, int]) -> list[Tree]:
         told = f"{where} has {found[0]:,} sentences of {found[1]:,} nodes, and the treebank has"
         raise DamagedFile(f"{told} {published[0]:,} of {published[1]:,}; name another revision")
     return trees
-
-
-def _brief(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

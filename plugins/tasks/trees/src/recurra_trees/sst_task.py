@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,8 +12,9 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from recurra.corpus import Corpus
 from recurra.errors import DamagedFile, InvalidOption
-from recurra.task import Batch, Goal, Score, Split, Task
+from recurra.task import Batch, Goal, Score, Split
 from recurra_trees.arrange import NODE
 from recurra_trees.bank import FILES, Tree, read_folder, read_hub, read_sample
 from recurra_trees.classes import Classes, Count, last_step
@@ -33,7 +33,7 @@ class Sentence(NamedTuple):
     mask: Tensor
 
 
-class SST(Classes):
+class SST(Classes, Corpus):
     """Tell the sentiment of a sentence and of every phrase in it, node by node of its binary parse tree.
 
     Leaves are words; inner nodes all have the same token, since they have no word. `fine` has 5 classes, very
@@ -113,21 +113,12 @@ class SST(Classes):
             labels, mask = (labels > NEUTRAL).long(), mask & (labels != NEUTRAL)
         return Sentence(torch.tensor([tokens, tree.arities]).T.contiguous(), labels, mask)
 
-    def batch(self, k: int, *, batch_size: int, seed: int, split: Split) -> Batch:
-        """Return the next sentences of a split; the seed matters in training only."""
-        number = len(self.sentences[split])
-        places = torch.arange(k * batch_size, (k + 1) * batch_size)
-        if split != "train":
-            return self._batch(split, places % number)
-        orders = {turn: _order(seed, turn, number) for turn in set((places // number).tolist())}
-        chosen = [orders[place // number][place % number] for place in places.tolist()]
-        return self._batch(split, torch.stack(chosen))
+    def count(self, split: Split) -> int:
+        """Return how many sentences a split has."""
+        return len(self.sentences[split])
 
-    def sample(self, batch_size: int, rng: torch.Generator) -> Batch:
-        """Draw sentences of the training split at random."""
-        return self._batch("train", torch.randint(len(self.sentences["train"]), (batch_size,), generator=rng))
-
-    def _batch(self, split: Split, rows: Tensor) -> Batch:
+    def gather(self, split: Split, rows: Tensor) -> Batch:
+        """Return sentences of a split as a batch."""
         chosen = [self.sentences[split][row] for row in rows.tolist()]
         nodes, labels, mask = (
             pad_sequence(list(part), batch_first=True) for part in zip(*chosen, strict=True)
@@ -148,16 +139,6 @@ class SST(Classes):
         parts = {"root_percent": roots} | ({} if self.only_root else {"nodes_percent": nodes})
         return {"constant": {name: _largest(part) for name, part in parts.items()}}
 
-    def suite(self) -> Mapping[str, Task]:
-        """Return the task itself, under a name that says whether its sentences are made up."""
-        return {"made-up-sample" if self.made_up else "test": self}
-
 
 def _largest(labels: Tensor) -> float:
     return 100 * float(torch.bincount(labels).max()) / len(labels)
-
-
-def _order(seed: int, turn: int, number: int) -> Tensor:
-    digest = hashlib.blake2b(f"{seed}:{turn}".encode(), digest_size=8).digest()
-    rng = torch.Generator().manual_seed(int.from_bytes(digest, "big") >> 1)
-    return torch.randperm(number, generator=rng)

@@ -1,0 +1,12 @@
+"""Images as sequences, as a recurra plugin; every command reads this module, so it imports nothing heavy."""
+
+from collections.abc import Iterable
+
+from recurra.hooks import Component, hookimpl
+
+
+@hookimpl
+def recurra_components() -> Iterable[Component]:
+    """Return the task."""
+    summary = "tell which digit an image shows that is read pixel by pixel, permuted or row by row"
+    return [Component("task", "mnist", "recurra_images.mnist_task:MNIST", summary, "Le et al. 2015")]
