@@ -11,7 +11,7 @@ from recurra.registry import Offer, components, load
 
 README = Path(__file__).parents[1] / "README.md"
 MARK = "<!-- tasks -->"
-STRUCTURE = {"tokens": "vectors", "token-trees": "trees"}
+STRUCTURE = {"tokens": "vectors", "token-trees": "trees", "graphs": "trees"}
 """What a cell reads of tokens, which are embedded."""
 
 

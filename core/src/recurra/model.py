@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from recurra.cell import Cell, Sequencer, Tags
 from recurra.errors import IncompatibleParts, InvalidInput
+from recurra.graphs import FindsTrees, GraphTask, read_graphs
 from recurra.options import Configurable, Ref
 from recurra.task import Task
 from recurra.wrappers import (
@@ -63,7 +64,8 @@ EMBEDDINGS: Mapping[str, type[nn.Embedding]] = {"tokens": nn.Embedding, "token-t
 class Model(Configurable, nn.Module):
     """Embedding (for tokens), one or more layers of a cell, and a linear readout at every step.
 
-    Shapes: x (B, T, I), tokens (B, T) or trees of tokens (B, T, 2) -> y (B, T, O), state.
+    Shapes: x (B, T, I), tokens (B, T) or trees of tokens (B, T, 2) -> y (B, T, O), state. In graphs the cell
+    finds trees first; see `recurra.graphs`.
 
     Args:
         task: Says what is read and how wide the output must be.
@@ -109,14 +111,21 @@ class Model(Configurable, nn.Module):
         kind = EMBEDDINGS.get(task.gives)
         self.embedding = kind(task.input_size, embedding_size) if kind else None
         width = embedding_size + (kind is TreeEmbedding) if kind else task.input_size
+        self.graph_features = _graph_features(task)
+        width = width if self.graph_features is None else self.graph_features + 1
         around = _Around(learned_initial_state, layer_norm, zoneout, recurrent_dropout)
         cells = [cell] * layers + list(stack)
         self.sequencer = _sequencer(cells, width, around, bidirectional, skip=skip, dropout=dropout)
         _check_reads(task, cell, self.tags)
+        if self.graph_features is not None and not isinstance(self.sequencer, FindsTrees):
+            told = "finds no trees in the graphs that the task gives"
+            raise IncompatibleParts(f"{type(self.sequencer).__name__} {told}; choose cell=recursive alone")
         self.readout = _readout(readout, self.sequencer, task)
 
     def forward(self, x: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
         """Run over a batch: x as its task gives it -> y (B, T, O) and the final state."""
+        if self.graph_features is not None:
+            return read_graphs(self, x, lengths)
         vectors = x if self.embedding is None else self.embedding(_checked_tokens(x, self.embedding))
         y, state = self.sequencer(vectors, state, lengths)
         return self.readout(y), state
@@ -171,6 +180,10 @@ def _layer(cell: Ref, width: int, around: _Around, bidirectional: bool) -> Seque
     return Bidirectional(ahead, around.built(cell, width)) if bidirectional else ahead
 
 
+def _graph_features(task: Task) -> int | None:
+    return task.features if isinstance(task, GraphTask) and task.gives == "graphs" else None
+
+
 def _readout(kind: str, sequencer: Sequencer, task: Task) -> nn.Module:
     width = sequencer.output_size
     if kind == "none":
@@ -203,7 +216,7 @@ def _checked_tokens(x: Tensor, embedding: nn.Embedding) -> Tensor:
 
 
 def _check_reads(task: Task, cell: Ref, tags: Tags) -> None:
-    given = {"tokens": "vectors", "token-trees": "trees"}.get(task.gives, task.gives)
+    given = {"tokens": "vectors", "token-trees": "trees", "graphs": "trees"}.get(task.gives, task.gives)
     if tags.reads != given:
         told = f"cell '{cell.name}' reads {tags.reads}, but task '{type(task).__name__}' gives {task.gives}"
         raise IncompatibleParts(f"{told}; choose a cell that reads {given}")

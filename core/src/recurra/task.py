@@ -15,7 +15,7 @@ from recurra.cell import Reads
 from recurra.options import Configurable
 
 Split = Literal["train", "validation", "test"]
-Gives = Reads | Literal["tokens", "token-trees"]
+Gives = Reads | Literal["tokens", "token-trees", "graphs"]
 
 
 class Batch(NamedTuple):

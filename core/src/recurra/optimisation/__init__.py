@@ -3,6 +3,7 @@
 from recurra.optimisation.choice import Choice as Choice
 from recurra.optimisation.clipping import clip as clip
 from recurra.optimisation.graves import GravesRMSProp as GravesRMSProp
+from recurra.optimisation.optimizers import LBFGS as LBFGS
 from recurra.optimisation.optimizers import SGD as SGD
 from recurra.optimisation.optimizers import AdaGrad as AdaGrad
 from recurra.optimisation.optimizers import Adam as Adam

@@ -93,4 +93,19 @@ class AdaGrad(Choice):
         return torch.optim.Adagrad(params, **self.arguments())
 
 
-OptimizerChoice = Annotated[Adam | SGD | RMSprop | Graves | AdaGrad, Field(discriminator="name")]
+class LBFGS(Choice):
+    """L-BFGS with a line search: each batch is a whole problem, on which several steps are made."""
+
+    name: Literal["lbfgs"] = "lbfgs"
+    lr: Rate = 1.0
+    max_iter: Annotated[int, Field(gt=0, description="steps on each batch")] = 20
+    history_size: Annotated[int, Field(gt=0, description="steps that the curvature is estimated from")] = 10
+
+    def build(self, params: Iterable[Any]) -> Optimizer:
+        """Return the optimiser for these parameters, which it treats alike."""
+        groups = [group["params"] if isinstance(group, dict) else [group] for group in params]
+        weights = [weight for group in groups for weight in group]
+        return torch.optim.LBFGS(weights, **self.arguments(), line_search_fn="strong_wolfe")
+
+
+OptimizerChoice = Annotated[Adam | SGD | RMSprop | Graves | AdaGrad | LBFGS, Field(discriminator="name")]

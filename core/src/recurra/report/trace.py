@@ -64,7 +64,7 @@ def example(task: Task, seed: int) -> Batch:
 
 def _outputs_and_views(model: Model, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
     cell = model.sequencer
-    if not isinstance(cell, Cell) or x.shape[1] == 0:
+    if not isinstance(cell, Cell) or x.shape[1] == 0 or model.graph_features is not None:
         return model(x)[0], {}
     vectors = x if model.embedding is None else model.embedding(x)
     state, outputs = cell.initial_state(1), []

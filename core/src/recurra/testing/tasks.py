@@ -46,13 +46,13 @@ def check_options_round_trip(make: Make) -> None:
 def check_sizes_are_declared(make: Make) -> None:
     """`input_size` and `output_size` are positive whole numbers, and `gives` is a structure that is known.
 
-    These are vectors, trees, tokens and token-trees.
+    These are vectors, trees, tokens, token-trees and graphs.
     """
     task = make()
     for name in ("input_size", "output_size"):
         size = getattr(task, name, None)
         expect(isinstance(size, int) and size > 0, f"{name} must be a positive whole number, got {size!r}")
-    known = ("vectors", "trees", "tokens", "token-trees")
+    known = ("vectors", "trees", "tokens", "token-trees", "graphs")
     expect(task.gives in known, f"gives must be a known structure, got {task.gives!r}")
     expect(isinstance(task.version, int), f"version must be a whole number, got {task.version!r}")
 

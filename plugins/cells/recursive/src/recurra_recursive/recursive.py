@@ -11,6 +11,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from recurra.errors import InvalidOption
+from recurra_recursive.found import Found
+from recurra_recursive.greedy import greedy_graph
+from recurra_recursive.margin import mixed_regions
 from recurra_recursive.reading import Limits
 from recurra_recursive.trees import Scoring, Size, StackSize, TreeCell
 
@@ -44,6 +47,13 @@ class BinaryCell(TreeCell):
     @abc.abstractmethod
     def product(self, pair: Tensor) -> Tensor:
         """Return what both children [c1; c2] (M, 2 H) make of the parent (M, H), before f."""
+
+    def parse(
+        self, features: Tensor, adjacency: Tensor, regions: Tensor | None = None, kappa: float = 0.0
+    ) -> Found:
+        """Merge greedily what scores highest; see `recurra.graphs.FindsTrees` and `greedy_graph`."""
+        penalty = None if regions is None else mixed_regions(regions, kappa)
+        return greedy_graph(self, self.leaf(features), adjacency, penalty)
 
     def leaf(self, x: Tensor) -> Tensor:
         """Return leaves (M, H) with features x (M, I - 1)."""

@@ -25,7 +25,7 @@ def store(T: Tensor, fact: Sequence[Tensor]) -> Tensor:
         InvalidInput: The vectors do not fit the memory, one for each of its axes.
     """
     _check_fits("store", T, fact)
-    return T + _outer(fact)
+    return T + product(fact)
 
 
 def retrieve(T: Tensor, cues: Sequence[Tensor | None]) -> Tensor:
@@ -53,11 +53,12 @@ def retrieve(T: Tensor, cues: Sequence[Tensor | None]) -> Tensor:
     return T
 
 
-def _outer(fact: Sequence[Tensor]) -> Tensor:
-    product = fact[0]
-    for v in fact[1:]:
-        product = product[..., None] * v.reshape(v.shape[0], *[1] * (product.dim() - 1), v.shape[1])
-    return product
+def product(vectors: Sequence[Tensor]) -> Tensor:
+    """Return the outer product of vectors (B, d_1), ..., (B, d_r): (B, d_1, ..., d_r)."""
+    made = vectors[0]
+    for v in vectors[1:]:
+        made = made[..., None] * v.reshape(v.shape[0], *[1] * (made.dim() - 1), v.shape[1])
+    return made
 
 
 def _check_fits(who: str, T: Tensor, vectors: Sequence[Tensor | None]) -> None:

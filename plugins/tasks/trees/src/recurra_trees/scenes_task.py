@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor
+from torch.nn.functional import pad
 
 from recurra.errors import InvalidOption
+from recurra.graphs import GraphTask
 from recurra.task import Batch, Goal, Task
 from recurra_trees.classes import Classes, Count
 
 REFERENCE_SCENES = 1000
 
 
-class Scenes(Classes):
+class Scenes(Classes, GraphTask):
     """Tell of what class each segment of a scene is, from its features and from who its neighbours are.
 
     The centres of n segments are uniform in a unit square, and so are those of `regions` regions, each of a
@@ -30,10 +32,11 @@ class Scenes(Classes):
     rule reads them by `classes(batch)` and `adjacency(batch)`. For learning with a margin, as in the paper,
     it merges neighbours into a tree, and a tree is right if segments that are connected within one class are
     merged before those of different classes (`greedy_graph` and `mixed_regions` of `recurra-recursive`).
-    Without such a rule this is the naming of each segment of a sequence.
+    Without such a rule this is the naming of each segment of a sequence. In the form `graph` x has each
+    segment's row of the adjacency matrix too, and a cell that finds trees over neighbours reads it.
 
-    Shapes: x (B, n, features + 2); target (B, n, 1 + max_segments), whole numbers; y (B, n, classes), logits,
-    scored at every segment.
+    Shapes: x (B, n, features + 2), as graphs with `room` numbers more; target (B, n, 1 + max_segments), whole
+    numbers; y (B, n, classes), logits, scored at every segment.
     Scores: accuracy_percent, over segments; the paper counts pixels.
     References: constant, 100 / classes; segment-alone, the best that sees the features of one segment, and
     known-regions, the same with the mean of all neighbouring segments of its class, which nobody without the
@@ -55,11 +58,23 @@ class Scenes(Classes):
         min_segments: Annotated[Count, Field(description="fewest segments")] = 12,
         max_segments: Annotated[Count, Field(description="most segments")] = 24,
         world: Annotated[int, Field(ge=0, description="seed of what the classes look like")] = 0,
+        form: Annotated[
+            Literal["segments", "graph"],
+            Field(description="graph: neighbours are seen, for trees"),
+        ] = "segments",
+        room: Annotated[
+            Count | None, Field(description="segments that a row of neighbours has room for; none: 2 most")
+        ] = None,
     ) -> None:
-        super().__init__(features + 2, classes)
-        if min_segments > max_segments:
-            told = f"min_segments = {min_segments} must not exceed max_segments = {max_segments}"
-            raise InvalidOption(f"Scenes: {told}")
+        self.form, self.features, self.room = form, features + 2, room or 2 * max_segments
+        super().__init__(self.features + (self.room if form == "graph" else 0), classes)
+        vars(self).update(gives="graphs" if form == "graph" else "vectors")
+        for name, least, bound, most in (
+            ("min_segments", min_segments, "max_segments", max_segments),
+            ("max_segments", max_segments, "room", self.room),
+        ):
+            if least > most:
+                raise InvalidOption(f"Scenes: {name} = {least} must not exceed {bound} = {most}")
         self.noise, self.regions, self.segments = noise, regions, (min_segments, max_segments)
         rng = torch.Generator().manual_seed(world)
         self.looks = torch.randn(classes, features, generator=rng)
@@ -71,13 +86,16 @@ class Scenes(Classes):
         centres = torch.rand(batch_size, most, 2, generator=rng)
         places = torch.rand(batch_size, self.regions, 2, generator=rng)
         kinds = torch.randint(self.output_size, (batch_size, self.regions), generator=rng)
-        noise = torch.randn(batch_size, most, self.input_size - 2, generator=rng)
+        noise = torch.randn(batch_size, most, self.features - 2, generator=rng)
         there = torch.arange(most) < lengths[:, None]
         from_left = torch.where(there, centres[..., 0], 2.0).argsort(dim=1, stable=True)
         centres = centres.gather(1, from_left[..., None].expand_as(centres))
         named = kinds.gather(1, squared_distances(centres, places).argmin(2))
         x = torch.cat([self.looks[named] + self.noise * noise, centres], 2)
-        target = torch.cat([named[..., None], gabriel(centres, there).long()], 2)
+        neighbours = gabriel(centres, there)
+        target = torch.cat([named[..., None], neighbours.long()], 2)
+        if self.form == "graph":
+            x = torch.cat([x, pad(neighbours.to(x.dtype), (0, self.room - most))], 2)
         shown = there[..., None]
         steps = int(lengths.max()) if batch_size else least
         x, target = torch.where(shown, x, 0.0), torch.where(shown, target, 0)
@@ -91,10 +109,16 @@ class Scenes(Classes):
         """Return which segments are neighbours, (B, T, T) booleans, symmetric, none its own neighbour."""
         return batch.target[..., 1 : 1 + batch.mask.shape[1]] > 0
 
+    def region_of(self, batch: Batch) -> Tensor:
+        """Return the region of each segment, (B, T): the number of its first segment in the same class."""
+        named = self.classes(batch)
+        same = self.adjacency(batch) & (named[:, :, None] == named[:, None, :])
+        return connected(same).int().argmax(2)
+
     def references(self) -> Mapping[str, Mapping[str, float]]:
         """Return what is right by chance, by one segment alone, and by whole regions, if they were known."""
         batch = self.sample(REFERENCE_SCENES, torch.Generator().manual_seed(0))
-        features = batch.x[..., :-2]
+        features = batch.x[..., : self.features - 2]
         same = self.classes(batch)[:, :, None] == self.classes(batch)[:, None, :]
         region = connected(self.adjacency(batch) & same).float()
         means = region @ features / region.sum(2, keepdim=True)
@@ -110,7 +134,8 @@ class Scenes(Classes):
     def suite(self) -> Mapping[str, Task]:
         """Return scenes as in training, and of twice as many segments."""
         most = self.segments[1]
-        larger = Scenes(**{**self.options, "min_segments": 2 * most, "max_segments": 2 * most})
+        sizes = {"min_segments": 2 * most, "max_segments": 2 * most, "room": max(self.room, 2 * most)}
+        larger = Scenes(**{**self.options, **sizes})
         return {f"segments-{self.segments[0]}-to-{most}": self, f"segments-{2 * most}": larger}
 
 

@@ -1,0 +1,14 @@
+"""Facts as a recurra plugin; every command reads this module, so it imports nothing heavy."""
+
+from collections.abc import Iterable
+
+from recurra.hooks import Component, hookimpl
+
+
+@hookimpl
+def recurra_components() -> Iterable[Component]:
+    """Return the task."""
+    summary = "recall what completes a fact, such as whom John loves, after all were seen"
+    return [
+        Component("task", "facts", "recurra_facts.facts_task:Facts", summary, "Smolensky 1990; Wilson 1991")
+    ]

@@ -1,0 +1,26 @@
+"""Structure prediction with a margin as a recurra plugin."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from recurra.hooks import Component, hookimpl
+
+
+@hookimpl
+def recurra_components() -> Iterable[Component]:
+    """Return the trainer."""
+    return [
+        Component(
+            "trainer",
+            "max-margin",
+            "recurra_max_margin.trainer:MaxMargin",
+            "right trees score higher than others by a margin, and nodes learn their labels",
+            "Socher, Lin, Ng and Manning 2011",
+        )
+    ]
+
+
+@hookimpl
+def recurra_experiments() -> Iterable[Path]:
+    """Return the experiments that come with the plugin."""
+    return sorted((Path(__file__).parent / "experiments").glob("*/*.toml"))

@@ -1,0 +1,109 @@
+"""The Lightning module of structured max-margin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy, one_hot
+from torch.optim import Optimizer
+
+from recurra.graphs import FindsTrees, Forest, GraphTask, Tree, forest, most_certain, parsed
+from recurra.learning import LearningModule
+from recurra.model import Model
+from recurra.optimisation import clip
+from recurra.task import Batch, Task
+
+if TYPE_CHECKING:
+    from recurra_max_margin.trainer import MaxMargin
+
+ONLY_RIGHT = -1e6
+"""Added to the score of a wrong node where only right trees are looked for."""
+
+
+class MaxMarginModule(LearningModule):
+    """Moves the scores of the best right tree and of the one that violates the margin most apart.
+
+    Args:
+        model: Whose cell finds trees.
+        task: What gives graphs, and says which trees are right.
+        seed: The run's seed.
+        rule: Its options.
+    """
+
+    def __init__(self, model: Model, task: Task, seed: int, rule: MaxMargin) -> None:
+        super().__init__(model, task, seed)
+        self.rule = rule
+
+    def configure_optimizers(self) -> Any:
+        """Return the optimiser and its schedule, which moves on with every update."""
+        optimizer = self.rule.optimizer.build(self.model.parameters())
+        schedule = self.rule.schedule.build(optimizer, self.updates)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def learn(self, batch: Batch) -> Tensor:
+        """Return J, for autograd."""
+        task, rows = cast(GraphTask, self.task), len(batch.lengths)
+        regions = task.region_of(batch)
+        violating, right = (self._trees(batch, regions, kappa) for kappa in (self.rule.kappa, ONLY_RIGHT))
+        found = self._forest(batch, [*violating, *right])
+        y, _ = self.model.sequencer(found.x, None, found.lengths)
+        logits, wrong = self.model.readout(y), wrong_nodes(found, regions.repeat(2, 1))
+        margin = self._margin(self._scores(y, found) + self.rule.kappa * in_merge_order(wrong, found), rows)
+        labels = self._label_loss(logits[rows:], found.below[rows:], task.classes(batch))
+        self.log("train/margin", margin.detach(), sync_dist=True)
+        self.log("train/label_nats", labels.detach(), sync_dist=True)
+        self.log("train/wrong_nodes", wrong[:rows].sum(1).mean(), sync_dist=True)
+        self.record(most_certain(logits[:rows], found.below[:rows]), batch)
+        squares = torch.stack([weight.square().sum() for weight in self.model.parameters()]).sum()
+        return margin + self.rule.labels * labels + self.rule.weight_penalty / 2 * squares
+
+    def _trees(self, batch: Batch, regions: Tensor, kappa: float) -> Sequence[Tree]:
+        cell, features = cast(FindsTrees, self.model.sequencer), cast(int, self.model.graph_features)
+        return parsed(cell, batch.x, batch.lengths, features, regions, kappa)
+
+    def _forest(self, batch: Batch, trees: Sequence[Tree]) -> Forest:
+        twice = batch.x.repeat(2, 1, 1), batch.lengths.repeat(2)
+        return forest(trees, *twice, cast(int, self.model.graph_features))
+
+    def _scores(self, y: Tensor, found: Forest) -> Tensor:
+        """Return the scores of each tree's merges, in their order: (B, merges)."""
+        return in_merge_order(cast(FindsTrees, self.model.sequencer).score(y), found)
+
+    def _margin(self, scores: Tensor, rows: int) -> Tensor:
+        """Return the mean hinge of violating trees over right ones, which come last: (2 B, merges) -> ()."""
+        ahead = (scores[:rows] - scores[rows:]).cumsum(1)
+        largest = self.rule.violation == "largest"
+        return (ahead.amax(1) if largest else ahead[:, -1]).clamp(min=0).mean()
+
+    def _label_loss(self, logits: Tensor, below: Tensor, classes: Tensor) -> Tensor:
+        """Return the mean cross-entropy of the shares of classes below each node, in nats."""
+        shares = below.to(logits.dtype) @ one_hot(classes, logits.shape[-1]).to(logits.dtype)
+        there = below.any(2)
+        shares = shares[there] / shares[there].sum(1, keepdim=True)
+        return cross_entropy(logits[there], shares)
+
+    def configure_gradient_clipping(self, optimizer: Optimizer, *args: Any, **kwargs: Any) -> None:
+        """Clip each component first, then the norm of the whole."""
+        norm = clip(list(self.model.parameters()), self.rule.clip_value, self.rule.clip_norm)
+        if norm is not None:
+            self.log("train/gradient_norm", norm)
+
+
+def in_merge_order(values: Tensor, found: Forest) -> Tensor:
+    """Return the values of merges among those of nodes (B, T'), in the order of merging: (B, merges)."""
+    inner = found.merge >= 0
+    merges = int(found.merge.max()) + 1
+    order = torch.where(inner, found.merge, merges)  # leaves and padding go into a column that is cut off
+    sorted_ = values.new_zeros(len(values), merges + 1).scatter(1, order, values)
+    return sorted_[:, :-1]
+
+
+def wrong_nodes(found: Forest, regions: Tensor) -> Tensor:
+    """Return 1 for each node that mixes regions before each of them was complete, else 0: (B, T')."""
+    inside = one_hot(regions).double() * found.below.any(1)[..., None]  # (B, T, R)
+    count = found.below.double() @ inside  # (B, T', R)
+    partial = ((count > 0) & (count < inside.sum(1, keepdim=True))).any(2)
+    return (partial & ((count > 0).sum(2) > 1)).to(found.x.dtype)

@@ -1,0 +1,85 @@
+"""Structured max-margin with subgradients, for networks that find trees."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from recurra.errors import IncompatibleParts
+from recurra.graphs import GraphTask
+from recurra.model import Model
+from recurra.optimisation import AdaGrad, Constant, OptimizerChoice, ScheduleChoice
+from recurra.task import Task
+from recurra.trainer import Trainer
+
+if TYPE_CHECKING:
+    from recurra_max_margin.module import MaxMarginModule
+
+Weight = Annotated[float, Field(ge=0)]
+ADAGRAD, CONSTANT = AdaGrad(lr=0.05), Constant()
+
+
+class MaxMargin(Trainer):
+    """Make right trees score higher than all others, by a margin that grows with what is wrong with these.
+
+        J = mean_i [ max_y (s(y) + Δ_i(y)) − max_{y right} s(y) ] + ν L + λ/2 |θ|²
+        s(y) = Σ over the merges of a tree y of their scores;  Δ_i(y) = κ times its wrong nodes
+
+    A node is wrong if it mixes regions before each of them was complete; a right tree has none. Both maxima
+    are looked for greedily, merge by merge, so that a difference below zero may come up: it counts as zero.
+    The gradient is taken at the trees that were found, a subgradient. L is the mean cross-entropy, over the
+    nodes of the right trees, of a node's labels: the share of each class among the leaves below it.
+
+    A greedy search may go wrong early although its whole tree scores lower than a right one, which J does not
+    see. With `violation` = largest both trees are compared after 1, 2, ... merges, and the largest difference
+    takes the place of that of the whole trees.
+
+    Works with models whose cell finds trees (`recurra.graphs.FindsTrees`), made with `scoring`, on tasks that
+    give graphs.
+    Differs from the paper: labels are learned along with the structure, and nodes that mix classes learn
+    their shares.
+    Source: Socher, Lin, Ng and Manning 2011, sections 3.2 to 3.4; for `violation` Huang, Fayong and Guo 2012.
+    """
+
+    contract_options: ClassVar[dict[str, Any]] = {}
+
+    def __init__(
+        self,
+        *,
+        optimizer: Annotated[
+            OptimizerChoice, Field(description="what turns gradients into updates; the paper's is lbfgs")
+        ] = ADAGRAD,
+        schedule: Annotated[ScheduleChoice, Field(description="how the learning rate changes")] = CONSTANT,
+        kappa: Annotated[Weight, Field(description="κ, the margin for each wrong node")] = 0.05,
+        violation: Annotated[
+            Literal["whole", "largest"], Field(description="compare whole trees, or what differs most so far")
+        ] = "whole",
+        labels: Annotated[Weight, Field(description="ν, how much the labels of nodes count")] = 1.0,
+        weight_penalty: Annotated[Weight, Field(description="λ, on squared weights")] = 1e-4,
+        clip_norm: Annotated[
+            float | None, Field(gt=0, description="largest norm of the whole gradient")
+        ] = None,
+        clip_value: Annotated[
+            float | None, Field(gt=0, description="largest size of one component of it")
+        ] = None,
+    ) -> None:
+        self.optimizer, self.schedule = optimizer, schedule
+        self.kappa, self.violation = kappa, violation
+        self.labels, self.weight_penalty = labels, weight_penalty
+        self.clip_norm, self.clip_value = clip_norm, clip_value
+
+    def module(self, model: Model, task: Task, seed: int) -> MaxMarginModule:
+        """Return the Lightning module.
+
+        Raises:
+            IncompatibleParts: The task gives no graphs.
+        """
+        from recurra_max_margin.module import MaxMarginModule
+
+        if not isinstance(task, GraphTask) or model.graph_features is None:
+            told = f"and '{type(task).__name__}' gives {task.gives}"
+            raise IncompatibleParts(
+                f"trainer 'max-margin' needs a task that gives graphs, {told}; try scenes"
+            )
+        return MaxMarginModule(model, task, seed, self)
