@@ -6,6 +6,7 @@ import torch
 from recurra import Cell
 from recurra.environment import Environment
 from recurra.errors import IncompatibleParts
+from recurra.learning import LearningModule
 from recurra.model import Model
 from recurra.population import WeightSpace, losses, run_each
 from recurra.run.data import Batches
@@ -154,3 +155,8 @@ def test_an_environment_is_evaluated_and_says_no_right_answers():
 def test_without_a_readout_the_cell_must_answer_itself():
     with pytest.raises(IncompatibleParts, match=r"puts out \d+ numbers, .* model.readout=linear"):
         Model(Parity(), CellOf(ToyCell), readout="none")
+
+
+def test_a_rule_that_needs_right_answers_refuses_an_environment():
+    with pytest.raises(IncompatibleParts, match="choose a rule that needs none"):
+        LearningModule(Model(Parity(), CellOf(Copies), readout="none"), Parity(), 0)

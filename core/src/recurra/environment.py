@@ -86,12 +86,17 @@ class Environment(Task):
         Raises:
             IncompatibleParts: Always.
         """
-        self._refuse()
+        self.refuse()
 
     def scores(self, y: Tensor, batch: Batch) -> dict[str, Score]:
         """Refuse, as `loss` does; `play_model` scores."""
-        self._refuse()
+        self.refuse()
 
-    def _refuse(self) -> NoReturn:
+    def refuse(self) -> NoReturn:
+        """Tell a rule that needs right answers to leave this task to others.
+
+        Raises:
+            IncompatibleParts: Always.
+        """
         told = f"task '{type(self).__name__}' is an environment, which says no right answers"
         raise IncompatibleParts(f"{told}; choose a rule that needs none, such as trainer=evolution")

@@ -9,6 +9,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
+from recurra.environment import Environment
 from recurra.errors import NonFinite
 from recurra.finite import first_non_finite
 from recurra.model import Model
@@ -28,14 +29,21 @@ class LearningModule(pl.LightningModule):
         model: What learns.
         task: What is learned.
         seed: The run's seed.
+
+    Raises:
+        IncompatibleParts: The task is an environment, and this rule needs right answers.
     """
 
     whole_batches: ClassVar[bool] = False
     """Every process gets all rows of a batch: what is shared out among them is something else."""
+    plays: ClassVar[bool] = False
+    """Whether it can teach an `Environment`, which has no right answers."""
     batches_seen: Tensor
 
     def __init__(self, model: Model, task: Task, seed: int) -> None:
         super().__init__()
+        if isinstance(task, Environment) and not self.plays:
+            task.refuse()
         self.model, self.task, self.seed = model, task, seed
         self.carried: Any = None  # the state after the last batch, where the next one continues it
         self.updates: int | None = None  # the budget, told by the run, for schedules that end with it
@@ -53,7 +61,7 @@ class LearningModule(pl.LightningModule):
         returns the loss for the record.
         """
         y, state = self.model(batch.x, self.start(batch), batch.lengths)
-        self.keep(state)
+        self.keep(state, batch)
         self.record(y, batch)
         return self.loss_of(y, state, batch)
 
@@ -86,13 +94,19 @@ class LearningModule(pl.LightningModule):
 
     def start(self, batch: Batch) -> Any:
         """Return the state in which a batch starts: what the last one left, if it continues that, or None."""
-        if self.carried is None or not self.task.continues(int(self.batches_seen) - 1):
+        if self.carried is None or not self._continues(int(self.batches_seen) - 1, batch):
             return None
         return map_state(lambda part: part.to(batch.x.device), self.carried)
 
-    def keep(self, state: Any) -> None:
+    def keep(self, state: Any, batch: Batch) -> None:
         """Keep the state after a batch, cut from its past, if the next batch continues it."""
-        self.carried = detach(state) if self.task.continues(int(self.batches_seen)) else None
+        self.carried = detach(state) if self._continues(int(self.batches_seen), batch) else None
+
+    def _continues(self, k: int, batch: Batch) -> bool:
+        """Say whether batch k continues the one before; batches are all as large as this one."""
+        ranks = 1 if self._trainer is None or self.whole_batches else self.trainer.world_size
+        rows = len(batch.x) * ranks
+        return self.task.continues(k, batch_size=rows, seed=self.seed, split="train")
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Save the state that is handed on, of the rows of all ranks."""

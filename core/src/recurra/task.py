@@ -130,11 +130,11 @@ class Task(Configurable, abc.ABC):
         """Return the variants on which a model is judged, such as `length-30`; itself, unless overridden."""
         return {"test": self}
 
-    def continues(self, k: int) -> bool:
+    def continues(self, k: int, *, batch_size: int, seed: int, split: Split) -> bool:
         """Say whether row b of batch k goes on where row b of batch k − 1 ended, and so its state does.
 
         Never, unless overridden: most sequences are whole. A stream of text that is read window by window is
-        not; see `recurra.learning.LearningModule.start`.
+        not; see `recurra.learning.LearningModule.start`. Takes what `batch` takes.
         """
         return False
 

@@ -297,7 +297,7 @@ def test_a_rule_that_refuses_noise_is_checked_without():
 def test_a_rule_that_refuses_streams_is_checked_without():
     class Whole(ToyTrainer):
         def module(self, model, task, seed):
-            if task.continues(1):
+            if task.continues(1, batch_size=4, seed=0, split="train"):
                 raise IncompatibleParts("only whole sequences")
             return super().module(model, task, seed)
 

@@ -36,7 +36,7 @@ def evaluate(
             if isinstance(data.task, Environment):
                 scores = data.task.play_model(model, batch)
             else:
-                y, state = model(batch.x, state if data.task.continues(k) else None, batch.lengths)
+                y, state = model(batch.x, state if data.continues(k) else None, batch.lengths)
                 scores = data.task.scores(y, batch)
             for name, score in scores.items():
                 total[name] = total.get(name, Score(0, 0)) + score

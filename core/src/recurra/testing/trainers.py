@@ -14,7 +14,7 @@ from recurra.cell import Tags
 from recurra.errors import IncompatibleParts, NonFinite
 from recurra.learning import LearningModule
 from recurra.options import plain
-from recurra.task import Batch
+from recurra.task import Batch, Split
 from recurra.testing.checking import CheckFailed, Make
 from recurra.testing.drawing import expect
 from recurra.testing.fitting import (
@@ -221,7 +221,7 @@ class _Stream(ToyTask):
         super().__init__()
         self.period = period
 
-    def continues(self, k: int) -> bool:
+    def continues(self, k: int, *, batch_size: int, seed: int, split: Split) -> bool:
         """Say whether batch k is not the first of a stream."""
         return k % self.period != 0
 

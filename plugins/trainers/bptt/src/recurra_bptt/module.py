@@ -75,7 +75,7 @@ class BPTTModule(LearningModule):
             outputs[:, window.first : window.end] = y.detach()
             states = {t: known for t, known in states.items() if t >= window.next_begin}
             states[window.end] = detach(state)
-        self.keep(states[batch.x.shape[1]])
+        self.keep(states[batch.x.shape[1]], batch)
         self.record(outputs, batch)
         return total
 

@@ -49,7 +49,7 @@ class HebbianModule(LearningModule):
     def learn(self, batch: Batch) -> Tensor:
         """Return the loss of a batch with the readout as it was, then set it anew."""
         h, state = self._features(batch)
-        self.keep(state)
+        self.keep(state, batch)
         y = self._readout(h)
         loss = self.loss_of(y, state, batch)
         self.record(y, batch)
