@@ -36,6 +36,14 @@ class Trainer(Configurable, abc.ABC):
         """
         return None
 
+    @classmethod
+    def contract_task(cls) -> Task | None:
+        """Return a small task that the rule can teach, for the checks of its contract.
+
+        None, for any task, unless the rule needs something of a task that few have.
+        """
+        return None
+
     def options_for_lightning(self) -> dict[str, Any]:
         """Return arguments of `pl.Trainer` that this rule wants; the user's own win."""
         return {}

@@ -144,16 +144,22 @@ def teachable(make: Make) -> type[Cell[Any]]:
     return own or PlainCell
 
 
+def task_of(make: Make) -> Task:
+    """Return a task that the rule can teach: its own choice, else a plain one."""
+    own: Task | None = make().contract_task()
+    return own or ToyTask()
+
+
 def module_of(
     make: Make, cell: type[Cell[Any]] | None = None, *, seed: int = SEED, task: Task | None = None
 ) -> LearningModule:
     """Return the module of a fresh trainer and model; of a noisy cell when the rule takes it."""
     try:
-        return _module(make, cell or NoisyCell, seed, task or ToyTask())
+        return _module(make, cell or NoisyCell, seed, task or task_of(make))
     except IncompatibleParts:
         if cell is not None:
             raise
-        return _module(make, teachable(make), seed, task or ToyTask())
+        return _module(make, teachable(make), seed, task or task_of(make))
 
 
 def _module(make: Make, cell: type[Cell[Any]], seed: int, task: Task) -> LearningModule:

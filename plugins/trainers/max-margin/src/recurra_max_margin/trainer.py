@@ -14,6 +14,7 @@ from recurra.task import Task
 from recurra.trainer import Trainer
 
 if TYPE_CHECKING:
+    from recurra.cell import Cell
     from recurra_max_margin.module import MaxMarginModule
 
 Weight = Annotated[float, Field(ge=0)]
@@ -68,6 +69,20 @@ class MaxMargin(Trainer):
         self.kappa, self.violation = kappa, violation
         self.labels, self.weight_penalty = labels, weight_penalty
         self.clip_norm, self.clip_value = clip_norm, clip_value
+
+    @classmethod
+    def contract_cell(cls) -> type[Cell[Any]]:
+        """Return a cell that finds trees."""
+        from recurra.testing.toys_graphs import MergingCell
+
+        return MergingCell
+
+    @classmethod
+    def contract_task(cls) -> Task:
+        """Return a task that gives graphs."""
+        from recurra.testing.toys_graphs import ToyGraphTask
+
+        return ToyGraphTask()
 
     def module(self, model: Model, task: Task, seed: int) -> MaxMarginModule:
         """Return the Lightning module.
