@@ -18,8 +18,8 @@ def test_its_python_runs():
 
 def test_its_commands_exist_and_all_commands_are_in_it():
     text = re.sub(r"```python\n.*?```", "", README, flags=re.DOTALL)
-    named = set(re.findall(r"`(?:[^`]*\s)?recurra ([a-z]+)", text)) | set(
-        re.findall(r"^recurra ([a-z]+)", text, re.MULTILINE)
+    named = set(re.findall(r"`(?:[^`]*\s)?recurra ([a-z-]+)", text)) | set(
+        re.findall(r"^recurra ([a-z-]+)", text, re.MULTILINE)
     )
     assert named == set(COMMANDS)
 

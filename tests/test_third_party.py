@@ -8,6 +8,7 @@ import sys
 import sysconfig
 import types
 import venv
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,12 @@ import torch
 from recurra import registry
 from recurra.cli import COMMANDS
 from recurra.errors import InvalidOption
-from recurra.hooks import KINDS
+from recurra.hooks import KINDS, hookimpl
 from recurra.scaffold import Plugin
 
 NAMES = {kind: f"outside-{kind}" for kind in KINDS}
 DISTS = {kind: f"recurra-{name}" for kind, name in NAMES.items()}
+EXPERIMENTS = "def recurra_experiments"
 FEW = ("run.max_steps=20", "run.suite_batches=1", "run.validation_batches=1", "run.progress=false")
 WORDS = {
     "cell": ("copy", NAMES["cell"], "cell.hidden_size=8"),
@@ -156,11 +158,21 @@ def generated(monkeypatch):
 
 def test_the_tutorial_shows_the_files_that_are_generated(generated):
     texts = list(generated.values())
-    snippets = blocks("python")
+    snippets = [snippet for snippet in blocks("python") if EXPERIMENTS not in snippet]
     assert len(snippets) >= 7
     assert [snippet for snippet in snippets if not any(snippet in text for text in texts)] == []
     assert generated["src/recurra_leaky/cell.py"] in snippets
     assert generated["src/recurra_leaky/__init__.py"] in snippets
+
+
+def test_the_tutorials_hook_finds_experiments(tmp_path):
+    (snippet,) = (snippet for snippet in blocks("python") if EXPERIMENTS in snippet)
+    file = tmp_path / "experiments" / "graves2014" / "copy.toml"
+    file.parent.mkdir(parents=True)
+    file.touch()
+    made = {"hookimpl": hookimpl, "Iterable": Iterable, "Path": Path, "__file__": str(tmp_path / "module.py")}
+    exec(snippet, made)
+    assert list(made["recurra_experiments"]()) == [file]
 
 
 def test_the_tutorials_edit_makes_the_cell_that_it_promises(generated):
