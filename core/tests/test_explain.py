@@ -45,7 +45,15 @@ def test_a_cell_with_a_run_of_its_own_says_so():
 def test_the_source_is_c():
     source = told("lstm", "cell.hidden_size=5", "--source").output
     assert source.count("int run(const Call *call, long threads, const long *splits) {") == 2
-    assert told("history-compressor", "--source").output.startswith("nothing is generated")
+    assert told("history-compressor", "--source").output.startswith("nothing is compiled")
+
+
+def test_the_graphs_are_those_of_each_stage():
+    page = told("elman", "cell.hidden_size=5", "--graph").output
+    for stage in ("step:", "shared:", "forward, loop:", "backward, loop:", "backward, epilogue:"):
+        assert f"\n{stage}\n" in f"\n{page}"
+    assert page.count("tanh(") == 2  # once as it was traced, once in the forward loop: it is saved
+    assert told("history-compressor", "--graph").output.startswith("nothing is compiled")
 
 
 @pytest.mark.parametrize(

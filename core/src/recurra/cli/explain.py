@@ -15,21 +15,27 @@ OWN = "its own"
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--inputs", type=click.IntRange(min=1), default=8, show_default=True, help="Width of x.")
 @click.option("--source", "as_source", is_flag=True, help="Print the generated C instead.")
+@click.option(
+    "--graph", "as_graph", is_flag=True, help="Print the step's graphs, stage after stage, instead."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print for machines.")
-def explain(cell: str, overrides: tuple[str, ...], inputs: int, as_source: bool, as_json: bool) -> None:
+def explain(
+    cell: str, overrides: tuple[str, ...], inputs: int, as_source: bool, as_graph: bool, as_json: bool
+) -> None:
     r"""Say at which level of the engine CELL runs on this computer, and why not at a faster one.
 
     \b
     recurra explain ntm
     recurra explain lstm cell.hidden_size=32 --source
     """
-    from recurra.engine.explained import explained, sources
+    from recurra.engine.explained import explained, graphs, sources
     from recurra.experiment.given import options_under
     from recurra.options import Ref
 
     made = Ref("cell", cell, **options_under("cell", overrides)).build(inputs)
-    if as_source:
-        click.echo(sources(made) or f"nothing is generated for {cell}; say: recurra explain {cell}")
+    if as_source or as_graph:
+        made_of = sources(made) if as_source else graphs(made)
+        click.echo(made_of or f"nothing is compiled for {cell}; say: recurra explain {cell}")
         return
     facts = {"cell": cell, **explained(made)}
     click.echo(json.dumps(facts, indent=2) if as_json else "\n".join(_lines(facts)))

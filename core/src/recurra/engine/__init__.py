@@ -3,9 +3,10 @@
     loop     the definition: a Python loop over `step`, differentiated by autograd
     scan     the step traced once, its gradient derived; products moved out of the loop; any device
     native   the same, with the loop compiled from generated C; on a CPU with a C compiler
+    device   the same, as Triton kernels between products by cuBLAS; on a CUDA device
 
 The best level that a cell can have is chosen at its first call (`levels`), and must equal the loop. Read in
-this order: `trace` (with `aten` and `graph`), `partition`, `derive`, `program`, `sequence`, `native`.
+this order: `trace` (with `aten` and `graph`), `partition`, `derive`, `program`, `sequence`, `native`; docs/engine has a page for each stage.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from recurra.cell import Cell
-from recurra.engine import levels
+from recurra.engine import levels, listing
 from recurra.engine.graph import Node
 from recurra.engine.native.layout import Layout
 from recurra.engine.native.schedule import schedule
@@ -46,6 +46,17 @@ def sources(cell: Cell[Any]) -> str:
     if training is None:
         return ""
     return "\n".join(source(part.loop, single=True).text for part in (training.forward, training.backward))
+
+
+def graphs(cell: Cell[Any]) -> str:
+    """Return the graphs of a cell's step, stage after stage; empty where nothing is compiled."""
+    choice = levels.choose(cell, *_call(cell))
+    training = _training(choice)
+    if choice.compiled is None or training is None:
+        return ""
+    step, program = choice.compiled.made.step, choice.compiled.made.program
+    shared = {"shared": listing.of_weights(program)}
+    return listing.written({"step": listing.of_step(step)} | shared | listing.of_training(training))
 
 
 def _call(cell: Cell[Any]) -> tuple[torch.Tensor, Any]:

@@ -16,7 +16,7 @@ from recurra.state import leaves, map_state
 
 if TYPE_CHECKING:
     from recurra.cell import Cell
-    from recurra.engine.compiled import Compiled
+    from recurra.engine.compiled import Compiled, Traced
     from recurra.engine.sequence import Differentiable
 
 HALF = (torch.bfloat16, torch.float16)
@@ -69,6 +69,11 @@ class Widened:
     def sequence(self) -> Differentiable:
         """What runs between the conversions."""
         return self.compiled.sequence
+
+    @property
+    def made(self) -> Traced:
+        """The traced step."""
+        return self.compiled.made
 
     def run(self, cell: Cell[Any], x: Tensor, state: Any, lengths: Tensor | None) -> tuple[Tensor, Any]:
         """Run over x (B, T, I) as `loop.run` does."""
