@@ -14,6 +14,7 @@ from recurra.options import (
     alternatives,
     checked_options,
     field_of,
+    fields_of,
     keyword_options,
     options_model,
     part_of,
@@ -273,3 +274,12 @@ def test_choices_are_literals_truth_and_none():
         "a", "3", "true", "false", "none",
     ]  # fmt: skip
     assert choices_of(int) == []
+
+
+def test_an_option_without_an_annotation_takes_anything():
+    class Loose(Configurable):
+        def __init__(self, *, size=3):
+            self.size = size
+
+    assert Loose(size="three").size == "three"
+    assert values_in_words(fields_of(Loose)["size"]) == "anything"

@@ -103,11 +103,14 @@ def _checked(init: Callable[..., None]) -> Callable[..., None]:
 
 
 def keyword_options(component: type) -> dict[str, tuple[Any, Any]]:
-    """Return name -> (annotation, default) of the keyword-only constructor arguments."""
+    """Return name -> (annotation, default) of the keyword-only constructor arguments.
+
+    One without an annotation takes anything.
+    """
     init = component.__init__  # type: ignore[misc]
     hints = get_type_hints(inspect.unwrap(init), include_extras=True)
     return {
-        name: (hints[name], PydanticUndefined if p.default is p.empty else p.default)
+        name: (hints.get(name, Any), PydanticUndefined if p.default is p.empty else p.default)
         for name, p in inspect.signature(init).parameters.items()
         if p.kind is p.KEYWORD_ONLY
     }

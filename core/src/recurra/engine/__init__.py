@@ -6,7 +6,8 @@
     device   the same, as Triton kernels between products by cuBLAS; on a CUDA device
 
 The best level that a cell can have is chosen at its first call (`levels`), and must equal the loop. Read in
-this order: `trace` (with `aten` and `graph`), `partition`, `derive`, `program`, `sequence`, `native`; docs/engine has a page for each stage.
+this order: `trace` (with `aten` and `graph`), `partition`, `derive`, `program`, `sequence`, `native`. The
+pages in docs/engine follow one cell through all stages.
 """
 
 from __future__ import annotations
