@@ -1,21 +1,23 @@
-"""Bring the README's table of tasks and cells up to date: `python tests/regenerate_readme.py`.
+"""Bring the README's tables up to date: `python tests/regenerate_readme.py`.
 
-Run it after a task or cell was added, removed or renamed.
+Run it after a task, cell or trainer was added, removed or renamed, or an experiment was reproduced.
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
 from recurra.registry import Offer, components, load
 
-README = Path(__file__).parents[1] / "README.md"
-MARK = "<!-- tasks -->"
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+RESULTS = Path("benchmarks", "results", "reproductions")
 STRUCTURE = {"tokens": "vectors", "token-trees": "trees", "graphs": "trees"}
 """What a cell reads of tokens, which are embedded."""
 
 
-def table() -> str:
+def tasks() -> str:
     """Return one row per suite and structure: its tasks, and the cells that can read them."""
     suites = defaultdict(list)
     for offer in components("task"):
@@ -27,8 +29,31 @@ def table() -> str:
         f"| `{dist}` | {_listed(offers)} | {gives} | {_told(readers, STRUCTURE.get(gives, gives))} |"
         for (dist, gives), offers in suites.items()
     ]
-    head = ["| plugin | tasks | each gives | read by |", "| --- | --- | --- | --- |"]
-    return "\n".join([*head, *sorted(rows)])
+    return _table(["plugin", "tasks", "each gives", "read by"], sorted(rows))
+
+
+def rules() -> str:
+    """Return one row per learning rule: what it does, and where it is from."""
+    rows = [
+        f"| `{offer.component.name}` | {offer.component.summary} | {offer.component.paper} |"
+        for offer in components("trainer")
+    ]
+    return _table(["trainer", "what it does", "from"], sorted(rows))
+
+
+def papers() -> str:
+    """Return one row per reproduced experiment: the paper's claim, and for how many of our seeds it holds."""
+    rows = []
+    for file in sorted((ROOT / RESULTS).glob("*.json")):
+        found = json.loads(file.read_text("utf-8"))
+        held = f"{sum(found['succeeded'])} of {len(found['seeds'])} seeds"
+        page = (RESULTS / file.name).with_suffix(".md").as_posix()
+        rows.append(f"| [{found['experiment']}]({page}) | {found['claim']} | {held} |")
+    return _table(["experiment", "the paper's claim", "holds for"], rows)
+
+
+def _table(head: list[str], rows: list[str]) -> str:
+    return "\n".join([f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}", *rows])
 
 
 def _listed(offers: Iterable[Offer]) -> str:
@@ -44,12 +69,19 @@ def _told(readers: dict[str, list[Offer]], reads: str) -> str:
     return f"every cell but {_listed(others)}" if others else "every cell"
 
 
+TABLES = {"tasks": tasks, "rules": rules, "papers": papers}
+"""What writes the table between two marks of its name; words above the table stay."""
+
+
 def updated(page: str) -> str:
-    """Return a page whose table is up to date."""
-    before, _, rest = page.partition(MARK)
-    inside, _, after = rest.partition(MARK)
-    words = inside.partition("| plugin |")[0]
-    return f"{before}{MARK}{words}{table()}\n{MARK}{after}"
+    """Return a page whose tables are up to date."""
+    for name, table in TABLES.items():
+        mark = f"<!-- {name} -->"
+        before, _, rest = page.partition(mark)
+        inside, _, after = rest.partition(mark)
+        words = inside.partition("| ")[0]
+        page = f"{before}{mark}{words}{table()}\n{mark}{after}" if rest else page
+    return page
 
 
 if __name__ == "__main__":
