@@ -117,9 +117,8 @@ class Model(Configurable, nn.Module):
         cells = [cell] * layers + list(stack)
         self.sequencer = _sequencer(cells, width, around, bidirectional, skip=skip, dropout=dropout)
         _check_reads(task, cell, self.tags)
-        if self.graph_features is not None and not isinstance(self.sequencer, FindsTrees):
-            told = "finds no trees in the graphs that the task gives"
-            raise IncompatibleParts(f"{type(self.sequencer).__name__} {told}; choose cell=recursive alone")
+        if self.graph_features is not None:
+            _check_finds_trees(self.sequencer)
         self.readout = _readout(readout, self.sequencer, task)
 
     def forward(self, x: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
@@ -213,6 +212,13 @@ def _checked_tokens(x: Tensor, embedding: nn.Embedding) -> Tensor:
         told = f"tokens must lie between 0 and {known - 1}, got {span[0]} to {span[1]}"
         raise InvalidInput(f"Model: {told}")
     return x
+
+
+def _check_finds_trees(cell: Cell[Any]) -> None:
+    if not isinstance(cell, FindsTrees):
+        told = "finds no trees in the graphs that the task gives"
+        raise IncompatibleParts(f"{type(cell).__name__} {told}; choose cell=recursive alone")
+    cell.score(cell.zeros(1, cell.output_size))  # one that was made without says so here, not while it learns
 
 
 def _check_reads(task: Task, cell: Ref, tags: Tags) -> None:

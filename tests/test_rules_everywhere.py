@@ -1,0 +1,49 @@
+"""Every installed rule with every installed cell: it teaches it, or refuses it with a sentence."""
+
+import itertools
+
+import pytest
+import torch
+
+from recurra.errors import IncompatibleParts
+from recurra.model import Model
+from recurra.options import Ref
+from recurra.registry import components, load
+from recurra.testing.checking import maker
+from recurra.testing.fitting import SEED, changed, fit, seeded, task_of, weights
+
+BATCHES = 2
+TREES = {"scoring": True}
+"""Options of cells that find trees, where a rule wants that."""
+
+
+def names(kind):
+    return [offer.component.name for offer in components(kind)]
+
+
+def task_for(rule, cell):
+    """Return the rule's own task, or trees for what reads trees."""
+    if load("cell", cell).tags.reads == "trees" and rule.contract_task() is None:
+        return load("task", "boolean-trees")(form="binary")
+    return task_of(lambda: rule)
+
+
+def finds_trees(task, cell):
+    return task.gives == "graphs" and hasattr(load("cell", cell), "parse")
+
+
+@pytest.mark.parametrize(("trainer", "cell"), list(itertools.product(names("trainer"), names("cell"))))
+def test_a_rule_teaches_a_cell_or_refuses_it(trainer, cell):
+    make = maker("trainer", load("trainer", trainer))
+    try:
+        task = task_for(make(), cell)
+        options = {**load("cell", cell).contract_options, **(TREES if finds_trees(task, cell) else {})}
+        with seeded():
+            model = Model(task, Ref("cell", cell, **options))
+        module = make().module(model, task, SEED)
+    except IncompatibleParts as refused:
+        pytest.skip(str(refused))
+    before = weights(module)
+    fit(make, module, BATCHES)
+    assert changed(before, weights(module))
+    assert all(torch.isfinite(weight).all() for weight in weights(module).values())
