@@ -118,13 +118,15 @@ class LearningModule(pl.LightningModule):
         assert isinstance(gathered, Tensor)
         return gathered if self.trainer.world_size == 1 else gathered.flatten(0, 1)
 
+    def _of_this_rank(self, rows: Tensor) -> Tensor:
+        share = rows.shape[0] // self.trainer.world_size
+        return rows[share * self.trainer.global_rank :][:share]
+
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take up the rows of this rank of the state that was handed on."""
         if "carried" not in checkpoint:
             return
-        share = checkpoint["carried"][0].shape[0] // self.trainer.world_size
-        first = share * self.trainer.global_rank
-        parts = iter(part[first : first + share] for part in checkpoint["carried"])
+        parts = iter(self._of_this_rank(part) for part in checkpoint["carried"])
         self.carried = map_state(lambda _: next(parts), self.model.sequencer.initial_state(1))
 
     def _scored(self, batch: Batch) -> tuple[float, float]:

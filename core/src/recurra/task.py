@@ -36,6 +36,11 @@ class Batch(NamedTuple):
         share = self.x.shape[0] // ranks
         return Batch(*(part[rank * share : (rank + 1) * share] for part in self))
 
+    def steps(self, first: int, end: int) -> Batch:
+        """Return the steps from `first` to before `end`."""
+        x, target, mask = (part[:, first:end] for part in self[:3])
+        return Batch(x, target, mask, (self.lengths - first).clamp(0, end - first))
+
 
 class Score(NamedTuple):
     """A sum and the weight it was summed over, so that scores add over batches and ranks.

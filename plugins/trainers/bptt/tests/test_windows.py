@@ -15,7 +15,7 @@ from recurra.run.data import Batches
 from recurra.testing import ToyTask
 from recurra.testing.fitting import CellOf, PlainCell, evaluation_loss, fit, module_of
 from recurra_bptt.trainer import BPTT
-from recurra_bptt.windows import part, windows
+from recurra_bptt.windows import windows
 
 RATE = 0.1
 
@@ -124,7 +124,7 @@ def test_the_loss_that_is_logged_is_that_of_the_whole_batch():
 
 def test_a_part_of_a_batch_has_the_lengths_that_are_left():
     batch = ToyTask().batch(0, batch_size=4, seed=0, split="train")
-    cut = part(batch, 2, 4)
+    cut = batch.steps(2, 4)
     assert cut.x.shape[1] == 2
     assert cut.lengths.tolist() == [min(max(n - 2, 0), 2) for n in batch.lengths.tolist()]
     assert torch.equal(cut.mask, batch.mask[:, 2:4])

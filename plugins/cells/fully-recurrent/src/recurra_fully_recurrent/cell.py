@@ -125,6 +125,12 @@ class FullyRecurrent(Cell[FullyRecurrentState]):
         u = self.f(s) if self.leak == 1 else (1 - self.leak) * u + self.leak * self.f(s)
         return u if self.shown is None else u.index_select(1, self.shown), FullyRecurrentState(u)
 
+    def forced(self, state: FullyRecurrentState, target: Tensor, scored: Tensor) -> FullyRecurrentState:
+        """Put targets (B, O) in place of the output units, where scored (B,); see `recurra.forcing`."""
+        shown = torch.arange(self.hidden_size, device=target.device) if self.shown is None else self.shown
+        u = state.u.index_copy(1, shown, target.to(state.u.dtype))
+        return FullyRecurrentState(torch.where(scored[:, None], u, state.u))
+
     def views(self, state: FullyRecurrentState) -> dict[str, Tensor]:
         """Return the units."""
         return {"units": state.u}

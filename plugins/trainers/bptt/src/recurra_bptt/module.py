@@ -14,7 +14,7 @@ from recurra.optimisation import clip
 from recurra.state import detach
 from recurra.task import Batch, Task
 from recurra_bptt.noise import WeightNoise, disturb_gradients
-from recurra_bptt.windows import part, windows
+from recurra_bptt.windows import windows
 
 if TYPE_CHECKING:
     from recurra_bptt.trainer import BPTT
@@ -68,7 +68,7 @@ class BPTTModule(LearningModule):
         outputs = batch.x.new_empty(*batch.mask.shape, self.task.output_size, dtype=torch.get_default_dtype())
         total = outputs.new_zeros(())
         for window in windows(batch.x.shape[1], new, reach):
-            run, scored = part(batch, window.begin, window.end), part(batch, window.first, window.end)
+            run, scored = batch.steps(window.begin, window.end), batch.steps(window.first, window.end)
             y, state = self.model(run.x, states[window.begin], run.lengths)
             y = y[:, window.first - window.begin :]
             total += self._update(self.loss_of(y, state, scored)) * self.share_of(scored, batch)

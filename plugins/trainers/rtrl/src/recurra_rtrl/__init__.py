@@ -1,0 +1,26 @@
+"""Real-time recurrent learning as a recurra plugin."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from recurra.hooks import Component, hookimpl
+
+
+@hookimpl
+def recurra_components() -> Iterable[Component]:
+    """Return the trainer."""
+    return [
+        Component(
+            "trainer",
+            "rtrl",
+            "recurra_rtrl.trainer:RTRL",
+            "the gradient goes forward with the state, exact or estimated; learns at every step",
+            "Williams and Zipser 1989; Tallec and Ollivier 2017",
+        )
+    ]
+
+
+@hookimpl
+def recurra_experiments() -> Iterable[Path]:
+    """Return the experiments that come with the plugin."""
+    return sorted((Path(__file__).parent / "experiments").glob("*/*.toml"))

@@ -1,0 +1,170 @@
+"""The Lightning module of real-time recurrent learning."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from recurra.learning import LearningModule
+from recurra.model import Model
+from recurra.optimisation import clip
+from recurra.state import detach
+from recurra.task import Batch, Task
+from recurra_rtrl.influence import Exact, RankOne, Rows, Signs
+from recurra_rtrl.one_step import Forced, OneStep, replaced, standing_still
+
+if TYPE_CHECKING:
+    from recurra_rtrl.trainer import RTRL
+
+
+class Now(NamedTuple):
+    """Where a batch stands: the state (B, ...), without a graph, and how weights have acted on it."""
+
+    state: Any
+    rows: Rows
+
+
+class RTRLModule(LearningModule):
+    """Goes through a batch step by step, with the gradient at hand at each, and nothing kept of the past.
+
+    Args:
+        model: What learns.
+        task: What is learned.
+        seed: The run's seed.
+        rule: Its options.
+    """
+
+    def __init__(self, model: Model, task: Task, seed: int, rule: RTRL) -> None:
+        super().__init__(model, task, seed)
+        self.rule, self.automatic_optimization = rule, False
+        step = OneStep(model)
+        # In a tuple, since modules that were known by two names would be saved twice.
+        self._step, self.influence = (step,), (Exact if rule.gradient == "exact" else RankOne)(step)
+        self.handed_on: Rows | None = None
+        self.gradient: list[Tensor] = []
+
+    def configure_optimizers(self) -> Any:
+        """Return the optimiser and its schedule, which moves on once per batch."""
+        optimizer = self.rule.optimizer.build(self.model.parameters())
+        schedule = self.rule.schedule.build(optimizer, self.updates)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    @property
+    def learning(self) -> list[nn.Parameter]:
+        """The weights that learn: those of a step, then those of the readout."""
+        readout = [p for p in self.model.readout.parameters() if p.requires_grad]
+        return [*self._step[0].weights.values(), *readout]
+
+    def learn(self, batch: Batch) -> Tensor:
+        """Return the loss of a batch; the weights have moved by then."""
+        signs = self._signs(_generator(self.seed, self.batches_seen))
+        outputs = self._step[0].cell.zeros(*batch.mask.shape, self.task.output_size)
+        now, total = self._begin(batch, signs), outputs.new_zeros(())
+        for t in range(batch.x.shape[1]):
+            outputs[:, t], loss, now = self._step_on(batch, t, now, signs)
+            total += loss
+        total += self._own_loss(now, len(batch.x))
+        self._update()
+        cast(Any, self.lr_schedulers()).step()
+        self.keep(now.state, batch)
+        self.handed_on = None if self.carried is None else now.rows
+        self.record(outputs, batch)
+        return total
+
+    def _begin(self, batch: Batch, signs: Signs) -> Now:
+        known, rows = self.start(batch), len(batch.x)
+        if known is None:
+            state = detach(self.model.sequencer.initial_state(rows))
+            return Now(state, self.influence.start(rows, signs))
+        acted = cast(Rows, self.handed_on)
+        return Now(known, tuple(part.to(batch.x.device) for part in acted))
+
+    def _step_on(self, batch: Batch, t: int, now: Now, signs: Signs) -> tuple[Tensor, Tensor, Now]:
+        """Return y (B, O) and the loss of step t, and where the batch stands after it; learn from it."""
+        part, live = batch.steps(t, t + 1), batch.lengths > t
+        forced = Forced(part.target[:, 0], part.mask[:, 0]) if self.rule.teacher_forcing else None
+        s = self._step[0].vector_of(now.state, len(live)).requires_grad_()
+        h, after = self._step[0](part.x[:, 0], replaced(now.state, s), forced)
+        y = self.model.readout(torch.where(live[:, None], h, 0))
+        loss = self.task_loss(y[:, None], part) * self.share_of(part, batch)
+        self._add(loss, s, now.rows)
+        rows = self.influence.advance(now.rows, part.x[:, 0], now.state, forced, signs)
+        state = standing_still(live, detach(after), now.state)
+        rows = tuple(standing_still(live, new, old) for new, old in zip(rows, now.rows, strict=True))
+        if self.rule.update == "step":
+            self._update()
+        return y.detach(), loss.detach(), Now(state, rows)
+
+    def _own_loss(self, now: Now, rows: int) -> Tensor:
+        """Return the cells' own loss of the final state, whose gradient is added."""
+        s = self._step[0].vector_of(now.state, rows).requires_grad_()
+        own = self.model.sequencer.own_loss(replaced(now.state, s))
+        if own is None:
+            return s.new_zeros(())
+        self._add(own.mean(), s, now.rows)
+        return own.mean().detach()
+
+    # --- gradients ------------------------------------------------------------------------------------------
+
+    def _add(self, loss: Tensor, s: Tensor, rows: Rows) -> None:
+        """Add ∂ loss / ∂ w: through this step, and through the state s before it."""
+        if not loss.requires_grad:
+            return
+        weights = self.learning
+        *direct, g = torch.autograd.grad(loss, [*weights, s], allow_unused=True, materialize_grads=True)
+        through = self._step[0].parts(self.influence.pulled(rows, g))
+        for here, past in zip(direct, through, strict=False):
+            here += past
+        known = self.gradient or [torch.zeros_like(weight) for weight in weights]
+        self.gradient = [old + new for old, new in zip(known, direct, strict=True)]
+
+    def _update(self) -> None:
+        """Make one step on what was added since the last."""
+        if not self.gradient:
+            return
+        optimizer = cast(Any, self.optimizers())
+        for weight, gradient in zip(self.learning, self.gradient, strict=True):
+            weight.grad = self.mean_over_ranks(gradient)
+        self.configure_gradient_clipping(optimizer)
+        optimizer.step()
+        self.gradient = []
+
+    def configure_gradient_clipping(self, optimizer: Optimizer, *args: Any, **kwargs: Any) -> None:
+        """Clip each component first, then the norm of the whole."""
+        norm = clip(list(self.model.parameters()), self.rule.clip_value, self.rule.clip_norm)
+        if norm is not None:
+            self.log("train/gradient_norm", norm)
+
+    def _signs(self, draw: torch.Generator) -> Signs:
+        """Return what draws the signs of this process's rows, among those of all."""
+        world = 1 if self._trainer is None else self.trainer.world_size
+        rank = 0 if self._trainer is None else self.trainer.global_rank
+
+        def signs(s: Tensor) -> Tensor:
+            drawn = torch.randint(2, (world, *s.shape), generator=draw)[rank]
+            return 2 * drawn.to(s) - 1
+
+        return signs
+
+    # --- checkpoints ----------------------------------------------------------------------------------------
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Save with the state that is handed on how weights have acted on it."""
+        super().on_save_checkpoint(checkpoint)
+        if self.carried is not None:
+            checkpoint["influence"] = [self._of_all_ranks(part) for part in self.handed_on or ()]
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take up both."""
+        super().on_load_checkpoint(checkpoint)
+        if "influence" in checkpoint:
+            self.handed_on = tuple(self._of_this_rank(part) for part in checkpoint["influence"])
+
+
+def _generator(seed: int, batch: Tensor) -> torch.Generator:
+    digest = hashlib.blake2b(f"rtrl:{seed}:{int(batch)}".encode(), digest_size=8).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest, "big") >> 1)

@@ -1,0 +1,107 @@
+"""Real-time recurrent learning: the gradient goes forward with the state."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from recurra.cell import Cell
+from recurra.errors import IncompatibleParts, InvalidOption
+from recurra.forcing import TakesTargets
+from recurra.model import Model
+from recurra.optimisation import LBFGS, Adam, Constant, OptimizerChoice, ScheduleChoice
+from recurra.task import Task
+from recurra.trainer import Trainer
+
+if TYPE_CHECKING:
+    from recurra_rtrl.module import RTRLModule
+
+ADAM, CONSTANT = Adam(), Constant()
+
+
+class RTRL(Trainer):
+    """Learn at every step, from a gradient that is carried forward with the state and needs no past.
+
+        J(t) = D(t) J(t − 1) + I(t);  D = ∂ s(t) / ∂ s(t − 1), I = ∂ s(t) / ∂ w of the step alone, J(0) = 0
+        ∂ loss(t) / ∂ w = ∂ loss(t) / ∂ w of the step alone + ∂ loss(t) / ∂ s(t − 1) J(t − 1)
+
+    `exact` keeps J, S numbers of state by n weights for every row: over a sequence its gradient is that of
+    back-propagation through time. On a cell that truncates its gradient it is the truncated rule of that
+    cell's paper, that of the LSTM of 1997 among them. `uoro` keeps an estimate of J of rank one, right in the
+    mean: S + n numbers, and noise. With `update` = step the weights move at every step that is scored,
+    although J still speaks of the weights that were; with `batch` once after each batch.
+
+    Where the batches of a task continue one another, J goes on with the state. With `teacher_forcing` targets
+    take the place of outputs in what the network sees of itself, and J is zero there.
+
+    Works with cells that are differentiable, draw no random numbers and read vectors or tokens in order;
+    teacher forcing with those that offer `recurra.forcing.TakesTargets`, without a readout.
+    Cost per step and row: S² n multiplications and S backward passes of a step for `exact`.
+    Source: Williams and Zipser 1989; Tallec and Ollivier 2017, "Unbiased online recurrent optimization".
+
+    Raises:
+        InvalidOption: The optimiser is L-BFGS, which asks for the loss of the same weights again and again.
+    """
+
+    def __init__(
+        self,
+        *,
+        gradient: Annotated[
+            Literal["exact", "uoro"], Field(description="J itself, or an estimate of rank one")
+        ] = "exact",
+        update: Annotated[
+            Literal["step", "batch"],
+            Field(description="when the weights move: at every step, or once a batch"),
+        ] = "step",
+        teacher_forcing: Annotated[
+            bool, Field(description="targets take the place of outputs in what is seen next")
+        ] = False,
+        optimizer: Annotated[OptimizerChoice, Field(description="what turns gradients into updates")] = ADAM,
+        schedule: Annotated[ScheduleChoice, Field(description="how the learning rate changes")] = CONSTANT,
+        clip_norm: Annotated[
+            float | None, Field(gt=0, description="largest norm of the whole gradient")
+        ] = None,
+        clip_value: Annotated[
+            float | None, Field(gt=0, description="largest size of one component of it")
+        ] = None,
+    ) -> None:
+        self.gradient, self.update, self.teacher_forcing = gradient, update, teacher_forcing
+        self.optimizer, self.schedule = optimizer, schedule
+        self.clip_norm, self.clip_value = clip_norm, clip_value
+        if isinstance(optimizer, LBFGS):
+            told = "trainer.optimizer = lbfgs needs the loss of a whole batch again and again"
+            raise InvalidOption(f"{told}, and rtrl has it once; choose adam, or trainer=bptt")
+
+    def module(self, model: Model, task: Task, seed: int) -> RTRLModule:
+        """Return the Lightning module.
+
+        Raises:
+            IncompatibleParts: The rule cannot teach this model, or has no outputs to force.
+        """
+        from recurra_rtrl.module import RTRLModule
+
+        obstacle = _obstacle(model) or (_obstacle_to_forcing(model, task) if self.teacher_forcing else None)
+        if obstacle:
+            raise IncompatibleParts(f"trainer 'rtrl' {obstacle}")
+        return RTRLModule(model, task, seed, self)
+
+
+def _obstacle(model: Model) -> str | None:
+    cell = type(model.sequencer).__name__
+    if not isinstance(model.sequencer, Cell):
+        return f"goes forward step by step, and {cell} does not; choose model.bidirectional=false"
+    if not model.tags.differentiable:
+        return f"needs a differentiable cell, and {cell} is not; try trainer=guessing"
+    if model.tags.stochastic:
+        return f"needs a step that draws no random numbers, and {cell} does; switch dropout and zoneout off"
+    if model.tags.reads != "vectors":
+        return f"needs a cell that reads step by step, and {cell} reads {model.tags.reads}; try trainer=bptt"
+    return None
+
+
+def _obstacle_to_forcing(model: Model, task: Task) -> str | None:
+    if isinstance(model.sequencer, TakesTargets) and model.options["readout"] == "none":
+        return None
+    what = "that sees its own outputs, such as fully-recurrent, and model.readout=none"
+    return f"can force the outputs of a cell {what}; switch trainer.teacher_forcing off"

@@ -1,0 +1,15 @@
+"""Real-time recurrent learning keeps the contract of trainers, in all its forms."""
+
+from recurra.testing import contract
+
+
+@contract("trainer", "rtrl")
+def test_contract(check):
+    check()
+
+
+@contract(
+    "trainer", "rtrl", {"rank one": {"gradient": "uoro"}, "batches": {"update": "batch", "clip_norm": 0.1}}
+)
+def test_contract_in_other_forms(check):
+    check()
