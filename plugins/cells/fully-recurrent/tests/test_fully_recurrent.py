@@ -166,3 +166,15 @@ def test_the_readme_names_every_option_and_its_code_runs():
         assert re.search(rf"^\| `{option}` \| `?{re.escape(shown)}`? \|", text, re.MULTILINE), option
     for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
         exec(block, {})
+
+
+def test_targets_take_the_place_of_output_units_where_they_are_scored():
+    cell = FullyRecurrent(2, hidden_size=4, outputs=(3, 1))
+    state = FullyRecurrentState(torch.arange(8.0).view(2, 4))
+    target = torch.tensor([[10.0, 20.0], [30.0, 40.0]])
+    forced = cell.forced(state, target, torch.tensor([True, False]))
+    assert forced.u.tolist() == [[0.0, 20.0, 2.0, 10.0], [4.0, 5.0, 6.0, 7.0]]
+    everything = FullyRecurrent(2, hidden_size=2).forced(
+        FullyRecurrentState(target), 2 * target, torch.tensor([False, True])
+    )
+    assert everything.u.tolist() == [[10.0, 20.0], [60.0, 80.0]]

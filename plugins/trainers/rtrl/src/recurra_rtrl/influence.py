@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -17,6 +17,8 @@ Rows = tuple[Tensor, ...]
 """What is carried from step to step, with the batch on axis 0."""
 Signs = Callable[[Tensor], Tensor]
 """Draws −1 or 1, as many as a tensor has numbers, a row's independent of how rows are shared out."""
+Pair = tuple[Tensor, Callable[[Tensor], Any]]
+"""A value, and its pullback."""
 MOST_BYTES = 2 * 2**30
 SMALL = 1e-12
 
@@ -107,9 +109,9 @@ class RankOne(Influence):
             return rows
 
         def of_row(s: Tensor, x: Tensor, state: Any, forced: Forced | None, a: Tensor, nu: Tensor) -> Rows:
-            after, pull = vjp(self.step.of_row(x, state, forced), self.weights, s)
+            after, pull = cast(Pair, vjp(self.step.of_row(x, state, forced), self.weights, s))
             # D a by two pullbacks: what `pull` does to its argument is linear, and its own pullback is D.
-            _, push = vjp(lambda g: pull(g)[1], torch.zeros_like(after))
+            _, push = cast(Pair, vjp(lambda g: pull(g)[1], torch.zeros_like(after)))
             return push(a)[0], self.step.vector(pull(nu)[0], 0)
 
         a, b = rows

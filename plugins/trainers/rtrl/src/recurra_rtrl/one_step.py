@@ -55,7 +55,7 @@ class OneStep(nn.Module):
     def parts(self, vector: Tensor) -> list[Tensor]:
         """Return a vector (n,) in the shapes of the weights."""
         weights = list(self.weights.values())
-        pieces = vector.split([weight.numel() for weight in weights])
+        pieces = torch.split(vector, [weight.numel() for weight in weights])
         return [piece.view_as(weight) for piece, weight in zip(pieces, weights, strict=True)]
 
     def vector_of(self, state: Any, rows: int) -> Tensor:
@@ -97,7 +97,7 @@ def replaced(state: Any, vector: Tensor) -> Any:
     """Return a state with a vector's numbers (..., S) in place of its own real ones."""
     lead = vector.dim() - 1
     sizes = [part.shape[lead:].numel() for part in real(state)]
-    parts = iter(vector.split(sizes, -1) if sizes else [])
+    parts = iter(torch.split(vector, sizes, -1) if sizes else ())
     return map_state(lambda old: next(parts).reshape(old.shape) if old.is_floating_point() else old, state)
 
 
