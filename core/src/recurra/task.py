@@ -66,7 +66,7 @@ class Perplexity(Score):
 
     @property
     def value(self) -> float:
-        """e to the mean of the nats; infinite where that is too large for a number."""
+        """The exponential of the mean; infinite where that is too large for a number."""
         mean = super().value
         return math.inf if mean > MOST_NATS else math.exp(mean)
 

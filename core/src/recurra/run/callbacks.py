@@ -21,7 +21,7 @@ from recurra.run.data import Batches
 from recurra.run.evaluate import Scores, evaluate
 from recurra.run.folder import RunFolder
 from recurra.run.signals import Interrupted, SignalFlag
-from recurra.task import Batch, Goal, Score
+from recurra.task import Batch, Goal
 
 SOLVED = "solved"
 """How a run ends that met its goal."""
