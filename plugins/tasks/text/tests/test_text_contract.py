@@ -21,3 +21,13 @@ def test_imdb(check):
 @contract("task", "imdb", {"unpadded": {"padding": "none", "keep": "first", "steps": 9}})
 def test_imdb_without_padding(check):
     check()
+
+
+@contract("task", "translation")
+def test_translation(check):
+    check()
+
+
+@contract("task", "translation", {"characters": {"level": "character", "reverse": True}})
+def test_translation_by_characters(check):
+    check()

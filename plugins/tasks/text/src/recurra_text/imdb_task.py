@@ -91,13 +91,13 @@ class IMDB(Answers, Corpus):
 
     def _take_words(self, splits: Splits, most: int) -> Vocabulary:
         """Keep what is read of each review, as tokens, and return which words are known."""
-        reviews = {split: [words_in(text) for text in part.texts] for split, part in splits.items()}
-        coded = words_of(_chained(part) for part in reviews.values())
+        numbers = {split: list[int]() for split in splits}
+        coded = words_of(_counting(part.texts, numbers[split]) for split, part in splits.items())
         counts = np.bincount(coded.codes[0], minlength=len(coded.names))
         known = Vocabulary(counts, coded.names, most, FIRST)
         self.reviews = {
-            split: self._shortened(known.tokens(codes), torch.tensor([len(words) for words in part]))
-            for (split, part), codes in zip(reviews.items(), coded.codes, strict=True)
+            split: self._shortened(known.tokens(codes), torch.tensor(numbers[split]))
+            for split, codes in zip(splits, coded.codes, strict=True)
         }
         return known
 
@@ -157,5 +157,9 @@ def words_in(text: str) -> list[str]:
     return WORD.findall(LINE_BREAK.sub(" ", text.lower())) or list(NOTHING)
 
 
-def _chained(reviews: Iterable[list[str]]) -> Iterable[str]:
-    return (word for words in reviews for word in words)
+def _counting(texts: Iterable[str], numbers: list[int]) -> Iterable[str]:
+    """Return word after word, and note how many each text has. One by one, since all would be too many."""
+    for text in texts:
+        words = words_in(text)
+        numbers.append(len(words))
+        yield from words
