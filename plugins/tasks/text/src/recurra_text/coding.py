@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+Codes = NDArray[Any]
 Level = Literal["character", "word", "byte"]
 BYTES = 256
 UNKNOWN, END = "<unk>", "<eos>"
@@ -18,7 +20,7 @@ UNKNOWN, END = "<unk>", "<eos>"
 class Coded(NamedTuple):
     """Symbols of some texts: codes, an array of numbers for each; names, what each number stands for."""
 
-    codes: list[np.ndarray]
+    codes: list[Codes]
     names: Sequence[str]
 
 
@@ -33,15 +35,15 @@ class Vocabulary:
             unknown symbols.
     """
 
-    def __init__(self, counts: np.ndarray, names: Sequence[str], most: int, first: int) -> None:
-        seen = [int(code) for code in counts.nonzero()[0] if names[code] != UNKNOWN]
+    def __init__(self, counts: Codes, names: Sequence[str], most: int, first: int) -> None:
+        seen = [code for code in counts.nonzero()[0].tolist() if names[code] != UNKNOWN]
         seen.sort(key=lambda code: (-counts[code], names[code]))
         self.names = [names[code] for code in seen[:most]]
         self.size = first + len(self.names)
         self._token_of = np.full(len(names), first - 1, np.int32)
         self._token_of[seen[:most]] = np.arange(first, self.size)
 
-    def tokens(self, codes: np.ndarray) -> Tensor:
+    def tokens(self, codes: Codes) -> Tensor:
         """Return the tokens of codes: (N,) in int32."""
         return torch.from_numpy(self._token_of[codes])
 

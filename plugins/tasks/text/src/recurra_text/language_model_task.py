@@ -137,11 +137,11 @@ class LanguageModel(Answers):
         """Return what counting symbols, and pairs of them, scores on the whole test split."""
         known, test = (self.tokens[split].long() for split in ("train", "test"))
         due, kinds = test[1:], self.output_size
-        pairs = (torch.stack([text[:-1], text[1:]]) for text in (known, test))
+        before_and_after = [torch.stack([text[:-1], text[1:]]) for text in (known, test)]
         return {
             "constant": {**self._of_nats(entropy(due)), "accuracy_percent": most_frequent(due)},
             "unigram": self._of_nats(unigram_nats(known, due, kinds)),
-            "bigram": self._of_nats(bigram_nats(*pairs, kinds)),
+            "bigram": self._of_nats(bigram_nats(before_and_after[0], before_and_after[1], kinds)),
         }
 
     def _of_nats(self, nats: float) -> dict[str, float]:

@@ -9,10 +9,10 @@ from recurra_text.pairs import Splits
 from recurra_text.text_files import cut
 
 SMALL = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
-    " seventeen eighteen nineteen"
-).split()
-TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+)  # fmt: skip
+TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 MOST, NUMBER = 10_000, 2_500
 HELD_OUT = (0.1, 0.1)
 
@@ -22,7 +22,8 @@ def made_up_pairs() -> Splits:
     """Return 2,000 numbers for training, 250 for validation and 250 for test, no number twice."""
     drawn = random.Random(0).sample(range(MOST), NUMBER)
     pairs = [(in_words(number), " ".join(str(number))) for number in drawn]
-    return cut(pairs, HELD_OUT, 1, "the sample")
+    spans = cut(NUMBER, HELD_OUT, 1, "the sample")
+    return {split: pairs[span] for split, span in spans.items()}
 
 
 def in_words(number: int) -> str:

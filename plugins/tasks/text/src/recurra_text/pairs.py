@@ -8,8 +8,8 @@ from pathlib import Path
 from recurra.errors import DamagedFile
 from recurra.sources import held
 from recurra.task import Split
-from recurra_text.tables import PARTS, hub_columns, parquet_columns, parquet_files
-from recurra_text.text_files import check_sizes, cut, decoded, files_of, read_file
+from recurra_text.tables import PARTS, Columns, hub_columns, parquet_columns, parquet_files
+from recurra_text.text_files import check_file, check_sizes, cut, decoded, filled, files_of
 
 Pairs = list[tuple[str, str]]
 Splits = Mapping[Split, Pairs]
@@ -28,6 +28,7 @@ def read_one(path: Path, held_out: tuple[float, float]) -> Splits:
         DamagedFile: It cannot be read, has other columns than two, or is too short to be cut.
         InvalidOption: The shares leave nothing to train on.
     """
+    check_file(path, REMEDY)
     pairs: Pairs = held(_read, path)
     sentences = list(dict.fromkeys(sentence for sentence, _ in pairs))
     split_of = {
@@ -60,17 +61,16 @@ def read_hub(name: str, revision: str, configuration: str | None, columns: tuple
     return _zipped(hub_columns(name, revision, configuration, tuple(PARTS), columns, REMEDY), name)
 
 
-def _zipped(found: Mapping[Split, list[list[str]]], where: str) -> Splits:
-    splits = {
-        split: list(zip(*(list(map(str, part)) for part in columns), strict=True))
+def _zipped(found: Mapping[Split, Columns], where: str) -> Splits:
+    check_sizes({split: len(columns[0]) for split, columns in found.items()}, 1, where)
+    return {
+        split: list(zip(map(str, columns[0]), map(str, columns[1]), strict=True))
         for split, columns in found.items()
     }
-    check_sizes(splits, 1, where)
-    return splits  # type: ignore[return-value]
 
 
 def _read(path: Path) -> Pairs:
-    lines = decoded(read_file(path, "text", REMEDY), path, REMEDY).split("\n")
+    lines = decoded(filled(path, REMEDY), path, REMEDY).split("\n")
     return [_pair(line, number, path) for number, line in enumerate(lines, 1) if line.strip()]
 
 

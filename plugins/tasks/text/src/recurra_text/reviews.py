@@ -13,7 +13,7 @@ from typing import NamedTuple
 from recurra.errors import DamagedFile, MissingFile
 from recurra.sources import check_folder, content_of, held
 from recurra.task import Split
-from recurra_text.tables import hub_columns, parquet_columns, parquet_files
+from recurra_text.tables import Columns, hub_columns, parquet_columns, parquet_files
 from recurra_text.text_files import decoded
 
 NAME = "stanfordnlp/imdb"
@@ -54,7 +54,7 @@ def read_folder(folder: Path) -> Splits:
             return split_off(training, test, str(root))
     if parquet_files(folder, "train"):
         parts = [parquet_columns(folder, split, COLUMNS, REMEDY) for split in ACL]
-        training, test = (_labelled(*part, str(folder), REMEDY) for part in parts)
+        training, test = (_labelled(part, str(folder), REMEDY) for part in parts)
         return split_off(training, test, str(folder))
     return _of_csv(folder)
 
@@ -68,7 +68,7 @@ def read_hub(revision: str) -> Splits:
         DamagedFile: What is there is something else.
     """
     found = hub_columns(NAME, revision, None, ACL, COLUMNS, REMEDY)
-    training, test = (_labelled(*found[split], f"{NAME} ({split})", ANOTHER) for split in ACL)
+    training, test = (_labelled(found[split], f"{NAME} ({split})", ANOTHER) for split in ACL)
     for split, part in zip(ACL, (training, test), strict=True):
         if len(part.texts) != NUMBER:
             told = f"{NAME} ({split}) has {len(part.texts):,} reviews, and must have {NUMBER:,}"
@@ -127,7 +127,8 @@ def _read_files(*files: Path) -> list[str]:
     return [decoded(content_of(path, "text", REMEDY), path, REMEDY) for path in files]
 
 
-def _labelled(texts: list[str], labels: list[int], where: str, remedy: str) -> Reviews:
+def _labelled(columns: Columns, where: str, remedy: str) -> Reviews:
+    texts, labels = columns
     wrong = next((row for row, label in enumerate(labels) if label not in (0, 1)), None)
     if wrong is not None:
         told = f"{where} has the label {labels[wrong]} in row {wrong + 1}, and labels must be 0 or 1"

@@ -58,7 +58,7 @@ def language(spelled: Mapping[Split, Spelled], side: int, most: int) -> Language
 
 
 def rows_of(source: Language, target: Language, split: Split, reverse: bool) -> Rows:
-    """Return the pairs of a split; tokens of the translation are read as others than those of the sentence."""
+    """Return the pairs of a split; what is read of a translation has tokens of its own."""
     sentences, translations = source.sentences[split], target.sentences[split]
     before = torch.tensor([len(sentence) for sentence in sentences])
     counts = before + 1 + torch.tensor([len(translation) for translation in translations])

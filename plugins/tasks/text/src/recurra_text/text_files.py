@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 from pydantic import Field
 
@@ -14,7 +14,6 @@ from recurra.sources import check_folder, content_of, first_of, unreadable
 from recurra.task import Split
 from recurra_text.tables import PARTS
 
-S = TypeVar("S", bound=Sequence[Any])
 Share = Annotated[
     float, Field(gt=0, lt=1, description="of one file, the share that is held out, after what is trained on")
 ]
@@ -32,16 +31,23 @@ def decoded(data: bytes, path: Path, remedy: str) -> str:
         raise unreadable(path, "text in UTF-8", error, remedy) from None
 
 
-def read_file(path: Path, kind: str, remedy: str) -> bytes:
-    """Return what is in a file that the user named, unpacked if its name ends in .gz.
+def check_file(path: Path, remedy: str) -> None:
+    """Check that a file is there.
 
     Raises:
-        MissingFile: There is none.
-        DamagedFile: It cannot be read, or is empty.
+        MissingFile: It is not.
     """
     if not path.is_file():
         raise MissingFile(f"the file {path} does not exist; {remedy}")
-    data = content_of(path, kind, remedy)
+
+
+def filled(path: Path, remedy: str) -> bytes:
+    """Return what is in a file, unpacked if its name ends in .gz.
+
+    Raises:
+        DamagedFile: It cannot be read, or is empty.
+    """
+    data = content_of(path, "text", remedy)
     if not data.strip():
         raise DamagedFile(f"{path} is empty; {remedy}")
     return data
@@ -68,34 +74,34 @@ def _file_of(folder: Path, split: Split, endings: Sequence[str], remedy: str) ->
         raise MissingFile(f"{folder} has no {split}{endings[0]}, packed or not; {remedy}") from None
 
 
-def cut(symbols: S, held_out: tuple[float, float], least: int, where: str) -> Mapping[Split, S]:
-    """Cut a sequence into three: what is trained on, then so large shares for validation and for test.
+def cut(number: int, held_out: tuple[float, float], least: int, where: str) -> Mapping[Split, slice]:
+    """Cut so many things into what is trained on, then so large shares for validation and for test.
 
     Raises:
         InvalidOption: The shares leave nothing to train on.
-        DamagedFile: A part would have fewer than `least` members.
+        DamagedFile: A part would have fewer than `least` of them.
     """
     if sum(held_out) >= 1:
         told = f"validation_share = {held_out[0]} and test_share = {held_out[1]} leave nothing to train on"
         raise InvalidOption(f"{told}; together they must be less than 1")
-    validation, test = (round(len(symbols) * share) for share in held_out)
-    first = len(symbols) - validation - test
-    parts: Mapping[Split, S] = {
-        "train": symbols[:first],
-        "validation": symbols[first : first + validation],
-        "test": symbols[first + validation :],
-    }  # type: ignore[assignment]
-    check_sizes(parts, least, where)
-    return parts
+    validation, test = (round(number * share) for share in held_out)
+    first = number - validation - test
+    sizes: Mapping[Split, int] = {"train": first, "validation": validation, "test": test}
+    check_sizes(sizes, least, where)
+    return {
+        "train": slice(first),
+        "validation": slice(first, first + validation),
+        "test": slice(first + validation, number),
+    }
 
 
-def check_sizes(parts: Mapping[Split, Sequence[Any]], least: int, where: str) -> None:
+def check_sizes(sizes: Mapping[Split, int], least: int, where: str) -> None:
     """Check that every split has enough.
 
     Raises:
-        DamagedFile: One has fewer than `least` members.
+        DamagedFile: One has fewer than `least`.
     """
-    for split, part in parts.items():
-        if len(part) < least:
-            told = f"the split '{split}' of {where} would have {len(part)}, and needs at least {least}"
+    for split, size in sizes.items():
+        if size < least:
+            told = f"the split '{split}' of {where} has {size}, and needs at least {least}"
             raise DamagedFile(f"{told}; give it more data or, of one file, a larger share")

@@ -16,6 +16,7 @@ from recurra_text.coding import (
     BYTES,
     UNKNOWN,
     Coded,
+    Codes,
     Level,
     Vocabulary,
     characters_of,
@@ -23,7 +24,7 @@ from recurra_text.coding import (
     words_of,
 )
 from recurra_text.tables import PARTS, hub_columns, parquet_columns, parquet_files
-from recurra_text.text_files import check_sizes, cut, decoded, files_of, read_file
+from recurra_text.text_files import check_file, check_sizes, cut, decoded, filled, files_of
 
 REMEDY = "put text in UTF-8 there, as train.txt, valid.txt and test.txt, or name one file in task.file"
 ENDINGS = (".txt", ".tokens")
@@ -47,12 +48,18 @@ class Tokens(NamedTuple):
 
 
 def read_one(path: Path) -> Texts:
-    """Read one file."""
+    """Read one file.
+
+    Raises:
+        MissingFile: There is none.
+        DamagedFile: It cannot be read, or is empty.
+    """
+    check_file(path, REMEDY)
     return Texts(held(_read, path), str(path))
 
 
 def _read(path: Path) -> bytes:
-    return read_file(path, "text", REMEDY)
+    return filled(path, REMEDY)
 
 
 def read_folder(folder: Path, column: str) -> Texts:
@@ -103,13 +110,15 @@ def tokens_of(texts: Texts, level: Level, most: int, held_out: tuple[float, floa
 
 def _codes(
     texts: Texts, level: Level, held_out: tuple[float, float]
-) -> tuple[Mapping[Split, np.ndarray], Sequence[str]]:
+) -> tuple[Mapping[Split, Codes], Sequence[str]]:
     if isinstance(texts.data, bytes):
         coded = _coded([texts.data], level, texts.where)
-        return cut(coded.codes[0], held_out, LEAST, texts.where), coded.names
+        (codes,) = coded.codes
+        spans = cut(len(codes), held_out, LEAST, texts.where)
+        return {split: codes[span] for split, span in spans.items()}, coded.names
     coded = _coded(list(texts.data.values()), level, texts.where)
     parts = dict(zip(texts.data, coded.codes, strict=True))
-    check_sizes(parts, LEAST, texts.where)
+    check_sizes({split: len(part) for split, part in parts.items()}, LEAST, texts.where)
     return parts, coded.names
 
 

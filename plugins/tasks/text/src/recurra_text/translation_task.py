@@ -97,7 +97,8 @@ class Translation(Answers, Corpus):
         else:
             pairs = read_one(file, (validation_share, test_share)) if file else made_up_pairs()
         spelled = {split: spelled_pairs(part, level, longest) for split, part in pairs.items()}
-        check_sizes(spelled, 1, f"pairs of at most {longest} words")
+        sizes = {split: len(part) for split, part in spelled.items()}
+        check_sizes(sizes, 1, f"the pairs of at most {longest} words")
         source, target = (language(spelled, side, vocabulary) for side in (0, 1))
         super().__init__(source.size + target.size - 1, target.size)
         self.names = source.names, target.names
