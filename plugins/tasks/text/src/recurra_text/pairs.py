@@ -9,7 +9,7 @@ from recurra.errors import DamagedFile
 from recurra.sources import held
 from recurra.task import Split
 from recurra_text.tables import PARTS, Columns, hub_columns, parquet_columns, parquet_files
-from recurra_text.text_files import check_file, check_sizes, cut, decoded, filled, files_of
+from recurra_text.text_files import check_file, check_sizes, cut, decoded, files_of, filled
 
 Pairs = list[tuple[str, str]]
 Splits = Mapping[Split, Pairs]
@@ -31,9 +31,8 @@ def read_one(path: Path, held_out: tuple[float, float]) -> Splits:
     check_file(path, REMEDY)
     pairs: Pairs = held(_read, path)
     sentences = list(dict.fromkeys(sentence for sentence, _ in pairs))
-    split_of = {
-        sentence: split for split, part in cut(sentences, held_out, 1, str(path)).items() for sentence in part
-    }
+    spans = cut(len(sentences), held_out, 1, str(path))
+    split_of = {sentence: split for split, span in spans.items() for sentence in sentences[span]}
     return {split: [pair for pair in pairs if split_of[pair[0]] == split] for split in PARTS}
 
 

@@ -24,7 +24,7 @@ from recurra_text.coding import (
     words_of,
 )
 from recurra_text.tables import PARTS, hub_columns, parquet_columns, parquet_files
-from recurra_text.text_files import check_file, check_sizes, cut, decoded, filled, files_of
+from recurra_text.text_files import check_file, check_sizes, cut, decoded, files_of, filled
 
 REMEDY = "put text in UTF-8 there, as train.txt, valid.txt and test.txt, or name one file in task.file"
 ENDINGS = (".txt", ".tokens")
