@@ -9,7 +9,7 @@ from recurra.errors import DamagedFile
 from recurra.sources import held
 from recurra.task import Split
 from recurra_text.tables import PARTS, Columns, hub_columns, parquet_columns, parquet_files
-from recurra_text.text_files import check_file, check_sizes, cut, decoded, files_of, filled
+from recurra_text.text_files import check_file, check_sizes, cut, decoded, file_of, files_of, filled
 
 Pairs = list[tuple[str, str]]
 Splits = Mapping[Split, Pairs]
@@ -43,7 +43,7 @@ def read_folder(folder: Path, columns: tuple[str, str]) -> Splits:
         MissingFile: There is no such folder, or no file of a split.
         DamagedFile: A file cannot be read, is empty or has other columns.
     """
-    if folder.is_dir() and parquet_files(folder, "train"):
+    if file_of(folder, "train", ENDINGS) is None and parquet_files(folder, "train"):
         return _zipped(
             {split: parquet_columns(folder, split, columns, REMEDY) for split in PARTS}, str(folder)
         )

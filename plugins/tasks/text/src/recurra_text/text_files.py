@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import Field
 
 from recurra.errors import DamagedFile, InvalidOption, MissingFile
-from recurra.sources import check_folder, content_of, first_of, unreadable
+from recurra.sources import check_folder, content_of, unreadable
 from recurra.task import Split
 from recurra_text.tables import PARTS
 
@@ -60,18 +60,20 @@ def files_of(folder: Path, endings: Sequence[str], remedy: str) -> Mapping[Split
         MissingFile: There is no such folder, or no file of a split.
     """
     check_folder(folder, remedy)
-    return {split: _file_of(folder, split, endings, remedy) for split in PARTS}
+    found = {split: file_of(folder, split, endings) for split in PARTS}
+    lacking = [split for split, path in found.items() if path is None]
+    if lacking:
+        raise MissingFile(f"{folder} has no {lacking[0]}{endings[0]}, packed or not; {remedy}")
+    return {split: path for split, path in found.items() if path is not None}
 
 
-def _file_of(folder: Path, split: Split, endings: Sequence[str], remedy: str) -> Path:
-    names = [
-        f"{before}{part}{end}{packed}"
+def file_of(folder: Path, split: Split, endings: Sequence[str]) -> Path | None:
+    """Return the plain file of a split in a folder, packed or not, or None."""
+    paths = (
+        folder / f"{before}{part}{end}{packed}"
         for part, before, end, packed in product(PARTS[split], ("", "ptb.", "wiki."), endings, ("", ".gz"))
-    ]
-    try:
-        return first_of(folder, names, remedy)
-    except MissingFile:
-        raise MissingFile(f"{folder} has no {split}{endings[0]}, packed or not; {remedy}") from None
+    )
+    return next((path for path in paths if path.is_file()), None)
 
 
 def cut(number: int, held_out: tuple[float, float], least: int, where: str) -> Mapping[Split, slice]:

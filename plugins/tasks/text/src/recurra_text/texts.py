@@ -24,7 +24,7 @@ from recurra_text.coding import (
     words_of,
 )
 from recurra_text.tables import PARTS, hub_columns, parquet_columns, parquet_files
-from recurra_text.text_files import check_file, check_sizes, cut, decoded, files_of, filled
+from recurra_text.text_files import check_file, check_sizes, cut, decoded, file_of, files_of, filled
 
 REMEDY = "put text in UTF-8 there, as train.txt, valid.txt and test.txt, or name one file in task.file"
 ENDINGS = (".txt", ".tokens")
@@ -69,7 +69,7 @@ def read_folder(folder: Path, column: str) -> Texts:
         MissingFile: There is no such folder, or no file of a split.
         DamagedFile: A file cannot be read, or is empty.
     """
-    if folder.is_dir() and parquet_files(folder, "train"):
+    if file_of(folder, "train", ENDINGS) is None and parquet_files(folder, "train"):
         parts = {split: parquet_columns(folder, split, (column,), REMEDY)[0] for split in PARTS}
         return Texts({split: joined(lines) for split, lines in parts.items()}, str(folder))
     files = files_of(folder, ENDINGS, REMEDY)
