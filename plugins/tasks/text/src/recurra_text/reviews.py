@@ -18,8 +18,8 @@ from recurra_text.text_files import decoded
 
 NAME = "stanfordnlp/imdb"
 REVISION = "e6281661ce1c48d982bc483cf8a173c1bbeb5d31"
-NUMBER = 25_000
-"""Reviews of each part on the Hub."""
+NUMBERS: Mapping[Split, int] = {"train": 25_000, "test": 25_000}
+"""Reviews of each part."""
 COLUMNS = ("text", "label")
 CLASSES = {"neg": 0, "pos": 1}
 WORDS = {"negative": 0, "positive": 1, "0": 0, "1": 1, "neg": 0, "pos": 1}
@@ -27,7 +27,6 @@ HELD_OUT, HALF = 10, 2
 """The last of so many parts of each class: for validation, and of a single file for test."""
 REMEDY = "take aclImdb_v1.tar.gz (https://ai.stanford.edu/~amaas/data/sentiment), unpacked"
 ANOTHER = "name another revision"
-ACL: tuple[Split, ...] = ("train", "test")
 
 
 class Reviews(NamedTuple):
@@ -50,10 +49,10 @@ def read_folder(folder: Path) -> Splits:
     check_folder(folder, REMEDY)
     for root in (folder, folder / "aclImdb"):
         if (root / "train" / "pos").is_dir():
-            training, test = (_of_files(root, split) for split in ACL)
+            training, test = (_of_files(root, split) for split in NUMBERS)
             return split_off(training, test, str(root))
     if parquet_files(folder, "train"):
-        parts = [parquet_columns(folder, split, COLUMNS, REMEDY) for split in ACL]
+        parts = [parquet_columns(folder, split, COLUMNS, REMEDY) for split in NUMBERS]
         training, test = (_labelled(part, str(folder), REMEDY) for part in parts)
         return split_off(training, test, str(folder))
     return _of_csv(folder)
@@ -67,13 +66,17 @@ def read_hub(revision: str) -> Splits:
         MissingFile: The Hub cannot be reached, or has no such revision.
         DamagedFile: What is there is something else.
     """
-    found = hub_columns(NAME, revision, None, ACL, COLUMNS, REMEDY)
-    training, test = (_labelled(found[split], f"{NAME} ({split})", ANOTHER) for split in ACL)
-    for split, part in zip(ACL, (training, test), strict=True):
-        if len(part.texts) != NUMBER:
-            told = f"{NAME} ({split}) has {len(part.texts):,} reviews, and must have {NUMBER:,}"
-            raise DamagedFile(f"{told}; {ANOTHER}")
+    found = hub_columns(NAME, revision, None, tuple(NUMBERS), COLUMNS, REMEDY)
+    training, test = (_official(found[split], split) for split in NUMBERS)
     return split_off(training, test, NAME)
+
+
+def _official(columns: Columns, split: Split) -> Reviews:
+    found, number = _labelled(columns, f"{NAME} ({split})", ANOTHER), NUMBERS[split]
+    if len(found.texts) != number:
+        told = f"{NAME} ({split}) has {len(found.texts):,} reviews, and must have {number:,}"
+        raise DamagedFile(f"{told}; {ANOTHER}")
+    return found
 
 
 def split_off(training: Reviews, test: Reviews, where: str) -> Splits:
