@@ -131,6 +131,22 @@ def test_loss_scores_and_predictions_are_the_tasks(frozen):
     assert back.suite()["frozen"] is back
 
 
+def test_a_stream_continues_as_it_was_frozen(frozen, monkeypatch):
+    back = load(frozen)
+    asked = []
+
+    def continues(k, *, batch_size, seed, split):
+        asked.append((k, batch_size, seed, split))
+        return k > 0
+
+    assert not back.continues(1, batch_size=4, seed=0, split="train")
+    monkeypatch.setattr(back.task, "continues", continues)
+    found = [back.continues(k, batch_size=4, seed=0, split="train") for k in range(8)]
+    assert found == [k in range(1, 6) for k in range(8)]  # then the rows come in another order
+    assert asked[5] == (5, 4, 3, "train")
+    assert not back.continues(1, batch_size=2, seed=0, split="train")
+
+
 def test_rows_keep_their_order_in_batches_of_any_size(frozen):
     back = load(frozen)
     whole = back.batch(0, batch_size=24, seed=0, split="train")

@@ -142,6 +142,13 @@ class Frozen(Task):
             chosen = torch.where(passes == number, order[positions % len(rows)], chosen)
         return rows.batch(chosen)
 
+    def continues(self, k: int, *, batch_size: int, seed: int, split: Split) -> bool:
+        """Say whether batch k goes on where batch k − 1 ended: as in the task, until the rows begin again."""
+        as_frozen = batch_size == self.about["batch_size"] and (k + 1) * batch_size <= len(self._rows[split])
+        return as_frozen and self.task.continues(
+            k, batch_size=batch_size, seed=self.about["seed"], split=split
+        )
+
     def sample(self, batch_size: int, rng: torch.Generator) -> Batch:
         """Draw rows of the training split, each at random."""
         rows = self._rows["train"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import abc
 import hashlib
+import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple
@@ -13,6 +15,8 @@ from torch import Tensor
 
 from recurra.cell import Reads
 from recurra.options import Configurable
+
+MOST_NATS = math.log(sys.float_info.max)
 
 Split = Literal["train", "validation", "test"]
 Gives = Reads | Literal["tokens", "token-trees", "graphs"]
@@ -54,12 +58,22 @@ class Score(NamedTuple):
     weight: float
 
     def __add__(self, other: Score) -> Score:  # type: ignore[override]
-        return Score(self.total + other.total, self.weight + other.weight)
+        return type(other)(self.total + other.total, self.weight + other.weight)
 
     @property
     def value(self) -> float:
         """The mean."""
         return self.total / self.weight if self.weight else float("nan")
+
+
+class Perplexity(Score):
+    """Nats and how many symbols they were summed over: among how many symbols it was as hard to choose."""
+
+    @property
+    def value(self) -> float:
+        """The exponential of the mean; infinite where that is too large for a number."""
+        mean = super().value
+        return math.inf if mean > MOST_NATS else math.exp(mean)
 
 
 @dataclass(frozen=True)

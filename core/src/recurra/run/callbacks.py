@@ -21,7 +21,7 @@ from recurra.run.data import Batches
 from recurra.run.evaluate import Scores, evaluate
 from recurra.run.folder import RunFolder
 from recurra.run.signals import Interrupted, SignalFlag
-from recurra.task import Batch, Goal, Score
+from recurra.task import Batch, Goal
 
 SOLVED = "solved"
 """How a run ends that met its goal."""
@@ -195,4 +195,4 @@ def summed(trainer: pl.Trainer, scores: Scores) -> Scores:
         return scores
     numbers = torch.tensor([list(score) for score in scores.values()], dtype=torch.float64)
     total = trainer.strategy.reduce(numbers.to(trainer.strategy.root_device), reduce_op="sum")
-    return {name: Score(*row) for name, row in zip(scores, total.tolist(), strict=True)}
+    return {name: type(scores[name])(*row) for name, row in zip(scores, total.tolist(), strict=True)}
