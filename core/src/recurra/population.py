@@ -76,7 +76,6 @@ def run_each(
     Returns:
         y (P, B, T, O), and the final states with P on axis 0.
     """
-
     found = _natively(model, weights, x, state, lengths)
     if found is not None:
         return found

@@ -1,10 +1,10 @@
 """Many cells of one kind at once, each with weights of its own, at the native level.
 
-What a step makes of weights is shared by all rows; here, the part of it that differs from cell to cell becomes
-a stream that never changes in time. A row is one sequence in one cell, so the loop stays what it was.
+What a step makes of weights is shared by all rows; here, the part of it that differs from cell to cell
+becomes a stream that never changes in time. A row is one sequence in one cell, so the loop stays what it was.
 
-Shapes: P cells, B sequences; rows are (B P), those of one sequence next to each other, which keeps the longest
-sequences first.
+Shapes: P cells, B sequences; rows are (B P), those of one sequence next to each other, which keeps the
+longest sequences first.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def _shared(made: Traced, cell: Cell[Any], weights: Mapping[str, Tensor], like: 
 
 
 def _never_changing(value: Tensor, sequences: int, steps: int) -> Tensor:
-    """Return (T, B P, ...) of (P, ...), one number in memory for all steps, laid out as the level has rows."""
+    """Return (T, B P, ...) of (P, ...), in memory once for all steps, laid out as the level wants rows."""
     rows = laid_out(value, 1).expand(sequences, *[-1] * value.dim()).flatten(0, 1).contiguous()
     return as_indexed(rows, tuple(value.shape[1:]), 1).expand(steps, -1, *value.shape[1:])
 

@@ -82,7 +82,7 @@ class FullyRecurrent(Cell[FullyRecurrentState]):
         super().__init__(input_size, len(shown))
         self.hidden_size, self.f, self.leak, self.logits = hidden_size, FUNCTIONS[squash], leak, logits
         # A buffer, since an exported program cannot hold a list; the options say it, so it is not saved.
-        # The first units need none: a slice runs at every level of the engine, numbers of units only in the loop.
+        # The first units need none: a slice runs at every level of the engine, numbers only in the loop.
         some = torch.tensor(shown) if shown != list(range(len(shown))) else None
         self.register_buffer("shown", some, persistent=False)
         there = self._there(density, self_feedback)

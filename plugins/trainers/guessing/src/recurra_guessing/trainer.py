@@ -27,10 +27,10 @@ class Guessing(Trainer):
     after it is not counted, and validation then says whether the run ends. Until there is one, the model is
     the best guess so far: by the score of the goal on the batch it was drawn for, ties by the loss.
 
-    Most guesses are found out by a few sequences, so all are tried on the first of each number in `screens`,
-    and those go on which could still meet the goal if they made no further error, with the eight best besides.
-    What meets the goal is therefore what would meet it without screens. This holds for goals that bound a mean
-    of errors, none of them negative, from above; other goals are looked up on whole batches only.
+    Most guesses are found out by a few sequences, so all are tried on the first of each number in `screens`.
+    Those go on which could still meet the goal if they made no further error, and the eight best besides, so
+    that whatever meets the goal would meet it without screens, and the other way round. This holds for goals
+    that bound a mean of errors, none of them negative, from above; for others there are no screens.
 
     The guesses of a batch depend on (seed, batch) alone. Several processes share them out, and agree.
 
