@@ -73,8 +73,8 @@ def table(runs: list[dict[str, Any]]) -> str:
         "# Random weight guessing on the latch",
         "",
         "Three logistic units, one of them the answer, all weights uniform in ±100; a guess has solved it"
-        f" when the errors of all {SEQUENCES} sequences are below 0.1. Guesses per second: median (least to most)"
-        f" of {len(runs[0]['seconds'])} batches of {GUESSES:,} guesses, one thread. {machine}. Written by"
+        f" when the errors of all {SEQUENCES} sequences are below 0.1. Guesses per second: median"
+        f" (least to most) of {len(runs[0]['seconds'])} batches of {GUESSES:,} guesses, one thread. {machine}. Written by"
         " `benchmarks/guessing.py`.",
         "",
         "| lag | guesses per second | solutions | guesses for one: mean | median | most |",

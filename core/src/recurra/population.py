@@ -76,17 +76,14 @@ def run_each(
     Returns:
         y (P, B, T, O), and the final states with P on axis 0.
     """
-    found = _natively(model, weights, x, state, lengths)
-    if found is not None:
-        return found
-
     def run(own: Weights, x: Tensor, state: Any) -> tuple[Tensor, Any]:
         y, after = functional_call(model, dict(own), (x, state, lengths))
         return y, after
 
     axes = (0, None, None) if state is None else (0, 0, 0)
     try:
-        return vmap(run, axes, randomness="different")(weights, x, state)
+        found = _natively(model, weights, x, state, lengths)
+        return found or vmap(run, axes, randomness="different")(weights, x, state)
     except RuntimeError:  # its step decides by values, which only one network after the other can
         return _one_by_one(run, weights, x, state)
 
@@ -96,8 +93,9 @@ def _natively(
 ) -> tuple[Tensor, Any] | None:
     """Do as `run_each` does at the engine's native level, where small cells are fastest, or return None."""
     cell, own = model.sequencer, _of_part(weights, "sequencer")
-    plain = isinstance(cell, Cell) and type(cell).run is Cell.run and model.embedding is None
-    if torch.is_grad_enabled() or not plain or not own or x.device.type != "cpu" or x.dim() < 3:
+    if not isinstance(cell, Cell) or type(cell).run is not Cell.run or model.embedding is not None:
+        return None
+    if torch.is_grad_enabled() or not own or x.device.type != "cpu" or model.graph_features is not None:
         return None
     x = x if state is not None else x.expand(len(next(iter(own.values()))), *x.shape)
     start = _starts(cell, own, x.shape[1]) if state is None else state

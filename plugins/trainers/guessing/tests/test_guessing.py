@@ -1,4 +1,4 @@
-"""Random weight guessing: what is drawn, who passes a screen, which guess is kept, and how many were needed."""
+"""Random weight guessing: what is drawn, who passes a screen, which is kept, and how many were needed."""
 
 from types import SimpleNamespace
 
@@ -26,7 +26,7 @@ class Signs(ToyTask):
 
     goal = SHARE
 
-    def __init__(self, length=5):
+    def __init__(self, length=2):
         super().__init__(size=1, length=length)
 
     def sample(self, batch_size, rng):
@@ -48,7 +48,7 @@ def guessing(task=None, cell=PlainCell, seed=0, **options):
     return module, logged
 
 
-def learn(module, batches, batch_size=12):
+def learn(module, batches, batch_size=8):
     for k in range(int(module.batches_seen), batches):
         module.batches_seen += 1
         module.learn(module.task.batch(k, batch_size=batch_size, seed=module.seed, split="train"))
@@ -100,7 +100,7 @@ def test_screens_are_parts_smaller_than_the_batch_with_their_share_of_what_is_sc
 def test_screens_change_no_result(batches):
     results = []
     for sizes in [(), (2,), (1, 3, 7)]:
-        module, _ = guessing(screens=sizes, guesses=300, weight_range=10.0)
+        module, _ = guessing(screens=sizes, guesses=1000, weight_range=10.0)
         learn(module, batches)
         solved = SHARE.met(float(module.best[0]))
         results.append((int(module.guesses), WeightSpace(module.model).read(module.model).tolist()))
@@ -109,11 +109,11 @@ def test_screens_change_no_result(batches):
 
 
 def test_the_first_that_solves_its_batch_is_kept_and_what_follows_is_not_counted():
-    module, logged = guessing(guesses=300, weight_range=10.0)
+    module, logged = guessing(guesses=1000, weight_range=10.0)
     task, space = module.task, WeightSpace(module.model)
     learn(module, 1)
-    batch = task.batch(0, batch_size=12, seed=0, split="train")
-    every = drawn(0, 0, 300, space.size, 10.0)
+    batch = task.batch(0, batch_size=8, seed=0, split="train")
+    every = drawn(0, 0, 1000, space.size, 10.0)
     scores = []
     for guess in every:  # one after the other, by the model itself
         space.write(module.model, guess)
@@ -121,8 +121,8 @@ def test_the_first_that_solves_its_batch_is_kept_and_what_follows_is_not_counted
             task.scores(module.model(batch.x, lengths=batch.lengths)[0], batch)["wrong_share"].value
         )
     first = scores.index(0)
-    assert int(module.guesses) == logged["train/guesses"] == first + 1 < 300
-    again, _ = guessing(guesses=300, weight_range=10.0)
+    assert int(module.guesses) == logged["train/guesses"] == first + 1 < 1000
+    again, _ = guessing(guesses=1000, weight_range=10.0)
     learn(again, 1)
     assert torch.equal(space.read(again.model), every[first])
 
@@ -132,7 +132,7 @@ def test_without_a_solution_the_best_so_far_is_kept():
     module, logged = guessing(task, guesses=40, screens=(4,), weight_range=1.0)
     space, best = WeightSpace(module.model), float("inf")
     for k in range(4):
-        batch = task.batch(k, batch_size=12, seed=0, split="train")
+        batch = task.batch(k, batch_size=8, seed=0, split="train")
         every = drawn(0, k, 40, space.size, 1.0)
         seen = judged(module.model, space, task, every, batch)
         learn(module, k + 1)

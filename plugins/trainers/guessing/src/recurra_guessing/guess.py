@@ -57,7 +57,7 @@ def _worst_last(value: Tensor) -> Tensor:
 def judged(model: Model, space: WeightSpace, task: Task, guesses: Tensor, batch: Batch) -> Judgement:
     """Judge guesses (P, n) on all sequences of a batch."""
     parts = []
-    for some in guesses.split(_at_once(model, task, batch)):
+    for some in torch.split(guesses, _at_once(model, task, batch)):
         y, _ = run_each(model, space.stacked(some), batch.x, lengths=batch.lengths)
         parts.append(Judgement(task.goal_scores(y, batch).double(), losses(task, y, batch).double()))
     return Judgement(*(torch.cat(part).cpu() for part in zip(*parts, strict=True)))
