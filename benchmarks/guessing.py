@@ -74,8 +74,8 @@ def table(runs: list[dict[str, Any]]) -> str:
         "",
         "Three logistic units, one of them the answer, all weights uniform in ±100; a guess has solved it"
         f" when the errors of all {SEQUENCES} sequences are below 0.1. Guesses per second: median"
-        f" (least to most) of {len(runs[0]['seconds'])} batches of {GUESSES:,} guesses, one thread. {machine}. Written by"
-        " `benchmarks/guessing.py`.",
+        f" (least to most) of {len(runs[0]['seconds'])} batches of {GUESSES:,} guesses, one thread."
+        f" {machine}. Written by `benchmarks/guessing.py`.",
         "",
         "| lag | guesses per second | solutions | guesses for one: mean | median | most |",
         "| --- | --- | --- | --- | --- | --- |",

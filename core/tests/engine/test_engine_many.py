@@ -16,7 +16,7 @@ from recurra.testing.toys import ToyCell
 
 
 class Mixed(Cell):
-    """A frozen matrix, a learned start, a product of two states, a softmax, and a part that time alone moves."""
+    """A frozen matrix, a learned start, a softmax, a product of x and the state, and a state of two parts."""
 
     def __init__(self, input_size):
         super().__init__(input_size, 4)
@@ -34,6 +34,12 @@ class Mixed(Cell):
 
 
 CELLS = [ToyCell, Mixed]
+
+
+@pytest.fixture(autouse=True)
+def _native():
+    with engine.using("native"):
+        yield
 
 
 def networks(cell, count=5, seed=0):
