@@ -6,12 +6,15 @@ Shapes: P networks with n weights each; vectors (P, n), stacked weights name -> 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
+from recurra.cell import Cell
+from recurra.engine import many
 from recurra.errors import IncompatibleParts
 from recurra.model import Model
 from recurra.state import map_state
@@ -73,16 +76,58 @@ def run_each(
     Returns:
         y (P, B, T, O), and the final states with P on axis 0.
     """
-
     def run(own: Weights, x: Tensor, state: Any) -> tuple[Tensor, Any]:
         y, after = functional_call(model, dict(own), (x, state, lengths))
         return y, after
 
     axes = (0, None, None) if state is None else (0, 0, 0)
     try:
-        return vmap(run, axes, randomness="different")(weights, x, state)
+        found = _natively(model, weights, x, state, lengths)
+        return found or vmap(run, axes, randomness="different")(weights, x, state)
     except RuntimeError:  # its step decides by values, which only one network after the other can
         return _one_by_one(run, weights, x, state)
+
+
+def _natively(
+    model: Model, weights: Weights, x: Tensor, state: Any, lengths: Tensor | None
+) -> tuple[Tensor, Any] | None:
+    """Do as `run_each` does at the engine's native level, where small cells are fastest, or return None."""
+    cell, own = model.sequencer, _of_part(weights, "sequencer")
+    if not isinstance(cell, Cell) or type(cell).run is not Cell.run or model.embedding is not None:
+        return None
+    if torch.is_grad_enabled() or not own or x.device.type != "cpu" or model.graph_features is not None:
+        return None
+    x = x if state is not None else x.expand(len(next(iter(own.values()))), *x.shape)
+    start = _starts(cell, own, x.shape[1]) if state is None else state
+    ran = many.run(cell, own, x, start, lengths)
+    if ran is None:
+        return None
+    y, after = ran
+    readout = _of_part(weights, "readout")
+    return vmap(partial(functional_call, model.readout))(readout, y) if readout else model.readout(y), after
+
+
+def _of_part(weights: Weights, part: str) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(f"{part}."): value for name, value in weights.items() if name.startswith(f"{part}.")
+    }
+
+
+class _Start(nn.Module):
+    """The initial state of a cell, as a module: what torch can call with other weights."""
+
+    def __init__(self, cell: Cell[Any]) -> None:
+        super().__init__()
+        self.cell = cell
+
+    def forward(self, batch_size: int) -> Any:
+        """Return it for so many rows."""
+        return self.cell.initial_state(batch_size)
+
+
+def _starts(cell: Cell[Any], weights: Weights, batch_size: int) -> Any:
+    named = {f"cell.{name}": value for name, value in weights.items()}
+    return vmap(lambda own: functional_call(_Start(cell), own, (batch_size,)))(named)
 
 
 def _one_by_one(run: Any, weights: Weights, x: Tensor, state: Any) -> tuple[Tensor, Any]:

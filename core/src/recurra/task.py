@@ -133,6 +133,15 @@ class Task(Configurable, abc.ABC):
     def scores(self, y: Tensor, batch: Batch) -> dict[str, Score]:
         """Score the outputs y (B, T, O) of a model."""
 
+    def goal_scores(self, y: Tensor, batch: Batch) -> Tensor:
+        """Return what many models score where the goal looks: y (P, B, T, O) -> (P,), in float64.
+
+        It is the value of `scores`, of one model after the other. A task overrides it where it can score them
+        all at once, since rules that search try thousands.
+        """
+        values = [self.scores(own, batch)[self.goal.score].value for own in y]
+        return torch.tensor(values, dtype=torch.float64)
+
     def predict(self, y: Tensor) -> Tensor:
         """Turn outputs (B, T, O) into what they claim the target is, for pictures: probabilities, classes."""
         return y

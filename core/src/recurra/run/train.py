@@ -72,9 +72,16 @@ class Run:
         self.tell: Tell = rank_zero_only(tell)
         self.parts = build(experiment)
         self.parts.module.updates = experiment.run.max_steps
+        self._check_accumulation()
         self.goal = goal_of(experiment, self.parts.task)
         self.store = DurableCheckpoints(identity(experiment))
         self.metrics = MetricsFile(folder.metrics)
+
+    def _check_accumulation(self) -> None:
+        if self.options.accumulate > 1 and not self.parts.module.automatic_optimization:
+            rule, count = self.experiment.trainer.name, self.options.accumulate
+            told = f"trainer '{rule}', so set, updates weights itself, after every batch"
+            raise InvalidOption(f"run.accumulate = {count}: {told}; expected 1, with a larger run.batch_size")
 
     def start(self) -> Outcome | None:
         """Train from the beginning; returns None on ranks other than zero.

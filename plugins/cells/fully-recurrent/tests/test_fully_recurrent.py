@@ -115,6 +115,13 @@ def test_outputs_are_any_units():
     assert torch.equal(made(outputs=(5, 1))(x)[0], everything[..., [5, 1]])
 
 
+def test_logits_are_what_output_units_squash():
+    x = torch.randn(2, 7, 3)
+    shown, logits = (made(outputs=2, squash="logistic", logits=some)(x) for some in (False, True))
+    torch.testing.assert_close(torch.sigmoid(logits[0]), shown[0])
+    assert torch.equal(logits[1].u, shown[1].u)
+
+
 @pytest.mark.parametrize("options", [{"outputs": 2}, {"outputs": (5, 1), "trained": 0.0}])
 def test_an_exported_program_shows_the_same_units(options):
     cell, file = made(**options), io.BytesIO()

@@ -33,6 +33,9 @@ class FullyRecurrent(Cell[FullyRecurrentState]):
 
         z = [x, u, 1];  s = w z;  u' = (1 − α) u + α f(s);  y = the output units of u'
 
+    With `logits`, y is s of the output units instead: a logistic unit is then the answer to a task that takes
+    logits, without a readout.
+
     A connection w_ij that is absent is zero for ever, and one that is not trained stays what it was at first.
     With `trained` = 0 the cell is the reservoir of an echo-state network: only what reads y learns.
 
@@ -61,6 +64,9 @@ class FullyRecurrent(Cell[FullyRecurrentState]):
             int | Outputs | None,
             Field(description="units that y shows: that many from the first, or their numbers; none: all"),
         ] = None,
+        logits: Annotated[
+            bool, Field(description="y shows s of the output units, which f has not squashed")
+        ] = False,
         self_feedback: Annotated[bool, Field(description="units see themselves")] = True,
         density: Annotated[Share, Field(description="share of connections among units that are there")] = 1.0,
         trained: Annotated[Share, Field(description="share of all connections that learn")] = 1.0,
@@ -74,9 +80,10 @@ class FullyRecurrent(Cell[FullyRecurrentState]):
     ) -> None:
         shown = _shown(hidden_size, outputs)
         super().__init__(input_size, len(shown))
-        self.hidden_size, self.f, self.leak = hidden_size, FUNCTIONS[squash], leak
+        self.hidden_size, self.f, self.leak, self.logits = hidden_size, FUNCTIONS[squash], leak, logits
         # A buffer, since an exported program cannot hold a list; the options say it, so it is not saved.
-        some = torch.tensor(shown) if shown != list(range(hidden_size)) else None
+        # The first units need none: a slice runs at every level of the engine, numbers only in the loop.
+        some = torch.tensor(shown) if shown != list(range(len(shown))) else None
         self.register_buffer("shown", some, persistent=False)
         there = self._there(density, self_feedback)
         learns = there & (torch.rand(there.shape) < trained)
@@ -123,7 +130,9 @@ class FullyRecurrent(Cell[FullyRecurrentState]):
         # In the dtype of u, since autocast computes s in a lower one but hands a state on as it came.
         s = nn.functional.linear(z, self.matrix()).to(u.dtype)
         u = self.f(s) if self.leak == 1 else (1 - self.leak) * u + self.leak * self.f(s)
-        return u if self.shown is None else u.index_select(1, self.shown), FullyRecurrentState(u)
+        y = s if self.logits else u
+        y = y[:, : self.output_size] if self.shown is None else y.index_select(1, self.shown)
+        return y, FullyRecurrentState(u)
 
     def forced(self, state: FullyRecurrentState, target: Tensor, scored: Tensor) -> FullyRecurrentState:
         """Put targets (B, O) in place of the output units, where scored (B,); see `recurra.forcing`."""

@@ -42,7 +42,7 @@ class BinaryTask(Task):
         return binary_cross_entropy_with_logits(y[batch.mask], batch.target[batch.mask])
 
     def wrong(self, y: Tensor, batch: Batch) -> Tensor:
-        """Return which outputs are wrong, (B, T, O), at scored steps only."""
+        """Return which outputs are wrong, (..., B, T, O), at scored steps only."""
         error = (torch.sigmoid(y.double()) - batch.target).abs()
         return (error >= self.tolerance) & batch.mask[..., None]
 
@@ -107,6 +107,12 @@ class Verdicts(BinaryTask):
             "wrong_share": Score(float(self.wrong(y, batch).sum()), verdicts),
             "bits_per_verdict": Score(float(nats) / math.log(2), verdicts),
         }
+
+    def goal_scores(self, y: Tensor, batch: Batch) -> Tensor:
+        """Return the score of the goal of many models; wrong_share of all at once."""
+        if self.goal.score != "wrong_share":
+            return super().goal_scores(y, batch)
+        return self.wrong(y, batch).sum((1, 2, 3)).double() / int(batch.mask.sum())
 
 
 def verdict_references(share: float) -> dict[str, dict[str, float]]:

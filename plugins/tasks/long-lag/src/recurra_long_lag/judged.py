@@ -70,15 +70,26 @@ class Judged(Squashed):
 
     def scores(self, y: Tensor, batch: Batch) -> dict[str, Score]:
         """Return wrong_share per sequence, and squared_error and absolute_error per output."""
-        judged = self.judged(batch)
-        error = (self.predict(y.double()) - batch.target[..., -self.output_size :]).abs()
-        wrong = (error >= self.tolerance).any(-1) & judged
-        found = error[judged]
+        error = self._error(y, batch)
+        found = error[self.judged(batch)]
         return {
-            "wrong_share": Score(float(wrong.any(1).sum()), batch.x.shape[0]),
+            "wrong_share": Score(float(self._wrong(error, batch).sum()), batch.x.shape[0]),
             "squared_error": Score(float(found.square().sum()), found.numel()),
             "absolute_error": Score(float(found.sum()), found.numel()),
         }
+
+    def goal_scores(self, y: Tensor, batch: Batch) -> Tensor:
+        """Return the score of the goal of many models; wrong_share of all at once."""
+        if self.goal.score != "wrong_share":
+            return super().goal_scores(y, batch)
+        return self._wrong(self._error(y, batch), batch).double().mean(-1)
+
+    def _error(self, y: Tensor, batch: Batch) -> Tensor:
+        return (self.predict(y.double()) - batch.target[..., -self.output_size :]).abs()
+
+    def _wrong(self, error: Tensor, batch: Batch) -> Tensor:
+        """Return which sequences are wrong, (..., B)."""
+        return ((error >= self.tolerance).any(-1) & self.judged(batch)).any(-1)
 
     def perfect(self, batch: Batch) -> Tensor:
         """Return the outputs of somebody who knows the answer, for checks."""

@@ -1,0 +1,101 @@
+"""The Lightning module of random weight guessing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from recurra.errors import IncompatibleParts
+from recurra.learning import LearningModule
+from recurra.model import Model
+from recurra.population import WeightSpace
+from recurra.task import Batch, Task
+from recurra_guessing.guess import Judgement, drawn, judged, passed, screens
+
+if TYPE_CHECKING:
+    from recurra_guessing.trainer import Guessing
+
+
+class GuessingModule(LearningModule):
+    """Tries many networks on every batch, and keeps the first that solves it, or else the best so far.
+
+    Args:
+        model: Whose weights are drawn.
+        task: By whose goal and loss guesses are judged.
+        seed: The run's seed.
+        rule: Its options.
+
+    Raises:
+        IncompatibleParts: All weights are frozen, or batches continue one another.
+    """
+
+    whole_batches: ClassVar[bool] = True
+    best: Tensor
+    guesses: Tensor
+
+    def __init__(self, model: Model, task: Task, seed: int, rule: Guessing) -> None:
+        super().__init__(model, task, seed)
+        self.rule, self.automatic_optimization = rule, False
+        self.space = WeightSpace(model)
+        if task.continues(1, batch_size=1, seed=seed, split="train"):
+            self._refuse_stream()
+        self.register_buffer("best", torch.full((2,), torch.nan, dtype=torch.float64))  # score and loss
+        self.register_buffer("guesses", torch.zeros((), dtype=torch.int64))
+
+    def _refuse_stream(self) -> None:
+        told = f"task '{type(self.task).__name__}' goes on where the last batch ended"
+        raise IncompatibleParts(f"trainer 'guessing' draws networks that have no past, and {told}")
+
+    def configure_optimizers(self) -> Any:
+        """Return nothing: there is no gradient."""
+        return None
+
+    @torch.no_grad()
+    def learn(self, batch: Batch) -> Tensor:
+        """Draw and try networks, and return the loss of the one that is kept."""
+        k = int(self.batches_seen) - 1
+        if self._continues(k, batch):
+            self._refuse_stream()
+        self._guess(k, batch)
+        y, state = self.model(batch.x, lengths=batch.lengths)
+        self.record(y, batch)
+        self.log("train/guesses", float(self.guesses))
+        return self.loss_of(y, state, batch)
+
+    def _guess(self, k: int, batch: Batch) -> None:
+        rule, goal = self.rule, self.task.goal
+        guesses = drawn(self.seed, k, rule.guesses, self.space.size, rule.weight_range)
+        left = torch.arange(rule.guesses)
+        for part, share in screens(self.task, batch, rule.screens):
+            left = left[passed(self._judged(guesses[left], part), share, goal)]
+        found = self._judged(guesses[left], batch)
+        solved = found.solved(goal).nonzero().flatten()
+        winner = int(solved[0] if len(solved) else found.ranked(goal)[0])
+        self.guesses += int(left[winner]) + 1 if len(solved) else rule.guesses
+        reached = torch.stack([part[winner] for part in found])
+        if len(solved) or self._is_better(reached):
+            self.space.write(self.model, guesses[left[winner]])
+            self.best.copy_(reached)
+
+    def _is_better(self, reached: Tensor) -> bool:
+        """Say whether a score and loss (2,) are better than the best so far."""
+        (score, loss), (best, least) = reached.tolist(), self.best.tolist()
+        if best != best or self.task.goal.better(score, best):
+            return True
+        return score == best and not loss >= least
+
+    def _judged(self, guesses: Tensor, batch: Batch) -> Judgement:
+        """Judge guesses (P, n), each on one of the ranks; all get to know all results."""
+        ranks = 1 if self._trainer is None else self.trainer.world_size
+        share = -(-len(guesses) // ranks)
+        first = share * (self.global_rank if ranks > 1 else 0)
+        mine = torch.arange(first, first + share).clamp(max=len(guesses) - 1)
+        like = next(self.model.parameters())
+        found = judged(self.model, self.space, self.task, guesses[mine].to(like), batch)
+        if ranks == 1:
+            return found
+        everyone = self.all_gather(torch.stack(found).to(self.device))  # (ranks, 2, share)
+        assert isinstance(everyone, Tensor)
+        return Judgement(*everyone.transpose(0, 1).flatten(1)[:, : len(guesses)].cpu())
