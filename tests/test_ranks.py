@@ -80,6 +80,18 @@ def test_windows_noise_and_averages_are_the_same(more, tmp_path):
 
 
 @pytest.mark.slow
+def test_guesses_are_shared_out_and_the_same_is_found(tmp_path):
+    more = ["trainer=guessing", "trainer.guesses=101", "trainer.screens=[1,3]", "run.max_steps=6"]
+    one, two = (train(tmp_path / n, *more, "--devices", n) for n in "12")
+    curves = losses(one), losses(two)
+    assert curves[0].keys() == curves[1].keys()
+    assert all(curves[1][key] == pytest.approx(value, rel=1e-5, abs=1e-6) for key, value in curves[0].items())
+    weights = load_file(one / "model.safetensors"), load_file(two / "model.safetensors")
+    for name, tensor in weights[0].items():
+        assert torch.equal(weights[1][name], tensor)
+
+
+@pytest.mark.slow
 def test_torchrun_needs_no_change(alone, tmp_path):
     launcher = ("-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=29653", "-m", "recurra")
     folder = train(tmp_path, "--devices", "2", launcher=launcher)
