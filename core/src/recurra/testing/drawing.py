@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from recurra.environment import Environment
 from recurra.task import Batch, Score, Split, Task
-from recurra.testing.checking import CheckFailed
+from recurra.testing.checking import CheckFailed, Skip
 from recurra.testing.fingerprints import content
 
 SIZE, SEED = 4, 7
@@ -26,7 +27,13 @@ def draw(
 
 
 def answered(task: Task) -> tuple[Batch, Tensor]:
-    """Draw a batch, and outputs (B, T, O) of somebody who knows nothing."""
+    """Draw a batch, and outputs (B, T, O) of somebody who knows nothing.
+
+    Raises:
+        Skip: The task is an environment.
+    """
+    if isinstance(task, Environment):
+        raise Skip("an environment is played, and says no right answers")
     batch = draw(task)
     y = torch.randn(*batch.mask.shape, task.output_size, generator=torch.Generator().manual_seed(SEED))
     return batch, y
@@ -34,10 +41,16 @@ def answered(task: Task) -> tuple[Batch, Tensor]:
 
 def blind_scores(task: Task) -> Mapping[str, Score]:
     """Return the scores of somebody who knows nothing."""
-    batch, y = answered(task)
-    scores = task.scores(y, batch)
+    scores = _played(task) if isinstance(task, Environment) else task.scores(*reversed(answered(task)))
     expect(isinstance(scores, Mapping) and len(scores) > 0, "scores must return at least one score")
     return scores
+
+
+def _played(task: Environment) -> Mapping[str, Score]:
+    """Return the scores of putting out zeros at every step."""
+    y = torch.zeros(SIZE, task.output_size)
+    returns = task.play(lambda seen, state: (y, state), None, draw(task).target[:, 0].tolist())
+    return {"return": Score(float(returns.sum()), SIZE)}
 
 
 def with_suite(task: Task) -> list[tuple[str, Any]]:

@@ -1,0 +1,21 @@
+"""The tasks of the Evolving NTM as a recurra plugin; every command reads this module, so it imports nothing heavy."""
+
+from collections.abc import Iterable
+
+from recurra.hooks import Component, hookimpl
+
+PAPER = "Greve, Jacobsen and Risi 2016"
+
+
+@hookimpl
+def recurra_components() -> Iterable[Component]:
+    """Return the tasks."""
+    tasks = {
+        "t-maze": ("maze:TMaze", "find the arm with the high reward, and find it again when it moves"),
+        "double-t-maze": ("maze:DoubleTMaze", "a maze of four arms, one with the high reward, which moves"),
+        "entm-copy": ("copying:ENTMCopy", "put out what was shown, judged by the fitness of evolution"),
+    }
+    return [
+        Component("task", name, f"recurra_t_maze.{target}", summary, PAPER)
+        for name, (target, summary) in tasks.items()
+    ]

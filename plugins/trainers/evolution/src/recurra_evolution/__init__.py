@@ -1,0 +1,13 @@
+"""Evolution as a recurra plugin."""
+
+from collections.abc import Iterable
+
+from recurra.hooks import Component, hookimpl
+
+
+@hookimpl
+def recurra_components() -> Iterable[Component]:
+    """Return the trainer."""
+    summary = "evolution of all weights by CMA-ES or OpenAI-ES; for cells without gradient, and environments"
+    papers = "Hansen and Ostermeier 2001; Salimans et al. 2017"
+    return [Component("trainer", "evolution", "recurra_evolution.trainer:Evolution", summary, papers)]
