@@ -13,6 +13,8 @@ from recurra.testing.checking import maker
 from recurra.testing.fitting import SEED, changed, fit, seeded, task_of, weights
 
 BATCHES = 2
+FEW = {"evolution": {"population": 4}}
+"""Options with which a rule has little to do."""
 TREES = {"scoring": True}
 """Options of cells that find trees, where a rule wants that."""
 
@@ -34,7 +36,7 @@ def finds_trees(task, cell):
 
 @pytest.mark.parametrize(("trainer", "cell"), list(itertools.product(names("trainer"), names("cell"))))
 def test_a_rule_teaches_a_cell_or_refuses_it(trainer, cell):
-    make = maker("trainer", load("trainer", trainer))
+    make = maker("trainer", load("trainer", trainer), FEW.get(trainer))
     try:
         task = task_for(make(), cell)
         options = {**load("cell", cell).contract_options, **(TREES if finds_trees(task, cell) else {})}

@@ -1,5 +1,7 @@
 """The mazes follow the paper's rules: maps, sight, rounds, what is sound; and gymnasium's own."""
 
+from typing import ClassVar
+
 import gymnasium
 import numpy as np
 import pytest
@@ -92,7 +94,7 @@ def test_what_is_sound():
 class Driver:
     """Steers to the middle of tile after tile on the way to a goal, and chooses goals as one should."""
 
-    WAYS = {2: {0: "NW", 1: "NE"}, 4: {0: "NWN", 1: "NEN", 2: "NWS", 3: "NES"}}
+    WAYS: ClassVar = {2: {0: "NW", 1: "NE"}, 4: {0: "NWN", 1: "NEN", 2: "NWS", 3: "NES"}}
 
     def __init__(self, mazes, choose):
         self.mazes, self.choose = mazes, choose
@@ -169,7 +171,7 @@ def test_one_action_for_ever_gets_nothing(name, action):
 def test_straight_on_a_round_is_2_5_tiles_long():
     mazes = Mazes(1, Map.drawn(SINGLE))
     mazes.reset(seed=[0])
-    for step in range(1, 27):
+    for step in range(1, 27):  # noqa: B007, it is read after the loop
         mazes.step(np.array([1]))
         if mazes.round[0]:
             break

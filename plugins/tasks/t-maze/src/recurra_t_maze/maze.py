@@ -1,4 +1,4 @@
-"""The T-maze and the double T-maze as tasks: an agent finds the high reward, and finds it again when it moves."""
+"""The T-maze and the double T-maze as tasks: an agent finds the high reward, and again when it moves."""
 
 from __future__ import annotations
 
