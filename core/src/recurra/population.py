@@ -76,6 +76,7 @@ def run_each(
     Returns:
         y (P, B, T, O), and the final states with P on axis 0.
     """
+
     def run(own: Weights, x: Tensor, state: Any) -> tuple[Tensor, Any]:
         y, after = functional_call(model, dict(own), (x, state, lengths))
         return y, after
