@@ -120,6 +120,12 @@ def test_accumulated_batches_equal_one_large_batch(start):
     assert (outcome.steps, outcome.sequences) == (6, 24)
 
 
+def test_a_rule_that_updates_by_itself_accumulates_nothing(start):
+    told = r"run\.accumulate = 2: trainer 'bptt', so set, updates weights itself"
+    with pytest.raises(InvalidOption, match=told):
+        start("run.accumulate=2", "trainer.window=3")
+
+
 def test_a_nan_stops_the_run_and_keeps_the_last_good_checkpoint(start, monkeypatch):
     folder, run, _ = start("run.evaluation_batch_size=2")
     sample = type(run.parts.task).sample

@@ -116,7 +116,7 @@ def test_outputs_are_any_units():
 
 
 def test_logits_are_what_output_units_squash():
-    x = torch.randn(2, 7, 3)
+    x = torch.randn(2, 7, 3, dtype=torch.float64)
     shown, logits = (made(outputs=2, squash="logistic", logits=some)(x) for some in (False, True))
     torch.testing.assert_close(torch.sigmoid(logits[0]), shown[0])
     assert torch.equal(logits[1].u, shown[1].u)

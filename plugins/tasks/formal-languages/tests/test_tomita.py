@@ -115,3 +115,12 @@ def test_the_suite_is_longer_and_of_the_same_language():
 def test_what_cannot_be_drawn_is_refused(options, sentence):
     with pytest.raises(InvalidOption, match=sentence):
         Tomita(**options)
+
+
+@pytest.mark.parametrize("every_step", [False, True])
+def test_many_models_are_scored_as_each_is_alone(every_step):
+    task = Tomita(every_step=every_step)
+    batch = task.sample(16, torch.Generator().manual_seed(0))
+    y = torch.randn(5, *batch.mask.shape, 1)
+    alone = [task.scores(own, batch)["wrong_share"].value for own in y]
+    assert task.goal_scores(y, batch).tolist() == pytest.approx(alone)

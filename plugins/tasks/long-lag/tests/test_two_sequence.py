@@ -94,3 +94,12 @@ def test_the_suite_has_the_lengths_of_the_paper():
 def test_wrong_options_are_refused(options):
     with pytest.raises(InvalidOption, match=next(iter(options))):
         TwoSequence(**options)
+
+
+@pytest.mark.parametrize("experiment", ["3a", "3c"])
+def test_many_models_are_scored_as_each_is_alone(experiment):
+    task = TwoSequence(experiment=experiment, length=20)
+    batch = draw(task, 16)
+    y = 3 * torch.randn(5, *batch.mask.shape, 1)
+    alone = [task.scores(own, batch)[task.goal.score].value for own in y]
+    assert task.goal_scores(y, batch).tolist() == pytest.approx(alone)
