@@ -10,7 +10,7 @@ import torch
 from pydantic import BeforeValidator, Field
 from torch import Tensor, nn
 
-from recurra.cell import Cell, Sequencer, Tags
+from recurra.cell import Cell, Sequencer, Tags, placement
 from recurra.errors import IncompatibleParts, InvalidInput
 from recurra.graphs import FindsTrees, GraphTask, read_graphs
 from recurra.options import Configurable, Ref
@@ -214,11 +214,12 @@ def _checked_tokens(x: Tensor, embedding: nn.Embedding) -> Tensor:
     return x
 
 
-def _check_finds_trees(cell: Cell[Any]) -> None:
+def _check_finds_trees(cell: Sequencer) -> None:
     if not isinstance(cell, FindsTrees):
         told = "finds no trees in the graphs that the task gives"
         raise IncompatibleParts(f"{type(cell).__name__} {told}; choose cell=recursive alone")
-    cell.score(cell.zeros(1, cell.output_size))  # one that was made without says so here, not while it learns
+    # One that was made without it says so here, not while it learns.
+    cell.score(torch.zeros(1, cell.output_size, **placement(cell)))
 
 
 def _check_reads(task: Task, cell: Ref, tags: Tags) -> None:

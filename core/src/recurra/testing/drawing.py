@@ -41,9 +41,14 @@ def answered(task: Task) -> tuple[Batch, Tensor]:
 
 def blind_scores(task: Task) -> Mapping[str, Score]:
     """Return the scores of somebody who knows nothing."""
-    scores = _played(task) if isinstance(task, Environment) else task.scores(*reversed(answered(task)))
+    scores = _played(task) if isinstance(task, Environment) else _answered_scores(task)
     expect(isinstance(scores, Mapping) and len(scores) > 0, "scores must return at least one score")
     return scores
+
+
+def _answered_scores(task: Task) -> Mapping[str, Score]:
+    batch, y = answered(task)
+    return task.scores(y, batch)
 
 
 def _played(task: Environment) -> Mapping[str, Score]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import combinations
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -125,6 +126,5 @@ class MergingCell(Cell[Tensor]):
 
 def _mixed(regions: Tensor, leaves: Sequence[int]) -> bool:
     """Say whether leaves are of several regions, one of which is not complete."""
-    inside = regions[list(leaves)]
-    complete: Any = all((regions == region).sum() == (inside == region).sum() for region in inside.unique())
-    return len(inside.unique()) > 1 and not complete
+    inside, everywhere = Counter(regions[list(leaves)].tolist()), Counter(regions.tolist())
+    return len(inside) > 1 and any(count < everywhere[region] for region, count in inside.items())

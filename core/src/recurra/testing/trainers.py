@@ -235,7 +235,7 @@ def _spoiled(make: Make) -> Task:
 
     class Spoiled(type(task)):  # type: ignore[misc]
         def sample(self, batch_size: int, rng: torch.Generator) -> Batch:
-            batch = super().sample(batch_size, rng)
+            batch: Batch = super().sample(batch_size, rng)
             return batch._replace(x=batch.x * torch.nan, target=batch.target * torch.nan)
 
     task.__class__ = Spoiled

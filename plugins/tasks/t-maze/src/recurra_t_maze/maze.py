@@ -36,7 +36,7 @@ class MazeTask(Environment):
         self.swaps, self.reward, self.turn_signal = swaps, reward, turn_signal
         super().__init__(4 + turn_signal, 3)
         if reward == "reward":
-            self.goal = Goal("return", above=self._best() - 0.001)
+            vars(self).update(goal=Goal("return", above=self._best() - 0.001))
 
     def environments(self, count: int) -> Mazes:
         """Return that many mazes side by side."""

@@ -141,7 +141,5 @@ class Mazes(VectorEnv[Any, Any, Any]):
     def _observed(self) -> NDArray[np.float32]:
         angle = self.heading[:, None] + np.array(SENSORS)
         walls = distances(self.maze.walls, self.x[:, None], self.y[:, None], angle, REACH) / REACH
-        parts = [walls, self.seen[:, None]]
-        if self.turn_signal:
-            parts.append(self.maze.turns[self._tile()][:, None])
-        return np.concatenate(parts, 1).clip(0, 1).astype(np.float32)
+        signal = self.maze.turns[self._tile()][:, None] if self.turn_signal else np.empty((self.num_envs, 0))
+        return np.concatenate([walls, self.seen[:, None], signal], 1).clip(0, 1).astype(np.float32)

@@ -74,9 +74,8 @@ class EvolutionModule(LearningModule):
     def _fitness(self, vectors: Tensor, batch: Batch, start: Any) -> Tensor:
         """Return the fitness of all candidates, of which this rank tries its share."""
         found = torch.zeros(len(vectors), dtype=torch.float64)
-        for rows in (
-            torch.arange(len(vectors)).tensor_split(self._ranks)[self.global_rank].split(self.rule.at_once)
-        ):
+        mine = torch.arange(len(vectors)).tensor_split(self._ranks)[self.global_rank]
+        for rows in torch.split(mine, self.rule.at_once):
             weights = self.space.stacked(vectors[rows].to(next(self.model.parameters())))
             found[rows] = fitness(self.model, self.task, weights, batch, start, self.rule.fitness)
         if self._ranks == 1:
