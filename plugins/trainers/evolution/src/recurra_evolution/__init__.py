@@ -1,6 +1,7 @@
 """Evolution as a recurra plugin."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from recurra.hooks import Component, hookimpl
 
@@ -11,3 +12,9 @@ def recurra_components() -> Iterable[Component]:
     summary = "evolution of all weights by CMA-ES or OpenAI-ES; for cells without gradient, and environments"
     papers = "Hansen and Ostermeier 2001; Salimans et al. 2017"
     return [Component("trainer", "evolution", "recurra_evolution.trainer:Evolution", summary, papers)]
+
+
+@hookimpl
+def recurra_experiments() -> Iterable[Path]:
+    """Return the experiments that come with the plugin."""
+    return sorted((Path(__file__).parent / "experiments").glob("*/*.toml"))
