@@ -69,7 +69,7 @@ class EvolutionModule(LearningModule):
         self.search.tell(vectors, found)
         best = self.rule.champion == "best"
         self.space.write(self.model, vectors[found.argmax()] if best else self.search.mean)
-        self.log("train/fitness", found.max())
+        self.log("train/best_fitness", found.max())
 
     def _fitness(self, vectors: Tensor, batch: Batch, start: Any) -> Tensor:
         """Return the fitness of all candidates, of which this rank tries its share."""
