@@ -1,4 +1,4 @@
-"""The tasks of the Evolving NTM as a recurra plugin; every command reads this module, so it imports nothing heavy."""
+"""The tasks of the Evolving NTM as a recurra plugin; this module imports nothing heavy."""
 
 from collections.abc import Iterable
 

@@ -97,6 +97,5 @@ class ENTMCopy(Task):
 
 def _at(bits: Tensor, index: Tensor, where: Tensor) -> Tensor:
     """Return vectors (B, T, bits): number `index` (B, T) of each row, and zeros where there is none."""
-    index, where = torch.broadcast_tensors(index, where)
-    chosen = index.clamp(0, bits.shape[1] - 1)[..., None].expand(-1, -1, bits.shape[2])
-    return bits.gather(1, chosen) * where[..., None]
+    chosen = index.expand(len(bits), -1).clamp(0, bits.shape[1] - 1)
+    return bits.gather(1, chosen[..., None].expand(-1, -1, bits.shape[2])) * where[..., None]

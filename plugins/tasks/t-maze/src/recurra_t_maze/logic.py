@@ -10,7 +10,7 @@ Whole = NDArray[np.int64]
 
 
 class Knowledge:
-    """What n agents know: `known` (n,), the goal with the high reward or −1; `tried` (n, goals), without it."""
+    """What n agents know: `known` (n,), the goal with the high reward, or −1; `tried` (n, goals)."""
 
     def __init__(self, n: int, goals: int) -> None:
         self.known = np.full(n, -1)

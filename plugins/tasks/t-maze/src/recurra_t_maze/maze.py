@@ -1,4 +1,4 @@
-"""The T-maze and the double T-maze as tasks: an agent finds the high reward, and finds it again when it moves."""
+"""The T-maze and the double T-maze as tasks: find the high reward, and again when it moves."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class MazeTask(Environment):
         self.swaps, self.reward, self.turn_signal = swaps, reward, turn_signal
         super().__init__(4 + turn_signal, 3)
         if reward == "reward":
-            self.goal = Goal("return", above=self._best() - 0.001)
+            self.goal = Goal("return", above=self._best() - 0.001)  # type: ignore[misc]
 
     def environments(self, count: int) -> Mazes:
         """Return that many mazes side by side."""

@@ -29,7 +29,7 @@ class Mazes(VectorEnv[Any, Any, Any]):
 
     The agent moves 0.1 tiles a step, and turns by −22, 0 or 22 degrees before (actions 0, 1, 2). A round
     begins at the start, northwards, and ends in a wall, one step after a goal was reached, after 100 steps,
-    or when there were 20 steps for each tile that was visited. Where the high reward is, changes `swaps` times.
+    or when there were 20 steps for each tile that was visited. The high reward moves `swaps` times.
 
     Observations (n, 4 or 5): distances to the walls at −45, 0 and 45 degrees, cut at 3 tiles and divided by
     3; the reward, for one step, 1 for the high and 0.1 for the low one; 1 on a tile with three ways or more,
@@ -143,5 +143,5 @@ class Mazes(VectorEnv[Any, Any, Any]):
         walls = distances(self.maze.walls, self.x[:, None], self.y[:, None], angle, REACH) / REACH
         parts = [walls, self.seen[:, None]]
         if self.turn_signal:
-            parts.append(self.maze.turns[self._tile()][:, None])
+            parts.append(self.maze.turns[self._tile()][:, None].astype(np.float64))
         return np.concatenate(parts, 1).clip(0, 1).astype(np.float32)

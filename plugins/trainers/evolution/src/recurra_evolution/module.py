@@ -74,9 +74,9 @@ class EvolutionModule(LearningModule):
     def _fitness(self, vectors: Tensor, batch: Batch, start: Any) -> Tensor:
         """Return the fitness of all candidates, of which this rank tries its share."""
         found = torch.zeros(len(vectors), dtype=torch.float64)
-        for rows in (
-            torch.arange(len(vectors)).tensor_split(self._ranks)[self.global_rank].split(self.rule.at_once)
-        ):
+        own = torch.arange(len(vectors)).tensor_split(self._ranks)[self.global_rank].tolist()
+        for first in range(0, len(own), self.rule.at_once):
+            rows = own[first : first + self.rule.at_once]
             weights = self.space.stacked(vectors[rows].to(next(self.model.parameters())))
             found[rows] = fitness(self.model, self.task, weights, batch, start, self.rule.fitness)
         if self._ranks == 1:
