@@ -24,8 +24,28 @@ OPTIONS = [
 ]
 
 
+FEW = [option for option in OPTIONS if option.startswith("run.")]
+RULES = {
+    "windows": ["copy", "lstm", *OPTIONS, "trainer.window=3"],
+    "noise and average": ["copy", "lstm", *OPTIONS, "trainer.weight_noise=0.1", "trainer.averaging=ema"],
+    "hebbian": ["copy", "lstm", *OPTIONS, "trainer=hebbian"],
+    "history-compression": ["chunker-stream", "history-compressor", *FEW, "trainer=history-compression"],
+    # Few updates: which tree is found is a matter of rounding where scores are close.
+    "max-margin": [
+        *("scenes", "recursive", *FEW, "task.form=graph", "cell.scoring=true", "trainer=max-margin"),
+        *("run.max_steps=4", "run.validate_every=2"),
+    ],
+    "rtrl": ["copy", "elman", *OPTIONS, "run.max_steps=10", "trainer=rtrl"],
+    "rank one": ["copy", "elman", *OPTIONS, "run.max_steps=10", "trainer=rtrl", "trainer.gradient=uoro"],
+}
+
+
 def train(root, *more, launcher=("-m", "recurra")):
-    command = [sys.executable, *launcher, "train", "copy", "lstm", *OPTIONS, "--out", str(root), *more]
+    return trained(root, "copy", "lstm", *OPTIONS, *more, launcher=launcher)
+
+
+def trained(root, *words, launcher=("-m", "recurra")):
+    command = [sys.executable, *launcher, "train", *words, "--out", str(root)]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
     )
@@ -35,7 +55,7 @@ def train(root, *more, launcher=("-m", "recurra")):
         os.killpg(process.pid, signal.SIGKILL)
         raise
     assert process.returncode == 0, said
-    runs = list(root.glob("copy/*/*"))
+    runs = list(root.glob("*/*/*"))
     assert len(runs) == 1
     return runs[0]
 
@@ -69,10 +89,11 @@ def test_the_weights_are_the_same(alone, together):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("more", [["trainer.window=3"], ["trainer.weight_noise=.1", "trainer.averaging=ema"]])
-def test_windows_noise_and_averages_are_the_same(more, tmp_path):
-    one, two = (train(tmp_path / n, *more, "--devices", n) for n in "12")
+@pytest.mark.parametrize("words", RULES.values(), ids=RULES)
+def test_every_rule_learns_the_same(words, tmp_path):
+    one, two = (trained(tmp_path / n, *words, "--devices", n) for n in "12")
     curves = losses(one), losses(two)
+    assert curves[0].keys() == curves[1].keys()
     assert all(curves[1][key] == pytest.approx(value, rel=1e-5, abs=1e-6) for key, value in curves[0].items())
     weights = load_file(one / "model.safetensors"), load_file(two / "model.safetensors")
     for name, tensor in weights[0].items():

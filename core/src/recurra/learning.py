@@ -139,9 +139,10 @@ class LearningModule(pl.LightningModule):
 
     def record(self, y: Tensor, batch: Batch) -> None:
         """Log the task's scores of the outputs y (B, T, O) on a training batch."""
-        scores = self.task.scores(y.detach(), batch)
-        for name, score in scores.items():
-            self.log(f"train/{name}", score.value, prog_bar=name == self.task.goal.score, sync_dist=True)
+        for name, score in self.task.scores(y.detach(), batch).items():
+            # Sums and weights, not values: ranks do not score equally many steps.
+            whole = type(score)(*self.mean_over_ranks(y.new_tensor(score, dtype=torch.float64)).tolist())
+            self.log(f"train/{name}", whole.value, prog_bar=name == self.task.goal.score)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Reseed for this batch, and move the position past it."""

@@ -79,11 +79,15 @@ class MaxMarginModule(LearningModule):
         return (ahead.amax(1) if largest else ahead[:, -1]).clamp(min=0).mean()
 
     def _label_loss(self, logits: Tensor, below: Tensor, classes: Tensor) -> Tensor:
-        """Return the mean cross-entropy of the shares of classes below each node, in nats."""
+        """Return the mean cross-entropy of the shares of classes below each node, in nats.
+
+        The mean over ranks is that of all nodes, though ranks have not equally many.
+        """
         shares = below.to(logits.dtype) @ one_hot(classes, logits.shape[-1]).to(logits.dtype)
         there = below.any(2)
         shares = shares[there] / shares[there].sum(1, keepdim=True)
-        return cross_entropy(logits[there], shares)
+        nodes = self.mean_over_ranks(there.sum().to(logits.dtype))
+        return cross_entropy(logits[there], shares, reduction="sum") / nodes
 
     def configure_gradient_clipping(self, optimizer: Optimizer, *args: Any, **kwargs: Any) -> None:
         """Clip each component first, then the norm of the whole."""
