@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from recurra.cell import placement
 from recurra.learning import LearningModule
 from recurra.model import Model
 from recurra.optimisation import clip
@@ -62,7 +63,7 @@ class RTRLModule(LearningModule):
     def learn(self, batch: Batch) -> Tensor:
         """Return the loss of a batch; the weights have moved by then."""
         signs = self._signs(_generator(self.seed, self.batches_seen))
-        outputs = self._step[0].cell.zeros(*batch.mask.shape, self.task.output_size)
+        outputs = torch.zeros(*batch.mask.shape, self.task.output_size, **placement(self.model))
         now, total = self._begin(batch, signs), outputs.new_zeros(())
         for t in range(batch.x.shape[1]):
             outputs[:, t], loss, now = self._step_on(batch, t, now, signs)
