@@ -7,7 +7,17 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-OPTIONS = ["trainer=evolution", "trainer.population=9", "cell.hidden_size=4", "run.batch_size=4", "run.max_steps=6", "run.validate_every=3", "run.evaluation_batch_size=4", "run.validation_batches=2", "run.progress=false"]
+OPTIONS = [
+    "trainer=evolution",
+    "trainer.population=9",
+    "cell.hidden_size=4",
+    "run.batch_size=4",
+    "run.max_steps=6",
+    "run.validate_every=3",
+    "run.evaluation_batch_size=4",
+    "run.validation_batches=2",
+    "run.progress=false",
+]
 
 
 def weights(root, devices):
