@@ -1,5 +1,6 @@
 """The repository has the shape that its README promises: one test walks every package."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -46,6 +47,10 @@ class TestPlugin:
     def test_has_tests_and_a_readme(self, plugin):
         assert list((plugin / "tests").glob("test_*.py"))
         assert len((plugin / "README.md").read_text("utf-8").splitlines()) > 5
+
+    def test_links_of_its_readme_lead_somewhere(self, plugin):
+        links = re.findall(r"\]\((?!http)([^)#]+)\)", (plugin / "README.md").read_text("utf-8"))
+        assert not [link for link in links if not (plugin / link).exists()]
 
 
 def test_the_core_names_no_plugin():
