@@ -71,12 +71,13 @@ def _compared(wanted: Number, runs: Sequence[RunFolder], successes: Sequence[boo
         return {
             **_said(wanted),
             "ours": sum(successes) / len(successes),
+            "counted": len(successes),
             "of_seeds": [float(s) for s in successes],
         }
     values = [number(run, wanted.ours) for run in runs]
     counted = [value for value, success in zip(values, successes, strict=True) if success]
     ours = STATISTICS[wanted.statistic](counted) if counted else None
-    return {**_said(wanted), "ours": ours, "of_seeds": values}
+    return {**_said(wanted), "ours": ours, "counted": len(counted), "of_seeds": values}
 
 
 def _said(wanted: Number) -> dict[str, Any]:
@@ -97,7 +98,8 @@ def markdown(found: dict[str, Any]) -> str:
         "| --- | --- | --- | --- |",
     ]
     for row in found["numbers"]:
-        ours = "none succeeded" if row["ours"] is None else f"{shown(row['ours'])} ({row['statistic']})"
+        few = "" if row["counted"] == len(seeds) else f" of the {row['counted']} that succeeded"
+        ours = "none succeeded" if row["ours"] is None else f"{shown(row['ours'])} ({row['statistic']}{few})"
         published = f"{shown(row['published'])} `[{row['status']}]`"
         of_seeds = ", ".join(shown(value) for value in row["of_seeds"])
         lines.append(f"| {row['what']} | {published} | {ours} | {of_seeds} |")
