@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import abc
 import functools
-import hashlib
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
+from recurra.seeds import generator_of
 from recurra.task import Batch, Split, Task
 
 
@@ -60,6 +60,4 @@ def rows_of_batch(k: int, *, batch_size: int, seed: int, split: Split, number: i
 @functools.lru_cache(maxsize=4)
 def _order(seed: int, turn: int, number: int) -> Tensor:
     """Return the order (number,) of one turn. Kept, since all batches of a turn ask for it."""
-    digest = hashlib.blake2b(f"{seed}:{turn}".encode(), digest_size=8).digest()
-    rng = torch.Generator().manual_seed(int.from_bytes(digest, "big") >> 1)
-    return torch.randperm(number, generator=rng)
+    return torch.randperm(number, generator=generator_of(seed, turn))

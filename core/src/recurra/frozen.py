@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +15,7 @@ from recurra.errors import DamagedFile, IncompatibleParts, InvalidOption
 from recurra.frozen_folder import SPLITS, make_folder, read_manifest, read_split, write_manifest, write_split
 from recurra.frozen_rows import Rows, as_dataset, fill_of, tables_of
 from recurra.options import plain
+from recurra.seeds import generator_of
 from recurra.task import Batch, Score, Split, Task
 
 if TYPE_CHECKING:
@@ -183,9 +183,7 @@ def _order(number: int, rows: int, seed: int, split: Split) -> Tensor:
     """Return the order of one pass over a split: as frozen in the first, shuffled later."""
     if number == 0:
         return torch.arange(rows)
-    digest = hashlib.blake2b(f"{seed}:{split}:{number}".encode(), digest_size=8).digest()
-    rng = torch.Generator().manual_seed(int.from_bytes(digest, "big") >> 1)
-    return torch.randperm(rows, generator=rng)
+    return torch.randperm(rows, generator=generator_of(seed, split, number))
 
 
 def _check_fits(task: Task, about: Mapping[str, Any], folder: Path) -> None:

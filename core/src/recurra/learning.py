@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any, ClassVar
 
 import pytorch_lightning as pl
@@ -13,6 +12,7 @@ from recurra.environment import Environment
 from recurra.errors import NonFinite
 from recurra.finite import first_non_finite
 from recurra.model import Model
+from recurra.seeds import seed_of
 from recurra.state import detach, leaves, map_state
 from recurra.task import Batch, Task
 
@@ -180,8 +180,7 @@ class LearningModule(pl.LightningModule):
 
 def reseed(seed: int, k: int, rank: int) -> None:
     """Seed torch's generators for batch k on one rank."""
-    digest = hashlib.blake2b(f"{seed}:{k}:{rank}".encode(), digest_size=8).digest()
-    value = int.from_bytes(digest, "big") >> 1
+    value = seed_of(seed, k, rank)
     # torch.manual_seed would also visit every backend, which costs a hundred times as much.
     torch.default_generator.manual_seed(value)
     if torch.cuda.is_available():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import hashlib
 import math
 import sys
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from recurra.cell import Reads
 from recurra.options import Configurable
+from recurra.seeds import generator_of
 
 MOST_NATS = math.log(sys.float_info.max)
 
@@ -168,7 +168,5 @@ class Task(Configurable, abc.ABC):
 
     def batch(self, k: int, *, batch_size: int, seed: int, split: Split) -> Batch:
         """Return the global batch k of a split: the same bytes in any order, worker, process and rank."""
-        words = f"{type(self).__name__}:{self.version}:{seed}:{split}:{k}"
-        digest = hashlib.blake2b(words.encode(), digest_size=8).digest()
-        rng = torch.Generator().manual_seed(int.from_bytes(digest, "big") >> 1)
+        rng = generator_of(type(self).__name__, self.version, seed, split, k)
         return self.sample(batch_size, rng)

@@ -102,7 +102,7 @@ class TMaze(MazeTask):
         super().__init__(swaps, reward, turn_signal)
 
 
-class DoubleTMaze(MazeTask):
+class DoubleTMaze(TMaze):
     """A maze with two junctions on each way, and four goals.
 
         #########       A round: 2 tiles north, 3 to a side, 2 north or south.
@@ -117,15 +117,3 @@ class DoubleTMaze(MazeTask):
     """
 
     picture = DOUBLE
-
-    def __init__(
-        self,
-        *,
-        swaps: Annotated[int, Field(ge=0, description="how often the high reward moves")] = 1,
-        reward: Annotated[
-            Literal["logic", "reward"],
-            Field(description="what a round counts: 1 if it was sound, or what was found"),
-        ] = "logic",
-        turn_signal: Annotated[bool, Field(description="tell, by another input, a tile with 3 ways")] = False,
-    ) -> None:
-        super().__init__(swaps, reward, turn_signal)

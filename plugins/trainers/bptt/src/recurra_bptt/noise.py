@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+
+from recurra.seeds import generator_of
 
 ANNEALED = 0.55
 """The variance of gradient noise falls with this power of the number of updates."""
@@ -31,7 +32,7 @@ class WeightNoise:
         """Disturb the weights, unless they are disturbed already."""
         if not self.deviation or self.clean:
             return
-        generator = _generator("weights", seed, k)
+        generator = generator_of("weights", seed, k)
         for weight in self.parameters:
             self.clean.append(weight.detach().clone())
             weight.add_(_normal(weight, generator), alpha=self.deviation)
@@ -47,16 +48,11 @@ class WeightNoise:
 @torch.no_grad()
 def disturb_gradients(parameters: Sequence[nn.Parameter], scale: float, seed: int, k: int) -> None:
     """Add normal noise of variance `scale` / (1 + k)^0.55 to the gradients of update k (Neelakantan 2015)."""
-    generator, deviation = _generator("gradients", seed, k), (scale / (1 + k) ** ANNEALED) ** 0.5
+    generator, deviation = generator_of("gradients", seed, k), (scale / (1 + k) ** ANNEALED) ** 0.5
     for parameter in parameters:
         noise = _normal(parameter, generator)
         if parameter.grad is not None:
             parameter.grad.add_(noise, alpha=deviation)
-
-
-def _generator(what: str, seed: int, k: int) -> torch.Generator:
-    digest = hashlib.blake2b(f"{what}:{seed}:{k}".encode(), digest_size=8).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest, "big") >> 1)
 
 
 def _normal(like: Tensor, generator: torch.Generator) -> Tensor:

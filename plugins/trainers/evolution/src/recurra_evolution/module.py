@@ -12,9 +12,9 @@ from recurra.learning import LearningModule
 from recurra.model import Model
 from recurra.population import WeightSpace
 from recurra.run.evaluate import evaluation_mode
+from recurra.seeds import seed_of
 from recurra.task import Batch, Task
 from recurra_evolution.fitness import fitness
-from recurra_evolution.searches import seed_of
 
 if TYPE_CHECKING:
     from recurra_evolution.trainer import Evolution
@@ -64,7 +64,7 @@ class EvolutionModule(LearningModule):
         return self.loss_of(y, state, batch)
 
     def _generation(self, batch: Batch, start: Any) -> None:
-        vectors = self.search.ask(seed_of(self.seed, int(self.batches_seen)))
+        vectors = self.search.ask(seed_of("evolution", self.seed, int(self.batches_seen)))
         found = self._fitness(vectors, batch, start)
         self.search.tell(vectors, found)
         best = self.rule.champion == "best"

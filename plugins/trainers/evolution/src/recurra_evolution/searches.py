@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any, Protocol
 
 import numpy as np
@@ -116,9 +115,3 @@ def centred_ranks(fitness: Tensor) -> Tensor:
     below = (fitness[None] < fitness[:, None]).sum(1)
     upto = (fitness[None] <= fitness[:, None]).sum(1)
     return (below + upto - 1).to(fitness.dtype) / 2 / (len(fitness) - 1) - 0.5
-
-
-def seed_of(seed: int, k: int) -> int:
-    """Return the seed of the candidates of batch k, the same on all ranks."""
-    digest = hashlib.blake2b(f"evolution:{seed}:{k}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") >> 1

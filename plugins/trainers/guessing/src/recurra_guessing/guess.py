@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -11,6 +10,7 @@ from torch import Tensor
 
 from recurra.model import Model
 from recurra.population import WeightSpace, losses, run_each
+from recurra.seeds import generator_of
 from recurra.task import Batch, Goal, Task
 
 AT_ONCE = 4_000_000
@@ -21,9 +21,7 @@ FINALISTS = 8
 
 def drawn(seed: int, k: int, count: int, size: int, largest: float) -> Tensor:
     """Return the guesses of batch k, (count, size), the same in every process."""
-    digest = hashlib.blake2b(f"guesses:{seed}:{k}".encode(), digest_size=8).digest()
-    generator = torch.Generator().manual_seed(int.from_bytes(digest, "big") >> 1)
-    return (torch.rand(count, size, generator=generator) * 2 - 1) * largest
+    return (torch.rand(count, size, generator=generator_of("guesses", seed, k)) * 2 - 1) * largest
 
 
 class Judgement(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import torch
@@ -13,6 +12,7 @@ from recurra.cell import placement
 from recurra.learning import LearningModule
 from recurra.model import Model
 from recurra.optimisation import clip
+from recurra.seeds import generator_of
 from recurra.state import detach
 from recurra.task import Batch, Task
 from recurra_rtrl.influence import Exact, RankOne, Rows, Signs
@@ -62,7 +62,7 @@ class RTRLModule(LearningModule):
 
     def learn(self, batch: Batch) -> Tensor:
         """Return the loss of a batch; the weights have moved by then."""
-        signs = self._signs(_generator(self.seed, self.batches_seen))
+        signs = self._signs(generator_of("rtrl", self.seed, int(self.batches_seen)))
         outputs = torch.zeros(*batch.mask.shape, self.task.output_size, **placement(self.model))
         now, total = self._begin(batch, signs), outputs.new_zeros(())
         for t in range(batch.x.shape[1]):
@@ -164,8 +164,3 @@ class RTRLModule(LearningModule):
         super().on_load_checkpoint(checkpoint)
         if "influence" in checkpoint:
             self.handed_on = tuple(self._of_this_rank(part) for part in checkpoint["influence"])
-
-
-def _generator(seed: int, batch: Tensor) -> torch.Generator:
-    digest = hashlib.blake2b(f"rtrl:{seed}:{int(batch)}".encode(), digest_size=8).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest, "big") >> 1)
