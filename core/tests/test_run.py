@@ -1,6 +1,8 @@
 """A run in its folder: what it writes, what it says, and what stops it."""
 
 import json
+import os
+import signal
 
 import pytest
 import torch
@@ -8,10 +10,13 @@ import torch
 from recurra import registry
 from recurra.errors import InvalidOption, MissingFile, NonFinite
 from recurra.experiment import Experiment
+from recurra.run import callbacks
 from recurra.run.checkpoint import newest_intact
+from recurra.run.evaluate import evaluate
 from recurra.run.folder import RunFolder
 from recurra.run.metrics import read_metrics
 from recurra.run.restore import restore
+from recurra.run.signals import Interrupted
 from recurra.run.train import Run
 
 SMALL = [
@@ -176,3 +181,25 @@ def test_a_run_that_has_not_ended_has_no_model(start):
     run._describe()
     with pytest.raises(MissingFile, match=r"recurra resume .* finishes it"):
         restore(folder)
+
+
+def test_a_run_that_was_interrupted_in_its_last_validation_makes_up_for_it(start, monkeypatch):
+    whole, run, _ = start()
+    run.start()
+    validations = []
+
+    def interrupted(model, data, batches, asked):
+        validations.append(batches)
+        if len(validations) == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return evaluate(model, data, batches, asked)
+
+    monkeypatch.setattr(callbacks, "evaluate", interrupted)
+    folder, run, _ = start()
+    with pytest.raises(Interrupted, match="interrupted after step 6"):
+        run.start()
+    before = len(validations)
+    for _ in range(2):  # the second time there is nothing to make up for
+        assert Run(run.experiment, folder, print).resume().status == "budget used"
+        assert sorted(read_metrics(folder.metrics)) == sorted(read_metrics(whole.metrics))
+    assert len(validations) == before + 1

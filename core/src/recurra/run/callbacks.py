@@ -91,6 +91,10 @@ class Validation(Callback):
         """Validate when it is time."""
         self._validate_when_due(trainer, pl_module)
 
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Make up for the last validation of a run that has no batch left to train on."""
+        self._validate_when_due(trainer, pl_module)
+
     def _validate_when_due(self, trainer: pl.Trainer, module: LearningModule) -> None:
         step = int(module.batches_seen)
         if step == 0 or step % self.every or step == self.last:
@@ -153,6 +157,11 @@ class Checkpoints(Callback):
     def on_train_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Save the last state."""
         self._save(trainer, int(pl_module.batches_seen))
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Save what was made up for where nothing was left to train on."""
+        if self.last is None:
+            self._save(trainer, int(pl_module.batches_seen))
 
     def leave_when_asked(self, step: int) -> None:
         """Raise when a signal came; `step` is saved."""

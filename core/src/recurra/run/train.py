@@ -161,8 +161,9 @@ class Run:
             return False
         content = read_checkpoint(checkpoint)
         state, judged = content["state_dict"], content["callbacks"][validation.state_key]
-        budget = self.options.max_steps * self.options.accumulate
-        if judged["outcome"] is None and int(state["batches_seen"]) < budget:
+        budget, step = self.options.max_steps * self.options.accumulate, int(state["batches_seen"])
+        due = step % validation.every == 0 and step != judged["last"]
+        if judged["outcome"] is None and (step < budget or due):
             return False
         self.parts.module.load_state_dict(state)
         validation.load_state_dict(judged)
