@@ -28,8 +28,7 @@ class Trainer(Configurable, abc.ABC):
             IncompatibleParts: The rule cannot teach this model, by the tags of its cell.
         """
 
-    @classmethod
-    def contract_cell(cls) -> type[Cell[Any]] | None:
+    def contract_cell(self) -> type[Cell[Any]] | None:
         """Return a small cell that the rule can teach, for the checks of its contract.
 
         None, for any cell, unless the rule needs something of a cell that few have.

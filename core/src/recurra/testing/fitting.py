@@ -25,6 +25,7 @@ from recurra.run.options import RunOptions
 from recurra.task import Task
 from recurra.testing.checking import Make
 from recurra.testing.toys_learning import ToyTask
+from recurra.topology import Evolvable
 
 BATCH_SIZE, SEED = 8, 3
 
@@ -168,9 +169,10 @@ def _module(make: Make, cell: type[Cell[Any]], seed: int, task: Task) -> Learnin
 
 
 def model_of(task: Task, cell: type[Cell[Any]]) -> Model:
-    """Return a model with the same weights every time."""
+    """Return a model with the same weights every time; a network that can grow is all there is to it."""
     with seeded():
-        return Model(task, CellOf(cell))  # type: ignore[arg-type]
+        readout = "none" if issubclass(cell, Evolvable) else "linear"
+        return Model(task, CellOf(cell), readout=readout)  # type: ignore[arg-type]
 
 
 def fit(

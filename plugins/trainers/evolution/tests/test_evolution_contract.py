@@ -1,9 +1,10 @@
-"""Evolution keeps the contract of trainers, by both algorithms."""
+"""Evolution keeps the contract of trainers, by each algorithm."""
 
 from recurra.testing import contract
 
 FORMS = {
     "openai-es": {"algorithm": "openai-es", "population": 16},
+    "neat": {"algorithm": "neat", "population": 20, "neat": {"add_node": 0.2, "remove_node": 0.05}},
     "best by score": {"champion": "best", "fitness": "score", "population": 8, "at_once": 3},
 }
 

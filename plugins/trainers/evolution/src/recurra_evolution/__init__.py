@@ -9,8 +9,8 @@ from recurra.hooks import Component, hookimpl
 @hookimpl
 def recurra_components() -> Iterable[Component]:
     """Return the trainer."""
-    summary = "evolution of all weights by CMA-ES or OpenAI-ES; for cells without gradient, and environments"
-    papers = "Hansen and Ostermeier 2001; Salimans et al. 2017"
+    summary = "evolution by CMA-ES, OpenAI-ES or NEAT; for cells without gradient, and environments"
+    papers = "Stanley and Miikkulainen 2002; Hansen and Ostermeier 2001; Salimans et al. 2017"
     return [Component("trainer", "evolution", "recurra_evolution.trainer:Evolution", summary, papers)]
 
 

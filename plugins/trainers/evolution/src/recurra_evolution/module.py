@@ -37,7 +37,7 @@ class EvolutionModule(LearningModule):
         super().__init__(model, task, seed)
         self.rule, self.automatic_optimization = rule, False
         self.space = WeightSpace(model)
-        self.search = rule.search(self.space.read(model).double().cpu())
+        self.search = rule.search(model, self.space)
 
     def configure_optimizers(self) -> Any:
         """Return nothing: there is no gradient."""
@@ -72,16 +72,16 @@ class EvolutionModule(LearningModule):
         self.log("train/best_fitness", found.max())
 
     def _fitness(self, vectors: Tensor, batch: Batch, start: Any) -> Tensor:
-        """Return the fitness of all candidates, of which this rank tries its share."""
-        found = torch.zeros(len(vectors), dtype=torch.float64)
+        """Return the fitness of all candidates, of which this rank tries its share; −∞ of those of NaN."""
+        found, none = torch.zeros(len(vectors), dtype=torch.float64), vectors.isnan().any(1)
+        vectors = vectors.nan_to_num()
         mine = torch.arange(len(vectors)).tensor_split(self._ranks)[self.global_rank]
         for rows in torch.split(mine, self.rule.at_once):
             weights = self.space.stacked(vectors[rows].to(next(self.model.parameters())))
             found[rows] = fitness(self.model, self.task, weights, batch, start, self.rule.fitness)
-        if self._ranks == 1:
-            return found
-        total: Tensor = self.trainer.strategy.reduce(found.to(self.device), reduce_op="sum")
-        return total.cpu()
+        if self._ranks > 1:
+            found = self.trainer.strategy.reduce(found.to(self.device), reduce_op="sum").cpu()
+        return found.masked_fill(none, -torch.inf)
 
     @property
     def _ranks(self) -> int:

@@ -15,11 +15,11 @@ class Search(Protocol):
 
     @property
     def mean(self) -> Tensor:
-        """The middle of the candidates (n,)."""
+        """The middle of the candidates (n,), or the fittest where they have none."""
         ...
 
     def ask(self, seed: int) -> Tensor:
-        """Return candidates (P, n), a function of the state and the seed."""
+        """Return candidates (P, n), a function of the state and the seed; NaN where one has no network."""
         ...
 
     def tell(self, vectors: Tensor, fitness: Tensor) -> None:

@@ -1,23 +1,27 @@
-"""Evolution of all weights of a network whose architecture is given."""
+"""Evolution of all weights of a network, and of its structure."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
-from torch import Tensor
 
 from recurra.errors import IncompatibleParts, InvalidOption
 from recurra.model import Model
+from recurra.population import WeightSpace
 from recurra.task import Task
+from recurra.topology import Evolvable, Topology
 from recurra.trainer import Trainer
+from recurra_evolution.genetics import Genetics
 
 if TYPE_CHECKING:
+    from recurra.cell import Cell
     from recurra_evolution.module import EvolutionModule
     from recurra_evolution.searches import Search
 
 MOST_WEIGHTS = 5000
 """The covariance of more would not fit."""
+NOTHING: dict[str, Any] = {}
 
 
 class Evolution(Trainer):
@@ -25,23 +29,26 @@ class Evolution(Trainer):
 
         cma-es:     w ~ N(m, σ² C); m, σ and C follow the fitter half
         openai-es:  θ ← Adam(θ, −1/(P σ) Σ rank(F(θ ± σ ε)) (± ε)), ranks from −1/2 to 1/2
+        neat:       connections and nodes come and go, and weights mutate; who is similar competes first
 
     Fitness is minus the loss, or the score of the task's goal, on the batch; in an environment the mean
     return. A batch is one generation, the same for all candidates, and these are shared out among processes.
     Nothing is random while a network runs: dropout and noise are off.
 
-    Works with every cell, differentiable or not, and with environments.
-    Source: Hansen and Ostermeier 2001 (by the library `cmaes`); Salimans et al. 2017.
+    Works with every cell, differentiable or not, and with environments; neat with models all of whose weights
+    are connections of one network that offers `recurra.topology.Evolvable`, such as `neat-network`.
+    Source: Hansen and Ostermeier 2001 (by the library `cmaes`); Salimans et al. 2017; Stanley and
+    Miikkulainen 2002 (by the library `neat-python`).
     """
 
     def __init__(
         self,
         *,
         algorithm: Annotated[
-            Literal["cma-es", "openai-es"], Field(description="how candidates are drawn and learned from")
+            Literal["cma-es", "openai-es", "neat"], Field(description="how candidates are drawn and learned from")
         ] = "cma-es",
         population: Annotated[int, Field(ge=4, description="P, candidates of a generation")] = 64,
-        sigma: Annotated[float, Field(gt=0, description="σ, how far they lie from the mean, at first")] = 0.1,
+        sigma: Annotated[float, Field(gt=0, description="σ, how far they lie from the mean at first; not in neat")] = 0.1,
         learning_rate: Annotated[float, Field(gt=0, description="of Adam, in openai-es")] = 0.02,
         fitness: Annotated[
             Literal["loss", "score"], Field(description="minus the loss, or the score of the task's goal")
@@ -49,16 +56,24 @@ class Evolution(Trainer):
         champion: Annotated[
             Literal["mean", "best"],
             Field(
-                description="what the model is: the mean of candidates, or the fittest of the last generation"
+                description="what the model is: the mean of candidates, or the fittest of the last "
+                "generation, which it always is in neat"
             ),
         ] = "mean",
         at_once: Annotated[int, Field(gt=0, description="candidates side by side in memory")] = 512,
+        neat: Annotated[dict[str, Any], Genetics, Field(description="how structures change")] = NOTHING,
     ) -> None:
         if algorithm == "openai-es" and population % 2:
             raise InvalidOption(f"Evolution: population = {population} must be even for openai-es")
         self.algorithm, self.population, self.sigma = algorithm, population, sigma
         self.learning_rate, self.fitness = learning_rate, fitness
-        self.champion, self.at_once = champion, at_once
+        self.champion, self.at_once, self.neat = champion, at_once, neat
+
+    def contract_cell(self) -> type[Cell[Any]] | None:
+        """Return a cell that can grow, for neat."""
+        from recurra.testing.toys_growing import GrowingCell
+
+        return GrowingCell if self.algorithm == "neat" else None
 
     def module(self, model: Model, task: Task, seed: int) -> EvolutionModule:
         """Return the Lightning module.
@@ -70,17 +85,31 @@ class Evolution(Trainer):
 
         return EvolutionModule(model, task, seed, self)
 
-    def search(self, start: Tensor) -> Search:
-        """Return the search, which begins at a vector (n,).
+    def search(self, model: Model, space: WeightSpace) -> Search:
+        """Return the search, which begins at the weights of a model.
 
         Raises:
-            IncompatibleParts: There are too many weights for CMA-ES.
+            IncompatibleParts: There are too many weights for CMA-ES, or neat cannot change the structure.
         """
         from recurra_evolution.searches import CovarianceSearch, GradientSearch
+        from recurra_evolution.structures import StructureSearch
 
+        start = space.read(model).double().cpu()
+        if self.algorithm == "neat":
+            return StructureSearch(_room(model, space), start, self.population, self.neat)
         if self.algorithm == "openai-es":
             return GradientSearch(start, self.population, self.sigma, self.learning_rate)
         if len(start) > MOST_WEIGHTS:
             told = f"cma-es takes {MOST_WEIGHTS} weights at most, and there are {len(start)}"
             raise IncompatibleParts(f"trainer 'evolution': {told}; choose trainer.algorithm=openai-es")
         return CovarianceSearch(start, self.population, self.sigma)
+
+
+def _room(model: Model, space: WeightSpace) -> Topology:
+    """Return where neat may put connections: all that learns must be one network."""
+    rooms = [part.topology() for part in model.modules() if isinstance(part, Evolvable)]
+    if len(rooms) == 1 and rooms[0].weights.numel() == space.size and rooms[0].weights.requires_grad:
+        return rooms[0]
+    told = f"{space.size} weights learn, and those of one network that can grow must be all there are"
+    wanted = "choose cell=neat-network or cell=evolving-ntm, and model.readout=none"
+    raise IncompatibleParts(f"trainer 'evolution': algorithm=neat: {told}; {wanted}")
