@@ -1,9 +1,11 @@
 """Two processes see one process's data and learn what it learns; a kill of either resumes exactly."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -36,6 +38,15 @@ RULES = {
         *("run.max_steps=4", "run.validate_every=2"),
     ],
     "rtrl": ["copy", "elman", *OPTIONS, "run.max_steps=10", "trainer=rtrl"],
+    "guessing": [
+        *("copy", "lstm", *OPTIONS, "run.max_steps=6", "trainer=guessing"),
+        *("trainer.guesses=101", "trainer.screens=[1,3]"),
+    ],
+    "evolution": ["copy", "elman", *OPTIONS, "run.max_steps=6", "trainer=evolution", "trainer.population=9"],
+    "neat": [
+        *("entm-copy", "evolving-ntm", *FEW, "run.max_steps=6", "task.bits=2", "cell.output_size=2"),
+        *("model.readout=none", "trainer=evolution", "trainer.algorithm=neat", "trainer.population=9"),
+    ],
     "rank one": ["copy", "elman", *OPTIONS, "run.max_steps=10", "trainer=rtrl", "trainer.gradient=uoro"],
 }
 
@@ -55,9 +66,12 @@ def trained(root, *words, launcher=("-m", "recurra")):
         os.killpg(process.pid, signal.SIGKILL)
         raise
     assert process.returncode == 0, said
-    runs = list(root.glob("*/*/*"))
-    assert len(runs) == 1
-    return runs[0]
+    return one_run(root)
+
+
+def one_run(root):
+    (run,) = root.glob("*/*/*")
+    return run
 
 
 @pytest.fixture(scope="module")
@@ -88,28 +102,36 @@ def test_the_weights_are_the_same(alone, together):
         torch.testing.assert_close(two[name], tensor, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("words", RULES.values(), ids=RULES)
-def test_every_rule_learns_the_same(words, tmp_path):
-    one, two = (trained(tmp_path / n, *words, "--devices", n) for n in "12")
+def in_turn(root, devices, launcher=()):
+    """Train every rule in the same processes, one after another, and return the folder of each run."""
+    file = root / "rules.json"
+    file.write_text(json.dumps(RULES))
+    command = [sys.executable, *launcher, "tests/train_in_turn.py", str(root), devices, str(file)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=280, cwd=Path(__file__).parents[1])
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return {name: one_run(root / name) for name in RULES}
+
+
+@pytest.fixture(scope="module")
+def by_one(tmp_path_factory):
+    return in_turn(tmp_path_factory.mktemp("one"), "1")
+
+
+@pytest.fixture(scope="module")
+def by_two(tmp_path_factory):
+    launcher = ("-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=29654")
+    return in_turn(tmp_path_factory.mktemp("two"), "2", launcher)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_learns_the_same(rule, by_one, by_two):
+    one, two = by_one[rule], by_two[rule]
     curves = losses(one), losses(two)
     assert curves[0].keys() == curves[1].keys()
     assert all(curves[1][key] == pytest.approx(value, rel=1e-5, abs=1e-6) for key, value in curves[0].items())
     weights = load_file(one / "model.safetensors"), load_file(two / "model.safetensors")
     for name, tensor in weights[0].items():
         torch.testing.assert_close(weights[1][name], tensor, rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.slow
-def test_guesses_are_shared_out_and_the_same_is_found(tmp_path):
-    more = ["trainer=guessing", "trainer.guesses=101", "trainer.screens=[1,3]", "run.max_steps=6"]
-    one, two = (train(tmp_path / n, *more, "--devices", n) for n in "12")
-    curves = losses(one), losses(two)
-    assert curves[0].keys() == curves[1].keys()
-    assert all(curves[1][key] == pytest.approx(value, rel=1e-5, abs=1e-6) for key, value in curves[0].items())
-    weights = load_file(one / "model.safetensors"), load_file(two / "model.safetensors")
-    for name, tensor in weights[0].items():
-        assert torch.equal(weights[1][name], tensor)
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ from recurra_evolution.genetics import Genome
 from recurra_evolution.genomes import as_weights, restored, saved
 from recurra_evolution.structures import StructureSearch
 from recurra_evolution.trainer import Evolution
-from recurra_neat_network.cell import NeatNetwork
+from recurra_evolving_ntm.network import NeatNetwork
 
 GROWTH = {"add_node": 0.4, "add_connection": 0.6, "remove_connection": 0.2, "remove_node": 0.1, "enable": 0.1}
 SLOPE_OF_THE_LIBRARY = 5.0

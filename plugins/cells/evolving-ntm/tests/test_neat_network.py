@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from recurra.topology import Evolvable
-from recurra_neat_network.cell import NeatNetwork
+from recurra_evolving_ntm.network import NeatNetwork
 
 
 def logistic(s):

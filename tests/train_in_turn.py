@@ -1,0 +1,14 @@
+"""Train several experiments one after another in the same processes: `python tests/train_in_turn.py OUT N FILE`.
+
+FILE holds JSON, name -> the words after `recurra train`. Started by torchrun, each process is one rank of all runs.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from recurra.cli import main
+
+out, devices, file = sys.argv[1:]
+for name, words in json.loads(Path(file).read_text()).items():
+    main(["train", *words, "--devices", devices, "--out", f"{out}/{name}"], standalone_mode=False)
