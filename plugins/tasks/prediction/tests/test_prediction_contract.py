@@ -8,6 +8,11 @@ def test_xor_in_time(check):
     check()
 
 
+@contract("task", "pipelined-xor", {"far": {"delay": 5, "length": 30, "loss": "cross-entropy"}})
+def test_pipelined_xor(check):
+    check()
+
+
 @contract("task", "letters-in-words")
 def test_letters_in_words(check):
     check()

@@ -20,6 +20,13 @@ def recurra_components() -> Iterable[Component]:
         ),
         Component(
             "task",
+            "pipelined-xor",
+            f"{HERE}.pipelined_xor:PipelinedXor",
+            "put out the XOR of two bits some steps after they were seen, at every step",
+            "Williams and Zipser 1989",
+        ),
+        Component(
+            "task",
             "letters-in-words",
             f"{HERE}.letters:LettersInWords",
             "predict letter by letter a stream of words without spaces",

@@ -1,4 +1,4 @@
-"""What the tasks of Elman share: outputs that are the probabilities of bits."""
+"""What the tasks of bits share: outputs that are the probabilities of bits."""
 
 from __future__ import annotations
 
@@ -20,20 +20,21 @@ Loss = Annotated[
 ]
 
 
-class NextBits(Task):
-    """A task of predicting the bits of the next step; the first O channels of its target are these bits.
+class Bits(Task):
+    """A task of putting out bits; the first O channels of its target are these bits.
 
     Args:
-        bits: I and O, bits per step.
+        seen: I, bits per step.
+        put_out: O, bits per step.
         loss: `squared`, the mean of (target − σ(y))², or `cross-entropy`, in nats.
     """
 
-    def __init__(self, bits: int, loss: str) -> None:
-        super().__init__(bits, bits)
+    def __init__(self, seen: int, put_out: int, loss: str) -> None:
+        super().__init__(seen, put_out)
         self.squared = loss == "squared"
 
     def bits_of(self, batch: Batch) -> Tensor:
-        """Return the bits to predict, (B, T, O)."""
+        """Return the bits to put out, (B, T, O)."""
         return batch.target[..., : self.output_size]
 
     def loss(self, y: Tensor, batch: Batch) -> Tensor:

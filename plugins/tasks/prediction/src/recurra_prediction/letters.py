@@ -11,7 +11,7 @@ from torch import Tensor
 
 from recurra.errors import InvalidOption
 from recurra.task import Batch, Goal, Score
-from recurra_prediction.bits import BITS, Count, Loss, NextBits, bits_of, letters_of, mean_where
+from recurra_prediction.bits import BITS, Bits, Count, Loss, bits_of, letters_of, mean_where
 from recurra_prediction.reader import Reader
 
 LEXICON = (
@@ -25,7 +25,7 @@ Lexicon = Annotated[
 ]
 
 
-class LettersInWords(NextBits):
+class LettersInWords(Bits):
     """Predict the next letter of a stream of words that are drawn evenly from a lexicon of 15.
 
     Letters are vectors of 5 bits, and nothing marks where a word ends. The first letter of a word can hardly
@@ -53,7 +53,7 @@ class LettersInWords(NextBits):
         lexicon: Lexicon = LEXICON,
         loss: Loss = "squared",
     ) -> None:
-        super().__init__(BITS, loss)
+        super().__init__(BITS, BITS, loss)
         _check(lexicon)
         self.words, self.lexicon = words, lexicon
         longest = max(map(len, lexicon))

@@ -10,12 +10,12 @@ from pydantic import Field
 from torch import Tensor
 
 from recurra.task import Batch, Goal, Score, Task
-from recurra_prediction.bits import Count, Loss, NextBits, mean_where
+from recurra_prediction.bits import Bits, Count, Loss, mean_where
 
 SUITE_TRIPLES = (100, 1000)
 
 
-class XorInTime(NextBits):
+class XorInTime(Bits):
     """Predict each next bit of a stream of triples b1, b2, b1 XOR b2, with random b1 and b2.
 
     The third bit of a triple can be predicted, the other two cannot, so the error of a network that has
@@ -38,7 +38,7 @@ class XorInTime(NextBits):
         triples: Annotated[Count, Field(description="N, triples per row; 1000 in the paper")] = 100,
         loss: Loss = "squared",
     ) -> None:
-        super().__init__(1, loss)
+        super().__init__(1, 1, loss)
         self.triples = triples
 
     def sample(self, batch_size: int, rng: torch.Generator) -> Batch:
