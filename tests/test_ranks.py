@@ -32,10 +32,11 @@ RULES = {
     "noise and average": ["copy", "lstm", *OPTIONS, "trainer.weight_noise=0.1", "trainer.averaging=ema"],
     "hebbian": ["copy", "lstm", *OPTIONS, "trainer=hebbian"],
     "history-compression": ["chunker-stream", "history-compressor", *FEW, "trainer=history-compression"],
-    # Few updates: which tree is found is a matter of rounding where scores are close.
+    # Few updates: which tree is found is a matter of rounding where scores are close. No AdaGrad, whose first
+    # steps are as large for a gradient that rounds to zero as for any other.
     "max-margin": [
         *("scenes", "recursive", *FEW, "task.form=graph", "cell.scoring=true", "trainer=max-margin"),
-        *("run.max_steps=4", "run.validate_every=2"),
+        *("run.max_steps=4", "run.validate_every=2", "trainer.optimizer=sgd"),
     ],
     "rtrl": ["copy", "elman", *OPTIONS, "run.max_steps=10", "trainer=rtrl"],
     "guessing": [
@@ -107,7 +108,9 @@ def in_turn(root, devices, launcher=()):
     file = root / "rules.json"
     file.write_text(json.dumps(RULES))
     command = [sys.executable, *launcher, "tests/train_in_turn.py", str(root), devices, str(file)]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=280, cwd=Path(__file__).parents[1])
+    ended = subprocess.run(
+        command, capture_output=True, text=True, timeout=280, cwd=Path(__file__).parents[1]
+    )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return {name: one_run(root / name) for name in RULES}
 

@@ -10,7 +10,7 @@ from recurra.topology import Topology
 
 
 class GrowingCell(Cell[Tensor]):
-    """Two layers of linear nodes, two of them hidden, and half of the last answer: y (B, 3), as a toy task wants."""
+    """Two layers of linear nodes, two of them hidden, and half of the last answer: y (B, 3)."""
 
     def __init__(self, input_size: int) -> None:
         super().__init__(input_size, 3)

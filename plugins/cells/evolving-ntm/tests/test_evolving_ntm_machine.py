@@ -53,9 +53,11 @@ SURE = 10.0
 def copier():
     """Return a machine without hidden nodes that copies; every weight lies in what evolution may use."""
     memory = {"name": "evolving-ntm", "width": WIDTH, "capacity": 64}
-    cell = EvolvingNTM(2 + BITS, output_size=BITS, network={"name": "neat-network", "hidden_size": 0}, memory=memory)
+    cell = EvolvingNTM(
+        2 + BITS, output_size=BITS, network={"name": "neat-network", "hidden_size": 0}, memory=memory
+    )
     w, x, read = torch.zeros_like(cell.network.w), 1, 3 + BITS  # columns: bias, x, then what was read
-    vector, interpolate, jump, left, stay, right = BITS, *range(BITS + WIDTH, BITS + WIDTH + 5)
+    vector, interpolate, jump, _, stay, right = BITS, *range(BITS + WIDTH, BITS + WIDTH + 5)
     for bit in range(BITS):
         w[bit, [0, read + bit]] = torch.tensor([-SURE / 2, SURE])  # the answer is what was read
         w[vector + bit, [0, x + 2 + bit]] = torch.tensor([-SURE / 2, SURE])  # bits are written

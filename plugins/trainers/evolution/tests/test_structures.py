@@ -13,8 +13,8 @@ from recurra.model import Model
 from recurra.options import Ref
 from recurra.testing import ToyTask
 from recurra.topology import Topology
-from recurra_evolution.genetics import Genome
 from recurra_evolution.genomes import as_weights, restored, saved
+from recurra_evolution.library import Genome
 from recurra_evolution.structures import StructureSearch
 from recurra_evolution.trainer import Evolution
 from recurra_evolving_ntm.network import NeatNetwork
@@ -165,7 +165,7 @@ def test_xor_is_solved():
 def test_mistakes_are_told():
     task = ToyTask()
     model = Model(task, Ref("cell", "neat-network", output_size=3))
-    with pytest.raises(IncompatibleParts, match="cell=evolving-ntm, and model.readout=none"):
+    with pytest.raises(IncompatibleParts, match=r"cell=evolving-ntm, and model\.readout=none"):
         Evolution(algorithm="neat").module(model, task, 0)
     with pytest.raises(IncompatibleParts, match="those of one network that can grow must be all there are"):
         Evolution(algorithm="neat").module(Model(task, Ref("cell", "elman", hidden_size=3)), task, 0)

@@ -53,7 +53,9 @@ class EvolvingNTM(Cell[EvolvingNTMState]):
         network: Annotated[
             Ref, Field(description="the cell that drives; its own output_size is set for it")
         ] = Ref("cell", "neat-network"),
-        memory: Annotated[Ref, Field(description="the memory that is driven")] = Ref("memory", "evolving-ntm"),
+        memory: Annotated[Ref, Field(description="the memory that is driven")] = Ref(
+            "memory", "evolving-ntm"
+        ),
     ) -> None:
         super().__init__(input_size, output_size)
         driven: Memory[Any] = memory.build()

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recurra.topology import Topology
-from recurra_evolution.genetics import Genome, NodeGene
+from recurra_evolution.library import Genome, NodeGene
 
 
 def as_weights(genome: Genome, room: Topology) -> NDArray[np.float64] | None:
@@ -33,7 +33,7 @@ def as_weights(genome: Genome, room: Topology) -> NDArray[np.float64] | None:
 
 
 def _used(room: Topology, among_nodes: list[tuple[int, int]]) -> list[int] | None:
-    """Return the nodes that the answer depends on, outputs first, or None if they are too many or too deep."""
+    """Return the nodes that the answer depends on, outputs first, or None if too many or too deep."""
     outputs = list(range(room.outputs))
     if room.layers is None:
         depth, required = 0, required_for_output([], outputs, among_nodes)

@@ -14,8 +14,8 @@ from neat.species import Species
 from torch import Tensor
 
 from recurra.topology import Topology
-from recurra_evolution.genetics import Genome, library
 from recurra_evolution.genomes import as_weights, restored, saved
+from recurra_evolution.library import Genome, library
 
 
 class StructureSearch:

@@ -45,10 +45,13 @@ class Evolution(Trainer):
         self,
         *,
         algorithm: Annotated[
-            Literal["cma-es", "openai-es", "neat"], Field(description="how candidates are drawn and learned from")
+            Literal["cma-es", "openai-es", "neat"],
+            Field(description="how candidates are drawn and learned from"),
         ] = "cma-es",
         population: Annotated[int, Field(ge=4, description="P, candidates of a generation")] = 64,
-        sigma: Annotated[float, Field(gt=0, description="σ, how far they lie from the mean at first; not in neat")] = 0.1,
+        sigma: Annotated[
+            float, Field(gt=0, description="σ, how far they lie from the mean at first; not in neat")
+        ] = 0.1,
         learning_rate: Annotated[float, Field(gt=0, description="of Adam, in openai-es")] = 0.02,
         fitness: Annotated[
             Literal["loss", "score"], Field(description="minus the loss, or the score of the task's goal")
