@@ -15,7 +15,6 @@ from neat.species import DefaultSpeciesSet
 from neat.stagnation import DefaultStagnation
 
 from recurra.topology import Topology
-from recurra_evolution.genetics import Genetics
 
 FEW_GENES = 20
 """Genomes of fewer genes are not made alike by dividing their distance by the number of genes."""
@@ -91,9 +90,8 @@ class Library:
     species: DefaultSpeciesSet
 
 
-def library(room: Topology, options: dict[str, Any]) -> Library:
-    """Return the library, set up for networks in this room, with options of `Genetics`."""
-    own = Genetics(**options).options
+def library(room: Topology, own: dict[str, Any]) -> Library:
+    """Return the library, set up for networks in this room, with the options of `Genetics`."""
     config = SimpleNamespace(
         genome_type=Genome,
         genome_config=Genome.parse_config(_of_genomes(room, own)),

@@ -14,8 +14,12 @@ from neat.species import Species
 from torch import Tensor
 
 from recurra.topology import Topology
+from recurra_evolution.genetics import Genetics
 from recurra_evolution.genomes import as_weights, restored, saved
 from recurra_evolution.library import Genome, library
+
+STEP = 1.05
+"""How far the threshold moves in a generation that has too few or too many species."""
 
 
 class StructureSearch:
@@ -32,7 +36,8 @@ class StructureSearch:
 
     def __init__(self, room: Topology, start: Tensor, population: int, options: dict[str, Any]) -> None:
         self.room, self.start, self.size = room, start, population
-        self.library = library(room, options)
+        genetics = Genetics(**options).options
+        self.library, self.wanted = library(room, genetics), genetics["species"]
         self.genomes: dict[int, Genome] = {}
         self.generation = 0
 
@@ -51,9 +56,16 @@ class StructureSearch:
             self.genomes = self._next() if grows else self._first()
             self.library.species.speciate(self.library.config, self.genomes, self.generation)
             self.generation += grows
+        self._move_threshold()
         none = np.full(len(self.start), np.nan)
         found = [as_weights(genome, self.room) for genome in self.genomes.values()]
         return torch.from_numpy(np.stack([none if weights is None else weights for weights in found]))
+
+    def _move_threshold(self) -> None:
+        """Draw species closer together where they are too many, and apart where they are too few."""
+        config, found = self.library.species.species_set_config, len(self.library.species.species)
+        if self.wanted is not None and found != self.wanted:
+            config.compatibility_threshold *= STEP if found > self.wanted else 1 / STEP
 
     def _first(self) -> dict[int, Genome]:
         config, reproduction = self.library.config, self.library.reproduction
@@ -82,6 +94,7 @@ class StructureSearch:
             "genomes": saved(self.genomes.values()),
             "species": [_saved_species(species) for species in self.library.species.species.values()],
             "generation": self.generation,
+            "threshold": self.library.species.species_set_config.compatibility_threshold,
             "innovations": reproduction.innovation_tracker.global_counter,
             "next_genome": _peek(reproduction, "genome_indexer"),
             "next_species": _peek(self.library.species, "indexer"),
@@ -93,6 +106,7 @@ class StructureSearch:
         config, reproduction = self.library.config.genome_config, self.library.reproduction
         self.genomes, self.generation = restored(state["genomes"]), state["generation"]
         found = [self._restored_species(known) for known in state["species"]]
+        self.library.species.species_set_config.compatibility_threshold = state["threshold"]
         self.library.species.species = {species.key: species for species in found}
         reproduction.innovation_tracker.global_counter = state["innovations"]
         reproduction.genome_indexer = count(state["next_genome"])
