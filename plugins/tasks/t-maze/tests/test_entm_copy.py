@@ -19,6 +19,15 @@ def test_the_layout_of_two_vectors():
     assert batch.mask[0].tolist() == [False] * 5 + [True] * 2
 
 
+def test_training_may_show_the_same_sequences_again():
+    task, sizes = ENTMCopy(fixed=True), {"batch_size": 5, "seed": 4}
+    first, later = (task.batch(k, split="train", **sizes) for k in (0, 7))
+    assert torch.equal(first.x, later.x)
+    one, other = (task.batch(k, split="validation", **sizes) for k in (0, 7))
+    assert one.x.shape != other.x.shape or not torch.equal(one.x, other.x)
+    assert torch.equal(ENTMCopy().batch(0, split="train", **sizes).x, first.x)
+
+
 def test_fitness_by_hand():
     task = ENTMCopy(bits=2, shortest=2, longest=2)
     batch = task.batch(0, batch_size=1, seed=0, split="train")

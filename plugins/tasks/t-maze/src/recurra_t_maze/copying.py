@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from recurra.errors import InvalidOption
-from recurra.task import Batch, Goal, Score, Task
+from recurra.task import Batch, Goal, Score, Split, Task
 
 TOLERANCE = 0.25
 """An output that is further than this from its bit counts nothing."""
@@ -29,7 +29,7 @@ class ENTMCopy(Task):
     Scores: fitness, the mean over bits and answers of max(0, 1 − |t − σ(y)|/0.25), each sequence by its own
     length; wrong_share, the sequences with a bit on the wrong side.
     The loss is the cross-entropy of a bit, which the paper has no use for.
-    Differs from the paper: there evaluation is on the same 50 sequences in every generation.
+    In the paper, and with `fixed`, training shows the same sequences in every generation, 50 there.
     Source: Greve, Jacobsen and Risi 2016, and the authors' program ("strict-close").
     """
 
@@ -41,11 +41,17 @@ class ENTMCopy(Task):
         bits: Annotated[Count, Field(description="bits of a vector")] = 8,
         shortest: Annotated[Count, Field(description="vectors of the shortest sequence")] = 1,
         longest: Annotated[Count, Field(description="vectors of the longest sequence")] = 10,
+        fixed: Annotated[bool, Field(description="training shows the same batch again and again")] = False,
     ) -> None:
         if shortest > longest:
             raise InvalidOption(f"ENTMCopy: shortest = {shortest} must not be above longest = {longest}")
         super().__init__(bits + 2, bits)
-        self.bits, self.shortest, self.longest = bits, shortest, longest
+        self.bits, self.shortest, self.longest, self.fixed = bits, shortest, longest, fixed
+
+    def batch(self, k: int, *, batch_size: int, seed: int, split: Split) -> Batch:
+        """Return batch k of a split; with `fixed`, batch 0 for every one of training."""
+        again = self.fixed and split == "train"
+        return super().batch(0 if again else k, batch_size=batch_size, seed=seed, split=split)
 
     def sample(self, batch_size: int, rng: torch.Generator) -> Batch:
         """Draw lengths, the same for each number of vectors, and bits."""

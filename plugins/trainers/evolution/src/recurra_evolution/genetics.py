@@ -16,8 +16,8 @@ Weight = Annotated[float, Field(ge=0)]
 class Genetics(Configurable):
     """How genomes change, and which of them have children together: the options of NEAT.
 
-    Most defaults are those of Stanley and Miikkulainen 2002; `mutation_rate` (0.8 there), `mutation_size` (not
-    told), `threshold` (3), `stagnation` (15) and `species` (not there) are what solved XOR soonest.
+    Most defaults are those of Stanley and Miikkulainen 2002; `mutation_rate` (0.8 there), `mutation_size`
+    (not told), `threshold` (3), `stagnation` (15) and `species` (not there) are what solved XOR soonest.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Genetics(Configurable):
         ] = 4.0,
         species: Annotated[
             int | None,
-            Field(gt=0, description="δ_t moves by a twentieth a generation towards so many; none: it stays"),
+            Field(gt=0, description="δ_t moves by a tenth a generation towards so many; none: it stays"),
         ] = 10,
         stagnation: Annotated[
             int, Field(gt=0, description="generations without progress after which a species ends")

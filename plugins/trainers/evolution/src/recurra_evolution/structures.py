@@ -18,7 +18,7 @@ from recurra_evolution.genetics import Genetics
 from recurra_evolution.genomes import as_weights, restored, saved
 from recurra_evolution.library import Genome, library
 
-STEP = 1.05
+STEP = 1.1
 """How far the threshold moves in a generation that has too few or too many species."""
 
 
