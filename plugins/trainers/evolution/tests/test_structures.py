@@ -133,6 +133,31 @@ def test_a_restored_search_goes_on_to_the_bit(connections):
         assert search.mean.equal(again.mean)
 
 
+def test_where_all_species_stagnate_a_population_begins_anew():
+    search = search_in(NeatNetwork(2), 12, stagnation=3, kept=0)
+    eldest = []
+    for k in range(8):
+        vectors = search.ask(k)
+        assert len(vectors) == 12
+        search.tell(vectors, -torch.tensor(list(search.genomes), dtype=torch.float64))
+        eldest.append(min(search.genomes))
+    assert eldest[:3] == [1, 1, 1]  # the fittest lives on
+    assert eldest[-1] > 12  # and ends with its species, which made no progress
+
+
+def test_the_threshold_follows_the_number_of_species():
+    few, many = (search_in(NeatNetwork(2), 40, threshold=t, species=5) for t in (100.0, 0.01))
+    for k in range(3):
+        for search in (few, many):
+            vectors = search.ask(k)
+            search.tell(vectors, torch.zeros(len(vectors), dtype=torch.float64))
+    thresholds = [s.library.species.species_set_config.compatibility_threshold for s in (few, many)]
+    assert thresholds == pytest.approx([100 / 1.1**3, 0.01 * 1.1**3])
+    fixed = search_in(NeatNetwork(2), 40, threshold=0.5, species=None)
+    fixed.ask(0)
+    assert fixed.library.species.species_set_config.compatibility_threshold == 0.5
+
+
 def test_the_process_keeps_its_random_numbers():
     random.seed(5)
     expected = random.random()

@@ -78,7 +78,7 @@ class StructureSearch:
             config, self.library.species, self.size, self.generation
         )
         reproduction.ancestors.clear()  # of all who ever lived
-        return made
+        return made or self._first()  # where all species have ended
 
     def tell(self, vectors: Tensor, fitness: Tensor) -> None:
         """Take up how fit all are; the library wants finite numbers."""
