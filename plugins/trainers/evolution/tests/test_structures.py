@@ -133,16 +133,17 @@ def test_a_restored_search_goes_on_to_the_bit(connections):
         assert search.mean.equal(again.mean)
 
 
-def test_where_all_species_stagnate_a_population_begins_anew():
-    search = search_in(NeatNetwork(2), 12, stagnation=3, kept=0)
+def test_without_progress_a_population_begins_anew():
+    search = search_in(NeatNetwork(2), 12, restart=3)
     eldest = []
-    for k in range(8):
+    for k in range(9):
         vectors = search.ask(k)
         assert len(vectors) == 12
         search.tell(vectors, -torch.tensor(list(search.genomes), dtype=torch.float64))
         eldest.append(min(search.genomes))
-    assert eldest[:3] == [1, 1, 1]  # the fittest lives on
-    assert eldest[-1] > 12  # and ends with its species, which made no progress
+    assert eldest[:4] == [1] * 4  # the fittest lives on
+    assert eldest[4] > 12  # as nobody was fitter for three generations
+    assert eldest[4] == eldest[7] < eldest[8]
 
 
 def test_the_threshold_follows_the_number_of_species():

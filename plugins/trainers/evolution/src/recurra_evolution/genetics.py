@@ -54,9 +54,9 @@ class Genetics(Configurable):
         stagnation: Annotated[
             int, Field(gt=0, description="generations without progress after which a species ends")
         ] = 30,
-        kept: Annotated[
-            int,
-            Field(ge=0, description="best species that never end so; with 0 all may, and others begin anew"),
-        ] = 2,
+        restart: Annotated[
+            int | None,
+            Field(gt=0, description="generations without a fitter genome after which all begins anew"),
+        ] = None,
     ) -> None:
         pass

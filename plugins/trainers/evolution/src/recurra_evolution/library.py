@@ -18,6 +18,8 @@ from recurra.topology import Topology
 
 FEW_GENES = 20
 """Genomes of fewer genes are not made alike by dividing their distance by the number of genes."""
+KEPT_SPECIES = 2
+"""The best species never count as stagnant, or a population could die out."""
 
 
 class NodeGene(BaseGene):  # type: ignore[misc]
@@ -96,7 +98,7 @@ def library(room: Topology, own: dict[str, Any]) -> Library:
         species_set_config=DefaultSpeciesSet.parse_config({"compatibility_threshold": str(own["threshold"])}),
     )
     stagnation = DefaultStagnation.parse_config(
-        _as_text(species_fitness_func="max", max_stagnation=own["stagnation"], species_elitism=own["kept"])
+        _as_text(species_fitness_func="max", max_stagnation=own["stagnation"], species_elitism=KEPT_SPECIES)
     )
     reproduction = DefaultReproduction.parse_config(
         _as_text(elitism=1, survival_threshold=own["survival"], min_species_size=1)

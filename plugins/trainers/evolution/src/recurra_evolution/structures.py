@@ -38,6 +38,7 @@ class StructureSearch:
         self.room, self.start, self.size = room, start, population
         genetics = Genetics(**options).options
         self.library, self.wanted = library(room, genetics), genetics["species"]
+        self.patience, self.best, self.improved = genetics["restart"], -float("inf"), 0
         self.genomes: dict[int, Genome] = {}
         self.generation = 0
 
@@ -51,6 +52,8 @@ class StructureSearch:
 
     def ask(self, seed: int) -> Tensor:
         """Make the next generation of those whose fitness is known; a network without room is NaN."""
+        if self.patience is not None and self.generation - self.improved >= self.patience:
+            self._forget()
         with _drawing(seed):
             grows = bool(self.genomes)
             self.genomes = self._next() if grows else self._first()
@@ -67,6 +70,11 @@ class StructureSearch:
         if self.wanted is not None and found != self.wanted:
             config.compatibility_threshold *= STEP if found > self.wanted else 1 / STEP
 
+    def _forget(self) -> None:
+        """Let the next population be one of new genomes."""
+        self.genomes, self.library.species.species = {}, {}
+        self.best, self.improved = -float("inf"), self.generation
+
     def _first(self) -> dict[int, Genome]:
         config, reproduction = self.library.config, self.library.reproduction
         made: dict[int, Genome] = reproduction.create_new(config.genome_type, config.genome_config, self.size)
@@ -78,7 +86,7 @@ class StructureSearch:
             config, self.library.species, self.size, self.generation
         )
         reproduction.ancestors.clear()  # of all who ever lived
-        return made or self._first()  # where all species have ended
+        return made
 
     def tell(self, vectors: Tensor, fitness: Tensor) -> None:
         """Take up how fit all are; the library wants finite numbers."""
@@ -86,6 +94,9 @@ class StructureSearch:
         least = float(finite.min()) if len(finite) else 0.0
         for genome, value in zip(self.genomes.values(), fitness.nan_to_num(least, least, least), strict=True):
             genome.fitness = float(value)
+        fittest = max(genome.fitness for genome in self.genomes.values())
+        if fittest > self.best:
+            self.best, self.improved = fittest, self.generation
 
     def state(self) -> dict[str, Any]:
         """Return genomes, species and counters."""
@@ -94,6 +105,7 @@ class StructureSearch:
             "genomes": saved(self.genomes.values()),
             "species": [_saved_species(species) for species in self.library.species.species.values()],
             "generation": self.generation,
+            "progress": (self.best, self.improved),
             "threshold": self.library.species.species_set_config.compatibility_threshold,
             "innovations": reproduction.innovation_tracker.global_counter,
             "next_genome": _peek(reproduction, "genome_indexer"),
@@ -105,6 +117,7 @@ class StructureSearch:
         """Go on from a state."""
         config, reproduction = self.library.config.genome_config, self.library.reproduction
         self.genomes, self.generation = restored(state["genomes"]), state["generation"]
+        self.best, self.improved = state["progress"]
         found = [self._restored_species(known) for known in state["species"]]
         self.library.species.species_set_config.compatibility_threshold = state["threshold"]
         self.library.species.species = {species.key: species for species in found}
