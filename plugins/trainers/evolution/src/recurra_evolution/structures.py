@@ -38,6 +38,7 @@ class StructureSearch:
         self.room, self.start, self.size = room, start, population
         genetics = Genetics(**options).options
         self.library, self.wanted = library(room, genetics), genetics["species"]
+        self.threshold = genetics["threshold"]
         self.patience, self.best, self.improved = genetics["restart"], -float("inf"), 0
         self.genomes: dict[int, Genome] = {}
         self.generation = 0
@@ -73,6 +74,7 @@ class StructureSearch:
     def _forget(self) -> None:
         """Let the next population be one of new genomes."""
         self.genomes, self.library.species.species = {}, {}
+        self.library.species.species_set_config.compatibility_threshold = self.threshold
         self.best, self.improved = -float("inf"), self.generation
 
     def _first(self) -> dict[int, Genome]:
