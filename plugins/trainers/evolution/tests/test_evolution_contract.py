@@ -4,7 +4,17 @@ from recurra.testing import contract
 
 FORMS = {
     "openai-es": {"algorithm": "openai-es", "population": 16},
-    "neat": {"algorithm": "neat", "population": 20, "neat": {"add_node": 0.2, "remove_node": 0.05}},
+    "neat": {
+        "algorithm": "neat",
+        "population": 40,
+        "neat": {
+            "mutation_rate": 0.8,
+            "mutation_size": 0.3,
+            "init_deviation": 0.5,
+            "add_node": 0.1,
+            "remove_node": 0.05,
+        },
+    },
     "best by score": {"champion": "best", "fitness": "score", "population": 8, "at_once": 3},
 }
 
