@@ -38,7 +38,43 @@ class WithMemoryState(NamedTuple):
     r: Tensor
 
 
-class WithMemory(Cell[WithMemoryState]):
+class DrivesMemory(Cell[WithMemoryState]):
+    """A controller and the memory it drives; how the one reaches the other is up to `step`.
+
+    Shapes: the controller reads [x, r], of width I + R W.
+
+    Raises:
+        IncompatibleParts: The controller reads trees.
+    """
+
+    def __init__(self, controller: Cell[Any], memory: Memory[Any], output_size: int) -> None:
+        if controller.tags.reads != "vectors":
+            told = (
+                f"a controller reads vectors, and {type(controller).__name__} reads {controller.tags.reads}"
+            )
+            raise IncompatibleParts(f"{type(self).__name__}: {told}; choose another controller")
+        super().__init__(controller.input_size - memory.output_size, output_size)
+        self.controller, self.memory = controller, memory
+        promise(self, [controller, memory])
+
+    def initial_state(self, batch_size: int) -> WithMemoryState:
+        """Return the initial states of both parts and the memory's initial read."""
+        return WithMemoryState(
+            self.controller.initial_state(batch_size),
+            self.memory.initial_state(batch_size),
+            self.memory.initial_read(batch_size),
+        )
+
+    def own_loss(self, state: WithMemoryState) -> Tensor | None:
+        """Return the sum of both parts' own losses; None if neither has one."""
+        return add_losses([self.controller.own_loss(state.controller), self.memory.own_loss(state.memory)])
+
+    def views(self, state: WithMemoryState) -> dict[str, Tensor]:
+        """Return what the memory shows, and the vectors it read."""
+        return {**self.memory.views(state.memory), "read vectors": state.r}
+
+
+class WithMemory(DrivesMemory):
     """A controller and the memory it drives, as one cell.
 
         h, controller' = controller([x, r], controller)
@@ -51,36 +87,12 @@ class WithMemory(Cell[WithMemoryState]):
     """
 
     def __init__(self, controller: Cell[Any], memory: Memory[Any]) -> None:
-        if controller.tags.reads != "vectors":
-            told = (
-                f"a controller reads vectors, and {type(controller).__name__} reads {controller.tags.reads}"
-            )
-            raise IncompatibleParts(f"{type(self).__name__}: {told}; choose another controller")
-        input_size = controller.input_size - memory.output_size
-        super().__init__(input_size, controller.output_size + memory.output_size)
-        self.controller, self.memory = controller, memory
+        super().__init__(controller, memory, controller.output_size + memory.output_size)
         self.interface = nn.Linear(controller.output_size, memory.input_size)
         memory.connect(self.interface)
-        promise(self, [controller, memory])
-
-    def initial_state(self, batch_size: int) -> WithMemoryState:
-        """Return the initial states of both parts and the memory's initial read."""
-        return WithMemoryState(
-            self.controller.initial_state(batch_size),
-            self.memory.initial_state(batch_size),
-            self.memory.initial_read(batch_size),
-        )
 
     def step(self, x: Tensor, state: WithMemoryState) -> tuple[Tensor, WithMemoryState]:
         """Advance by one step: x (B, I), state -> y (B, H + R W), state."""
         h, controller = self.controller.step(torch.cat([x, state.r], -1), state.controller)
         r, memory = self.memory.step(self.interface(h), state.memory)
         return torch.cat([h, r], -1), WithMemoryState(controller, memory, r)
-
-    def own_loss(self, state: WithMemoryState) -> Tensor | None:
-        """Return the sum of both parts' own losses; None if neither has one."""
-        return add_losses([self.controller.own_loss(state.controller), self.memory.own_loss(state.memory)])
-
-    def views(self, state: WithMemoryState) -> dict[str, Tensor]:
-        """Return what the memory shows, and the vectors it read."""
-        return {**self.memory.views(state.memory), "read vectors": state.r}

@@ -33,10 +33,10 @@ def test_network_and_memory_are_stepped_in_this_order():
     assert cell.tags == Tags(differentiable=False)
     x = torch.randn(5, 7, 3, dtype=torch.float64)
     y, final = cell(x)
-    network, memory = cell.network.initial_state(5), cell.memory.initial_state(5)
+    network, memory = cell.controller.initial_state(5), cell.memory.initial_state(5)
     r = torch.zeros(5, 4, dtype=torch.float64)
     for t in range(7):
-        out, network = cell.network.step(torch.cat([x[:, t], r], -1), network)
+        out, network = cell.controller.step(torch.cat([x[:, t], r], -1), network)
         r, memory = cell.memory.step(out[:, 2:], memory)
         torch.testing.assert_close(y[:, t], out[:, :2])
     torch.testing.assert_close(final.memory.M, memory.M)
@@ -56,7 +56,7 @@ def copier():
     cell = EvolvingNTM(
         2 + BITS, output_size=BITS, network={"name": "neat-network", "hidden_size": 0}, memory=memory
     )
-    w, x, read = torch.zeros_like(cell.network.w), 1, 3 + BITS  # columns: bias, x, then what was read
+    w, x, read = torch.zeros_like(cell.controller.w), 1, 3 + BITS  # columns: bias, x, then what was read
     vector, interpolate, jump, _, stay, right = BITS, *range(BITS + WIDTH, BITS + WIDTH + 5)
     for bit in range(BITS):
         w[bit, [0, read + bit]] = torch.tensor([-SURE / 2, SURE])  # the answer is what was read
@@ -68,7 +68,7 @@ def copier():
     w[jump, [0, x + END]] = torch.tensor([-SURE / 2, SURE])  # to the mark
     w[stay, x + END], w[right, 0] = SURE, SURE / 2
     with torch.no_grad():
-        cell.network.w.copy_(w)
+        cell.controller.w.copy_(w)
     return cell
 
 

@@ -119,31 +119,37 @@ def test_circles_never_come_where_they_must_not():
 @pytest.mark.parametrize("connections", ["feed-forward", "recurrent"])
 def test_a_restored_search_goes_on_to_the_bit(connections):
     cell = NeatNetwork(3, output_size=2, hidden_size=8, connections=connections)
-    search, again = grown(cell, 6), search_in(cell, 30, **GROWTH)
+    # It begins anew on the way, for which it must know when somebody was fitter.
+    search, again = grown(cell, 6, restart=5), search_in(cell, 30, **GROWTH, restart=5)
     file = io.BytesIO()
     torch.save(search.state(), file)
     file.seek(0)
     again.restore(torch.load(file, weights_only=True))
-    for k in range(4):
+    for k in range(8):
         one, other = search.ask(50 + k), again.ask(50 + k)
         assert one.equal(other) or torch.equal(one.nan_to_num(), other.nan_to_num())
-        fitness = one.nan_to_num().sum(1)
+        fitness = -torch.arange(30, dtype=torch.float64)
         search.tell(one, fitness)
         again.tell(other, fitness)
         assert search.mean.equal(again.mean)
+    assert min(search.genomes) > 30 * 6
 
 
 def test_without_progress_a_population_begins_anew():
-    search = search_in(NeatNetwork(2), 12, restart=3)
+    search = search_in(NeatNetwork(2), 12, restart=3, species=4)
+    config = search.library.species.species_set_config
+    thresholds = []
     eldest = []
     for k in range(9):
         vectors = search.ask(k)
         assert len(vectors) == 12
         search.tell(vectors, -torch.tensor(list(search.genomes), dtype=torch.float64))
         eldest.append(min(search.genomes))
+        thresholds.append(config.compatibility_threshold)
     assert eldest[:4] == [1] * 4  # the fittest lives on
     assert eldest[4] > 12  # as nobody was fitter for three generations
     assert eldest[4] == eldest[7] < eldest[8]
+    assert thresholds[0] == thresholds[4] != thresholds[3]
 
 
 def test_the_threshold_follows_the_number_of_species():

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from recurra.cell import Cell
 from recurra.errors import IncompatibleParts
-from recurra.memory import Memory
+from recurra.memory import DrivesMemory, Memory, WithMemoryState
 from recurra.options import Ref, fields_of
 from recurra.registry import load
-from recurra.wrappers.around import promise
 
 
-class EvolvingNTMState(NamedTuple):
-    """What survives a step: the states of both parts and r (B, W), what was read last."""
-
-    network: tuple[Tensor, ...]
-    memory: tuple[Tensor, ...]
-    r: Tensor
-
-
-class EvolvingNTM(Cell[EvolvingNTMState]):
+class EvolvingNTM(DrivesMemory):
     """Evolving Neural Turing Machine: one network puts out both the answer and what moves the head.
 
         [y, v, i, j, s] = network([x, r]);  r = memory([v, i, j, s])
@@ -36,7 +26,7 @@ class EvolvingNTM(Cell[EvolvingNTMState]):
     Source: Greve, Jacobsen and Risi 2016.
 
     Raises:
-        IncompatibleParts: The network has no option `output_size`.
+        IncompatibleParts: The network has no option `output_size`, or reads trees.
     """
 
     contract_options: ClassVar[dict[str, Any]] = {
@@ -57,31 +47,18 @@ class EvolvingNTM(Cell[EvolvingNTMState]):
             "memory", "evolving-ntm"
         ),
     ) -> None:
-        super().__init__(input_size, output_size)
         driven: Memory[Any] = memory.build()
-        self.sizes = [output_size, driven.input_size]
-        self.network = _as_wide(network, sum(self.sizes)).build(input_size + driven.output_size)
-        self.memory = driven
-        promise(self, [self.network, self.memory])
+        sizes = [output_size, driven.input_size]
+        controller = _as_wide(network, sum(sizes)).build(input_size + driven.output_size)
+        super().__init__(controller, driven, output_size)
+        self.sizes = sizes
 
-    def initial_state(self, batch_size: int) -> EvolvingNTMState:
-        """Return the initial states of both parts, and the memory's initial read."""
-        return EvolvingNTMState(
-            self.network.initial_state(batch_size),
-            self.memory.initial_state(batch_size),
-            self.memory.initial_read(batch_size),
-        )
-
-    def step(self, x: Tensor, state: EvolvingNTMState) -> tuple[Tensor, EvolvingNTMState]:
+    def step(self, x: Tensor, state: WithMemoryState) -> tuple[Tensor, WithMemoryState]:
         """Advance by one step: x (B, I), state -> y (B, O), state."""
-        out, network = self.network.step(torch.cat([x, state.r], -1), state.network)
+        out, controller = self.controller.step(torch.cat([x, state.r], -1), state.controller)
         y, emitted = torch.split(out, self.sizes, -1)
         r, memory = self.memory.step(emitted, state.memory)
-        return y, EvolvingNTMState(network, memory, r)
-
-    def views(self, state: EvolvingNTMState) -> dict[str, Tensor]:
-        """Return what the memory shows, and what it read."""
-        return {**self.memory.views(state.memory), "read vector": state.r}
+        return y, WithMemoryState(controller, memory, r)
 
 
 def _as_wide(network: Ref, width: int) -> Ref:

@@ -16,8 +16,8 @@ Weight = Annotated[float, Field(ge=0)]
 class Genetics(Configurable):
     """How genomes change, and which of them have children together: the options of NEAT.
 
-    Most defaults are those of Stanley and Miikkulainen 2002; `mutation_rate` (0.8 there), `mutation_size`
-    (not told), `threshold` (3), `stagnation` (15) and `species` (not there) are what solved XOR soonest.
+    Most defaults are those of Stanley and Miikkulainen 2002; `mutation_rate` is 0.8 there, `threshold` 3 and
+    `stagnation` 15, `mutation_size` is not told, and `species` and `restart` are not from there.
     """
 
     def __init__(

@@ -63,8 +63,7 @@ class HistoryCompression(Trainer):
         self.block, self.improvement, self.most, self.taught = block, improvement, most, taught
         self.clip_norm, self.clip_value = clip_norm, clip_value
 
-    @classmethod
-    def contract_cell(cls) -> type[Cell[Any]]:
+    def contract_cell(self) -> type[Cell[Any]]:
         """Return a cell of two parts."""
         from recurra.testing.fitting import StagedCell
 

@@ -70,8 +70,7 @@ class MaxMargin(Trainer):
         self.labels, self.weight_penalty = labels, weight_penalty
         self.clip_norm, self.clip_value = clip_norm, clip_value
 
-    @classmethod
-    def contract_cell(cls) -> type[Cell[Any]]:
+    def contract_cell(self) -> type[Cell[Any]]:
         """Return a cell that finds trees."""
         from recurra.testing.toys_graphs import MergingCell
 
