@@ -51,6 +51,25 @@ def test_the_top_of_a_hill_is_found_and_a_restored_search_goes_on(algorithm):
     assert (search.mean - top).abs().max() < 0.1
 
 
+def test_rounding_of_the_covariance_does_not_decide_about_candidates():
+    """As another number of threads rounds it; its eigenvalues are almost all the same at first."""
+    rule = Evolution(population=12, sigma=0.3)
+    one, other = search_of(rule, 30), search_of(rule, 30)
+    vectors = one.ask(0)
+    for search in (one, other):
+        search.tell(vectors, -vectors.square().sum(1))
+    noise = torch.randn(30, 30, generator=torch.Generator().manual_seed(0)).double().numpy() * 1e-15
+    other.library._C = other.library._C + noise + noise.T
+    torch.testing.assert_close(one.ask(1), other.ask(1), rtol=0, atol=1e-9)
+
+
+def test_candidates_have_the_covariance_of_the_search():
+    search = search_of(Evolution(population=4000, sigma=2.0), 3)
+    C = torch.tensor([[2.0, 0.5, 0.0], [0.5, 1.0, -0.3], [0.0, -0.3, 0.5]], dtype=torch.float64)
+    search.library._C = C.numpy()
+    torch.testing.assert_close(search.ask(3).T.cov(), 4 * C, rtol=0.15, atol=0.15)
+
+
 def test_mistakes_are_told():
     with pytest.raises(InvalidOption, match="population = 7 must be even"):
         Evolution(algorithm="openai-es", population=7)

@@ -47,16 +47,22 @@ class CovarianceSearch:
         return torch.from_numpy(self.library.mean.copy())
 
     def ask(self, seed: int) -> Tensor:
-        """Draw candidates."""
-        self.library._rng = np.random.RandomState(seed % 2**32)
-        return torch.from_numpy(np.stack([self.library.ask() for _ in range(self.library.population_size)]))
+        """Draw candidates, m + σ C^{1/2} z.
+
+        The library draws m + σ B D z, with the eigenvectors B of C. Where eigenvalues are nearly equal, as at
+        first, the last bit decides about B, and another number of threads would make other candidates.
+        """
+        B, D = self.library._eigen_decomposition()
+        sizes = (self.library.population_size, self.library.dim)
+        z = np.random.RandomState(seed % 2**32).standard_normal(sizes)
+        return torch.from_numpy(self.library.mean + self.library._sigma * z @ (B * D) @ B.T)
 
     def tell(self, vectors: Tensor, fitness: Tensor) -> None:
         """Move mean, step size and covariance; the library looks for the least."""
         self.library.tell(list(zip(vectors.numpy(), (-fitness).tolist(), strict=True)))
 
     def state(self) -> dict[str, Any]:
-        """Return all numbers of the library's object, but for its generator, which is seeded anew."""
+        """Return all numbers of the library's object, but for its generator, which is not used."""
         return {name: _saved(value) for name, value in vars(self.library).items() if name != "_rng"}
 
     def restore(self, state: dict[str, Any]) -> None:
