@@ -188,7 +188,9 @@ def _readout(kind: str, sequencer: Sequencer, task: Task) -> nn.Module:
     if kind == "none":
         if width != task.output_size:
             told = f"puts out {width} numbers, and task '{type(task).__name__}' wants {task.output_size}"
-            raise IncompatibleParts(f"{type(sequencer).__name__} {told}; choose model.readout=linear")
+            known = getattr(sequencer, "options", {})
+            choice = f"cell.output_size={task.output_size} or " if "output_size" in known else ""
+            raise IncompatibleParts(f"{type(sequencer).__name__} {told}; choose {choice}model.readout=linear")
         return nn.Identity()
     made = nn.Linear(width, task.output_size)
     nn.init.xavier_uniform_(made.weight)

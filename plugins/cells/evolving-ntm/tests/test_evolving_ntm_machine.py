@@ -5,7 +5,8 @@ import torch
 
 from recurra import Ref, Tags
 from recurra.errors import IncompatibleParts, InvalidOption
-from recurra.testing import contract
+from recurra.model import Model
+from recurra.testing import ToyTask, contract
 from recurra_evolving_ntm.machine import EvolvingNTM
 
 FORMS = {
@@ -87,5 +88,7 @@ def test_weights_that_copy_exist(length):
 def test_mistakes_are_told():
     with pytest.raises(IncompatibleParts, match="network 'elman' has no option output_size"):
         EvolvingNTM(3, network="elman")
+    with pytest.raises(IncompatibleParts, match=r"choose cell\.output_size=3 or model\.readout=linear"):
+        Model(ToyTask(), Ref("cell", "evolving-ntm"), readout="none")
     with pytest.raises(InvalidOption, match="output_size"):
         EvolvingNTM(3, output_size=0)
