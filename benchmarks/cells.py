@@ -21,10 +21,10 @@ import torch
 from torch import Tensor, nn
 
 from recurra.cell import Cell
-from recurra.engine import levels
+from recurra.config.options import keyword_options
 from recurra.errors import RecurraError
-from recurra.options import keyword_options
-from recurra.registry import components, load
+from recurra.plugins.registry import components, load
+from recurra_engine import dispatch
 
 BATCH, STEPS, INPUTS, UNITS = 32, 100, 128, 128
 RESULT = Path(__file__).parent / "results" / "cells.md"
@@ -63,7 +63,7 @@ def row(name: str, rounds: int) -> str:
     """Measure one cell."""
     cell = made(name)
     count = f"{sum(p.numel() for p in cell.parameters()):,}"
-    level = levels.choose(cell, torch.zeros(2, STEPS, INPUTS), cell.initial_state(2)).level
+    level = dispatch.choose(cell, torch.zeros(2, STEPS, INPUTS), cell.initial_state(2)).level
     if cell.tags.reads != "vectors":
         return f"| `{name}` | {count} | its own | reads {cell.tags.reads} |"
     if not (cell.tags.differentiable and count != "0"):

@@ -27,7 +27,7 @@ from typing import Any
 
 import torch
 
-from recurra.registry import load
+from recurra.plugins.registry import load
 
 RESULTS = Path(__file__).parent / "results"
 

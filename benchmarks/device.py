@@ -20,9 +20,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from recurra import engine
-from recurra.engine import levels
-from recurra.registry import load
+from recurra import sequence
+from recurra.plugins.registry import load
+from recurra_engine import dispatch
 
 SIZES = ((256, 64, 256), (1024, 64, 512), (512, 256, 1024))
 """T, B, H; the input is as wide as the state."""
@@ -51,11 +51,11 @@ def milliseconds(run: Run, x: Tensor) -> float:
     return float(start.elapsed_time(end))
 
 
-def at_level(cell: nn.Module, level: engine.Level | None) -> Run:
+def at_level(cell: nn.Module, level: str | None) -> Run:
     """Return a call of a cell at a level; None is the best one."""
 
     def run(x: Tensor) -> Tensor:
-        with engine.using(level):
+        with sequence.using(level):
             y: Tensor = cell(x)[0]
         return y
 
@@ -80,7 +80,7 @@ def row(what: str, cell: Any, peer: Run | None, x: Tensor, rounds: int) -> str:
     ours, *theirs = turns(runs, x, rounds)
     # The loop is slow and steady: three turns tell enough.
     mine, loop = turns([at_level(cell, None), at_level(cell, "loop")], x, 3)
-    level = levels.choose(cell, x, cell.initial_state(x.shape[0])).level
+    level = dispatch.choose(cell, x, cell.initial_state(x.shape[0])).level
     against = ratio(ours, theirs[0]) if theirs else "-"
     return f"| {what} | {level} | {statistics.median(ours):.2f} | {against} | {ratio(mine, loop)} |"
 

@@ -29,8 +29,8 @@ import torch
 from engine_cells import MinimalGatedUnit, MultiplicativeLSTM, NormalisedLSTM
 from torch import Tensor, nn
 
-from recurra import engine
-from recurra.registry import load
+from recurra import sequence
+from recurra.plugins.registry import load
 
 SIZES = ((100, 32, 128, 128), (784, 32, 100, 1), (100, 64, 256, 256), (1000, 16, 128, 2))
 """T, B, H, I."""
@@ -38,7 +38,7 @@ RESULT = Path(__file__).parent / "results" / "engine.md"
 FIRST_CALL = """
 import time, torch
 from recurra.registry import load
-from recurra.engine import levels
+from recurra_engine import dispatch
 torch.set_num_threads(1)
 cell = load("cell", "{name}")(10)
 x = torch.randn(4, 10, 10)
@@ -51,7 +51,7 @@ MEMORY = """
 import re, torch
 from pathlib import Path
 from torch import nn
-from recurra.engine import checkpointing
+from recurra import checkpointing
 from recurra.registry import load
 torch.set_num_threads(1)
 T, B, H, I = {size}
@@ -98,9 +98,9 @@ def cells(inputs: int, units: int) -> Iterator[tuple[str, nn.Module]]:
     yield "LSTM, multiplicative", MultiplicativeLSTM(inputs, hidden_size=units)
 
 
-def _first(module: nn.Module, level: engine.Level | None = None, **options: Any) -> Run:
+def _first(module: nn.Module, level: str | None = None, **options: Any) -> Run:
     def run(x: Tensor) -> Tensor:
-        with engine.using(level):
+        with sequence.using(level):
             y: Tensor = module(x, **options)[0]
         return y
 

@@ -20,8 +20,8 @@ from typing import Any
 import torch
 
 from recurra import Ref
-from recurra.model import Model
-from recurra.registry import load
+from recurra.plugins.registry import load
+from recurra_lab.training.model import Model
 
 RESULTS = Path(__file__).parent / "results"
 LAGS = (100, 500, 1000)

@@ -20,10 +20,10 @@ from typing import Any
 
 import torch
 
-from recurra import Ref, engine
-from recurra.model import Model
-from recurra.registry import load
-from recurra.testing import ToyTask
+from recurra import Ref, sequence
+from recurra.plugins.registry import load
+from recurra_contract import ToyTask
+from recurra_lab.training.model import Model
 
 RESULTS = Path(__file__).parent / "results"
 CELLS = {
@@ -69,7 +69,7 @@ def by_bptt(task: ToyTask, model: Model, batch: Any, *, loop: bool) -> Callable[
     module = module_of(task, model, "bptt")
 
     def once() -> None:
-        with engine.using("loop" if loop else None):
+        with sequence.using("loop" if loop else None):
             module.learn(batch).backward()
 
     return once

@@ -22,11 +22,11 @@ from typing import TypeVar
 
 import torch
 
+from recurra.config.options import Ref
 from recurra.errors import RecurraError
-from recurra.model import Model
-from recurra.options import Ref
-from recurra.registry import components, load
+from recurra.plugins.registry import components, load
 from recurra.task import Batch, Task
+from recurra_lab.training.graph_model import make_model
 
 R = TypeVar("R")
 BATCH, LIMIT = 16, 0.05
@@ -43,7 +43,7 @@ def timed(run: Callable[..., R], *args: object) -> tuple[float, R]:
 
 def learner(task: Task, cell: str) -> Callable[[Batch], None]:
     """Return one training step of a cell on a task."""
-    model = Model(task, Ref("cell", cell))
+    model = make_model(task, Ref("cell", cell))
     optimizer = torch.optim.Adam(model.parameters())
 
     def step(batch: Batch) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 import torch
 
 from recurra import Cell
-from recurra.engine import listing
-from recurra.engine.compiled import traced
-from recurra.engine.native.source import source
-from recurra.engine.training import with_gradient
+from recurra_engine.compiled import traced
+from recurra_engine.cpu.source import source
+from recurra_engine.ir import printer
+from recurra_engine.passes.joint import with_gradient
 
 ROOT = Path(__file__).parents[1]
 PAGES = ROOT / "docs" / "engine"
@@ -30,8 +30,8 @@ def stages() -> dict[str, str]:
     moved, together = (
         with_gradient(made.program, x=False, shared=wanted, move=move) for move in (True, False)
     )
-    lines = {"step": listing.of_step(made.step), "shared": listing.of_weights(made.program)}
-    graphs = {name: "\n".join(found) for name, found in (lines | listing.of_training(moved)).items()}
+    lines = {"step": printer.of_step(made.step), "shared": printer.of_weights(made.program)}
+    graphs = {name: "\n".join(found) for name, found in (lines | printer.of_training(moved)).items()}
     (step,) = STEP_OF_C.findall(source(together.forward.loop, single=True).text)
     return graphs | {"C": _indented(step)}
 

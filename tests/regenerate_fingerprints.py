@@ -6,8 +6,8 @@ Run it after a new task or variant was added, or after data was changed on purpo
 import json
 from pathlib import Path
 
-from recurra.registry import components, load
-from recurra.testing.fingerprints import fingerprints
+from recurra.plugins.registry import components, load
+from recurra_contract.fingerprints import fingerprints
 
 GOLDEN = Path(__file__).parent / "golden" / "fingerprints.json"
 

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
-from recurra.registry import Offer, components, load
+from recurra.plugins.registry import Offer, components, load
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"

@@ -6,14 +6,14 @@ import sys
 import pytest
 import torch
 
-from recurra.export import export, named_start
-from recurra.model import Model
-from recurra.options import Ref
-from recurra.registry import components, load
-from recurra.run.folder import RunFolder
-from recurra.run.restore import restore
+from recurra.config.options import Ref
+from recurra.plugins.registry import components, load
 from recurra.state import leaves
-from recurra.testing import ToyTask
+from recurra_contract import ToyTask
+from recurra_lab.artifacts.run_folder import RunFolder
+from recurra_lab.export import export, named_start
+from recurra_lab.runs.restore import restore
+from recurra_lab.training.model import Model
 
 
 def recurra(*arguments):

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from recurra.registry import components, load
-from recurra.testing import CheckFailed, ToyTask, check_fingerprint, fingerprint
-from recurra.testing.fingerprints import changed, fingerprints
+from recurra.plugins.registry import components, load
+from recurra_contract import CheckFailed, ToyTask, check_fingerprint, fingerprint
+from recurra_contract.fingerprints import changed, fingerprints
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "fingerprints.json").read_text("utf-8"))
 AGAIN = "run python tests/regenerate_fingerprints.py"

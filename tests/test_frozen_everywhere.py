@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from recurra.frozen import SPLITS, freeze, load
-from recurra.registry import components
-from recurra.registry import load as component
+from recurra.plugins.registry import components
+from recurra.plugins.registry import load as component
+from recurra_lab.snapshots.task import SPLITS, freeze, load
 
 FEW = dict.fromkeys(SPLITS, 2)
 

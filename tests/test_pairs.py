@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from recurra.errors import IncompatibleParts
-from recurra.experiment import Experiment
-from recurra.learning import LearningModule
-from recurra.registry import components, load
-from recurra.run.setup import build
+from recurra.plugins.registry import components, load
 from recurra.task import Batch
+from recurra_lab.experiments import Experiment
+from recurra_lab.runs.build import build
+from recurra_lab.training.module import LearningModule
 
 STEPS, ROWS = 12, 2
 

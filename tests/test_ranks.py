@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from recurra.run.metrics import read_metrics
+from recurra_lab.artifacts.metrics_csv import read_metrics
 
 OPTIONS = [
     "cell.hidden_size=8",

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from recurra.cli import COMMANDS
+from recurra_lab.cli import COMMANDS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")

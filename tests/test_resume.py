@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from recurra.run.checkpoint import SUFFIX
-from recurra.run.metrics import read_metrics
+from recurra_lab.artifacts.checkpoint import SUFFIX
+from recurra_lab.artifacts.metrics_csv import read_metrics
 
 OPTIONS = [
     "cell.hidden_size=8",
@@ -31,7 +31,7 @@ KILLS = 10
 
 def shell(*arguments):
     """Run the shell's main function; the parent sees its exit code."""
-    from recurra.cli import main
+    from recurra_lab.cli import main
 
     sys.argv = ["recurra", *arguments]
     main()
@@ -41,7 +41,7 @@ def shell(*arguments):
 def processes():
     """Processes forked from a clean server that has imported everything once."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["recurra.run.train", "pytorch_lightning", "matplotlib.figure"])
+    context.set_forkserver_preload(["recurra_lab.runs.run", "pytorch_lightning", "matplotlib.figure"])
     return context
 
 

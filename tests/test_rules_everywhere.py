@@ -5,12 +5,12 @@ import itertools
 import pytest
 import torch
 
+from recurra.config.options import Ref
 from recurra.errors import IncompatibleParts
-from recurra.model import Model
-from recurra.options import Ref
-from recurra.registry import components, load
-from recurra.testing.checking import maker
-from recurra.testing.fitting import SEED, changed, fit, seeded, task_of, weights
+from recurra.plugins.registry import components, load
+from recurra_contract.harness import SEED, changed, fit, seeded, task_of, weights
+from recurra_contract.kit import maker
+from recurra_lab.training.graph_model import make_model
 
 BATCHES = 2
 FEW = {"evolution": {"population": 4}}
@@ -41,7 +41,7 @@ def test_a_rule_teaches_a_cell_or_refuses_it(trainer, cell):
         task = task_for(make(), cell)
         options = {**load("cell", cell).contract_options, **(TREES if finds_trees(task, cell) else {})}
         with seeded():
-            model = Model(task, Ref("cell", cell, **options))
+            model = make_model(task, Ref("cell", cell, **options))
         module = make().module(model, task, SEED)
     except IncompatibleParts as refused:
         pytest.skip(str(refused))

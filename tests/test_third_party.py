@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from recurra import registry
-from recurra.cli import COMMANDS
 from recurra.errors import InvalidOption
-from recurra.hooks import KINDS, hookimpl
-from recurra.scaffold import Plugin
+from recurra.plugins import registry
+from recurra.plugins.hooks import KINDS, hookimpl
+from recurra_lab.cli import COMMANDS
+from recurra_lab.scaffold.plugin import Plugin
 
 NAMES = {kind: f"outside-{kind}" for kind in KINDS}
 DISTS = {kind: f"recurra-{name}" for kind, name in NAMES.items()}

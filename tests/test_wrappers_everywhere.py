@@ -10,16 +10,11 @@ import pytest
 import torch
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from recurra import engine
+from recurra import sequence
+from recurra.config.options import Ref
 from recurra.errors import IncompatibleParts
-from recurra.model import Model
-from recurra.options import Ref
-from recurra.registry import components, load
+from recurra.plugins.registry import components, load
 from recurra.state import leaves, map_state
-from recurra.testing import Contract, ToyCell, ToyMemory, ToyTask
-from recurra.testing.cell_checks.probes import inputs
-from recurra.testing.checking import maker
-from recurra.testing.toys import driven_by_toy
 from recurra.wrappers import (
     LayerNormalised,
     LearnedStart,
@@ -29,7 +24,12 @@ from recurra.wrappers import (
     Stacked,
     Zoneout,
 )
-from recurra.wrappers.around import floating
+from recurra.wrappers.base import floating
+from recurra_contract import Contract, ToyCell, ToyMemory, ToyTask
+from recurra_contract.cells.probes import inputs
+from recurra_contract.examples.cells import driven_by_toy
+from recurra_contract.kit import maker
+from recurra_lab.training.model import Model
 
 
 def fully_dropped(cell):
@@ -138,7 +138,7 @@ def failures(name, wrapper, is_run):
 @pytest.mark.parametrize(("name", "wrapper"), PAIRS)
 def test_a_wrapped_cell_keeps_its_contract(name, wrapper, monkeypatch):
     if name not in SMALL:  # to compile every wrapped cell would take minutes; scan runs the same graphs
-        monkeypatch.setattr(engine, "LEVELS", ("loop", "scan"))
+        monkeypatch.setattr(sequence, "levels", lambda: ("loop", "scan"))
     assert failures(name, wrapper, lambda check: name in SMALL or check.name not in SLOW) == []
 
 

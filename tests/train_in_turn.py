@@ -10,7 +10,7 @@ import json
 import sys
 from pathlib import Path
 
-from recurra.cli import main
+from recurra_lab.cli import main
 
 out, devices, file = sys.argv[1:]
 for name, words in json.loads(Path(file).read_text()).items():

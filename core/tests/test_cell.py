@@ -8,7 +8,7 @@ from torch.nn.utils.rnn import pack_sequence
 from recurra.cell import Cell, Tags
 from recurra.errors import InvalidInput, RecurraError
 from recurra.state import NoState
-from recurra.testing import Identity
+from recurra_contract import Identity
 
 
 class Leaky(Cell[tuple]):

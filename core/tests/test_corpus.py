@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from recurra.corpus import Corpus, rows_of_batch
-from recurra.testing import ToyTask
+from recurra.data.corpus import Corpus, rows_of_batch
+from recurra_contract import ToyTask
 
 
 def rows(k, split="train", number=7, batch_size=4, seed=0):

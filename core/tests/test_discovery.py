@@ -5,12 +5,12 @@ import sys
 
 import pytest
 
-from recurra import discovery
-from recurra.discovery import Plugins, add_file
 from recurra.errors import MissingFile
-from recurra.inventory import FILES, inventory
+from recurra.plugins import discovery
+from recurra.plugins.discovery import Plugins, add_file
+from recurra.plugins.inventory import FILES, inventory
 
-HEAD = "from recurra.hooks import Component, hookimpl\n"
+HEAD = "from recurra.plugins.hooks import Component, hookimpl\n"
 HOOK = HEAD + "@hookimpl\ndef recurra_components():\n    "
 DEFECTS = {
     "import error": (
@@ -158,22 +158,23 @@ def test_what_a_plugin_prints_goes_to_stderr(world, capsys):
 
 
 def test_callbacks_of_sound_plugins_survive_a_broken_one(world):
-    hook = HEAD + "from pytorch_lightning import Callback\n@hookimpl\ndef recurra_callbacks(run):\n    "
+    hook = HEAD + "@hookimpl\ndef recurra_callbacks(folder, experiment):\n    "
     world.add("acme-broken", hook + "raise OSError('disk is gone')")
-    world.add("acme-wrong", hook + "return [Callback]")
-    world.add("acme-sound", hook + "assert run == 'folder'; return [Callback()]")
+    world.add("acme-wrong", hook + "return [1]")
+    world.add("acme-sound", hook + "return [folder, experiment['seed']]")
     plugins = world.plugins()
     assert plugins.defects == []
-    assert len(plugins.callbacks("folder")) == 1
+    given = {"folder": "runs/1", "experiment": {"seed": "7"}}
+    assert [item for _, item in plugins.results("recurra_callbacks", str, **given)] == ["runs/1", "7"]
     first, second = sorted(map(str, plugins.defects))
     assert first == "acme-broken:main: recurra_callbacks failed: OSError: disk is gone"
-    assert "expected an iterable of Callback" in second
+    assert "expected an iterable of str" in second
 
 
 def test_a_hook_may_take_fewer_arguments(world):
     world.add("acme-cells", HEAD + "@hookimpl\ndef recurra_callbacks():\n    return []")
     plugins = world.plugins()
-    assert plugins.callbacks("folder") == plugins.defects == []
+    assert plugins.results("recurra_callbacks", str, folder="", experiment={}) == plugins.defects == []
 
 
 def test_experiments_come_with_their_plugin(world):

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from recurra.inventory import inventory
+from recurra.plugins.inventory import inventory
 
 
 def found(world):

@@ -7,9 +7,8 @@ import pytest
 from pydantic import Field
 
 from recurra import Ref
-from recurra.errors import InvalidOption
-from recurra.explain import choices_of, values_in_full, values_in_words
-from recurra.options import (
+from recurra.config.describe import choices_of, values_in_full, values_in_words
+from recurra.config.options import (
     Configurable,
     alternatives,
     checked_options,
@@ -20,6 +19,7 @@ from recurra.options import (
     part_of,
     plain,
 )
+from recurra.errors import InvalidOption
 
 pytestmark = pytest.mark.usefixtures("parts")
 

@@ -6,7 +6,7 @@ import pytest
 
 from recurra import Ref
 from recurra.errors import AmbiguousComponent, BrokenComponent, UnknownComponent
-from recurra.registry import components, find, load
+from recurra.plugins.registry import components, find, load
 
 TINY = """
 from recurra import Cell, Memory, NoState, Task, Trainer

@@ -2,7 +2,7 @@
 
 import torch
 
-from recurra.seeds import generator_of, seed_of
+from recurra.rng import generator_of, seed_of
 
 
 def test_a_seed_never_changes():

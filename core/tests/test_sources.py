@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from recurra.data.files import brief, check_folder, content_of, first_of, from_hub, held, parquet
 from recurra.errors import DamagedFile, MissingFile
-from recurra.sources import brief, check_folder, content_of, first_of, from_hub, held, parquet
 
 REMEDY = "take it from the shelf"
 

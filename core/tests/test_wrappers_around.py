@@ -9,7 +9,6 @@ from torch.nn.utils.rnn import pack_padded_sequence
 from recurra.cell import Cell, Tags
 from recurra.errors import IncompatibleParts, InvalidOption
 from recurra.state import leaves
-from recurra.testing import Identity, ToyCell
 from recurra.wrappers import (
     Bidirectional,
     LayerNormalised,
@@ -18,6 +17,7 @@ from recurra.wrappers import (
     Resetting,
     Zoneout,
 )
+from recurra_contract import Identity, ToyCell
 
 
 class Inner(NamedTuple):

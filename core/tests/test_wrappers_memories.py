@@ -6,8 +6,8 @@ from torch import nn
 
 from recurra.errors import IncompatibleParts
 from recurra.memory import WithMemory
-from recurra.testing import ToyCell, ToyMemory
 from recurra.wrappers import LearnedStart, Zoneout
+from recurra_contract import ToyCell, ToyMemory
 
 
 def test_a_mixed_weighting_is_a_distribution_in_evaluation_only():

@@ -6,8 +6,8 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from recurra.errors import InvalidInput
 from recurra.state import leaves
-from recurra.testing import ToyCell
 from recurra.wrappers import LearnedStart, RecurrentDropout, Resetting, Stacked
+from recurra_contract import ToyCell
 
 RESETS = torch.tensor([[0, 0, 1, 0, 1], [1, 0, 0, 0, 0], [0, 1, 1, 0, 1]]).bool()
 

@@ -1,5 +1,9 @@
-"""`python -m recurra`: the shell, where no script could be installed."""
+"""`python -m recurra`: the shell, if a package that brings it is installed."""
 
-from recurra.cli import main
+import sys
+from importlib.metadata import entry_points
 
-main(prog_name="recurra")
+shells = entry_points(group="console_scripts", name="recurra")
+if not shells:
+    sys.exit("error: the shell is not installed; pip install recurra-lab brings it")
+next(iter(shells)).load()(prog_name="recurra")

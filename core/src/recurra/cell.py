@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from recurra import engine
+from recurra import sequence
+from recurra.config.options import Configurable
 from recurra.errors import InvalidInput
-from recurra.options import Configurable
 from recurra.state import leaves
 
 S = TypeVar("S")
@@ -103,6 +103,31 @@ class Sequencer(nn.Module, abc.ABC):
         return {}
 
 
+class Network(nn.Module, abc.ABC):
+    """What a learning rule trains: a sequencer between what embeds tokens and what reads out answers.
+
+    Shapes: x (B, T, I) or tokens (B, T) -> y (B, T, O) and the final state.
+
+    Attributes:
+        sequencer: The cell, or the wrapper of cells.
+        embedding: What makes vectors of tokens, or None where vectors are read.
+        readout: What makes answers of the sequencer's outputs.
+    """
+
+    sequencer: Sequencer
+    embedding: nn.Module | None
+    readout: nn.Module
+
+    @property
+    @abc.abstractmethod
+    def tags(self) -> Tags:
+        """What all cells of the network promise together."""
+
+    @abc.abstractmethod
+    def forward(self, x: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
+        """Run over a batch: x as its task gives it -> y (B, T, O) and the final state."""
+
+
 class Cell(Configurable, Sequencer, Generic[S]):
     """One step of a recurrent network, written as its paper writes it.
 
@@ -129,7 +154,7 @@ class Cell(Configurable, Sequencer, Generic[S]):
 
     def run(self, x: Tensor, state: S, lengths: Tensor | None) -> tuple[Tensor, S]:
         """Run over inputs that `forward` has checked, at the engine's best level."""
-        return engine.run(self, x, state, lengths)
+        return sequence.run(self, x, state, lengths)
 
     def zeros(self, batch_size: int, *sizes: int) -> Tensor:
         """Return zeros (B, *sizes) on the device and in the dtype of the parameters, else of the buffers."""

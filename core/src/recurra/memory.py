@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from recurra.cell import Cell, add_losses
 from recurra.errors import IncompatibleParts
-from recurra.wrappers.around import promise
+from recurra.wrappers.base import promise
 
 S = TypeVar("S")
 

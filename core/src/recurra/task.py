@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from recurra.cell import Reads
-from recurra.options import Configurable
-from recurra.seeds import generator_of
+from recurra.config.options import Configurable
+from recurra.rng import generator_of
 
 MOST_NATS = math.log(sys.float_info.max)
 
@@ -162,7 +162,7 @@ class Task(Configurable, abc.ABC):
         """Say whether row b of batch k goes on where row b of batch k − 1 ended, and so its state does.
 
         Never, unless overridden: most sequences are whole. A stream of text that is read window by window is
-        not; see `recurra.learning.LearningModule.start`. Takes what `batch` takes.
+        not; see `recurra_lab.training.module.LearningModule.start`. Takes what `batch` takes.
         """
         return False
 

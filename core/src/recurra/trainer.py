@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import abc
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from recurra.model import Model
-from recurra.options import Configurable
+from recurra.cell import Cell, Network
+from recurra.config.options import Configurable
 from recurra.task import Task
-
-if TYPE_CHECKING:
-    from recurra.cell import Cell
-    from recurra.learning import LearningModule
 
 
 class Trainer(Configurable, abc.ABC):
@@ -21,7 +17,7 @@ class Trainer(Configurable, abc.ABC):
     """
 
     @abc.abstractmethod
-    def module(self, model: Model, task: Task, seed: int) -> LearningModule:
+    def module(self, model: Network, task: Task, seed: int) -> Any:
         """Return the Lightning module that teaches the model the task by this rule.
 
         Raises:

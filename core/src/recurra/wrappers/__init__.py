@@ -4,16 +4,16 @@ Every wrapper takes built cells. Those around one cell treat its state as it com
 a wrapped cell is a cell again, so wrappers go around each other.
 """
 
-from recurra.wrappers.around import Around as Around
-from recurra.wrappers.around import together as together
-from recurra.wrappers.directions import Bidirectional as Bidirectional
-from recurra.wrappers.directions import reverse as reverse
+from recurra.wrappers.base import Around as Around
+from recurra.wrappers.base import together as together
+from recurra.wrappers.bidirectional import Bidirectional as Bidirectional
+from recurra.wrappers.bidirectional import reverse as reverse
 from recurra.wrappers.dropout import DroppedState as DroppedState
 from recurra.wrappers.dropout import RecurrentDropout as RecurrentDropout
-from recurra.wrappers.layers import Layers as Layers
-from recurra.wrappers.layers import Stacked as Stacked
+from recurra.wrappers.initial_state import LearnedStart as LearnedStart
 from recurra.wrappers.normalisation import LayerNormalised as LayerNormalised
 from recurra.wrappers.normalisation import NormalisedLinears as NormalisedLinears
-from recurra.wrappers.resets import Resetting as Resetting
-from recurra.wrappers.start import LearnedStart as LearnedStart
+from recurra.wrappers.resetting import Resetting as Resetting
+from recurra.wrappers.stacked import Layers as Layers
+from recurra.wrappers.stacked import Stacked as Stacked
 from recurra.wrappers.zoneout import Zoneout as Zoneout

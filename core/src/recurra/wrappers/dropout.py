@@ -10,7 +10,7 @@ from torch import Tensor
 
 from recurra.cell import Cell
 from recurra.errors import IncompatibleParts, InvalidOption
-from recurra.wrappers.around import Around, Share, change, check_used, floating, meant, promise
+from recurra.wrappers.base import Around, Share, change, check_used, floating, meant, promise
 
 NAMED = "tensors of the state to drop, such as the h of an LSTM; must be named"
 

@@ -11,7 +11,7 @@ from torch.nn.functional import layer_norm, linear
 
 from recurra.cell import Cell
 from recurra.errors import IncompatibleParts
-from recurra.wrappers.around import Around, Only, change, check_used, followed, meant
+from recurra.wrappers.base import Around, Only, change, check_used, followed, meant
 
 LARGE = 1e15
 """The square of a number far beyond this one overflows float32, and the variance with it."""

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from recurra.cell import Cell
-from recurra.wrappers.around import Around, Only, Share, change, check_used, followed, meant, promise
+from recurra.wrappers.base import Around, Only, Share, change, check_used, followed, meant, promise
 
 
 class Zoneout(Around):

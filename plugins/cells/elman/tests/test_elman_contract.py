@@ -2,8 +2,8 @@
 
 import pytest
 
-from recurra.testing import CheckFailed, contract
-from recurra.testing.cells import check_exact_gradient
+from recurra_contract import CheckFailed, contract
+from recurra_contract.cells import check_exact_gradient
 from recurra_elman.elman import Elman
 from recurra_elman.jordan import Jordan
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from recurra import WithMemory
-from recurra.testing import Identity
+from recurra_contract import Identity
 from recurra_evolving_ntm.memory import EvolvingNTMMemory
 
 BITS = 8

@@ -6,9 +6,9 @@ from torch.func import functional_call, stack_module_state, vmap
 
 from recurra import Ref, Tags
 from recurra.errors import IncompatibleParts
-from recurra.experiment import Experiment
-from recurra.export import export
-from recurra.run.setup import build
+from recurra_lab.experiments import Experiment
+from recurra_lab.export import export
+from recurra_lab.runs.build import build
 from recurra_ntm.cell import NTM
 
 

@@ -1,6 +1,6 @@
 """The memory holds its contract, alone and driven by a controller, in each of its forms."""
 
-from recurra.testing import contract
+from recurra_contract import contract
 
 FORMS = {
     "finite": {"tape": "finite", "capacity": 4, "min_similarity": 0.5},

@@ -5,9 +5,9 @@ import torch
 
 from recurra import Ref, Tags
 from recurra.errors import IncompatibleParts, InvalidOption
-from recurra.model import Model
-from recurra.testing import ToyTask, contract
+from recurra_contract import ToyTask, contract
 from recurra_evolving_ntm.machine import EvolvingNTM
+from recurra_lab.training.model import Model
 
 FORMS = {
     "recurrent": {

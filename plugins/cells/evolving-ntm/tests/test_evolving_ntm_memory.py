@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from recurra import Tags
+from recurra.config.options import keyword_options
 from recurra.errors import InvalidOption
-from recurra.options import keyword_options
 from recurra.state import leaves
 from recurra_evolving_ntm.memory import EvolvingNTMMemory
 

@@ -1,6 +1,6 @@
 """The cell holds its contract, in each of its forms."""
 
-from recurra.testing import contract
+from recurra_contract import contract
 
 FORMS = {
     "recurrent": {"output_size": 3, "hidden_size": 2, "connections": "recurrent", "slope": 1.0},

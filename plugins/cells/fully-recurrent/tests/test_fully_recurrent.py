@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from recurra.config.options import keyword_options
 from recurra.errors import InvalidInput, InvalidOption
-from recurra.export import export
-from recurra.options import keyword_options
 from recurra_fully_recurrent.cell import FullyRecurrent, FullyRecurrentState
+from recurra_lab.export import export
 
 FUNCTIONS = {"tanh": math.tanh, "logistic": lambda s: 1 / (1 + math.exp(-s)), "relu": lambda s: max(s, 0.0)}
 

@@ -1,6 +1,6 @@
 """The cell holds its contract, in each of its forms."""
 
-from recurra.testing import contract
+from recurra_contract import contract
 
 WHOLE = {"density": 1.0, "trained": 1.0}
 FORMS = {

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from recurra.config.options import Ref, keyword_options
 from recurra.errors import InvalidOption
-from recurra.options import Ref, keyword_options
 from recurra.state import leaves
 from recurra_gru.cell import GRU, GRUState
 from recurra_gru.reduced import GRU1

@@ -1,6 +1,6 @@
 """The cells hold their contracts, with the other reset and with the other candidate, too."""
 
-from recurra.testing import contract
+from recurra_contract import contract
 
 BEFORE = {"reset before": {"reset": "before"}, "relu": {"candidate": "relu"}}
 AFTER = {"reset after": {"reset": "after"}, "relu": {"candidate": "relu"}}

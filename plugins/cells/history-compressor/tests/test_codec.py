@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
+from recurra.config.options import Ref
 from recurra.errors import InvalidInput, InvalidOption
-from recurra.options import Ref
 from recurra_history_compressor.cell import HistoryCompressor
 from recurra_history_compressor.chunker import AutomatizerChunker
 from recurra_history_compressor.codec import Compressed, Surprise

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from recurra.config.options import Ref, keyword_options
 from recurra.errors import InvalidOption
-from recurra.options import Ref, keyword_options
-from recurra.registry import load
+from recurra.plugins.registry import load
 from recurra.state import leaves
 from recurra_history_compressor.cell import HistoryCompressor
 from recurra_history_compressor.chunker import AutomatizerChunker

@@ -1,7 +1,7 @@
 """Both cells and their net hold their contracts, in each of their forms."""
 
 from recurra import Ref
-from recurra.testing import contract
+from recurra_contract import contract
 
 FORMS = {
     "three levels": {"levels": 3, "time_bits": 8, "confidence": 0.5},

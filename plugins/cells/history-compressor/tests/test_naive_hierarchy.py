@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from recurra.options import Ref
+from recurra.config.options import Ref
 from recurra_history_compressor.cell import HistoryCompressor
 from recurra_history_compressor.chunker import AutomatizerChunker
 

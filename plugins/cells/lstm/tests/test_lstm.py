@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from recurra.config.options import Ref, keyword_options
 from recurra.errors import InvalidOption
-from recurra.options import Ref, keyword_options
 from recurra.state import leaves
 from recurra.wrappers import LearnedStart, Stacked
 from recurra_lstm.cell import LSTM, LSTMState

@@ -2,8 +2,8 @@
 
 import pytest
 
-from recurra.testing import CheckFailed, contract
-from recurra.testing.cells import check_exact_gradient
+from recurra_contract import CheckFailed, contract
+from recurra_contract.cells import check_exact_gradient
 from recurra_lstm.original import LSTM1997
 
 LATER = {"forget_gate": True, "peepholes": True, "biases": "all"}

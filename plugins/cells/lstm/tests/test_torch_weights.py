@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from recurra.errors import InvalidInput, InvalidOption
-from recurra.testing.torch_modules import equals_torch, layers_equal_torch, there_and_back
+from recurra_contract.torch_modules import equals_torch, layers_equal_torch, there_and_back
 from recurra_lstm.cell import LSTM
 
 INPUTS, HIDDEN = 3, 4

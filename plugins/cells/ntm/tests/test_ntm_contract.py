@@ -1,7 +1,7 @@
 """The cell, its memory and its controller hold their contracts."""
 
 from recurra import Ref
-from recurra.testing import contract
+from recurra_contract import contract
 
 LEARNED = {"initial_memory": "learned", "initial_weighting": "learned", "max_shift": 2}
 MEMORY = Ref("memory", "ntm", slots=6, width=3, **LEARNED)

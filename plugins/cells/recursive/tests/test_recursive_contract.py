@@ -1,6 +1,6 @@
 """The cells hold their contracts, in each of their forms."""
 
-from recurra.testing import contract
+from recurra_contract import contract
 
 UNSEEN = {"scoring": {"check_every_parameter_learns": "W_score is seen by `score` alone, not by y"}}
 BINARY = {"scoring": {"scoring": True}, "inner features": {"inner_features": True}}

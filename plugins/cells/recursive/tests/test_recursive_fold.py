@@ -5,9 +5,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recurra.export import export
 from recurra.state import select
 from recurra.wrappers import LearnedStart
+from recurra_lab.export import export
 from recurra_recursive.recursive import RecursiveNetwork
 from recurra_recursive.tree_lstm import TreeLSTM
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from recurra.config.options import keyword_options
 from recurra.errors import IncompatibleParts, InvalidInput, InvalidOption
-from recurra.options import keyword_options
 from recurra_recursive.recursive import RecursiveNetwork
 from recurra_recursive.rntn import RNTN
 from recurra_recursive.tree_lstm import TreeLSTM

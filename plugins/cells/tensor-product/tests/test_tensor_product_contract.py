@@ -1,6 +1,6 @@
 """The memory holds its contract, alone and driven by a controller, in each of its forms."""
 
-from recurra.testing import contract
+from recurra_contract import contract
 
 FORMS = {
     "rank 2": {"sizes": (4, 3), "retrieved": "last"},

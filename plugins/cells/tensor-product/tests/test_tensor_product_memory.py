@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from recurra import Ref, WithMemory
+from recurra.config.options import keyword_options
 from recurra.errors import InvalidOption
-from recurra.options import keyword_options
 from recurra.state import leaves
 from recurra_ntm.cell import NTM
 from recurra_ntm.feed_forward import FeedForward

@@ -1,6 +1,6 @@
 """The algorithmic tasks keep the contract of tasks; so do their variants."""
 
-from recurra.testing import contract
+from recurra_contract import contract
 
 
 @contract("task", "copy", {"short": {"bits": 1, "max_length": 3}})

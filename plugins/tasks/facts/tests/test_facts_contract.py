@@ -1,6 +1,6 @@
 """The task keeps its contract, with both kinds of codes."""
 
-from recurra.testing import contract
+from recurra_contract import contract
 
 
 @contract("task", "facts")

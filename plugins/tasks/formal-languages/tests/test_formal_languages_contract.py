@@ -2,8 +2,8 @@
 
 import pytest
 
-from recurra.testing import contract
-from recurra.testing import tasks as checks
+from recurra_contract import contract
+from recurra_contract import tasks as checks
 from recurra_formal_languages.chomsky import PROBLEMS, Chomsky
 from recurra_formal_languages.tomita import Tomita
 

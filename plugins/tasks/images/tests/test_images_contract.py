@@ -1,6 +1,6 @@
 """MNIST keeps the contract of tasks, in each of its forms."""
 
-from recurra.testing import contract
+from recurra_contract import contract
 
 
 @contract("task", "mnist")

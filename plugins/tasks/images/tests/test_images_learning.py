@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from recurra.model import Model
-from recurra.options import Ref
+from recurra.config.options import Ref
 from recurra_images.mnist_task import MNIST
+from recurra_lab.training.model import Model
 
 
 @pytest.mark.slow

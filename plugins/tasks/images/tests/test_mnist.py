@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from recurra.frozen import freeze, load
 from recurra_images.made_up import made_up
 from recurra_images.mnist_task import MNIST
+from recurra_lab.snapshots.task import freeze, load
 
 SPLITS = ("train", "validation", "test")
 

@@ -1,6 +1,6 @@
 """The tasks with long lags keep the contract of tasks; so do their variants."""
 
-from recurra.testing import contract
+from recurra_contract import contract
 
 
 @contract("task", "embedded-reber", {"test": {"held_out": "test", "strings": 20, "loss": "cross-entropy"}})

@@ -1,6 +1,6 @@
 """Piano rolls keep the contract of tasks, for each collection."""
 
-from recurra.testing import contract
+from recurra_contract import contract
 
 
 @contract("task", "piano-roll")

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from recurra.model import Model
-from recurra.options import Ref
+from recurra.config.options import Ref
+from recurra_lab.training.model import Model
 from recurra_music.piano_roll_task import PianoRoll
 
 

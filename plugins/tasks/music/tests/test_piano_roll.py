@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from recurra.frozen import freeze, load
+from recurra_lab.snapshots.task import freeze, load
 from recurra_music.made_up import NUMBERS, made_up
 from recurra_music.piano_roll_task import PUBLISHED, PianoRoll
 

@@ -1,6 +1,6 @@
 """Every prediction task keeps the contract of tasks."""
 
-from recurra.testing import contract
+from recurra_contract import contract
 
 
 @contract("task", "xor-in-time")

@@ -1,6 +1,6 @@
 """The tasks keep the contract of tasks."""
 
-from recurra.testing import contract
+from recurra_contract import contract
 
 FORMS = {
     "rewards": {"reward": "reward", "turn_signal": True},

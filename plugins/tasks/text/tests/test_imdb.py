@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from recurra.errors import DamagedFile, InvalidOption, MissingFile
-from recurra.frozen import freeze, load
+from recurra_lab.snapshots.task import freeze, load
 from recurra_text import reviews
 from recurra_text.imdb_task import IMDB, words_in
 from recurra_text.made_up_reviews import made_up_reviews

@@ -7,12 +7,12 @@ from itertools import pairwise
 import pytest
 import torch
 
+from recurra.config.options import Ref
 from recurra.errors import DamagedFile, InvalidOption, MissingFile
-from recurra.frozen import freeze, load
-from recurra.model import Model
-from recurra.options import Ref
-from recurra.run.data import Batches
-from recurra.run.evaluate import evaluate
+from recurra_lab.snapshots.task import freeze, load
+from recurra_lab.training.batches import Batches
+from recurra_lab.training.evaluate import evaluate
+from recurra_lab.training.model import Model
 from recurra_text.language_model_task import LanguageModel
 
 SPLITS = ("train", "validation", "test")

@@ -1,6 +1,6 @@
 """The tasks of text keep the contract of tasks, in each of their forms."""
 
-from recurra.testing import contract
+from recurra_contract import contract
 
 
 @contract("task", "language-model", {"words": {"level": "word"}, "bytes": {"level": "byte", "window": 7}})

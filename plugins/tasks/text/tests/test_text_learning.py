@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from recurra.model import Model
-from recurra.options import Ref
-from recurra.run.data import Batches
-from recurra.run.evaluate import evaluate
+from recurra.config.options import Ref
 from recurra.state import detach
+from recurra_lab.training.batches import Batches
+from recurra_lab.training.evaluate import evaluate
+from recurra_lab.training.model import Model
 from recurra_text.imdb_task import IMDB
 from recurra_text.language_model_task import LanguageModel
 from recurra_text.translation_task import Translation

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from recurra.errors import DamagedFile, InvalidOption, MissingFile
-from recurra.frozen import freeze, load
+from recurra_lab.snapshots.task import freeze, load
 from recurra_text.made_up_pairs import in_words, made_up_pairs
 from recurra_text.translation_task import Translation
 

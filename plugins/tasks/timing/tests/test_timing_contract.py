@@ -2,8 +2,8 @@
 
 import pytest
 
-from recurra.testing import contract
-from recurra.testing import tasks as checks
+from recurra_contract import contract
+from recurra_contract import tasks as checks
 from recurra_timing.spikes import GTS, MSD
 from recurra_timing.waves import PFG
 

@@ -1,6 +1,6 @@
 """Every task of this plugin keeps the contract of tasks, in each of its forms."""
 
-from recurra.testing import contract
+from recurra_contract import contract
 
 FORMS = {"labelled": {"form": "labelled"}, "sequence": {"form": "sequence"}}
 SHAPES = {shape: {"shape": shape} for shape in ("balanced", "left", "right")}

@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from recurra.optimisation import SGD
-from recurra.testing import ToyTask
-from recurra.testing.fitting import PlainCell, SaveAt, fit, module_of
 from recurra_bptt.averaging import Exponential, Stochastic
 from recurra_bptt.noise import WeightNoise, disturb_gradients
 from recurra_bptt.trainer import BPTT
+from recurra_contract import ToyTask
+from recurra_contract.harness import PlainCell, SaveAt, fit, module_of
+from recurra_lab.training.optim import SGD
 
 BATCHES = 6
 

@@ -3,9 +3,11 @@
 import pytest
 import torch
 
-from recurra import Batch, Cell, Goal, Model, NoState, Score, Tags, Task
+from recurra import Batch, Cell, Goal, NoState, Score, Tags, Task
 from recurra.errors import IncompatibleParts, InvalidOption
-from recurra.optimisation import (
+from recurra_bptt.trainer import BPTT
+from recurra_lab import Model
+from recurra_lab.training.optim import (
     SGD,
     AdaGrad,
     Adam,
@@ -17,7 +19,6 @@ from recurra.optimisation import (
     RMSprop,
     Step,
 )
-from recurra_bptt.trainer import BPTT
 
 
 class Sum(Task):

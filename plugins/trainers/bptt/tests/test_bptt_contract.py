@@ -1,7 +1,7 @@
 """Back-propagation through time keeps the contract of trainers, in windows and with noise too."""
 
-from recurra.testing import contract
 from recurra_bptt.averaging import Exponential
+from recurra_contract import contract
 
 
 @contract("trainer", "bptt")

@@ -8,14 +8,15 @@ import pytest
 import torch
 from torch import nn
 
-from recurra import Batch, Cell, Model
+from recurra import Batch, Cell
 from recurra.errors import InvalidOption
-from recurra.optimisation import SGD
-from recurra.run.data import Batches
-from recurra.testing import ToyTask
-from recurra.testing.fitting import CellOf, PlainCell, evaluation_loss, fit, module_of
 from recurra_bptt.trainer import BPTT
 from recurra_bptt.windows import windows
+from recurra_contract import ToyTask
+from recurra_contract.harness import CellOf, PlainCell, evaluation_loss, fit, module_of
+from recurra_lab import Model
+from recurra_lab.training.batches import Batches
+from recurra_lab.training.optim import SGD
 
 RATE = 0.1
 

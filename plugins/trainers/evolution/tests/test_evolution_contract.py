@@ -1,6 +1,6 @@
 """Evolution keeps the contract of trainers, by each algorithm."""
 
-from recurra.testing import contract
+from recurra_contract import contract
 
 FORMS = {
     "openai-es": {"algorithm": "openai-es", "population": 16},

@@ -2,14 +2,15 @@
 
 import torch
 
-from recurra.environment import Environment
-from recurra.model import Model
-from recurra.population import WeightSpace
+from recurra.capabilities.environment import Environment
 from recurra.task import Goal
-from recurra.testing import ToyCell
-from recurra.testing.fitting import CellOf, fit, seeded
+from recurra_contract import ToyCell
+from recurra_contract.harness import CellOf, fit, seeded
 from recurra_evolution.fitness import fitness
 from recurra_evolution.trainer import Evolution
+from recurra_lab.training.evaluate import play
+from recurra_lab.training.model import Model
+from recurra_lab.training.population import WeightSpace
 
 
 class Rooms:
@@ -56,7 +57,7 @@ def test_each_candidate_gets_what_it_gets_alone():
         together = fitness(model, task, space.stacked(vectors), batch, None, "loss")
         for vector, found in zip(vectors, together.tolist(), strict=True):
             space.write(model, vector)
-            alone = task.play_model(model, batch)["return"].value
+            alone = play(model, task, batch)["return"].value
             assert abs(alone - found) < 1e-9
 
 
@@ -68,4 +69,4 @@ def test_memory_evolves():
     fit(lambda: rule, rule.module(model, task, 0), 40)
     batch = task.batch(0, batch_size=32, seed=1, split="test")
     with torch.no_grad():
-        assert task.play_model(model, batch)["return"].value > 0.9
+        assert play(model, task, batch)["return"].value > 0.9

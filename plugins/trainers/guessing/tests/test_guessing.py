@@ -5,13 +5,14 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from recurra import Goal, Model, Ref, Score
+from recurra import Goal, Ref, Score
 from recurra.errors import IncompatibleParts
-from recurra.population import WeightSpace
-from recurra.testing import ToyTask
-from recurra.testing.fitting import CellOf, OpaqueCell, PlainCell, SaveAt, fit, module_of
+from recurra_contract import ToyTask
+from recurra_contract.harness import CellOf, OpaqueCell, PlainCell, SaveAt, fit, module_of
 from recurra_guessing.guess import FINALISTS, Judgement, drawn, judged, passed, screens
 from recurra_guessing.trainer import Guessing
+from recurra_lab import Model
+from recurra_lab.training.population import WeightSpace
 
 SHARE = Goal("wrong_share", below=1e-9)
 

@@ -1,6 +1,6 @@
 """Random weight guessing keeps the contract of trainers."""
 
-from recurra.testing import contract
+from recurra_contract import contract
 
 
 @contract("trainer", "guessing")

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from recurra import Batch, Cell, Goal, Model, NoState, Score, Task
+from recurra import Batch, Cell, Goal, NoState, Score, Task
 from recurra.errors import IncompatibleParts
-from recurra.run.data import Batches
-from recurra.testing.fitting import BATCH_SIZE, SEED, CellOf, OpaqueCell, SaveAt, fit, module_of
+from recurra_contract.harness import BATCH_SIZE, SEED, CellOf, OpaqueCell, SaveAt, fit, module_of
 from recurra_hebbian.due import due
 from recurra_hebbian.trainer import Hebbian
+from recurra_lab import Model
+from recurra_lab.training.batches import Batches
 
 
 class Shown(Cell):

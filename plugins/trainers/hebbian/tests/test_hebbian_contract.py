@@ -1,6 +1,6 @@
 """Readouts in one shot keep the contract of trainers, by both rules."""
 
-from recurra.testing import contract
+from recurra_contract import contract
 
 
 @contract("trainer", "hebbian")

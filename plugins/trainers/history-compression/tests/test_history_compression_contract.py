@@ -1,6 +1,6 @@
 """Unsupervised history compression keeps the contract of trainers, on cells whose parts learn one by one."""
 
-from recurra.testing import contract
+from recurra_contract import contract
 
 
 @contract("trainer", "history-compression")

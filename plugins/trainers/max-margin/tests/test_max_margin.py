@@ -5,13 +5,14 @@ import itertools
 import pytest
 import torch
 
-from recurra import Batch, Goal, Model, Score
+from recurra import Batch, Goal, Score
+from recurra.capabilities.graphs import GraphTask, forest, graph_of, most_certain, parsed
 from recurra.errors import IncompatibleParts
-from recurra.graphs import GraphTask, forest, graph_of, most_certain, parsed
-from recurra.optimisation import LBFGS, Adam
-from recurra.registry import load
-from recurra.testing import ToyTask
-from recurra.testing.fitting import CellOf, PlainCell, fit, model_of
+from recurra.plugins.registry import load
+from recurra_contract import ToyTask
+from recurra_contract.harness import CellOf, PlainCell, fit, model_of
+from recurra_lab.training.graph_model import make_model
+from recurra_lab.training.optim import LBFGS, Adam
 from recurra_max_margin.module import ONLY_RIGHT, wrong_nodes
 from recurra_max_margin.trainer import MaxMargin
 
@@ -67,7 +68,7 @@ class Cell:
 def module(task=None, **options):
     torch.manual_seed(0)
     task = task or Chain()
-    made = MaxMargin(**options).module(Model(task, Cell()), task, 0)
+    made = MaxMargin(**options).module(make_model(task, Cell()), task, 0)
     made.log = lambda *args, **kwargs: None
     return made, task.batch(0, batch_size=3, seed=0, split="train")
 
@@ -184,6 +185,6 @@ def test_a_task_without_graphs_is_refused():
 
 def test_a_cell_that_finds_no_trees_is_refused():
     with pytest.raises(IncompatibleParts, match="choose a cell that reads trees"):
-        Model(Chain(), CellOf(PlainCell))
+        make_model(Chain(), CellOf(PlainCell))
     with pytest.raises(IncompatibleParts, match=r"finds no trees .* choose cell=recursive alone"):
-        Model(Chain(), Cell(), learned_initial_state=True)
+        make_model(Chain(), Cell(), learned_initial_state=True)

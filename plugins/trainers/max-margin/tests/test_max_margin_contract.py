@@ -1,6 +1,6 @@
 """Structured max-margin keeps the contract of trainers, on cells that find trees and a task of graphs."""
 
-from recurra.testing import contract
+from recurra_contract import contract
 
 
 @contract("trainer", "max-margin")

@@ -4,12 +4,13 @@ import pytest
 import torch
 from torch import nn
 
-from recurra import Batch, Cell, Goal, Model, Score, Task
+from recurra import Batch, Cell, Goal, Score, Task
 from recurra.errors import IncompatibleParts, InvalidOption
-from recurra.optimisation import LBFGS, SGD
-from recurra.registry import load
-from recurra.testing import ToyTask
-from recurra.testing.fitting import CellOf, PlainCell, fit, model_of
+from recurra.plugins.registry import load
+from recurra_contract import ToyTask
+from recurra_contract.harness import CellOf, PlainCell, fit, model_of
+from recurra_lab import Model
+from recurra_lab.training.optim import LBFGS, SGD
 from recurra_rtrl import influence
 from recurra_rtrl.trainer import RTRL
 

@@ -1,6 +1,6 @@
 """Real-time recurrent learning keeps the contract of trainers, in all its forms."""
 
-from recurra.testing import contract
+from recurra_contract import contract
 
 
 @contract("trainer", "rtrl")

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from recurra.cell import Cell, Tags
 from recurra.errors import InvalidOption
-from recurra.torch_weights import as_module, filled, layer_weights, no_counterpart
+from recurra.wrappers.torch_weights import as_module, filled, layer_weights, no_counterpart
 from recurra_elman.units import FUNCTIONS, Scale, Size, Squash, Start, Truncated, start_input
 
 
@@ -78,7 +78,7 @@ class Elman(Cell[ElmanState]):
     def from_torch(cls, module: nn.RNN, layer: int = 0, reverse: bool = False) -> Elman:
         """Return a cell with the weights, copied, of one layer and direction; dtype and device as there.
 
-        Torch adds two biases; the cell has their sum. `recurra.torch_weights.layer_weights` says what `layer`
+        Torch adds two biases; the cell has their sum. `layer_weights` says what `layer`
         and `reverse` mean.
 
         Raises:

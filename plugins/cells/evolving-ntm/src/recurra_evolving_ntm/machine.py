@@ -8,10 +8,10 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from recurra.config.options import Ref, fields_of
 from recurra.errors import IncompatibleParts
 from recurra.memory import DrivesMemory, Memory, WithMemoryState
-from recurra.options import Ref, fields_of
-from recurra.registry import load
+from recurra.plugins.registry import load
 
 
 class EvolvingNTM(DrivesMemory):

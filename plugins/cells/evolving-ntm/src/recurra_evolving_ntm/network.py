@@ -8,8 +8,8 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from recurra.capabilities.topology import Topology
 from recurra.cell import Cell
-from recurra.topology import Topology
 
 Count = Annotated[int, Field(gt=0)]
 
@@ -78,7 +78,7 @@ class NeatNetwork(Cell[NeatNetworkState]):
         return s[:, : self.output_size], NeatNetworkState(torch.sigmoid(s).to(state.a.dtype))
 
     def topology(self) -> Topology:
-        """Return where its connections are; see `recurra.topology`."""
+        """Return where its connections are; see `recurra.capabilities.topology`."""
         return Topology(self.w, self.input_size, self.output_size, self.hidden_size, self.layers)
 
     def views(self, state: NeatNetworkState) -> dict[str, Tensor]:

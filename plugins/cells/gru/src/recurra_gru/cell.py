@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from recurra.cell import Cell
-from recurra.torch_weights import as_module, filled, layer_weights, no_counterpart
+from recurra.wrappers.torch_weights import as_module, filled, layer_weights, no_counterpart
 
 Size = Annotated[int, Field(gt=0, description="H, number of units")]
 Reset = Annotated[Literal["before", "after"], Field(description="whether r acts on h or on U_n h")]
@@ -89,7 +89,7 @@ class GRU(Cell[GRUState]):
         """Return a cell with the weights, copied, of one layer and direction; dtype and device as there.
 
         Torch has two biases: in the gates the cell has their sum, in the candidate both, since one is inside
-        the reset. `recurra.torch_weights.layer_weights` says what `layer` and `reverse` mean.
+        the reset. `layer_weights` says what `layer` and `reverse` mean.
 
         Raises:
             InvalidInput: `module` is not an `nn.GRU`.

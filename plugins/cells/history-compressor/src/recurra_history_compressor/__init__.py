@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from recurra.hooks import Component, hookimpl
+from recurra.plugins.hooks import Component, hookimpl
 
 PAPER = "Schmidhuber 1992"
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from recurra.cell import Cell
-from recurra.options import Ref
+from recurra.config.options import Ref
 from recurra_history_compressor import codec
 from recurra_history_compressor.codec import Compressed
 from recurra_history_compressor.level import (

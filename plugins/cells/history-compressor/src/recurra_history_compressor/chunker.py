@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from recurra.cell import Cell, Tags
-from recurra.options import Ref
+from recurra.config.options import Ref
 from recurra_history_compressor import codec
 from recurra_history_compressor.cell import TANH, Confidence, Net, TimeBits
 from recurra_history_compressor.codec import Compressed

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from recurra.cell import Cell, add_losses
-from recurra.options import Ref
+from recurra.config.options import Ref
 from recurra.state import select
 from recurra_history_compressor.clock import bits_of, number_of
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from recurra.cell import Cell
-from recurra.torch_weights import as_module, filled, layer_weights, no_counterpart
+from recurra.wrappers.torch_weights import as_module, filled, layer_weights, no_counterpart
 
 
 class LSTMState(NamedTuple):
@@ -84,7 +84,7 @@ class LSTM(Cell[LSTMState]):
     def from_torch(cls, module: nn.LSTM, layer: int = 0, reverse: bool = False) -> LSTM:
         """Return a cell with the weights, copied, of one layer and direction; dtype and device as there.
 
-        Torch adds two biases; the cell has their sum. `recurra.torch_weights.layer_weights` says what `layer`
+        Torch adds two biases; the cell has their sum. `layer_weights` says what `layer`
         and `reverse` mean.
 
         Raises:

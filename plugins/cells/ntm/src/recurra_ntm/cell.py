@@ -6,8 +6,8 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from recurra.config.options import Ref
 from recurra.memory import WithMemory
-from recurra.options import Ref
 
 
 class NTM(WithMemory):

@@ -51,7 +51,7 @@ class BinaryCell(TreeCell):
     def parse(
         self, features: Tensor, adjacency: Tensor, regions: Tensor | None = None, kappa: float = 0.0
     ) -> Found:
-        """Merge greedily what scores highest; see `recurra.graphs.FindsTrees` and `greedy_graph`."""
+        """Merge greedily what scores highest; see `recurra.FindsTrees` and `greedy_graph`."""
         penalty = None if regions is None else mixed_regions(regions, kappa)
         return greedy_graph(self, self.leaf(features), adjacency, penalty)
 

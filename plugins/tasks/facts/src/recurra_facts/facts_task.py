@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from recurra.corpus import Corpus
+from recurra.data.corpus import Corpus
 from recurra.errors import InvalidOption
 from recurra.task import Batch, Goal, Score, Split, Task
 

@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from recurra.data.files import from_hub, held, parquet
 from recurra.errors import DamagedFile, InvalidOption, MissingFile
-from recurra.sources import from_hub, held, parquet
 from recurra_images.idx import REMEDY
 from recurra_images.images import SIDE, Images, Splits, check_labels, split_off
 

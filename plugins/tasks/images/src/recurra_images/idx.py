@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from recurra.data.files import content_of, first_of, held
 from recurra.errors import DamagedFile, InvalidOption, MissingFile
-from recurra.sources import content_of, first_of, held
 from recurra_images.images import SIDE, Images, Splits, check_labels, split_off
 
 PARTS = {"train": "training", "t10k": "test"}

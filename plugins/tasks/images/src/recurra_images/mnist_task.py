@@ -11,9 +11,9 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import cross_entropy, one_hot
 
-from recurra.corpus import Corpus
+from recurra.data.corpus import Corpus
+from recurra.data.files import check_folder
 from recurra.errors import InvalidOption, MissingFile
-from recurra.sources import check_folder
 from recurra.task import Batch, Goal, Score, Split
 from recurra_images.hub import REVISION, has_parquet, read_hub, read_parquet_folder
 from recurra_images.idx import REMEDY, has_idx, read_idx_folder

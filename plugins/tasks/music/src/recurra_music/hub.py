@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from recurra.data.files import from_hub, held, parquet
+from recurra.data.ragged import Ragged
 from recurra.errors import DamagedFile, MissingFile
-from recurra.ragged import Ragged
-from recurra.sources import from_hub, held, parquet
 from recurra.task import Split
 from recurra_music.rolls import LOWEST, NOTES, REMEDY, Splits, ended
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from recurra.ragged import Ragged
+from recurra.data.ragged import Ragged
 from recurra.task import Split
 from recurra_music.rolls import NOTES, Splits, ended
 

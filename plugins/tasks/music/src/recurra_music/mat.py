@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from recurra.data.files import unreadable
+from recurra.data.ragged import Ragged
 from recurra.errors import DamagedFile
-from recurra.ragged import Ragged
-from recurra.sources import unreadable
 from recurra.task import Split
 from recurra_music.rolls import REMEDY, Splits, joined
 

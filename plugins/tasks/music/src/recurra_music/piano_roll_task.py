@@ -11,10 +11,10 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from recurra.corpus import Corpus
+from recurra.data.corpus import Corpus
+from recurra.data.files import check_folder, held
+from recurra.data.ragged import Ragged, inside
 from recurra.errors import InvalidOption, MissingFile
-from recurra.ragged import Ragged, inside
-from recurra.sources import check_folder, held
 from recurra.task import Batch, Goal, Score, Split
 from recurra_music.hub import parquet_files, read_hub, read_parquet_folder
 from recurra_music.made_up import made_up

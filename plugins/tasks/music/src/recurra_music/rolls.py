@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from recurra.data.ragged import Ragged
 from recurra.errors import DamagedFile
-from recurra.ragged import Ragged
 from recurra.task import Split
 
 NOTES, LOWEST = 88, 21

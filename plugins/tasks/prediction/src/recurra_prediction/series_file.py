@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from recurra.data.files import brief
 from recurra.errors import DamagedFile, InvalidInput, InvalidOption, MissingFile, nearest
-from recurra.sources import brief
 
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]

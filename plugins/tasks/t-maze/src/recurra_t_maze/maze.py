@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from recurra.environment import Environment
+from recurra.capabilities.environment import Environment
 from recurra.task import Batch, Goal, Task
 from recurra_t_maze.deployments import permutations, rounds
 from recurra_t_maze.maps import DOUBLE, SINGLE, Map

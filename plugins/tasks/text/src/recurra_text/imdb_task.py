@@ -12,9 +12,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from recurra.corpus import Corpus
+from recurra.data.corpus import Corpus
+from recurra.data.ragged import Ragged, inside
 from recurra.errors import InvalidOption
-from recurra.ragged import Ragged, inside
 from recurra.task import Batch, Goal, Score, Split
 from recurra_text.answers import Answers, Count
 from recurra_text.coding import Vocabulary, words_of

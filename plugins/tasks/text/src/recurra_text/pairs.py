@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from recurra.data.files import held
 from recurra.errors import DamagedFile
-from recurra.sources import held
 from recurra.task import Split
 from recurra_text.tables import PARTS, Columns, hub_columns, parquet_columns, parquet_files
 from recurra_text.text_files import check_file, check_sizes, cut, decoded, file_of, files_of, filled

@@ -10,8 +10,8 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
+from recurra.data.files import check_folder, content_of, held
 from recurra.errors import DamagedFile, MissingFile
-from recurra.sources import check_folder, content_of, held
 from recurra.task import Split
 from recurra_text.tables import Columns, hub_columns, parquet_columns, parquet_files
 from recurra_text.text_files import decoded

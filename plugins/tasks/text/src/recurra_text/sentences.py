@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recurra.ragged import Ragged
+from recurra.data.ragged import Ragged
 from recurra.task import Split
 from recurra_text.coding import Vocabulary, words_of
 from recurra_text.pairs import Pairs

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from recurra.data.files import from_hub, held, parquet
 from recurra.errors import DamagedFile, InvalidOption, MissingFile
-from recurra.sources import from_hub, held, parquet
 from recurra.task import Split
 
 if TYPE_CHECKING:

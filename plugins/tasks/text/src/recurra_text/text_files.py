@@ -9,8 +9,8 @@ from typing import Annotated
 
 from pydantic import Field
 
+from recurra.data.files import check_folder, content_of, unreadable
 from recurra.errors import DamagedFile, InvalidOption, MissingFile
-from recurra.sources import check_folder, content_of, unreadable
 from recurra.task import Split
 from recurra_text.tables import PARTS
 

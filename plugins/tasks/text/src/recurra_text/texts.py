@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recurra.sources import held
+from recurra.data.files import held
 from recurra.task import Split
 from recurra_text.coding import (
     BYTES,

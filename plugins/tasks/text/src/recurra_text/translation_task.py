@@ -10,9 +10,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 from torch import Tensor
 
-from recurra.corpus import Corpus
+from recurra.data.corpus import Corpus
+from recurra.data.ragged import inside
 from recurra.errors import InvalidOption
-from recurra.ragged import inside
 from recurra.task import Batch, Goal, Score, Split
 from recurra_text.answers import Answers, Count
 from recurra_text.counts import bigram_nats, entropy, most_frequent

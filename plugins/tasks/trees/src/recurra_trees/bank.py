@@ -8,8 +8,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
+from recurra.data.files import check_folder, content_of, first_of, from_hub, unreadable
 from recurra.errors import DamagedFile, InvalidOption
-from recurra.sources import check_folder, content_of, first_of, from_hub, unreadable
 from recurra.task import Split
 
 LABELS = "01234"

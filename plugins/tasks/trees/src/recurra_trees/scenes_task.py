@@ -10,8 +10,8 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import pad
 
+from recurra.capabilities.graphs import GraphTask
 from recurra.errors import InvalidOption
-from recurra.graphs import GraphTask
 from recurra.task import Batch, Goal, Task
 from recurra_trees.classes import Classes, Count
 

@@ -12,7 +12,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from recurra.corpus import Corpus
+from recurra.data.corpus import Corpus
 from recurra.errors import DamagedFile, InvalidOption
 from recurra.task import Batch, Goal, Score, Split
 from recurra_trees.arrange import NODE

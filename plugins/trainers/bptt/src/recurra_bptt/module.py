@@ -8,13 +8,14 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from recurra.learning import LearningModule
-from recurra.model import Model
-from recurra.optimisation import clip
+from recurra.cell import Network
 from recurra.state import detach
 from recurra.task import Batch, Task
 from recurra_bptt.noise import WeightNoise, disturb_gradients
 from recurra_bptt.windows import windows
+from recurra_lab.training.model import Model
+from recurra_lab.training.module import LearningModule
+from recurra_lab.training.optim import clip
 
 if TYPE_CHECKING:
     from recurra_bptt.trainer import BPTT
@@ -26,14 +27,14 @@ class BPTTModule(LearningModule):
     With windows it does so after every window, whose gradient ends where the window begins.
     """
 
-    def __init__(self, model: Model, task: Task, seed: int, rule: BPTT) -> None:
+    def __init__(self, model: Network, task: Task, seed: int, rule: BPTT) -> None:
         super().__init__(model, task, seed)
         self.rule, self.automatic_optimization = rule, rule.window is None
         self.average = rule.averaging.build(model)
         self.noise = WeightNoise(list(model.parameters()), rule.weight_noise)
 
     @property
-    def judged(self) -> Model:
+    def judged(self) -> Network:
         """The network with the average of its weights, once there is one."""
         if self.average is None or not int(self.average.n_averaged):
             return self.model

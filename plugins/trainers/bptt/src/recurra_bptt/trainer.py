@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
+from recurra.cell import Network
 from recurra.errors import IncompatibleParts, InvalidOption
-from recurra.model import Model
-from recurra.optimisation import Adam, Constant, OptimizerChoice, ScheduleChoice
 from recurra.task import Task
 from recurra.trainer import Trainer
 from recurra_bptt.averaging import AveragingChoice, NoAverage
+from recurra_lab.training.optim import Adam, Constant, OptimizerChoice, ScheduleChoice
 
 if TYPE_CHECKING:
     from recurra_bptt.module import BPTTModule
@@ -78,7 +78,7 @@ class BPTT(Trainer):
             told = f"trainer.reach = {reach} must be a multiple of trainer.window = {window or 'none'}"
             raise InvalidOption(told + near)
 
-    def module(self, model: Model, task: Task, seed: int) -> BPTTModule:
+    def module(self, model: Network, task: Task, seed: int) -> BPTTModule:
         """Return the Lightning module.
 
         Raises:

@@ -7,14 +7,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from recurra.environment import Environment
-from recurra.model import Model
-from recurra.population import Weights, losses, run_each
+from recurra.capabilities.environment import Environment
+from recurra.cell import Network
 from recurra.state import map_state
 from recurra.task import Batch, Task
+from recurra_lab.training.population import Weights, losses, run_each
 
 
-def fitness(model: Model, task: Task, weights: Weights, batch: Batch, state: Any, by: str) -> Tensor:
+def fitness(model: Network, task: Task, weights: Weights, batch: Batch, state: Any, by: str) -> Tensor:
     """Return the fitness (P,) of stacked weights, more being better; what is not finite is −∞.
 
     Args:
@@ -46,7 +46,7 @@ def _scores(task: Task, y: Tensor, batch: Batch) -> Tensor:
     return torch.tensor(found, dtype=torch.float64)
 
 
-def _returns(model: Model, task: Environment, weights: Weights, batch: Batch) -> Tensor:
+def _returns(model: Network, task: Environment, weights: Weights, batch: Batch) -> Tensor:
     """Play all networks on all seeds side by side, and return each one's mean."""
     like = next(iter(weights.values()))
     seeds, count = batch.target[:, 0].tolist(), len(like)

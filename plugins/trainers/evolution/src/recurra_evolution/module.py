@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 from torch import Tensor
 
-from recurra.environment import Environment
-from recurra.learning import LearningModule
-from recurra.model import Model
-from recurra.population import WeightSpace
-from recurra.run.evaluate import evaluation_mode
-from recurra.seeds import seed_of
+from recurra.capabilities.environment import Environment
+from recurra.cell import Network
+from recurra.rng import seed_of
 from recurra.task import Batch, Task
 from recurra_evolution.fitness import fitness
+from recurra_lab.training.evaluate import evaluation_mode, play
+from recurra_lab.training.module import LearningModule
+from recurra_lab.training.population import WeightSpace
 
 if TYPE_CHECKING:
     from recurra_evolution.trainer import Evolution
@@ -33,7 +33,7 @@ class EvolutionModule(LearningModule):
     whole_batches: ClassVar[bool] = True
     plays: ClassVar[bool] = True
 
-    def __init__(self, model: Model, task: Task, seed: int, rule: Evolution) -> None:
+    def __init__(self, model: Network, task: Task, seed: int, rule: Evolution) -> None:
         super().__init__(model, task, seed)
         self.rule, self.automatic_optimization = rule, False
         self.space = WeightSpace(model)
@@ -55,7 +55,7 @@ class EvolutionModule(LearningModule):
 
     def _judge(self, batch: Batch, start: Any) -> Tensor:
         if isinstance(self.task, Environment):
-            value = self.task.play_model(self.model, batch)["return"].value
+            value = play(self.model, self.task, batch)["return"].value
             self.log("train/return", value, prog_bar=True, sync_dist=True)
             return torch.tensor(-value)
         y, state = self.model(batch.x, start, batch.lengths)

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
+from recurra.capabilities.topology import Evolvable, Topology
+from recurra.cell import Network
 from recurra.errors import IncompatibleParts, InvalidOption
-from recurra.model import Model
-from recurra.population import WeightSpace
 from recurra.task import Task
-from recurra.topology import Evolvable, Topology
 from recurra.trainer import Trainer
 from recurra_evolution.genetics import Genetics
+from recurra_lab.training.population import WeightSpace
 
 if TYPE_CHECKING:
     from recurra.cell import Cell
@@ -36,7 +36,7 @@ class Evolution(Trainer):
     Nothing is random while a network runs: dropout and noise are off.
 
     Works with every cell, differentiable or not, and with environments; neat with models all of whose weights
-    are connections of one network that offers `recurra.topology.Evolvable`, such as `neat-network`.
+    are connections of one network that offers `recurra.Evolvable`, such as `neat-network`.
     Source: Hansen and Ostermeier 2001 (by the library `cmaes`); Salimans et al. 2017; Stanley and
     Miikkulainen 2002 (by the library `neat-python`).
     """
@@ -74,11 +74,11 @@ class Evolution(Trainer):
 
     def contract_cell(self) -> type[Cell[Any]] | None:
         """Return a cell that can grow, for neat."""
-        from recurra.testing.toys_growing import GrowingCell
+        from recurra_contract.examples.topology import GrowingCell
 
         return GrowingCell if self.algorithm == "neat" else None
 
-    def module(self, model: Model, task: Task, seed: int) -> EvolutionModule:
+    def module(self, model: Network, task: Task, seed: int) -> EvolutionModule:
         """Return the Lightning module.
 
         Raises:
@@ -88,7 +88,7 @@ class Evolution(Trainer):
 
         return EvolutionModule(model, task, seed, self)
 
-    def search(self, model: Model, space: WeightSpace) -> Search:
+    def search(self, model: Network, space: WeightSpace) -> Search:
         """Return the search, which begins at the weights of a model.
 
         Raises:
@@ -108,7 +108,7 @@ class Evolution(Trainer):
         return CovarianceSearch(start, self.population, self.sigma)
 
 
-def _room(model: Model, space: WeightSpace) -> Topology:
+def _room(model: Network, space: WeightSpace) -> Topology:
     """Return where neat may put connections: all that learns must be one network."""
     rooms = [part.topology() for part in model.modules() if isinstance(part, Evolvable)]
     if len(rooms) == 1 and rooms[0].weights.numel() == space.size and rooms[0].weights.requires_grad:

@@ -8,10 +8,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from recurra.model import Model
-from recurra.population import WeightSpace, losses, run_each
-from recurra.seeds import generator_of
+from recurra.cell import Network
+from recurra.rng import generator_of
 from recurra.task import Batch, Goal, Task
+from recurra_lab.training.population import WeightSpace, losses, run_each
 
 AT_ONCE = 4_000_000
 """How many numbers the inputs and outputs of the networks that run side by side may have."""
@@ -52,7 +52,7 @@ def _worst_last(value: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def judged(model: Model, space: WeightSpace, task: Task, guesses: Tensor, batch: Batch) -> Judgement:
+def judged(model: Network, space: WeightSpace, task: Task, guesses: Tensor, batch: Batch) -> Judgement:
     """Judge guesses (P, n) on all sequences of a batch."""
     parts = []
     for some in torch.split(guesses, _at_once(model, task, batch)):
@@ -61,7 +61,7 @@ def judged(model: Model, space: WeightSpace, task: Task, guesses: Tensor, batch:
     return Judgement(*(torch.cat(part).cpu() for part in zip(*parts, strict=True)))
 
 
-def _at_once(model: Model, task: Task, batch: Batch) -> int:
+def _at_once(model: Network, task: Task, batch: Batch) -> int:
     width = model.sequencer.output_size + task.output_size + batch.x[0, 0].numel()
     return max(1, AT_ONCE // max(1, batch.mask.numel() * width))
 

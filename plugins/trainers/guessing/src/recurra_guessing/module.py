@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 from torch import Tensor
 
+from recurra.cell import Network
 from recurra.errors import IncompatibleParts
-from recurra.learning import LearningModule
-from recurra.model import Model
-from recurra.population import WeightSpace
 from recurra.task import Batch, Task
 from recurra_guessing.guess import Judgement, drawn, judged, passed, screens
+from recurra_lab.training.module import LearningModule
+from recurra_lab.training.population import WeightSpace
 
 if TYPE_CHECKING:
     from recurra_guessing.trainer import Guessing
@@ -35,7 +35,7 @@ class GuessingModule(LearningModule):
     best: Tensor
     guesses: Tensor
 
-    def __init__(self, model: Model, task: Task, seed: int, rule: Guessing) -> None:
+    def __init__(self, model: Network, task: Task, seed: int, rule: Guessing) -> None:
         super().__init__(model, task, seed)
         self.rule, self.automatic_optimization = rule, False
         self.space = WeightSpace(model)

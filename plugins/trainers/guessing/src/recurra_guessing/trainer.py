@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from recurra.model import Model
+from recurra.cell import Network
 from recurra.task import Task
 from recurra.trainer import Trainer
 
@@ -53,7 +53,7 @@ class Guessing(Trainer):
     ) -> None:
         self.weight_range, self.guesses, self.screens = weight_range, guesses, screens
 
-    def module(self, model: Model, task: Task, seed: int) -> GuessingModule:
+    def module(self, model: Network, task: Task, seed: int) -> GuessingModule:
         """Return the Lightning module.
 
         Raises:

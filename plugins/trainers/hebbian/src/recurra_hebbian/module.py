@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch import Tensor, nn
 
-from recurra.learning import LearningModule
-from recurra.model import Model
+from recurra.cell import Network
 from recurra.task import Batch, Task
 from recurra_hebbian.due import due
+from recurra_lab.training.module import LearningModule
 
 if TYPE_CHECKING:
     from recurra_hebbian.trainer import Hebbian
@@ -29,7 +29,7 @@ class HebbianModule(LearningModule):
     squares: Tensor
     products: Tensor
 
-    def __init__(self, model: Model, task: Task, seed: int, rule: Hebbian) -> None:
+    def __init__(self, model: Network, task: Task, seed: int, rule: Hebbian) -> None:
         super().__init__(model, task, seed)
         self.rule, self.automatic_optimization = rule, False
         wide = self._readout.in_features + 1

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 from torch import nn
 
+from recurra.cell import Network
 from recurra.errors import IncompatibleParts
-from recurra.model import Model
 from recurra.task import Task
 from recurra.trainer import Trainer
 
@@ -47,7 +47,7 @@ class Hebbian(Trainer):
     ) -> None:
         self.readout, self.ridge, self.washout = readout, ridge, washout
 
-    def module(self, model: Model, task: Task, seed: int) -> HebbianModule:
+    def module(self, model: Network, task: Task, seed: int) -> HebbianModule:
         """Return the Lightning module.
 
         Raises:

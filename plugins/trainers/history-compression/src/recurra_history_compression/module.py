@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch import Tensor, nn
 
-from recurra.learning import LearningModule
-from recurra.model import Model
-from recurra.optimisation import clip
-from recurra.stages import Staged
+from recurra.capabilities.staged import Staged
+from recurra.cell import Network
 from recurra.task import Batch, Task
+from recurra_lab.training.module import LearningModule
+from recurra_lab.training.optim import clip
 
 if TYPE_CHECKING:
     from recurra_history_compression.trainer import HistoryCompression
@@ -32,7 +32,7 @@ class HistoryCompressionModule(LearningModule):
     total: Tensor
     before: Tensor
 
-    def __init__(self, model: Model, task: Task, seed: int, rule: HistoryCompression) -> None:
+    def __init__(self, model: Network, task: Task, seed: int, rule: HistoryCompression) -> None:
         super().__init__(model, task, seed)
         self.rule, self.automatic_optimization = rule, False
         self.register_buffer("stage", torch.zeros((), dtype=torch.int64))  # the part that learns

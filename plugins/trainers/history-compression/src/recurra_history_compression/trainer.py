@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from recurra.cell import Cell
+from recurra.capabilities.staged import Staged
+from recurra.cell import Cell, Network
 from recurra.errors import IncompatibleParts
-from recurra.model import Model
-from recurra.optimisation import Adam, Constant, OptimizerChoice, ScheduleChoice
-from recurra.stages import Staged
 from recurra.task import Task
 from recurra.trainer import Trainer
+from recurra_lab.training.optim import Adam, Constant, OptimizerChoice, ScheduleChoice
 
 if TYPE_CHECKING:
     from recurra_history_compression.module import HistoryCompressionModule
@@ -33,7 +32,7 @@ class HistoryCompression(Trainer):
     `automatizer-chunker`, is one part. Gradients go back through whole sequences of what a part has read,
     which get shorter from level to level.
 
-    Works with every differentiable cell that offers its parts (`recurra.stages.Staged`).
+    Works with every differentiable cell that offers its parts (`recurra.capabilities.staged.Staged`).
     Source: Schmidhuber 1992, Neural Computation 4(2):234-242.
     """
 
@@ -65,11 +64,11 @@ class HistoryCompression(Trainer):
 
     def contract_cell(self) -> type[Cell[Any]]:
         """Return a cell of two parts."""
-        from recurra.testing.fitting import StagedCell
+        from recurra_contract.harness import StagedCell
 
         return StagedCell
 
-    def module(self, model: Model, task: Task, seed: int) -> HistoryCompressionModule:
+    def module(self, model: Network, task: Task, seed: int) -> HistoryCompressionModule:
         """Return the Lightning module.
 
         Raises:

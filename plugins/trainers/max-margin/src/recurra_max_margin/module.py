@@ -10,11 +10,11 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, one_hot
 from torch.optim import Optimizer
 
-from recurra.graphs import FindsTrees, Forest, GraphTask, Tree, forest, most_certain, parsed
-from recurra.learning import LearningModule
-from recurra.model import Model
-from recurra.optimisation import clip
+from recurra.capabilities.graphs import FindsTrees, Forest, GraphTask, Tree, forest, most_certain, parsed
 from recurra.task import Batch, Task
+from recurra_lab.training.graph_model import GraphModel
+from recurra_lab.training.module import LearningModule
+from recurra_lab.training.optim import clip
 
 if TYPE_CHECKING:
     from recurra_max_margin.trainer import MaxMargin
@@ -33,7 +33,9 @@ class MaxMarginModule(LearningModule):
         rule: Its options.
     """
 
-    def __init__(self, model: Model, task: Task, seed: int, rule: MaxMargin) -> None:
+    model: GraphModel
+
+    def __init__(self, model: GraphModel, task: Task, seed: int, rule: MaxMargin) -> None:
         super().__init__(model, task, seed)
         self.rule = rule
 
@@ -61,12 +63,12 @@ class MaxMarginModule(LearningModule):
         return margin + self.rule.labels * labels + self.rule.weight_penalty / 2 * squares
 
     def _trees(self, batch: Batch, regions: Tensor, kappa: float) -> Sequence[Tree]:
-        cell, features = cast(FindsTrees, self.model.sequencer), cast(int, self.model.graph_features)
+        cell, features = cast(FindsTrees, self.model.sequencer), self.model.features
         return parsed(cell, batch.x, batch.lengths, features, regions, kappa)
 
     def _forest(self, batch: Batch, trees: Sequence[Tree]) -> Forest:
         twice = batch.x.repeat(2, 1, 1), batch.lengths.repeat(2)
-        return forest(trees, *twice, cast(int, self.model.graph_features))
+        return forest(trees, *twice, self.model.features)
 
     def _scores(self, y: Tensor, found: Forest) -> Tensor:
         """Return the scores of each tree's merges, in their order: (B, merges)."""

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from recurra.capabilities.graphs import GraphTask
+from recurra.cell import Network
 from recurra.errors import IncompatibleParts
-from recurra.graphs import GraphTask
-from recurra.model import Model
-from recurra.optimisation import AdaGrad, Constant, OptimizerChoice, ScheduleChoice
 from recurra.task import Task
 from recurra.trainer import Trainer
+from recurra_lab.training.graph_model import GraphModel
+from recurra_lab.training.optim import AdaGrad, Constant, OptimizerChoice, ScheduleChoice
 
 if TYPE_CHECKING:
     from recurra.cell import Cell
@@ -36,7 +37,7 @@ class MaxMargin(Trainer):
     see. With `violation` = largest both trees are compared after 1, 2, ... merges, and the largest difference
     takes the place of that of the whole trees.
 
-    Works with models whose cell finds trees (`recurra.graphs.FindsTrees`), made with `scoring`, on tasks that
+    Works with models whose cell finds trees (`recurra.FindsTrees`), made with `scoring`, on tasks that
     give graphs.
     Differs from the paper: labels are learned along with the structure, and nodes that mix classes learn
     their shares.
@@ -72,18 +73,18 @@ class MaxMargin(Trainer):
 
     def contract_cell(self) -> type[Cell[Any]]:
         """Return a cell that finds trees."""
-        from recurra.testing.toys_graphs import MergingCell
+        from recurra_contract.examples.graphs import MergingCell
 
         return MergingCell
 
     @classmethod
     def contract_task(cls) -> Task:
         """Return a task that gives graphs."""
-        from recurra.testing.toys_graphs import ToyGraphTask
+        from recurra_contract.examples.graphs import ToyGraphTask
 
         return ToyGraphTask()
 
-    def module(self, model: Model, task: Task, seed: int) -> MaxMarginModule:
+    def module(self, model: Network, task: Task, seed: int) -> MaxMarginModule:
         """Return the Lightning module.
 
         Raises:
@@ -91,7 +92,7 @@ class MaxMargin(Trainer):
         """
         from recurra_max_margin.module import MaxMarginModule
 
-        if not isinstance(task, GraphTask) or model.graph_features is None:
+        if not isinstance(task, GraphTask) or not isinstance(model, GraphModel):
             told = f"and '{type(task).__name__}' gives {task.gives}"
             raise IncompatibleParts(
                 f"trainer 'max-margin' needs a task that gives graphs, {told}; try scenes"

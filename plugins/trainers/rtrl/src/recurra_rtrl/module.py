@@ -8,13 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from recurra.cell import placement
-from recurra.learning import LearningModule
-from recurra.model import Model
-from recurra.optimisation import clip
-from recurra.seeds import generator_of
+from recurra.cell import Network, placement
+from recurra.rng import generator_of
 from recurra.state import detach
 from recurra.task import Batch, Task
+from recurra_lab.training.module import LearningModule
+from recurra_lab.training.optim import clip
 from recurra_rtrl.influence import Exact, RankOne, Rows, Signs
 from recurra_rtrl.one_step import Forced, OneStep, replaced, standing_still
 
@@ -39,7 +38,7 @@ class RTRLModule(LearningModule):
         rule: Its options.
     """
 
-    def __init__(self, model: Model, task: Task, seed: int, rule: RTRL) -> None:
+    def __init__(self, model: Network, task: Task, seed: int, rule: RTRL) -> None:
         super().__init__(model, task, seed)
         self.rule, self.automatic_optimization = rule, False
         step = OneStep(model)

@@ -9,9 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from recurra.cell import Cell
-from recurra.forcing import TakesTargets
-from recurra.model import Model
+from recurra.capabilities.teacher_forcing import TakesTargets
+from recurra.cell import Cell, Network
 from recurra.state import leaves, map_state, select
 
 Weights = Mapping[str, Tensor]
@@ -31,7 +30,7 @@ class OneStep(nn.Module):
         model: Whose embedding and cell make a step.
     """
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Network) -> None:
         super().__init__()
         self.embedding, self.cell = model.embedding, cast(Cell[Any], model.sequencer)
 

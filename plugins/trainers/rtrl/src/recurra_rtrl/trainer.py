@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
+from torch import nn
 
-from recurra.cell import Cell
+from recurra.capabilities.teacher_forcing import TakesTargets
+from recurra.cell import Cell, Network
 from recurra.errors import IncompatibleParts, InvalidOption
-from recurra.forcing import TakesTargets
-from recurra.model import Model
-from recurra.optimisation import LBFGS, Adam, Constant, OptimizerChoice, ScheduleChoice
 from recurra.task import Task
 from recurra.trainer import Trainer
+from recurra_lab.training.optim import LBFGS, Adam, Constant, OptimizerChoice, ScheduleChoice
 
 if TYPE_CHECKING:
     from recurra_rtrl.module import RTRLModule
@@ -36,7 +36,7 @@ class RTRL(Trainer):
     take the place of outputs in what the network sees of itself, and J is zero there.
 
     Works with cells that are differentiable, draw no random numbers and read vectors or tokens in order;
-    teacher forcing with those that offer `recurra.forcing.TakesTargets`, without a readout.
+    teacher forcing with those that offer `recurra.TakesTargets`, without a readout.
     Cost per step and row: S² n multiplications and S backward passes of a step for `exact`.
     Source: Williams and Zipser 1989; Tallec and Ollivier 2017, "Unbiased online recurrent optimization".
 
@@ -73,7 +73,7 @@ class RTRL(Trainer):
             told = "trainer.optimizer = lbfgs needs the loss of a whole batch again and again"
             raise InvalidOption(f"{told}, and rtrl has it once; choose adam, or trainer=bptt")
 
-    def module(self, model: Model, task: Task, seed: int) -> RTRLModule:
+    def module(self, model: Network, task: Task, seed: int) -> RTRLModule:
         """Return the Lightning module.
 
         Raises:
@@ -87,7 +87,7 @@ class RTRL(Trainer):
         return RTRLModule(model, task, seed, self)
 
 
-def _obstacle(model: Model) -> str | None:
+def _obstacle(model: Network) -> str | None:
     cell = type(model.sequencer).__name__
     if not isinstance(model.sequencer, Cell):
         return f"goes forward step by step, and {cell} does not; choose model.bidirectional=false"
@@ -100,8 +100,8 @@ def _obstacle(model: Model) -> str | None:
     return None
 
 
-def _obstacle_to_forcing(model: Model, task: Task) -> str | None:
-    if isinstance(model.sequencer, TakesTargets) and model.options["readout"] == "none":
+def _obstacle_to_forcing(model: Network, task: Task) -> str | None:
+    if isinstance(model.sequencer, TakesTargets) and isinstance(model.readout, nn.Identity):
         return None
     what = "that sees its own outputs, such as fully-recurrent, and model.readout=none"
     return f"can force the outputs of a cell {what}; switch trainer.teacher_forcing off"

@@ -1,0 +1,9 @@
+"""The contract kit: what every cell, memory, task and trainer must do, as functions `check_*(make)`.
+
+The public names are listed in `__init__.pyi` and imported on first use, since pytest imports this package in
+every run of everybody's tests.
+"""
+
+from recurra._facade import attach
+
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

@@ -1,0 +1,16 @@
+"""The public names of recurra_contract; every other module is private by convention."""
+
+from recurra_contract.examples.cells import Identity as Identity
+from recurra_contract.examples.cells import ToyCell as ToyCell
+from recurra_contract.examples.cells import ToyMemory as ToyMemory
+from recurra_contract.examples.tasks import ToyTask as ToyTask
+from recurra_contract.examples.tasks import ToyTrainer as ToyTrainer
+from recurra_contract.fingerprints import check_fingerprint as check_fingerprint
+from recurra_contract.fingerprints import fingerprint as fingerprint
+from recurra_contract.kit import Check as Check
+from recurra_contract.kit import CheckFailed as CheckFailed
+from recurra_contract.kit import Contract as Contract
+from recurra_contract.kit import Result as Result
+from recurra_contract.kit import Skip as Skip
+from recurra_contract.kit import checks as checks
+from recurra_contract.parametrize import contract as contract

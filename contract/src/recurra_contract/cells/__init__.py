@@ -1,0 +1,38 @@
+"""What every cell must hold."""
+
+from recurra_contract.cells.bad_input import check_wrong_input_is_refused as check_wrong_input_is_refused
+from recurra_contract.cells.bad_input import (
+    check_wrong_lengths_are_refused as check_wrong_lengths_are_refused,
+)
+from recurra_contract.cells.bad_input import check_wrong_state_is_refused as check_wrong_state_is_refused
+from recurra_contract.cells.devices import check_device as check_device
+from recurra_contract.cells.devices import check_export as check_export
+from recurra_contract.cells.gradients import check_every_parameter_learns as check_every_parameter_learns
+from recurra_contract.cells.gradients import check_exact_gradient as check_exact_gradient
+from recurra_contract.cells.gradients import check_extremes as check_extremes
+from recurra_contract.cells.gradients import check_mixed_precision as check_mixed_precision
+from recurra_contract.cells.gradients import check_precision as check_precision
+from recurra_contract.cells.gradients import check_windows_are_cut as check_windows_are_cut
+from recurra_contract.cells.sequences import check_batch_size as check_batch_size
+from recurra_contract.cells.sequences import check_causality as check_causality
+from recurra_contract.cells.sequences import check_forward_equals_steps as check_forward_equals_steps
+from recurra_contract.cells.sequences import check_gradients_cross_cuts as check_gradients_cross_cuts
+from recurra_contract.cells.sequences import check_gradients_equal_steps as check_gradients_equal_steps
+from recurra_contract.cells.sequences import check_hand_off as check_hand_off
+from recurra_contract.cells.sequences import check_input_matters as check_input_matters
+from recurra_contract.cells.sequences import check_lengths as check_lengths
+from recurra_contract.cells.sequences import check_no_chance_in_evaluation as check_no_chance_in_evaluation
+from recurra_contract.cells.sequences import check_packed as check_packed
+from recurra_contract.cells.sequences import check_padding as check_padding
+from recurra_contract.cells.sequences import check_padding_gradients as check_padding_gradients
+from recurra_contract.cells.sequences import check_rows_are_independent as check_rows_are_independent
+from recurra_contract.cells.sequences import check_state_is_batched as check_state_is_batched
+from recurra_contract.cells.shapes import check_copies as check_copies
+from recurra_contract.cells.shapes import check_empty as check_empty
+from recurra_contract.cells.shapes import check_initial_state as check_initial_state
+from recurra_contract.cells.shapes import check_options as check_options
+from recurra_contract.cells.shapes import check_own_loss as check_own_loss
+from recurra_contract.cells.shapes import check_pure as check_pure
+from recurra_contract.cells.shapes import check_shapes as check_shapes
+from recurra_contract.cells.shapes import check_views as check_views
+from recurra_contract.cells.shapes import check_whole_state as check_whole_state

@@ -1,0 +1,68 @@
+"""A user's mistakes: refused by name, never broadcast."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+
+from recurra.cell import placement
+from recurra.errors import InvalidInput
+from recurra.state import leaves, map_state
+from recurra_contract.cells.probes import BATCH, STEPS, WIDTH, inputs, made
+from recurra_contract.kit import CheckFailed, Make, Skip
+
+
+def _refused(what: str, argument: str, call: Callable[[], Any]) -> None:
+    try:
+        call()
+    except InvalidInput as error:
+        if not re.search(rf"\b{argument}\b", str(error)):
+            raise CheckFailed(f"{what} is refused, but without naming {argument}: {error}") from None
+        return
+    except Exception as error:
+        told = f"{type(error).__name__}: {error}"
+        raise CheckFailed(f"{what} must be refused with InvalidInput, got {told}") from None
+    raise CheckFailed(f"{what} must be refused with InvalidInput, but was accepted")
+
+
+def check_wrong_input_is_refused(make: Make) -> None:
+    """An input of the wrong width, rank or dtype is refused with `InvalidInput`."""
+    cell = made(make)
+    for what, x in (
+        ("an input that is too wide", torch.zeros(BATCH, STEPS, WIDTH + 1).double()),
+        ("an input of width 1", torch.zeros(BATCH, STEPS, 1).double()),
+        ("an input without time", torch.zeros(BATCH, WIDTH).double()),
+        ("an input of whole numbers", torch.zeros(BATCH, STEPS, WIDTH, dtype=torch.long)),
+    ):
+        _refused(what, "x", partial(cell, x))
+    if placement(cell).get("dtype") is not None:
+        _refused("an input of another dtype", "x", lambda: cell(inputs(cell, dtype=torch.float32)))
+
+
+def check_wrong_lengths_are_refused(make: Make) -> None:
+    """Lengths beyond x, below zero, not whole or of another batch are refused with `InvalidInput`."""
+    cell = made(make)
+    x = inputs(cell)
+    for what, lengths in (
+        ("a length beyond the tensor", [STEPS + 1] * BATCH),
+        ("a negative length", [-1] * BATCH),
+        ("lengths of another batch", [1] * (BATCH + 1)),
+        ("lengths that are not whole", [1.0] * BATCH),
+    ):
+        _refused(what, "lengths", partial(cell, x, lengths=torch.tensor(lengths)))
+
+
+def check_wrong_state_is_refused(make: Make) -> None:
+    """A state of another batch (which would broadcast), structure or dtype is refused with `InvalidInput`."""
+    cell = made(make)
+    x = inputs(cell)
+    if not list(leaves(cell.initial_state(1))):
+        raise Skip("it has no state")
+    _refused("a state of batch 1", "state", lambda: cell(x, cell.initial_state(1)))
+    _refused("a state of another structure", "state", lambda: cell(x, (cell.initial_state(BATCH), x)))
+    wrong = map_state(lambda leaf: leaf.to(torch.float16), cell.initial_state(BATCH))
+    _refused("a state of another dtype", "state", lambda: cell(x, wrong))

@@ -1,0 +1,242 @@
+"""What every trainer must do. `make()` makes one; it trains tiny models by Lightning, in a few seconds."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytorch_lightning as pl
+import torch
+
+from recurra.capabilities.graphs import GraphTask
+from recurra.cell import Tags
+from recurra.config.options import plain
+from recurra.errors import IncompatibleParts, NonFinite
+from recurra.task import Batch, Split, Task
+from recurra_contract.harness import (
+    SEED,
+    Disturb,
+    InexactCell,
+    NoisyCell,
+    OpaqueCell,
+    PlainCell,
+    SaveAt,
+    changed,
+    evaluation_loss,
+    fit,
+    model_of,
+    module_of,
+    task_of,
+    teachable,
+    weights,
+)
+from recurra_contract.kit import CheckFailed, Make
+from recurra_contract.task_probes import expect
+from recurra_lab.training.module import LearningModule
+
+BATCHES, LONG = 5, 80
+
+
+def check_options_round_trip(make: Make) -> None:
+    """The options of a trainer, written to JSON and read back, make a trainer with the same options."""
+    trainer = make()
+    try:
+        again = type(trainer)(**json.loads(json.dumps(plain(trainer.options))))
+    except Exception as error:
+        raise CheckFailed(f"options that were written as JSON are refused when read back: {error}") from error
+    expect(again.options == trainer.options, f"{trainer.options} came back as {again.options}")
+
+
+def check_module_teaches_the_model(make: Make) -> None:
+    """`module` returns a `LearningModule` of the model, task and seed that it was given, at batch 0."""
+    task = task_of(make)
+    model = model_of(task, teachable(make))
+    module = make().module(model, task, SEED)
+    expect(
+        isinstance(module, LearningModule), f"module must be a LearningModule, got {type(module).__name__}"
+    )
+    expect(module.model is model, "the module has another model than was given")
+    expect(module.task is task, "the module has another task than was given")
+    expect(module.seed == SEED, f"the module has seed {module.seed}, but {SEED} was given")
+    expect(int(module.batches_seen) == 0, f"a fresh module has seen {int(module.batches_seen)} batches")
+
+
+def check_start_is_repeatable(make: Make) -> None:
+    """Two modules of the same model start with the same weights."""
+    different = changed(weights(module_of(make)), weights(module_of(make)))
+    expect(not different, f"a second module starts with another {', '.join(different)}")
+
+
+def check_module_needs_no_accelerator(make: Make) -> None:
+    """Every parameter and buffer of the module stays on the CPU until Lightning moves it."""
+    module = module_of(make)
+    for name, tensor in (*module.named_parameters(), *module.named_buffers()):
+        expect(
+            tensor.device.type == "cpu", f"{name} was moved to {tensor.device}; Lightning chooses the device"
+        )
+
+
+def check_options_for_lightning_exist(make: Make) -> None:
+    """`options_for_lightning` returns a dictionary of arguments that Lightning's trainer has."""
+    options = make().options_for_lightning()
+    expect(isinstance(options, dict), f"options_for_lightning must be a dict, got {type(options).__name__}")
+    known = inspect.signature(pl.Trainer.__init__).parameters
+    for name in options:
+        expect(name in known, f"options_for_lightning names '{name}', which is no argument of pl.Trainer")
+
+
+def check_learning_changes_weights(make: Make) -> None:
+    """A few batches change weights of the model, and leave all of them finite."""
+    module = module_of(make)
+    before = weights(module)
+    fit(make, module, BATCHES)
+    after = weights(module)
+    expect(bool(changed(before, after)), f"{BATCHES} batches change no weight")
+    for name, weight in after.items():
+        expect(bool(torch.isfinite(weight).all()), f"{name} is not finite after {BATCHES} batches")
+
+
+def check_position_counts_batches(make: Make) -> None:
+    """`batches_seen` counts the training batches, and is saved with the weights."""
+    module = module_of(make)
+    fit(make, module, BATCHES)
+    expect(
+        int(module.batches_seen) == BATCHES, f"{BATCHES} batches were counted as {int(module.batches_seen)}"
+    )
+    expect("batches_seen" in module.state_dict(), "batches_seen is not saved with the weights")
+
+
+def check_progress_is_recorded(make: Make) -> None:
+    """The number of the batch, the loss and the score of the goal are logged for the curve of the run."""
+    module = module_of(make)
+    logged = fit(make, module, BATCHES).callback_metrics
+    for name in ("step", "train/loss", f"train/{module.task.goal.score}"):
+        expect(name in logged, f"'{name}' is not logged; logged are {', '.join(logged) or 'none'}")
+    expect(int(logged["step"]) == BATCHES, f"batch {BATCHES} is logged as {int(logged['step'])}")
+
+
+def check_same_seed_same_weights(make: Make) -> None:
+    """Two trainings with the same seed give the same weights, to the bit."""
+    one, two = _trained(make), _trained(make)
+    different = changed(one, two)
+    expect(not different, f"a second training with the same seed gives another {', '.join(different)}")
+
+
+def check_other_seed_other_weights(make: Make) -> None:
+    """Two trainings of the same model with different seeds give different weights."""
+    expect(bool(changed(_trained(make), _trained(make, seed=SEED + 1))), "the seed does not matter")
+
+
+def check_resume_equals_uninterrupted(make: Make) -> None:
+    """Training in two halves, by a checkpoint and a fresh module, gives the bits of training in one."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "half.ckpt"
+        whole, rest = module_of(make), module_of(make)
+        fit(make, whole, 2 * BATCHES, SaveAt(BATCHES, path))
+        fit(make, rest, 2 * BATCHES, checkpoint=path)
+    seen = int(rest.batches_seen)
+    expect(seen == 2 * BATCHES, f"a resumed training ends after batch {seen} instead of {2 * BATCHES}")
+    different = changed(weights(whole), weights(rest))
+    expect(not different, f"a resumed training gives another {', '.join(different)}")
+
+
+def check_streams_are_continued(make: Make) -> None:
+    """Where a task's batches continue one another the state is handed on, and a resumed training has it.
+
+    A rule that cannot hand it on refuses such a task with `IncompatibleParts`. Graphs have no order in time.
+    """
+    if isinstance(task_of(make), GraphTask):
+        return
+    try:
+        whole, rest, other = (module_of(make, teachable(make), task=_stream(make, n)) for n in (4, 4, 1))
+    except IncompatibleParts:
+        return
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "half.ckpt"
+        fit(make, whole, 2 * BATCHES, SaveAt(BATCHES, path))
+        fit(make, rest, 2 * BATCHES, checkpoint=path)
+    different = changed(weights(whole), weights(rest))
+    expect(not different, f"in a stream, a resumed training gives another {', '.join(different)}")
+    fit(make, other, 2 * BATCHES)
+    matters = bool(changed(weights(whole), weights(other)))
+    expect(matters, "in a stream, every batch starts from the initial state")
+
+
+def check_looking_changes_nothing(make: Make) -> None:
+    """Validation, checkpoints and random numbers drawn between batches change no weight, to the bit."""
+    module = module_of(make)
+    with TemporaryDirectory() as folder:
+        fit(make, module, BATCHES, Disturb(Path(folder)))
+    different = changed(weights(module), _trained(make))
+    expect(not different, f"validating and saving between batches changes {', '.join(different)}")
+
+
+def check_non_finite_loss_stops(make: Make) -> None:
+    """A loss that is NaN stops the training at that batch with `NonFinite`."""
+    module = module_of(make, task=_spoiled(make))
+    try:
+        fit(make, module, BATCHES)
+    except NonFinite:
+        seen = int(module.batches_seen)
+        expect(seen == 1, f"the first loss is NaN, but the training stops at batch {seen}")
+    else:
+        raise CheckFailed("training goes on although the loss is NaN")
+
+
+def check_loss_falls(make: Make) -> None:
+    """Eighty batches of a very simple task lower the loss on data that was not seen."""
+    module = module_of(make, teachable(make))
+    before = evaluation_loss(module)
+    fit(make, module, LONG)
+    after = evaluation_loss(module)
+    expect(after < before, f"after {LONG} batches the loss is {after:.4g}, and it was {before:.4g} before")
+
+
+def check_every_cell_is_taught_or_refused(make: Make) -> None:
+    """A cell that the rule cannot teach is refused with `IncompatibleParts`; any other is taught.
+
+    One without any restriction may be refused by a rule that says, by `contract_cell`, what it needs instead.
+    """
+    own = make().contract_cell()
+    for cell in (PlainCell, NoisyCell, InexactCell, OpaqueCell, *([own] if own else [])):
+        try:
+            fit(make, module_of(make, cell), 2)
+        except IncompatibleParts:
+            allowed = cell.tags != Tags() or (own is not None and cell is not own)
+            expect(allowed, "a cell without any restriction is refused")
+        except Exception as error:
+            told = f"{type(error).__name__} instead of IncompatibleParts for a cell with {cell.tags}: {error}"
+            raise CheckFailed(told) from error
+
+
+def _trained(make: Make, seed: int = SEED) -> dict[str, torch.Tensor]:
+    module = module_of(make, seed=seed)
+    fit(make, module, BATCHES)
+    return weights(module)
+
+
+def _stream(make: Make, period: int) -> Task:
+    """Return the rule's task, reading on where a batch ended; every so many batches it begins anew."""
+    task = task_of(make)
+
+    class Stream(type(task)):  # type: ignore[misc]
+        def continues(self, k: int, *, batch_size: int, seed: int, split: Split) -> bool:
+            return k % period != 0
+
+    task.__class__ = Stream
+    return task
+
+
+def _spoiled(make: Make) -> Task:
+    """Return the rule's task with NaN in the input, and where the answer should be."""
+    task = task_of(make)
+
+    class Spoiled(type(task)):  # type: ignore[misc]
+        def sample(self, batch_size: int, rng: torch.Generator) -> Batch:
+            batch: Batch = super().sample(batch_size, rng)
+            return batch._replace(x=batch.x * torch.nan, target=batch.target * torch.nan)
+
+    task.__class__ = Spoiled
+    return task

@@ -1,0 +1,1 @@
+"""What some cells and tasks offer beyond their interface, as protocols that learning rules ask for."""

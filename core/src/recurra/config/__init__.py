@@ -1,0 +1,1 @@
+"""Options: the keyword-only part of a constructor, checked and described."""

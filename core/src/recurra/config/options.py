@@ -1,0 +1,269 @@
+"""The keyword-only part of a constructor is its configuration: checked, described and kept by this module.
+
+Positional arguments are wiring that the framework supplies (`input_size`); everything after `*` is an option,
+set from Python, from the shell or from a file. A component stays an ordinary class: `GRU(8, hidden_size=64)`.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import NoneType
+from typing import Annotated, Any, ClassVar, TypeVar, get_origin, get_type_hints
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails, PydanticUndefined, to_jsonable_python
+
+from recurra.config.describe import (
+    Words,
+    accepts_none,
+    alternative_name,
+    listed,
+    members,
+    sentence,
+    unknown_option,
+)
+from recurra.errors import InvalidOption, nearest
+from recurra.plugins.hooks import KINDS, Kind
+
+C = TypeVar("C")
+
+
+class Ref:
+    """A part by reference: the kind and name of a component, and its options.
+
+    Refs are what a constructor takes for parts that it wires itself: `controller: Ref = Ref("cell", "lstm")`.
+    A part without a default says its kind in the annotation: `controller: Annotated[Ref, "cell"]`.
+
+    Raises:
+        InvalidOption: An option is called `name`, which in a file is the name of the part.
+    """
+
+    in_words: ClassVar = Words("part", "a part by reference")
+
+    def __init__(self, kind: Kind, name: str, /, **options: Any) -> None:
+        if "name" in options:
+            told = "the option 'name' cannot be set by reference, since it names the part itself"
+            raise InvalidOption(f"{kind} '{name}': {told}; give the option another name")
+        self.kind, self.name, self.options = kind, name, options
+
+    def build(self, *wiring: Any) -> Any:
+        """Construct the part with the wiring that its owner knows."""
+        from recurra.plugins.registry import load
+
+        return load(self.kind, self.name)(*wiring, **self.options)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Ref) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash((self.kind, self.name))
+
+    def __repr__(self) -> str:
+        options = "".join(f", {key}={value!r}" for key, value in self.options.items())
+        return f"Ref({self.kind!r}, {self.name!r}{options})"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the reference as it is written in a file: `{"name": "lstm", "hidden_size": 100}`."""
+        return {"name": self.name, **plain(self.options)}
+
+
+def plain(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options as dictionaries, lists and scalars, ready for TOML or JSON."""
+    done: dict[str, Any] = to_jsonable_python(dict(options), fallback=_plain)
+    return done
+
+
+def _plain(value: Any) -> Any:
+    return value.as_dict() if isinstance(value, Ref) else repr(value)
+
+
+class Configurable:
+    """Base of all components: checks the options it is constructed with and remembers them in `options`.
+
+    A component may say `contract_options`, small sizes with which its contract is checked, and
+    `contract_expected_failures`, the names of checks that it is known to fail, each with the reason.
+    """
+
+    options: dict[str, Any]
+    contract_options: ClassVar[Mapping[str, Any]] = {}
+    contract_expected_failures: ClassVar[Mapping[str, str]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls):
+            cls.__init__ = _checked(cls.__init__)  # type: ignore[method-assign]
+
+
+def _checked(init: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(init)
+    def __init__(self: Configurable, *wiring: Any, **given: Any) -> None:
+        outermost = type(self).__init__ is __init__
+        if outermost:
+            given = checked_options(type(self), given)
+            object.__setattr__(self, "options", given)
+        init(self, *wiring, **given)
+
+    return __init__
+
+
+def keyword_options(component: type) -> dict[str, tuple[Any, Any]]:
+    """Return name -> (annotation, default) of the keyword-only constructor arguments.
+
+    One without an annotation takes anything.
+    """
+    init = component.__init__  # type: ignore[misc]
+    hints = get_type_hints(inspect.unwrap(init), include_extras=True)
+    return {
+        name: (hints.get(name, Any), PydanticUndefined if p.default is p.empty else p.default)
+        for name, p in inspect.signature(init).parameters.items()
+        if p.kind is p.KEYWORD_ONLY
+    }
+
+
+@functools.cache
+def fields_of(owner: type) -> Mapping[str, FieldInfo]:
+    """Return name -> declaration of the options of a component, or of a pydantic model."""
+    if issubclass(owner, BaseModel):
+        return owner.model_fields
+    return {name: field_of(*option) for name, option in keyword_options(owner).items()}
+
+
+def field_of(annotation: Any, default: Any) -> FieldInfo:
+    """Return the declaration of one option."""
+    if default is PydanticUndefined:
+        return FieldInfo.from_annotation(annotation)
+    return FieldInfo.from_annotated_attribute(annotation, default)
+
+
+def part_of(annotation: Any, default: Any) -> Ref | None:
+    """Return the default reference when an option is a part (a `Ref`), else None."""
+    return default if Ref in members(annotation) and isinstance(default, Ref) else None
+
+
+def part_kind(field: FieldInfo) -> Kind | None:
+    """Return the kind of component that an option takes by reference, or None when it is no part."""
+    if Ref not in members(field.annotation):
+        return None
+    said = (word for word in field.metadata if isinstance(word, str) and word in KINDS)
+    return field.default.kind if isinstance(field.default, Ref) else next(said, None)
+
+
+def alternatives(field: FieldInfo) -> dict[str, type[BaseModel]]:
+    """Return name -> model of an option that has options itself; a single model needs no name and has ''."""
+    models = [m for m in members(field.annotation) if isinstance(m, type) and issubclass(m, BaseModel)]
+    named = {alternative_name(m): m for m in models if "name" in m.model_fields}
+    return named or ({"": models[0]} if len(models) == 1 else {})
+
+
+def chosen(field: FieldInfo, value: Any) -> type[BaseModel] | None:
+    """Return the model that a value of such an option means: the one it names, else that of the default."""
+    name = value.get("name") if isinstance(value, Mapping) else value
+    known = alternatives(field)
+    if isinstance(name, str):
+        return known.get(name)
+    return type(field.default) if isinstance(field.default, BaseModel) else known.get("")
+
+
+def options_model(component: type, **parts: Any) -> type[BaseModel]:
+    """Return the pydantic model of a component's options; `parts` are the models of its chosen parts."""
+    fields: dict[str, Any] = {
+        name: (parts[name], Field(default_factory=parts[name]))
+        if name in parts
+        else (_lenient(name, annotation, fields_of(component)[name]), default)
+        for name, (annotation, default) in keyword_options(component).items()
+    }
+    config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, strict=True, allow_inf_nan=False)
+    return create_model(component.__name__, __config__=config, **fields)
+
+
+def _lenient(name: str, annotation: Any, field: FieldInfo) -> Any:
+    """Let an option take what stands for its value: a name or dictionary for a part, a list for a tuple."""
+    kind = part_kind(field)
+    if kind is not None:
+        return Annotated[Any, BeforeValidator(functools.partial(_reference, kind, field))]
+    if alternatives(field):
+        return Annotated[annotation, BeforeValidator(functools.partial(_completed, name, field))]
+    value_types = {get_origin(m) or m for m in members(annotation) if m is not NoneType}
+    if value_types in ({Path}, {tuple}, {set}, {frozenset}):
+        return Annotated[annotation, Field(strict=False)]
+    return annotation
+
+
+def _reference(kind: Kind, field: FieldInfo, value: Any) -> Ref | None:
+    default = field.default if isinstance(field.default, Ref) else Ref(kind, "...")
+    if isinstance(value, str):
+        return Ref(kind, value)
+    if isinstance(value, Mapping):
+        name = value.get("name", default.name)
+        kept = default.options if name == default.name else {}
+        return Ref(kind, name, **{**kept, **{k: v for k, v in value.items() if k != "name"}})
+    if value is None and accepts_none(field.annotation):
+        return None
+    if not isinstance(value, Ref):
+        raise ValueError(f"expected a {kind} by reference, such as {default!r}, since its owner builds it")  # noqa: TRY004
+    if value.kind != kind:
+        raise ValueError(f"expected a {kind}, and '{value.name}' is referred to as a {value.kind}")
+    return value
+
+
+def _completed(name: str, field: FieldInfo, value: Any) -> Any:
+    if value is None or isinstance(value, tuple(alternatives(field).values())):
+        return value
+    if not isinstance(value, str | Mapping):
+        raise ValueError(no_alternative(name, field, None))  # noqa: TRY004 - pydantic collects ValueErrors only
+    model, given = chosen(field, value), {"name": value} if isinstance(value, str) else value
+    if model is None:
+        raise ValueError(no_alternative(name, field, given.get("name")))
+    kept = dict(field.default) if type(field.default) is model else {}
+    return model.model_validate({**kept, **given})
+
+
+def no_alternative(what: str, field: FieldInfo, name: Any) -> str:
+    """Say that an option has no alternative of this name, or that none was named."""
+    names = [name for name in alternatives(field) if name]
+    if name is None or not names:
+        return (
+            f"expected {what} with a name, one of {listed(names)}" if names else f"expected options of {what}"
+        )
+    return f"there is no {what} '{name}'; it can be {listed(names)}{nearest(str(name), names)}"
+
+
+@functools.cache
+def _plain_model(component: type) -> type[BaseModel]:
+    return options_model(component)
+
+
+def checked_options(component: type, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all options of a component, defaults filled in.
+
+    Raises:
+        InvalidOption: An option is unknown, of the wrong type or out of range; one line for each.
+    """
+    try:
+        model = _plain_model(component)(**given)
+    except ValidationError as error:
+        found = {component_sentence(component, given, e) for e in error.errors()}
+        raise InvalidOption("\n".join(sorted(found))) from None
+    return {name: getattr(model, name) for name in type(model).model_fields}
+
+
+def component_sentence(component: type, given: Mapping[str, Any], error: ErrorDetails) -> str:
+    """Say what is wrong with one option of a component that was constructed with `given`."""
+    value: Any = given
+    fields, field, path = fields_of(component), None, list[str]()
+    for step in map(str, error["loc"]):
+        if step not in fields:
+            break
+        field, path = fields[step], [*path, step]
+        value = value.get(step) if isinstance(value, Mapping) else None
+        model = chosen(field, value)
+        fields = fields_of(model) if model else {}
+    if error["type"] == "extra_forbidden":
+        told = unknown_option(".".join([*path, str(error["loc"][-1])]), error["loc"][-1], fields)
+    else:
+        told = sentence(".".join(path), error, field)
+    return f"{component.__name__}: {told}"

@@ -1,0 +1,83 @@
+"""What a plugin tells the framework: the hook specifications and the components they return.
+
+This module is imported by every plugin's entry point and must stay light: no torch, no Lightning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import pluggy
+
+Kind = Literal["cell", "memory", "task", "trainer"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+ENTRY_POINT_GROUP = "recurra"
+
+hookspec = pluggy.HookspecMarker("recurra")
+hookimpl = pluggy.HookimplMarker("recurra")
+
+
+@dataclass(frozen=True)
+class Component:
+    """One cell, memory, task or trainer that a plugin offers.
+
+    Args:
+        kind: `cell`, `memory`, `task` or `trainer`.
+        name: What users type, such as `gru`.
+        target: `module:Class`, imported on first use only.
+        summary: One line for `recurra list`.
+        paper: The publication it follows, such as `Graves, Wayne and Danihelka 2014`.
+    """
+
+    kind: Kind
+    name: str
+    target: str
+    summary: str
+    paper: str = ""
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command that a plugin adds to the shell.
+
+    Args:
+        name: What users type after `recurra`.
+        target: `module:attribute` of a `click.Command`, imported when the command runs.
+        summary: One line for `recurra --help`.
+    """
+
+    name: str
+    target: str
+    summary: str
+
+
+@hookspec
+def recurra_components() -> Iterable[Component]:  # type: ignore[empty-body]
+    """Return the components that this plugin offers."""
+
+
+@hookspec
+def recurra_callbacks(folder: Path, experiment: Mapping[str, Any]) -> Iterable[Any]:  # type: ignore[empty-body]
+    """Return Lightning callbacks to add to a run.
+
+    Args:
+        folder: Where the run writes its files.
+        experiment: The resolved experiment, as dictionaries, lists and scalars.
+    """
+
+
+@hookspec
+def recurra_experiments() -> Iterable[Path]:  # type: ignore[empty-body]
+    """Return paths of experiment files (TOML) that this plugin ships."""
+
+
+@hookspec
+def recurra_commands() -> Iterable[Command]:  # type: ignore[empty-body]
+    """Return commands to add to the shell, such as `recurra something`."""
+
+
+HOOKS = tuple(name for name, value in list(globals().items()) if hasattr(value, "recurra_spec"))
+"""The names of all hooks."""

@@ -1,0 +1,112 @@
+"""Components by name: the index of what the plugins offer, and the only place where names become classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from packaging.utils import canonicalize_name
+
+from recurra.errors import AmbiguousComponent, BrokenComponent, UnknownComponent, nearest
+from recurra.plugins import discovery
+from recurra.plugins.hooks import KINDS, Component, Kind
+
+_BASES = {
+    "cell": "recurra.cell:Cell",
+    "memory": "recurra.memory:Memory",
+    "task": "recurra.task:Task",
+    "trainer": "recurra.trainer:Trainer",
+}
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A component and the distribution that offers it."""
+
+    component: Component
+    dist: str
+    version: str
+
+    @property
+    def qualified(self) -> str:
+        """The spelling that names one component even when two plugins offer the name: `dist:name`."""
+        return f"{self.dist}:{self.component.name}"
+
+    def answers_to(self, name: str) -> bool:
+        """Tell whether `name` is this component's name or its qualified spelling."""
+        dist, colon, short = name.rpartition(":")
+        return short == self.component.name and (
+            not colon or canonicalize_name(dist) == canonicalize_name(self.dist)
+        )
+
+
+def components(kind: Kind | None = None) -> list[Offer]:
+    """Return what the loaded plugins offer, of one kind or of all, sorted by kind, name and distribution."""
+    offers = [Offer(c, source.dist, source.version) for source, c in discovery.plugins().components]
+    wanted = [offer for offer in offers if kind in (None, offer.component.kind)]
+    return sorted(wanted, key=lambda o: (KINDS.index(o.component.kind), o.component.name, o.dist))
+
+
+def find(kind: Kind, name: str) -> Offer:
+    """Return the component that `name` or `dist:name` means, without importing it.
+
+    Raises:
+        UnknownComponent: No loaded plugin offers it.
+        AmbiguousComponent: Two distributions offer it.
+    """
+    offers = components(kind)
+    found = [offer for offer in offers if offer.answers_to(name)]
+    if not found:
+        raise UnknownComponent("\n".join(_unknown(kind, name, offers)))
+    if len(found) > 1:
+        spellings = " or ".join(f"'{offer.qualified}'" for offer in found)
+        raise AmbiguousComponent(f"{len(found)} plugins offer a {kind} '{name}'; write {spellings}")
+    return found[0]
+
+
+def load(kind: Kind, name: str) -> type:
+    """Return the class of a component, imported on first use.
+
+    Raises:
+        UnknownComponent: No loaded plugin offers it.
+        AmbiguousComponent: Two distributions offer it.
+        BrokenComponent: Its module cannot be imported, or has no such subclass of the kind's base class.
+    """
+    offer = find(kind, name)
+    target = offer.component.target
+    base = _attribute(_BASES[kind])
+    try:
+        found = _attribute(target)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # sys.exit in a plugin's module is its defect, not the end of the program
+        raise BrokenComponent(f"{_named(offer)} cannot be imported: {discovery.brief(error)}") from error
+    if not (isinstance(found, type) and issubclass(found, base)):
+        raise BrokenComponent(f"{_named(offer)} is no {kind}: '{target}' is no subclass of {base.__name__}")
+    return found
+
+
+def _attribute(target: str) -> Any:
+    module, _, name = target.partition(":")
+    return getattr(import_module(module), name)
+
+
+def _named(offer: Offer) -> str:
+    return f"{offer.component.kind} '{offer.component.name}' of {offer.dist} {offer.version}".rstrip()
+
+
+def _unknown(kind: Kind, name: str, offers: Sequence[Offer]) -> Iterator[str]:
+    """Say what is there, what is nearest, and which plugins that are not loaded might offer it."""
+    names = list(dict.fromkeys(offer.component.name for offer in offers))
+    close = nearest(name, [*names, *(offer.qualified for offer in offers)])
+    kinds = dict.fromkeys(offer.component.kind for offer in components() if offer.answers_to(name))
+    other = "".join(f" ('{name}' is a {elsewhere})" for elsewhere in kinds)
+    yield f"there is no {kind} '{name}'{other}; installed: {', '.join(names) or 'none'}{close}"
+    plugins = discovery.plugins()
+    for defect in plugins.defects:
+        yield f"perhaps a plugin with a defect offers it: {defect}"
+    for source in plugins.inventory.sources:
+        if source.blocked:
+            yield f"perhaps a plugin that is left out offers it: {source.label} is {source.blocked}"

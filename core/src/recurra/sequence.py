@@ -1,0 +1,169 @@
+"""From a step to a sequence: the loop, which is the definition, and the engines that may run it faster.
+
+An engine must give what the loop gives: outputs, states and gradients. It is found through the entry-point
+group `recurra.engines`; without one, everything runs in the loop.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Protocol, TypeVar
+
+import torch
+from torch import Tensor
+
+from recurra import checkpointing
+from recurra.errors import InvalidOption, nearest
+from recurra.plugins.engines import engines
+from recurra.state import select
+
+S = TypeVar("S")
+LOOP = "loop"
+VARIABLE = "RECURRA_ENGINE"
+"""The variable that forces a level for a whole process."""
+_forced: ContextVar[str | None] = ContextVar("level", default=None)
+
+
+class Steppable(Protocol[S]):
+    """What the loop needs of a cell."""
+
+    output_size: int
+
+    def step(self, x: Tensor, state: S) -> tuple[Tensor, S]:
+        """Advance by one step."""
+        ...
+
+
+class Engine(Protocol):
+    """What an installed engine offers.
+
+    Attributes:
+        levels: The names of its ways to run a cell, which `using` forces.
+    """
+
+    levels: tuple[str, ...]
+
+    def run(self, cell: Any, x: Tensor, state: Any, lengths: Tensor | None) -> Any:
+        """Do what `loop` does, at the level that `forced_level` names or at the best one.
+
+        Return NotImplemented where the engine has no way to run the call: the next engine is asked, and the
+        loop in the end.
+        """
+        ...
+
+    def run_many(
+        self, cell: Any, weights: Mapping[str, Tensor], x: Tensor, state: Any, lengths: Tensor | None
+    ) -> Any:
+        """Run P cells of one architecture: weights name -> (P, ...), x (P, B, T, I); or NotImplemented."""
+        ...
+
+    def explain(self, cell: Any) -> Mapping[str, Any] | None:
+        """Return at which `level` it runs a cell, and `why_not` at a faster one; None if it does not."""
+        ...
+
+
+def levels() -> tuple[str, ...]:
+    """Return the names of all levels that can be forced: the loop, and those of the installed engines."""
+    return (LOOP, *(level for engine in engines().loaded.values() for level in engine.levels))
+
+
+def forced_level() -> str | None:
+    """Return the level that is forced, or None for the best one.
+
+    Raises:
+        InvalidOption: The variable names no level.
+    """
+    return _forced.get() or _known(os.environ.get(VARIABLE), VARIABLE)
+
+
+def _known(level: str | None, where: str) -> str | None:
+    if not level or level == LOOP or level in levels():
+        return level or None
+    expected = f"expected one of {', '.join(levels())}"
+    raise InvalidOption(f"{where}: there is no level '{level}'; {expected}{nearest(level, levels())}")
+
+
+@contextmanager
+def using(level: str | None) -> Iterator[None]:
+    """Force a level (None: the best one) for what runs inside; a cell that cannot run at it runs in the loop.
+
+    Raises:
+        InvalidOption: There is no such level.
+    """
+    token = _forced.set(_known(level, "engine"))
+    try:
+        yield
+    finally:
+        _forced.reset(token)
+
+
+def run(cell: Any, x: Tensor, state: S, lengths: Tensor | None = None) -> tuple[Tensor, S]:
+    """Run a cell over a sequence: x (B, T, I) -> y (B, T, O) and the state after each row's last step.
+
+    Past `lengths[b]` the state of row b stands still and its output is zero, whatever the padding holds.
+    """
+    segment = checkpointing.segment_length(x.shape[1])
+    if segment is None:
+        return _at_best_level(cell, x, state, lengths)
+    return checkpointing.run_in_segments(_at_best_level, segment, cell, x, state, lengths)
+
+
+def _at_best_level(cell: Any, x: Tensor, state: Any, lengths: Tensor | None) -> tuple[Tensor, Any]:
+    # While a program is exported the loop would be unrolled, which would fix the number of steps.
+    if forced_level() != LOOP or torch.compiler.is_exporting():
+        for engine in engines().loaded.values():
+            result: tuple[Tensor, Any] = engine.run(cell, x, state, lengths)
+            if result is not NotImplemented:
+                return result
+    return loop(cell, x, state, lengths)
+
+
+def run_many(
+    cell: Any, weights: Mapping[str, Tensor], x: Tensor, state: Any, lengths: Tensor | None
+) -> tuple[Tensor, Any] | None:
+    """Run P cells of one architecture over their own sequences, or return None if no engine can.
+
+    Args:
+        cell: The architecture.
+        weights: Name -> (P, ...); what is not named is the cell's own.
+        x: (P, B, T, I).
+        state: Where each starts, with P on axis 0 of every leaf.
+        lengths: (B,) or None.
+    """
+    if forced_level() == LOOP:
+        return None
+    for engine in engines().loaded.values():
+        result: tuple[Tensor, Any] = engine.run_many(cell, weights, x, state, lengths)
+        if result is not NotImplemented:
+            return result
+    return None
+
+
+def loop(cell: Steppable[S], x: Tensor, state: S, lengths: Tensor | None = None) -> tuple[Tensor, S]:
+    """Run a cell as `run` does, by the definition: a Python loop over `step`, differentiated by autograd."""
+    batch_size, steps, _ = x.shape
+    if steps == 0:
+        return x.new_zeros(batch_size, 0, cell.output_size), state
+    if lengths is not None:
+        return _ragged_loop(cell, x, state, lengths)
+    outputs = []
+    for x_t in x.unbind(1):
+        y, state = cell.step(x_t, state)
+        outputs.append(y)
+    return torch.stack(outputs, 1), state
+
+
+def _ragged_loop(cell: Steppable[S], x: Tensor, state: S, lengths: Tensor) -> tuple[Tensor, S]:
+    live = torch.arange(x.shape[1], device=x.device) < lengths[:, None]  # (B, T)
+    # Padding is zeroed before the step, not only after it: a NaN that went through the step would come back
+    # as a NaN gradient, even where its output is thrown away.
+    x = torch.where(live[..., None], x, torch.zeros((), dtype=x.dtype, device=x.device))
+    outputs = []
+    for x_t, live_t in zip(x.unbind(1), live.unbind(1), strict=True):
+        y, new = cell.step(x_t, state)
+        state = select(live_t, new, state)
+        outputs.append(torch.where(live_t[:, None], y, torch.zeros_like(y)))
+    return torch.stack(outputs, 1), state

@@ -1,0 +1,52 @@
+"""An initial state that is learned."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from recurra.cell import Cell
+from recurra.errors import IncompatibleParts
+from recurra.wrappers.base import Around, Only, change, meant
+
+
+class LearnedStart(Around):
+    """A cell whose initial state is learned: one parameter for each tensor of real numbers in it.
+
+    Starts with the cell's own initial state. Whole numbers and booleans stay the cell's, and so does what
+    the cell learns already.
+
+    A parameter is free to become anything. A weighting over memory slots must stay a distribution, and a
+    learned one does not: name the other tensors in `only`, or use the memory's own option, where it has one.
+
+    Shapes: those of the cell, and its state.  Parameters: as many as one row of these tensors has numbers.
+    Source: Graves, Wayne and Danihelka 2014, whose LSTM learns its first h and c.
+
+    Raises:
+        InvalidOption: A tensor is named that the state does not have.
+        IncompatibleParts: There is nothing to learn.
+    """
+
+    def __init__(self, cell: Cell[Any], *, only: Only = ()) -> None:
+        super().__init__(cell)
+        found = meant("LearnedStart", cell, only)
+        starts = {name: leaf for name, leaf in found.items() if not leaf.requires_grad}
+        if not starts:
+            raise IncompatibleParts(f"LearnedStart: {type(cell).__name__} learns {', '.join(found)} already")
+        self.names = frozenset(starts)
+        self.starts = nn.ParameterList(leaf[0].clone() for leaf in starts.values())
+
+    def initial_state(self, batch_size: int) -> Any:
+        """Return the learned tensors, the same for every row, among the others of the cell's own start."""
+        starts = iter(self.starts)
+
+        def learned(leaf: Tensor) -> Tensor:
+            first: Tensor = next(starts)
+            return first.expand_as(leaf)
+
+        return change(self.names, learned, self.cell.initial_state(batch_size))
+
+    def run(self, x: Tensor, state: Any, lengths: Tensor | None) -> tuple[Tensor, Any]:
+        """Run the cell as it runs by itself: only the start differs."""
+        return self.cell.run(x, state, lengths)

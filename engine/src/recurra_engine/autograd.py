@@ -1,0 +1,177 @@
+"""A program over a whole sequence, as one node of autograd's graph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from recurra_engine import eager
+from recurra_engine.ir.graph import Node
+from recurra_engine.mixed_precision import uncast
+from recurra_engine.passes.backend import Backend, Ran
+from recurra_engine.passes.joint import Training, with_gradient
+from recurra_engine.passes.program import Pass, Program, kept_leaf
+
+
+def run_pass(
+    pass_: Pass,
+    given: Sequence[Tensor],
+    carried: Sequence[Tensor],
+    shared: Sequence[Tensor],
+    lengths: Tensor | None,
+    backend: Backend,
+) -> tuple[dict[Node, Tensor], Ran, list[Tensor]]:
+    """Run prologue, loop and epilogue.
+
+    Args:
+        pass_: What is run.
+        given: (T, B, ...), one for each of its given leaves.
+        carried: (B, ...), where the loop starts.
+        shared: What all steps read.
+        lengths: (B,) or None, see `scan.run`.
+        backend: The level.
+
+    Returns:
+        Every value that is there for all steps, by its leaf; what the loop left; what the epilogue finished.
+    """
+    size = (given[0].shape[0], given[0].shape[1])
+    values = dict(zip(pass_.given, given, strict=True))
+    if pass_.hoisted:
+        values |= zip(pass_.streams, pass_.prologue([*given, *shared], given[0]), strict=True)
+    ran = Ran([], list(carried), [], {})
+    if pass_.loop.does_anything:
+        ran = backend.run(pass_.loop, [values[s] for s in pass_.loop.streams], carried, shared, size, lengths)
+    values |= zip(pass_.results, ran.out, strict=True)
+    for i, history in ran.kept.items():
+        values[kept_leaf("before", i, pass_.loop)] = history[:-1]
+        values[kept_leaf("after", i, pass_.loop)] = history[1:]
+    finished = pass_.epilogue([*(values[leaf] for leaf in pass_.stored), *shared], given[0])
+    finished = [_everywhere(value, node, size) for value, node in zip(finished, pass_.finished, strict=True)]
+    return values, ran, finished
+
+
+def _everywhere(value: Tensor, node: Node, size: tuple[int, int]) -> Tensor:
+    lead = value.dim() - len(node.shape)
+    return value if lead == 2 else value.expand(*size, *node.shape)
+
+
+class Differentiable:
+    """A program with the gradients that were asked for, and the level that runs its loops."""
+
+    def __init__(self, program: Program, backend: Backend) -> None:
+        self.program, self.backend = program, backend
+        self.inference = program.forward(move=backend.moves_products)
+        self.trainings: dict[tuple[bool, tuple[bool, ...]], Training] = {}
+
+    def training(self, x: bool, shared: Sequence[bool]) -> Training:
+        """Return the passes that give these gradients."""
+        key = (x, tuple(shared))
+        if key not in self.trainings:
+            self.trainings[key] = with_gradient(
+                self.program, x=x, shared=shared, move=self.backend.moves_products
+            )
+        return self.trainings[key]
+
+    def __call__(
+        self, x: Tensor, states: Sequence[Tensor], shared: Sequence[Tensor], lengths: Tensor | None
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Run over x (T, B, 1, I) and return y (T, B, 1, O) and the states after the last step."""
+        inputs = (x, *states, *shared)
+        if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs):
+            y, *after = _Sequence.apply(self, lengths, len(states), *inputs)  # type: ignore[no-untyped-call]
+            return y, after
+        _, ran, (y,) = run_pass(self.inference, [x], states, shared, lengths, self.backend)
+        return _zero_past_end(y, self.inference.finished[0], lengths), ran.after
+
+
+class _Sequence(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, made: Differentiable, lengths: Tensor | None, n: int, *inputs: Tensor) -> Any:
+        x, states, shared = inputs[0], inputs[1 : 1 + n], inputs[1 + n :]
+        training = made.training(x.requires_grad, [tensor.requires_grad for tensor in shared])
+        values, ran, (y,) = run_pass(training.forward, [x], states, shared, lengths, made.backend)
+        y = _zero_past_end(y, training.forward.finished[0], lengths)
+        ctx.made, ctx.training, ctx.n = made, training, n
+        reads = [values[leaf] for leaf in training.reads]
+        ctx.has_lengths = lengths is not None
+        ctx.save_for_backward(*inputs, *reads, *([lengths] if lengths is not None else []))
+        ctx.count = len(inputs)
+        return (y, *ran.after)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        saved = list(ctx.saved_tensors)
+        lengths = saved.pop() if ctx.has_lengths else None
+        inputs, reads = saved[: ctx.count], saved[ctx.count :]
+        with uncast(gradients[0].device):
+            if torch.is_grad_enabled():  # a gradient of this gradient will be asked for
+                return (None, None, None, *_recorded(ctx, inputs, lengths, gradients))
+            return (None, None, None, *_derived(ctx, inputs, reads, lengths, gradients))
+
+
+def _recorded(ctx: Any, inputs: list[Tensor], lengths: Tensor | None, gradients: Sequence[Tensor]) -> Any:
+    """Run forward once more with every operation recorded, and let autograd differentiate that."""
+    n, asked = ctx.n, ctx.needs_input_grad[3:]
+    with torch.enable_grad():
+        x, states, shared = inputs[0], inputs[1 : 1 + n], inputs[1 + n :]
+        _, ran, (y,) = run_pass(ctx.made.inference, [x], states, shared, lengths, eager.BACKEND)
+        y = _zero_past_end(y, ctx.made.inference.finished[0], lengths)
+        wanted = [tensor for tensor, need in zip(inputs, asked, strict=True) if need]
+        pairs = [(o, g) for o, g in zip([y, *ran.after], gradients, strict=True) if o.requires_grad]
+        found = iter(
+            torch.autograd.grad(
+                [o for o, _ in pairs], wanted, [g for _, g in pairs], create_graph=True, allow_unused=True
+            )
+        )
+    return [next(found) if need else None for need in asked]
+
+
+def _derived(
+    ctx: Any, inputs: list[Tensor], reads: list[Tensor], lengths: Tensor | None, gradients: Sequence[Tensor]
+) -> list[Tensor | None]:
+    training, n = ctx.training, ctx.n
+    shared = inputs[1 + n :]
+    given = [gradients[0], *reads]
+    _, ran, finished = run_pass(training.backward, given, gradients[1:], shared, lengths, ctx.made.backend)
+    weights: list[Tensor | None] = [None] * len(shared)
+
+    def add(i: int, gradient: Tensor) -> None:
+        gradient = gradient.reshape(shared[i].shape)
+        known = weights[i]
+        weights[i] = gradient if known is None else known + gradient
+
+    rest = iter(zip(finished, training.backward.finished, strict=True))
+    x = _zero_past_end(*next(rest), lengths) if training.x else None
+    live = None if lengths is None else _live(given[0].shape[0], lengths).flatten().nonzero().flatten()
+    for i in training.outer:
+        add(i, _outer(next(rest)[0], next(rest)[0], live, ctx.made.backend))
+    for i, gradient in zip(training.sums, ran.sums, strict=True):
+        add(i, gradient)
+    for i in training.late:
+        add(i, _zero_past_end(*next(rest), lengths).sum((0, 1)))
+    return [x, *ran.after, *weights]
+
+
+def _live(steps: int, lengths: Tensor) -> Tensor:
+    return torch.arange(steps, device=lengths.device)[:, None] < lengths
+
+
+def _zero_past_end(value: Tensor, node: Node, lengths: Tensor | None) -> Tensor:
+    """Put zeros past each row's length; what a loop has stored is so already."""
+    if lengths is None or (node.op == "stream" and node.data[0][0] == "out"):
+        return value
+    live = _live(value.shape[0], lengths)
+    return torch.where(live.view(*live.shape, *[1] * (value.dim() - 2)), value, torch.zeros_like(value))
+
+
+def _outer(a: Tensor, g: Tensor, live: Tensor | None, backend: Backend) -> Tensor:
+    """Return sum of a^T g over live steps and rows: (T, B, Z, I, K) and (T, B, Z, I, J) -> (Z, K, J)."""
+    if a.shape[2:4] == (1, 1):
+        return backend.outer(a.reshape(-1, a.shape[-1]), g.reshape(-1, g.shape[-1]), live)[None]
+    if live is not None:
+        a, g = (side.flatten(0, 1)[live].unsqueeze(0) for side in (a, g))
+    a, g = (side.movedim(2, 0).flatten(1, 3) for side in (a, g))
+    return a.mT @ g

@@ -1,0 +1,5 @@
+"""The level for CPUs: the loop's graph as generated C, compiled once and kept on disk."""
+
+from recurra_engine.cpu.call import BACKEND, obstacle
+
+__all__ = ["BACKEND", "obstacle"]

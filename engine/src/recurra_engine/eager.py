@@ -1,0 +1,61 @@
+"""The level that needs no compiler: the loop over steps with torch, its gradient derived and not recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from recurra_engine.passes.backend import Backend, Ran
+from recurra_engine.passes.program import Loop
+
+
+def run(
+    loop: Loop,
+    streams: Sequence[Tensor],
+    carried: Sequence[Tensor],
+    shared: Sequence[Tensor],
+    size: tuple[int, int],
+    lengths: Tensor | None = None,
+) -> Ran:
+    """Run a loop; see `Backend.run`."""
+    steps, like = size[0], (*carried, *streams)[0]
+    n, m = len(loop.after), len(loop.out)
+    carried = list(carried)
+    kept = {i: [carried[i]] for i in loop.kept}
+    stored: list[list[Tensor]] = []
+    sums = [like.new_zeros(node.shape) for node in loop.sums]
+    for t in reversed(range(steps)) if loop.reverse else range(steps):
+        results = _step(loop, [*carried, *(stream[t] for stream in streams), *shared], like, size[1])
+        after = results[:n]
+        if lengths is not None:
+            live = t < lengths
+            results = [_where(live, result, torch.zeros_like(result)) for result in results]
+            after = [_where(live, new, old) for new, old in zip(after, carried, strict=True)]
+        for i, history in kept.items():
+            history.append(results[i])
+        carried = after
+        stored.append(results[n : n + m])
+        sums = [total + value.sum(0) for total, value in zip(sums, results[n + m :], strict=True)]
+    in_time = stored[::-1] if loop.reverse else stored
+    out = [torch.stack(values) for values in zip(*in_time, strict=True)]
+    return Ran(out, carried, sums, {i: torch.stack(history) for i, history in kept.items()})
+
+
+def _step(loop: Loop, given: Sequence[Tensor], like: Tensor, rows: int) -> list[Tensor]:
+    nodes = (*loop.after, *loop.out, *loop.sums)
+    results = zip(loop.plan(given, like), nodes, strict=True)
+    return [r if r.dim() > len(node.shape) else r.expand(rows, *node.shape) for r, node in results]
+
+
+def _where(live: Tensor, new: Tensor, old: Tensor) -> Tensor:
+    return torch.where(live.view(-1, *[1] * (new.dim() - 1)), new, old)
+
+
+def outer(a: Tensor, g: Tensor, rows: Tensor | None = None) -> Tensor:
+    """Return sum of a^T g over (these) rows: (R, K), (R, J) -> (K, J)."""
+    return a.mT @ g if rows is None else a[rows].mT @ g[rows]
+
+
+BACKEND = Backend(run, outer, moves_products=True)

@@ -1,0 +1,1 @@
+"""From a Python `step` to a graph."""

@@ -1,0 +1,136 @@
+"""Operators that work element by element."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from recurra_engine.frontend.aten.rules import RULES, Untranslated, node, rule, scaled
+from recurra_engine.ir import graph
+from recurra_engine.ir.graph import Node, Number, const, pointwise
+
+SAME = graph.POINTWISE - {"softplus"}
+"""Operators that the graph calls by the same name."""
+
+for _op in SAME:
+    RULES[_op] = lambda *args, _op=_op: pointwise(_op, *map(node, args))
+
+
+@rule("add")
+def _add(a: Any, b: Any, *, alpha: Number = 1) -> Node:
+    return pointwise("add", node(a), scaled(b, alpha))
+
+
+@rule("sub")
+def _sub(a: Any, b: Any, *, alpha: Number = 1) -> Node:
+    return pointwise("sub", node(a), scaled(b, alpha))
+
+
+@rule("rsub")
+def _rsub(a: Any, b: Any, alpha: Number = 1) -> Node:
+    return pointwise("sub", node(b), scaled(a, alpha))
+
+
+@rule("div")
+def _div(a: Any, b: Any, *, rounding_mode: str | None = None) -> Node:
+    if rounding_mode is not None:
+        raise Untranslated("the step divides with rounding")
+    return pointwise("div", node(a), node(b))
+
+
+@rule("reciprocal")
+def _reciprocal(a: Node) -> Node:
+    return pointwise("div", const(1), a)
+
+
+@rule("square")
+def square(a: Node) -> Node:
+    """Return a times a."""
+    return pointwise("mul", a, a)
+
+
+@rule("pow")
+def _pow(a: Any, b: Any) -> Node:
+    return {2: square(a), 1: a}[b] if b in (1, 2) else pointwise("pow", node(a), node(b))
+
+
+@rule("relu")
+def _relu(a: Node) -> Node:
+    return pointwise("where", pointwise("le", a, const(0)), const(0), a)  # NaN stays
+
+
+@rule("silu")
+def _silu(a: Node) -> Node:
+    return pointwise("mul", a, pointwise("sigmoid", a))
+
+
+@rule("leaky_relu")
+def _leaky_relu(a: Node, slope: Number = 0.01) -> Node:
+    return pointwise("where", pointwise("gt", a, const(0)), a, pointwise("mul", a, const(slope)))
+
+
+@rule("hardtanh")
+def _hardtanh(a: Node, low: Number = -1, high: Number = 1) -> Node:
+    # Unlike that of a clamp, torch's gradient stops at the bounds; NaN stays.
+    above = pointwise("where", pointwise("ge", a, const(high)), const(high), a)
+    return pointwise("where", pointwise("le", a, const(low)), const(low), above)
+
+
+@rule("clamp")
+def _clamp(a: Node, low: Any = None, high: Any = None) -> Node:
+    a = a if low is None else _clamp_min(a, low)
+    return a if high is None else _clamp_max(a, high)
+
+
+@rule("clamp_min")
+def _clamp_min(a: Node, low: Any) -> Node:
+    # The gradient passes where a is at the bound, as in torch; NaN stays.
+    return pointwise("where", pointwise("lt", a, node(low)), node(low), a)
+
+
+@rule("clamp_max")
+def _clamp_max(a: Node, high: Any) -> Node:
+    return pointwise("where", pointwise("gt", a, node(high)), node(high), a)
+
+
+@rule("softplus")
+def _softplus(a: Node, beta: Number = 1, threshold: Number = 20) -> Node:
+    if (beta, threshold) != (1, 20):
+        raise Untranslated("the step uses softplus with other than its default beta and threshold")
+    return pointwise("softplus", a)
+
+
+@rule("log_sigmoid_forward", "log_sigmoid")
+def _log_sigmoid(a: Node) -> list[Node]:
+    # Not by way of softplus, which torch cuts off at 20.
+    rest = pointwise("log1p", pointwise("exp", pointwise("neg", pointwise("abs", a))))
+    return [pointwise("sub", pointwise("minimum", a, const(0)), rest)]
+
+
+@rule("lerp")
+def _lerp(a: Node, b: Node, weight: Any) -> Node:
+    return pointwise("add", a, pointwise("mul", node(weight), pointwise("sub", b, a)))
+
+
+@rule("addcmul")
+def _addcmul(a: Node, b: Node, c: Node, *, value: Number = 1) -> Node:
+    return pointwise("add", a, scaled(pointwise("mul", b, c), value))
+
+
+@rule("masked_fill")
+def _masked_fill(a: Node, mask: Node, value: Any) -> Node:
+    return pointwise("where", mask, node(value), a)
+
+
+@rule("logical_not", "bitwise_not")
+def _not(a: Node) -> Node:
+    return pointwise("where", a, const(0), const(1))
+
+
+@rule("bitwise_and", "logical_and")
+def _and(a: Node, b: Node) -> Node:
+    return pointwise("mul", a, b)
+
+
+@rule("bitwise_or", "logical_or")
+def _or(a: Node, b: Node) -> Node:
+    return pointwise("maximum", a, b)

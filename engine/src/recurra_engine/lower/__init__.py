@@ -1,0 +1,1 @@
+"""Where the values of a loop lie, and the order of its work: what both code generators share."""

@@ -1,0 +1,91 @@
+"""Half precision and autocast: what goes in is widened, what comes out is rounded.
+
+Under autocast the loop decides for every operation in which numbers it is done. A compiled step is done in
+one kind, which holds at least as many digits, and its results have the dtypes that the loop's have.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from recurra import sequence
+from recurra.state import leaves, map_state
+
+if TYPE_CHECKING:
+    from recurra.cell import Cell
+    from recurra_engine.autograd import Differentiable
+    from recurra_engine.compiled import Compiled, Traced
+
+HALF = (torch.bfloat16, torch.float16)
+
+
+def cast_to(device: torch.device) -> torch.dtype | None:
+    """Return what autocast is on for, or None."""
+    kind = device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None
+
+
+def computed(x: Tensor) -> torch.dtype:
+    """Return in which numbers a call with x is computed: on a GPU bfloat16 is stored as it is."""
+    if x.dtype == torch.float64:
+        return x.dtype
+    asked = cast_to(x.device) or x.dtype
+    if asked == torch.bfloat16 and x.is_cuda:
+        return asked
+    return torch.float32 if asked in HALF else x.dtype
+
+
+def uncast(device: torch.device) -> torch.autocast:
+    """Switch autocast off."""
+    return torch.autocast(device.type, enabled=False)
+
+
+def converted(state: Any, dtype: torch.dtype) -> Any:
+    """Return a state in other numbers."""
+    return map_state(lambda part: part.to(dtype), state)
+
+
+class Widened:
+    """A compiled step between conversions.
+
+    Args:
+        compiled: What runs.
+        dtype: What it computes in.
+        cell: The cell, whose loop is asked for the dtypes of results.
+        like: An input (B, T, I) of the caller's.
+    """
+
+    def __init__(self, compiled: Compiled, dtype: torch.dtype, cell: Cell[Any], like: Tensor) -> None:
+        self.compiled, self.dtype = compiled, dtype
+        with torch.no_grad(), torch.random.fork_rng([]):
+            few = like.new_zeros(1, 2, like.shape[-1])
+            y, after = sequence.loop(cell, few, cell.initial_state(1))
+        self.y, self.after = y.dtype, [part.dtype for _, part in leaves(after)]
+
+    @property
+    def sequence(self) -> Differentiable:
+        """What runs between the conversions."""
+        return self.compiled.sequence
+
+    @property
+    def made(self) -> Traced:
+        """The traced step."""
+        return self.compiled.made
+
+    def run(self, cell: Cell[Any], x: Tensor, state: Any, lengths: Tensor | None) -> tuple[Tensor, Any]:
+        """Run over x (B, T, I) as `sequence.loop` does."""
+        with uncast(x.device):
+            given = x.to(self.dtype), converted(state, self.dtype)
+            y, after = self.compiled.run(cell, *given, lengths)
+        kinds = iter(self.after)
+        return y.to(self.y), map_state(
+            lambda new, old: new.to(_kept(next(kinds), old, lengths)), after, state
+        )
+
+
+def _kept(dtype: torch.dtype, old: Tensor, lengths: Tensor | None) -> torch.dtype:
+    """Return the dtype of a final state, among which, with lengths, there may be rows as they were."""
+    return dtype if lengths is None else torch.promote_types(dtype, old.dtype)

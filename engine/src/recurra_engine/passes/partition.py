@@ -1,0 +1,138 @@
+"""Split a step by what its parts depend on.
+
+    shared     on weights alone          done once per sequence, under autograd
+    parallel   on the input of a step    large products are hoisted: one for all steps
+    core       on the state              the loop
+    epilogue   on the core, but no later step depends on it: products are postponed, again one for all steps
+
+Only products with a matrix that all rows share are moved out of the loop. The rest of what could be moved is
+cheap where its arguments already are, and dear to store for every step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from recurra_engine.ir import graph
+from recurra_engine.ir.graph import CORE, PARALLEL, SHARED, Node, cut, dot, is_const, leaf, pointwise
+from recurra_engine.ir.rewrite import rebuild, replaced
+
+SMALL = 16
+"""Products with fewer rows than this in the matrix stay in the loop: storing their result costs more."""
+VIEWS = frozenset({"reshape", "permute", "expand", "slice"})
+
+
+def distributed(results: Iterable[Node]) -> list[Node]:
+    """Write products of a cat as sums of products, where its parts depend on different things."""
+    known: dict[Node, Node] = {}
+    for node in graph.sorted_by_use(results := list(results)):
+        known[node] = _distribute(rebuild(node, [known[arg] for arg in node.args]))
+    return [known[result] for result in results]
+
+
+def _distribute(node: Node) -> Node:
+    if node.op != "dot" or node.args[1].level != SHARED:
+        return node
+    a, w = node.args
+    parts = _parts(a)
+    if len({part.level for part in parts}) < 2:
+        return node
+    result, start = None, 0
+    for part in parts:
+        stop = start + part.shape[-1]
+        product = dot(graph.reshape(part, (*a.shape[:-1], stop - start)), cut(w, 1, start, stop))
+        result = product if result is None else pointwise("add", result, product)
+        start = stop
+    assert result is not None
+    return result
+
+
+def _parts(a: Node) -> tuple[Node, ...]:
+    joined = a.args[0] if a.op == "reshape" else a
+    last = len(joined.shape) - 1
+    rows = joined.shape[:-1] == a.shape[:-1][-last:] if last else True
+    if joined.op != "cat" or joined.data[0] != last or not rows or joined.shape[-1] != a.shape[-1]:
+        return (a,)
+    return joined.args
+
+
+@dataclass(frozen=True)
+class Shared:
+    """A step whose weights are what it really uses.
+
+    Args:
+        weights: What the step makes of parameters, buffers and constants alone; run once per sequence.
+        results: The step's results, in which `shared` leaves stand for these.
+    """
+
+    weights: tuple[Node, ...]
+    results: tuple[Node, ...]
+
+
+def split_shared(results: Iterable[Node]) -> Shared:
+    """Cut off what depends on weights alone."""
+    results = list(results)
+    known: dict[Node, Node] = {}
+    used: list[tuple[Node | None, Node]] = [(None, result) for result in results]
+    used += [
+        (node, arg) for node in graph.sorted_by_use(results) if node.level != SHARED for arg in node.args
+    ]
+    for user, arg in used:
+        if arg.level == SHARED and not is_const(arg):
+            # A matrix is laid out anew before the loop. Elsewhere views are free inside the loop.
+            base = arg if user is not None and user.op == "dot" else _base(arg)
+            if not is_const(base) and base not in known:
+                known[base] = leaf("shared", len(known), base.shape)
+    return Shared(tuple(known), tuple(replaced(results, dict(known))))
+
+
+def _base(node: Node) -> Node:
+    """Return what a view is of; a share of a matrix stays one, lest its gradient be that of the matrix."""
+    while node.op in VIEWS and not (node.op == "slice" and sum(n > 1 for n in node.args[0].shape) > 1):
+        node = node.args[0]
+    return node
+
+
+def products(nodes: Iterable[Node], level: int, wider: int = 0) -> list[Node]:
+    """Return the products of this level with a matrix that all rows share."""
+    found = (node for node in nodes if node.op == "dot" and node.level == level)
+    return [n for n in found if n.args[1].level == SHARED and n.args[1].shape[1] > wider]
+
+
+def hoistable(results: Iterable[Node]) -> list[Node]:
+    """Return the large products that no state has a part in."""
+    return products(graph.sorted_by_use(results), PARALLEL, SMALL)
+
+
+def postponed(results: Iterable[Node], feeding: Iterable[Node]) -> set[Node]:
+    """Return the nodes of the epilogue: core products that nothing in `feeding` needs, and what follows them.
+
+    Args:
+        results: What is wanted for every step.
+        feeding: What the loop needs: the states after the step, and whatever it adds up.
+    """
+    needed = set(graph.sorted_by_use(feeding))
+    order = graph.sorted_by_use(results)
+    late = {node for node in products(order, CORE) if node not in needed}
+    for node in order:
+        if node not in needed and any(arg in late for arg in node.args):
+            late.add(node)
+    return late
+
+
+def frontier(results: Iterable[Node], late: set[Node]) -> list[Node]:
+    """Return what the loop must store so that `results` can be finished after it."""
+    found: dict[Node, None] = {}
+    pending = list(results)
+    seen: set[Node] = set()
+    while pending:
+        node = pending.pop(0)
+        if node in seen or node.level < CORE:
+            continue
+        seen.add(node)
+        if node in late or node.op in {"reshape", "permute", "expand"}:  # these cost nothing afterwards
+            pending += node.args
+        else:
+            found[node] = None
+    return list(found)

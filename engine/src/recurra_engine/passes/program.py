@@ -1,0 +1,191 @@
+"""A step made ready to run over a sequence: a prologue, a loop and an epilogue in each direction.
+
+    Pass    prologue (parallel, torch) -> Loop (a level's business) -> epilogue (parallel, torch)
+
+A `Loop` is all that a level has to know how to run. What surrounds it is the same at every level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from recurra_engine.frontend.trace import Step
+from recurra_engine.ir import graph
+from recurra_engine.ir.graph import Node, leaf
+from recurra_engine.ir.interpreter import Plan
+from recurra_engine.ir.rewrite import replaced
+from recurra_engine.passes.partition import distributed, frontier, hoistable, postponed, split_shared
+
+
+@dataclass(frozen=True)
+class Loop:
+    """What is done at every step, for every row.
+
+    Args:
+        carried: Leaves that hold what the step before left.
+        after: What the step leaves, in the same order.
+        streams: Leaves that are read anew at every step.
+        shared: Leaves that all steps and rows read.
+        out: Values stored for every step.
+        sums: Values added up over rows and steps.
+        kept: Which of `carried` are stored as they are before each step.
+        reverse: Whether the last step comes first.
+    """
+
+    carried: tuple[Node, ...]
+    after: tuple[Node, ...]
+    streams: tuple[Node, ...]
+    shared: tuple[Node, ...]
+    out: tuple[Node, ...]
+    sums: tuple[Node, ...] = ()
+    kept: tuple[int, ...] = ()
+    reverse: bool = False
+
+    @property
+    def does_anything(self) -> bool:
+        """Whether there is a recurrence at all."""
+        return bool(self.carried or self.out or self.sums)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The step as torch runs it."""
+        results = (*self.after, *self.out, *self.sums)
+        return Plan(results, (*self.carried, *self.streams, *self.shared))
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One direction over a sequence.
+
+    Args:
+        given: Leaves that are there for every step before it starts.
+        hoisted: What the prologue makes of them ...
+        streams: ... and the leaves that stand for it afterwards.
+        loop: What is done step by step.
+        results: Leaves that stand for what the loop stored, one for each of `loop.out`.
+        finished: What the epilogue makes of all these.
+        places: For values of the step the leaf under which they are found for all steps.
+    """
+
+    given: tuple[Node, ...]
+    hoisted: tuple[Node, ...]
+    streams: tuple[Node, ...]
+    loop: Loop
+    results: tuple[Node, ...]
+    finished: tuple[Node, ...]
+    places: dict[Node, Node]
+
+    @cached_property
+    def prologue(self) -> Plan:
+        """The hoisted part, over all steps."""
+        return Plan(self.hoisted, (*self.given, *self.loop.shared), lead=2)
+
+    @cached_property
+    def stored(self) -> tuple[Node, ...]:
+        """Every leaf that has a value for all steps once the loop has run."""
+        kept = [kept_leaf(when, i, self.loop) for i in self.loop.kept for when in ("before", "after")]
+        return (*self.given, *self.streams, *self.results, *kept)
+
+    @cached_property
+    def epilogue(self) -> Plan:
+        """The postponed part, over all steps."""
+        return Plan(self.finished, (*self.stored, *self.loop.shared), lead=2)
+
+
+def kept_leaf(when: str, i: int, loop: Loop) -> Node:
+    """Return the leaf for carried value i `before` or `after` each step."""
+    return leaf("stream", (when, i), loop.carried[i].shape)
+
+
+def make_pass(
+    given: Sequence[Node],
+    shared: Sequence[Node],
+    recurrence: tuple[Sequence[Node], Sequence[Node]],
+    wanted: Sequence[Node],
+    *,
+    saved: Sequence[Node] = (),
+    sums: Sequence[Node] = (),
+    kept: Sequence[int] = (),
+    reverse: bool = False,
+    move: bool = True,
+) -> Pass:
+    """Split one direction into prologue, loop and epilogue.
+
+    Args:
+        given: Leaves that are there for every step.
+        shared: Leaves that all steps and rows read.
+        recurrence: What is carried, and what it is after the step.
+        wanted: What must be there for every step in the end.
+        saved: What else must be there, as the loop made it.
+        sums: What the loop adds up over rows and steps.
+        kept: Which carried values are stored as they are before each step.
+        reverse: Whether the last step comes first.
+        move: Whether large products are moved out of the loop.
+    """
+    carried, after = (tuple(part) for part in recurrence)
+    late = postponed(wanted, [*after, *sums]) if move else set()
+    stored = list(dict.fromkeys([*frontier(wanted, late), *saved]))
+    hoisted = hoistable([*after, *stored, *sums]) if move else []
+    places = {node: leaf("stream", ("hoisted", i), node.shape) for i, node in enumerate(hoisted)}
+    streams = tuple(places.values())
+    places |= {node: leaf("stream", ("after", i), node.shape) for i, node in enumerate(after) if i in kept}
+    inner = dict(zip(hoisted, streams, strict=True))
+    out = [node for node in stored if node not in places and node not in given]
+    results = tuple(leaf("stream", ("out", i), node.shape) for i, node in enumerate(out))
+    places |= dict(zip(out, results, strict=True))
+    loop = Loop(
+        carried,
+        after=tuple(replaced(after, dict(inner))),
+        streams=(),
+        shared=tuple(shared),
+        out=tuple(replaced(out, dict(inner))),
+        sums=tuple(replaced(sums, dict(inner))),
+        kept=tuple(kept),
+        reverse=reverse,
+    )
+    loop = _with_streams(loop, (*given, *streams))
+    finished = tuple(replaced(wanted, dict(places)))
+    return Pass(tuple(given), tuple(hoisted), streams, loop, results, finished, places)
+
+
+def _with_streams(loop: Loop, candidates: Iterable[Node]) -> Loop:
+    read = set(graph.sorted_by_use([*loop.after, *loop.out, *loop.sums]))
+    streams = tuple(node for node in candidates if node in read)
+    return Loop(loop.carried, loop.after, streams, loop.shared, loop.out, loop.sums, loop.kept, loop.reverse)
+
+
+@dataclass(frozen=True)
+class Program:
+    """A traced step, split and ready.
+
+    Args:
+        weights: What the step makes of parameters, buffers and constants alone, over `weight` leaves.
+        x: The leaf of the input.
+        states: The leaves of the state.
+        y: The output.
+        after: The states after the step.
+    """
+
+    weights: tuple[Node, ...]
+    x: Node
+    states: tuple[Node, ...]
+    y: Node
+    after: tuple[Node, ...]
+
+    @cached_property
+    def shared(self) -> tuple[Node, ...]:
+        """The leaves that stand for `weights`."""
+        return tuple(leaf("shared", i, node.shape) for i, node in enumerate(self.weights))
+
+    def forward(self, saved: Sequence[Node] = (), kept: Sequence[int] = (), *, move: bool = True) -> Pass:
+        """Return the pass that gives y, and stores what a backward pass reads."""
+        recurrence = (self.states, self.after)
+        return make_pass([self.x], self.shared, recurrence, [self.y], saved=saved, kept=kept, move=move)
+
+
+def prepare(step: Step, x: Node, states: Sequence[Node]) -> Program:
+    """Split a traced step into what is shared and what is done for every row."""
+    split = split_shared(distributed([step.y, *step.states]))
+    return Program(split.weights, x, tuple(states), split.results[0], split.results[1:])

@@ -1,0 +1,8 @@
+"""recurra_lab: experiments, training by Lightning, runs, reports, sweeps, reproductions and the shell.
+
+The public names are listed in `__init__.pyi` and imported on first use.
+"""
+
+from recurra._facade import attach
+
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

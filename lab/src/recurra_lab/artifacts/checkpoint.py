@@ -1,0 +1,112 @@
+"""Checkpoints that are whole or absent: written durably, each with a manifest that holds its checksum."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric.plugins import CheckpointIO
+
+from recurra.errors import DamagedFile, MissingFile, RunFailed
+from recurra_lab.artifacts.atomic_files import durable, read_json, write_json
+
+SUFFIX = ".ckpt"
+
+
+class DurableCheckpoints(CheckpointIO):
+    """Writes and reads the checkpoints of a run for Lightning.
+
+    Args:
+        identity: What a checkpoint depends on beside its tensors (configuration hash, versions); it is kept
+            in the manifest and compared when a run is resumed.
+    """
+
+    def __init__(self, identity: Mapping[str, Any]) -> None:
+        self.identity = dict(identity)
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Write a checkpoint and then its manifest.
+
+        Raises:
+            RunFailed: The disk is full or the folder cannot be written; earlier checkpoints are untouched.
+        """
+        buffer = io.BytesIO()
+        torch.save(_plain(checkpoint), buffer)
+        data = buffer.getbuffer()
+        path = Path(path)
+        manifest = {
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "bytes": len(data),
+            "step": checkpoint["global_step"],
+            **self.identity,
+        }
+        try:
+            with durable(path) as file:
+                file.write(data)
+            write_json(manifest_of(path), manifest)
+        except OSError as error:
+            raise RunFailed(f"checkpoint {path} could not be written: {error.strerror}") from error
+
+    def load_checkpoint(
+        self, path: Any, map_location: Any = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        """Read a checkpoint that its manifest vouches for; only tensors and plain values are ever loaded.
+
+        Raises:
+            MissingFile: There is no such checkpoint or manifest.
+            DamagedFile: Its content does not have the checksum of the manifest.
+        """
+        return read_checkpoint(Path(path), map_location)
+
+    def remove_checkpoint(self, path: Any) -> None:
+        """Remove a checkpoint and its manifest, the manifest first: without one it is never used."""
+        manifest_of(Path(path)).unlink(missing_ok=True)
+        Path(path).unlink(missing_ok=True)
+
+
+def manifest_of(path: Path) -> Path:
+    """Return where the manifest of a checkpoint lies."""
+    return path.with_suffix(".json")
+
+
+def read_checkpoint(path: Path, map_location: Any = None) -> dict[str, Any]:
+    """Read a checkpoint after comparing its checksum; errors as in `DurableCheckpoints.load_checkpoint`."""
+    if not path.is_file():
+        raise MissingFile(f"checkpoint {path} does not exist")
+    data = path.read_bytes()
+    if hashlib.sha256(data).hexdigest() != read_json(manifest_of(path)).get("sha256"):
+        raise DamagedFile(f"checkpoint {path} is damaged: it does not have the checksum of its manifest")
+    return torch.load(io.BytesIO(data), map_location=map_location or "cpu", weights_only=True)  # type: ignore[no-any-return]
+
+
+def newest_intact(folder: Path, warn: Callable[[str], None]) -> Path | None:
+    """Return the newest checkpoint whose checksum matches; each newer one that fails is named by `warn`."""
+    for path in sorted(folder.glob(f"*{SUFFIX}"), reverse=True):
+        try:
+            read_checkpoint(path)
+        except (MissingFile, DamagedFile) as error:
+            warn(f"skipped: {error}")
+        else:
+            return path
+    return None
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove temporary files that a killed process left behind."""
+    for leftover in folder.glob(".*.tmp"):
+        leftover.unlink(missing_ok=True)
+
+
+def _plain(value: Any) -> Any:
+    """Turn a checkpoint into tensors, dictionaries, lists and scalars, which load without running code."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set):
+        return (
+            type(value)(_plain(item) for item in value) if type(value) in (list, tuple, set) else list(value)
+        )
+    return value

@@ -1,0 +1,53 @@
+"""`recurra find-lr`: a short training that tells which learning rates are worth trying."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("find-lr")
+@click.argument("task", required=False)
+@click.argument("cell", required=False)
+@click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option("-c", "--config", type=click.Path(path_type=Path), help="Experiment file (TOML).")
+@click.option("--lowest", type=click.FloatRange(0, min_open=True), default=1e-6, help="The first rate.")
+@click.option("--highest", type=click.FloatRange(0, min_open=True), default=1.0, help="The last rate.")
+@click.option("--batches", type=click.IntRange(10), default=100, help="How many rates are tried.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with all losses.")
+def find_lr(
+    task: str | None,
+    cell: str | None,
+    overrides: tuple[str, ...],
+    config: Path | None,
+    lowest: float,
+    highest: float,
+    batches: int,
+    as_json: bool,
+) -> None:
+    r"""Train CELL on TASK for a moment, with a learning rate that rises from batch to batch.
+
+    \b
+    recurra find-lr copy ntm
+    recurra find-lr copy lstm cell.hidden_size=64 --lowest 1e-5 --highest 0.1
+
+    What is suggested is where the loss falls most steeply: a place to start from, not the best rate.
+    """
+    from recurra.errors import InvalidOption
+    from recurra_lab.cli._output import show_json
+    from recurra_lab.cli.train import names_and_overrides
+    from recurra_lab.experiments import Experiment
+    from recurra_lab.runs.lr_finder import find_rates
+
+    if not lowest < highest:
+        raise InvalidOption(f"--lowest {lowest:g} must be less than --highest {highest:g}")
+    task, cell, overrides = names_and_overrides(task, cell, overrides)
+    experiment = Experiment.compose(task, cell, file=config, overrides=[*overrides, "run.progress=false"])
+    found = find_rates(experiment, lowest, highest, batches)
+    if as_json:
+        show_json(vars(found))
+    elif found.suggested is None:
+        click.echo("the loss fell at no rate; try others with --lowest and --highest")
+    else:
+        click.echo(f"trainer.optimizer.lr={found.suggested:.2g}")

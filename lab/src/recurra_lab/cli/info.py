@@ -1,0 +1,163 @@
+"""`recurra info`: what a component is, and every option it has."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+import shutil
+import textwrap
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from recurra.plugins.hooks import KINDS, Kind
+
+if TYPE_CHECKING:
+    from recurra.plugins.registry import Offer
+
+SECTIONS = ("model", "run")
+"""Sections of an experiment that are no components."""
+
+
+@click.command()
+@click.argument("name")
+@click.option(
+    "--kind", type=click.Choice(KINDS), help="Which one, where components of several kinds share a name."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print for machines.")
+def info(name: str, kind: Kind | None, as_json: bool) -> None:
+    r"""Show what NAME is and every option it has: key, values, default and meaning.
+
+    NAME is a cell, memory, task or trainer, or one of the sections `model` and `run`.
+
+    \b
+    recurra info ntm
+    recurra info memory:ntm
+    recurra info run
+    """
+    facts = _section(name) if name in SECTIONS and kind is None else _component(name, kind)
+    width = min(shutil.get_terminal_size().columns, 100)
+    click.echo(
+        json.dumps(facts, indent=2, ensure_ascii=False) if as_json else "\n".join(_lines(facts, width))
+    )
+
+
+def _section(name: str) -> dict[str, Any]:
+    from recurra_lab.experiments.experiment import sections
+    from recurra_lab.experiments.option_list import options_below
+
+    section = sections({}).parts[name]
+    doc, options = _doc(section.owner), options_below(section)
+    return {
+        "kind": "section",
+        "name": name,
+        "summary": "",
+        "doc": doc,
+        "options": [asdict(o) for o in options],
+    }
+
+
+def _component(name: str, kind: Kind | None) -> dict[str, Any]:
+    from recurra.plugins import registry
+    from recurra_lab.experiments.option_list import options_of
+
+    offer, others = _offer(name, kind)
+    component = offer.component
+    owner = registry.load(component.kind, offer.qualified)
+    return {
+        "kind": component.kind,
+        "name": component.name,
+        "summary": component.summary,
+        "paper": component.paper,
+        "plugin": f"{offer.dist} {offer.version}".strip(),
+        "doc": _doc(owner),
+        "options": [asdict(option) for option in options_of(owner, component.kind, component.name)],
+        "references": _references(owner),
+        "see_also": [f"{other.component.kind}:{other.component.name}" for other in others],
+    }
+
+
+def _offer(name: str, kind: Kind | None) -> tuple[Offer, list[Offer]]:
+    """Return the component that is meant, and those of other kinds that share its name."""
+    from recurra.errors import UnknownComponent, nearest
+    from recurra.plugins import registry
+
+    prefix, _, short = name.partition(":")
+    if kind is None and prefix in KINDS and short:
+        name, kind = short, prefix
+    if kind is not None:
+        return registry.find(kind, name), []
+    offers = [offer for offer in registry.components() if offer.answers_to(name)]
+    if not offers:
+        known = [*dict.fromkeys(offer.component.name for offer in registry.components()), *SECTIONS]
+        told = f"nothing is called '{name}'; there are {', '.join(known)}"
+        raise UnknownComponent(told + nearest(name, known))
+    first = registry.find(offers[0].component.kind, name)
+    return first, [offer for offer in offers if offer.component.kind != first.component.kind]
+
+
+def _doc(owner: type) -> str:
+    """Return a class's docstring up to the arguments, which are described one by one."""
+    return re.split(r"\n(?:Args|Attributes|Raises):\n", inspect.cleandoc(owner.__doc__ or ""))[0].strip()
+
+
+def _references(owner: type) -> Mapping[str, Mapping[str, float]]:
+    """Return what simple predictors score on a task with its defaults, if it has any and knows."""
+    from recurra.errors import RecurraError
+    from recurra.task import Task
+
+    if not issubclass(owner, Task) or owner.references is Task.references:
+        return {}
+    make: Callable[[], Task] = owner
+    try:
+        return make().references()
+    except RecurraError:  # it needs an option, or a file; what it is can be told all the same
+        return {}
+
+
+def _lines(facts: dict[str, Any], width: int) -> Iterator[str]:
+    known = [facts["kind"], facts.get("plugin"), facts.get("paper")]
+    yield f"{click.style(facts['name'], bold=True)}  ({' · '.join(word for word in known if word)})"
+    yield from [facts["summary"]] if facts["summary"] else []
+    yield from ["", *_wrapped(facts["doc"], width), ""]
+    yield from _options(facts["options"], width) if facts["options"] else ["It has no options."]
+    yield from _predictors(facts.get("references", {}), width)
+    for other in facts.get("see_also", []):
+        yield f"See also: recurra info {other}"
+
+
+def _predictors(references: Mapping[str, Mapping[str, float]], width: int) -> Iterator[str]:
+    if references:
+        yield from ["", "What predictors that learn nothing score, with the defaults:"]
+    for predictor, scores in references.items():
+        told = ", ".join(f"{name} {value:.4g}" for name, value in scores.items())
+        yield from textwrap.wrap(f"{predictor}: {told}", width, initial_indent="  ", subsequent_indent="    ")
+
+
+def _wrapped(doc: str, width: int) -> Iterator[str]:
+    """Yield the lines of a docstring, long ones broken; equations are indented and stay whole."""
+    for line in doc.splitlines():
+        yield from textwrap.wrap(line, width) if len(line) > width and not line.startswith(" ") else [line]
+
+
+def _options(options: Sequence[dict[str, Any]], width: int) -> Iterator[str]:
+    when = ""
+    for option in options:
+        if option["when"] != when:
+            when = option["when"]
+            yield f"with {when}:" if when else ""
+        yield from _option(option, "  " if when else "", width)
+
+
+def _option(option: dict[str, Any], indent: str, width: int) -> Iterator[str]:
+    default = "" if option["required"] else f" = {_toml(option['default'])}"
+    yield f"{indent}{click.style(option['key'], bold=True)}{default}"
+    told = f"{option['description']} ({option['values']})".strip()
+    yield from textwrap.wrap(told, width, initial_indent=f"{indent}    ", subsequent_indent=f"{indent}    ")
+
+
+def _toml(value: Any) -> str:
+    return "none" if value is None else value if isinstance(value, str) else json.dumps(value)

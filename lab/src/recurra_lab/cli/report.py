@@ -1,0 +1,30 @@
+"""`recurra report`: write the report of a run anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from recurra.errors import MissingFile
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--curve", type=click.Path(path_type=Path), help="Write the learning curve here too, as SVG.")
+def report(run: Path, curve: Path | None) -> None:
+    """Write the report of the run in the folder RUN anew, and print where it is."""
+    from recurra_lab.artifacts.run_folder import RunFolder
+    from recurra_lab.reports import write_curve, write_report
+    from recurra_lab.runs.build import goal_of
+    from recurra_lab.runs.restore import restore
+
+    folder = RunFolder.open(run)
+    experiment, task, model = restore(folder)
+    goal = goal_of(experiment, task)
+    if curve is not None and not curve.parent.is_dir():
+        raise MissingFile(f"--curve {curve}: the folder {curve.parent} does not exist")
+    click.echo(write_report(folder, model, task, experiment.seed, goal))
+    if curve is not None:
+        write_curve(folder, goal, curve, task.references())
+        click.echo(curve)

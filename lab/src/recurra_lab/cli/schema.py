@@ -1,0 +1,24 @@
+"""`recurra schema`: the JSON schema of experiment files."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+
+@click.command()
+@click.argument("task", required=False)
+@click.argument("cell", required=False)
+def schema(task: str | None, cell: str | None) -> None:
+    r"""Print the JSON schema of experiment files, for editors that check and complete TOML.
+
+    \b
+    recurra schema > experiment.schema.json
+    recurra schema copy ntm
+
+    With TASK and CELL, the file need not name them and may name no other.
+    """
+    from recurra_lab.experiments.json_schema import experiment_schema
+
+    click.echo(json.dumps(experiment_schema(task, cell), indent=2))

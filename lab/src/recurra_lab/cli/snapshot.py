@@ -1,0 +1,44 @@
+"""`recurra freeze`: write the batches of a task to Parquet files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+COUNT = click.IntRange(min=1)
+
+
+@click.command()
+@click.argument("task")
+@click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option("--to", type=click.Path(path_type=Path), required=True, help="Folder, new or empty.")
+@click.option("--train", type=COUNT, default=500, show_default=True, help="Batches to train on.")
+@click.option("--validation", type=COUNT, default=50, show_default=True, help="Batches to validate on.")
+@click.option("--test", type=COUNT, default=50, show_default=True, help="Batches to be judged on.")
+@click.option("--batch-size", type=COUNT, default=16, show_default=True, help="Sequences per batch.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the data.")
+def freeze(
+    task: str,
+    overrides: tuple[str, ...],
+    to: Path,
+    batch_size: int,
+    seed: int,
+    **batches: int,
+) -> None:
+    r"""Write batches of TASK to Parquet files, for other programs, or to be the same for ever.
+
+    \b
+    recurra freeze copy --to copy-data
+    recurra freeze copy task.max_length=5 --to short-copies --train 100
+
+    `datasets.load_dataset` reads the folder, and `recurra_lab.snapshots.task.load` makes a task of it again.
+    """
+    from recurra.plugins import registry
+    from recurra_lab.experiments.overrides import options_under
+    from recurra_lab.snapshots import task as frozen
+
+    made = registry.load("task", task)(**options_under("task", overrides))
+    frozen.freeze(made, to, batches=batches, batch_size=batch_size, seed=seed)  # type: ignore[arg-type]
+    told = ", ".join(f"{count * batch_size:,} sequences in {name}" for name, count in batches.items())
+    click.echo(f"wrote {to}: {told}")

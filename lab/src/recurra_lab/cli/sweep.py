@@ -1,0 +1,103 @@
+"""`recurra sweep`: many runs over options and seeds."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from recurra_lab.sweeps.executors import Cluster
+    from recurra_lab.sweeps.study import Sweep
+
+
+@click.command()
+@click.argument("task")
+@click.argument("cell")
+@click.argument("words", nargs=-1, metavar="[KEY=VALUES]...")
+@click.option("-c", "--config", type=click.Path(path_type=Path), help="Experiment file (TOML).")
+@click.option("--trials", type=click.IntRange(1), help="How many; else every combination of choices.")
+@click.option("--seeds", type=click.IntRange(1), default=1, help="Runs of each trial.")
+@click.option("--at-once", type=click.IntRange(1), default=1, help="Trials side by side.")
+@click.option("--cluster", type=click.Choice(["local", "ray"]), default="local", help="Where runs are done.")
+@click.option("--gpus", type=click.FloatRange(0), default=0, help="GPUs of a trial on a Ray cluster.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("runs/sweeps"), help="For all sweeps.")
+def sweep(
+    task: str,
+    cell: str,
+    words: tuple[str, ...],
+    config: Path | None,
+    trials: int | None,
+    seeds: int,
+    at_once: int,
+    cluster: Cluster,
+    gpus: float,
+    out: Path,
+) -> None:
+    r"""Train CELL on TASK many times, with options that vary.
+
+    \b
+    recurra sweep copy lstm cell.hidden_size=32,64,128 --seeds 3
+    recurra sweep copy ntm trainer.optimizer.lr=log:1e-4..1e-2 cell.memory.slots=32..128 --trials 30
+
+    Trials are compared by the last validation, the mean over seeds; Optuna chooses what is tried next. The
+    same command goes on with a sweep that was interrupted, and more --trials with one that has ended.
+    """
+    if find_spec("optuna") is None:
+        from recurra.errors import InvalidOption
+
+        raise InvalidOption("recurra sweep needs Optuna: pip install 'recurra-core[sweep]'")
+    from recurra_lab.sweeps.executors import place
+    from recurra_lab.sweeps.results import rows, write
+    from recurra_lab.sweeps.study import run, study_of
+
+    asked = _asked(task, cell, words, config, out)
+    made = _sweep(asked, words, task, cell, config, trials, seeds)
+    study = study_of(made)
+    run(made, study, place(cluster, gpus), at_once, click.echo)
+    write(study, made.space, made.check().score, made.folder)
+    _show(rows(study, made.space), made.folder)
+
+
+def _asked(task: str, cell: str, words: tuple[str, ...], config: Path | None, out: Path) -> Path:
+    """Return the folder of this very command."""
+    text = "\n".join((task, cell, *words, config.read_text() if config and config.is_file() else ""))
+    return out / f"{task}-{cell}-{hashlib.blake2b(text.encode(), digest_size=4).hexdigest()}"
+
+
+def _sweep(
+    folder: Path,
+    words: tuple[str, ...],
+    task: str,
+    cell: str,
+    config: Path | None,
+    trials: int | None,
+    seeds: int,
+) -> Sweep:
+    from recurra_lab.experiments import Experiment
+    from recurra_lab.sweeps.space import split
+    from recurra_lab.sweeps.study import Sweep
+
+    space, fixed = split(words)
+    experiment = Experiment.compose(task, cell, file=config, overrides=fixed)
+    made = Sweep(
+        folder / "experiment.toml", space, range(experiment.seed, experiment.seed + seeds), trials, folder
+    )
+    made.count()
+    folder.mkdir(parents=True, exist_ok=True)
+    made.file.write_text(experiment.to_toml(), "utf-8")
+    return made
+
+
+def _show(table: list[list[str]], folder: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    shown = Table(*table[0])
+    for row in table[1:]:
+        shown.add_row(*row)
+    Console().print(shown)
+    click.echo(f"results: {folder / 'results.md'}")

@@ -1,0 +1,89 @@
+"""`recurra train`: run an experiment named on the command line or in a file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+RUN_VARIABLE = "RECURRA_RUN"
+"""Tells the other processes of a run which folder the first one made."""
+
+
+def _complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    from recurra_lab.experiments import completions
+
+    return completions(context.params.get("task"), context.params.get("cell"), incomplete)
+
+
+@click.command()
+@click.argument("task", required=False)
+@click.argument("cell", required=False)
+@click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...", shell_complete=_complete)
+@click.option("-c", "--config", type=click.Path(path_type=Path), help="Experiment file (TOML).")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), help="Folder of all runs.")
+@click.option("--devices", type=int, help="Short for run.devices=N.")
+@click.option("--nodes", type=int, help="Short for run.nodes=N.")
+@click.option("--accelerator", help="Short for run.accelerator=...")
+@click.option("--strategy", help="Short for run.strategy=...")
+@click.option("--precision", help="Short for run.precision=...")
+@click.option("--print-config", is_flag=True, help="Print the resolved experiment and do not run it.")
+def train(
+    task: str | None,
+    cell: str | None,
+    overrides: tuple[str, ...],
+    config: Path | None,
+    out: Path,
+    print_config: bool,
+    **short: str | int | None,
+) -> None:
+    r"""Train CELL on TASK.
+
+    \b
+    recurra train copy ntm
+    recurra train copy ntm cell.memory.slots=64 trainer.optimizer.lr=1e-3 seed=3
+    recurra train -c run.toml
+
+    Every option of every part is a KEY: see `recurra info ntm`, `recurra info bptt`, `recurra info run`.
+    """
+    from recurra_lab.experiments import Experiment
+
+    task, cell, overrides = names_and_overrides(task, cell, overrides)
+    given = [f"run.{name}={_toml(value)}" for name, value in short.items() if value is not None]
+    experiment = Experiment.compose(task, cell, file=config, overrides=[*overrides, *given])
+    if print_config:
+        click.echo(experiment.to_toml(), nl=False)
+        return
+    _start(experiment, out)
+
+
+def names_and_overrides(
+    task: str | None, cell: str | None, overrides: tuple[str, ...]
+) -> tuple[str | None, str | None, tuple[str, ...]]:
+    """Tell names from overrides: `recurra train -c run.toml seed=3` names neither task nor cell."""
+    words = [word for word in (task, cell, *overrides) if word is not None]
+    names = [word for word in words[:2] if "=" not in word]
+    rest = tuple(words[len(names) :])
+    return (*[*names, None, None][:2], rest)  # type: ignore[return-value]
+
+
+def _toml(value: str | int) -> str:
+    return str(value) if isinstance(value, int) else f'"{value}"'
+
+
+def _start(experiment: object, out: Path) -> None:
+    from recurra_lab.artifacts.run_folder import RunFolder, first_process
+    from recurra_lab.cli._output import announce
+    from recurra_lab.experiments import Experiment
+    from recurra_lab.runs.run import Run
+
+    assert isinstance(experiment, Experiment)
+    names = (experiment.task.name, experiment.cell.name, experiment.trainer.name)
+    if first_process():
+        folder = RunFolder.create(out, *(name.replace(":", "-") for name in names))
+        os.environ[RUN_VARIABLE] = str(folder.path)
+    else:
+        folder = RunFolder(Path(os.environ.get(RUN_VARIABLE, out)))
+    with announce(folder):
+        Run(experiment, folder, click.echo).start()

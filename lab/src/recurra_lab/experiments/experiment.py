@@ -1,0 +1,163 @@
+"""One experiment, resolved: every option of every part has its final value."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tomli_w
+from pydantic import Field, ValidationError
+from pydantic_core import to_json
+
+from recurra.config.options import Ref, plain
+from recurra.task import Task
+from recurra.trainer import Trainer
+from recurra_lab.experiments.messages import problems_of, refuse
+from recurra_lab.experiments.overrides import (
+    Entry,
+    Given,
+    flat,
+    layered,
+    named,
+    parse_overrides,
+    read_file,
+    update,
+)
+from recurra_lab.experiments.resolve import Explorer, Problem, Section
+from recurra_lab.experiments.run_options import RunOptions
+from recurra_lab.training.graph_model import make_model
+from recurra_lab.training.model import Model
+
+RUN_DEFAULTS = RunOptions()
+Seed = Annotated[int, Field(ge=0, description="what all randomness of the run depends on")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """What is run: a task, a cell, a model around it, a trainer and the run's own options.
+
+    Made by `compose` or `from_toml`, which check everything and fill in every default.
+
+    Args:
+        seed: What all randomness depends on.
+        task: What is learned.
+        cell: What learns.
+        model: Options of `recurra_lab.training.model.Model`.
+        trainer: How it learns.
+        run: How long, and on what.
+    """
+
+    seed: Seed = 0
+    task: Annotated[Ref, "task", Field(description="what is learned")]
+    cell: Annotated[Ref, "cell", Field(description="what learns")]
+    model: Annotated[dict[str, Any], Model, Field(description="the model around the cell")]
+    trainer: Annotated[Ref, Field(description="the learning rule")] = Ref("trainer", "bptt")
+    run: Annotated[RunOptions, Field(description="budget, stops and machine")] = RUN_DEFAULTS
+
+    @classmethod
+    def compose(
+        cls,
+        task: str | None = None,
+        cell: str | None = None,
+        file: Path | None = None,
+        overrides: Sequence[str] = (),
+    ) -> Experiment:
+        """Put together defaults, a file and `key=value` overrides; the later win.
+
+        A part that is given another name loses the options of the one it replaces.
+
+        Raises:
+            MissingFile: There is no such file.
+            DamagedFile: The file is not TOML.
+            UnknownComponent: A part that was named is not installed, and nothing else is wrong.
+            InvalidOption: Anything else is wrong; one line for each mistake.
+        """
+        below = read_file(file) if file else {}
+        above = {
+            key: entry for part in (("task", task), ("cell", cell)) for key, entry in _bare(*part).items()
+        }
+        typed, wrong = parse_overrides(overrides)
+        update(above, typed)
+        return _resolved(layered(below, above), [Problem(error, None) for error in wrong])
+
+    @classmethod
+    def from_toml(cls, path: Path) -> Experiment:
+        """Read an experiment file that names its task and cell.
+
+        Raises:
+            MissingFile: There is no such file.
+            DamagedFile: The file is not TOML.
+            InvalidOption: Something in it is wrong; one line for each mistake.
+        """
+        return cls.compose(file=path)
+
+    def to_toml(self) -> str:
+        """Return the experiment as TOML, which `from_toml` reads back as it was.
+
+        An option without a value is left out, or is the word none where its default is a value.
+        """
+        values = self.as_dict()
+        return tomli_w.dumps(_written(sections(flat(values, (), Entry(None, ""))), values))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the experiment as dictionaries, lists and scalars."""
+        return plain(
+            {name: getattr(self, name) for name in ("seed", "task", "cell", "model", "trainer", "run")}
+        )
+
+    def config_hash(self) -> str:
+        """Return the sha256 of the experiment."""
+        text = json.dumps(self.as_dict(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def make_task(self) -> Task:
+        """Build the task."""
+        task: Task = self.task.build()
+        return task
+
+    def make_model(self, task: Task) -> Model:
+        """Build the model for a task."""
+        return make_model(task, self.cell, **self.model)
+
+    def make_trainer(self) -> Trainer:
+        """Build the learning rule."""
+        trainer: Trainer = self.trainer.build()
+        return trainer
+
+
+def sections(given: Given) -> Section:
+    """Return the sections of an experiment by the names that were given; one not found is empty."""
+    return Explorer(given).section((), Experiment)
+
+
+def _bare(part: str, name: str | None) -> Given:
+    return {} if name is None else named(part, name)
+
+
+def _resolved(given: Given, problems: list[Problem]) -> Experiment:
+    explorer = Explorer(given)
+    root = explorer.section((), Experiment)
+    problems += explorer.problems
+    try:
+        checked = root.model().model_validate_json(to_json(root.data(given)))
+    except ValidationError as error:
+        problems += problems_of(error, root, given)
+    refuse(problems)
+    return Experiment(**root.values(checked))
+
+
+def _written(section: Section, values: dict[str, Any]) -> dict[str, Any]:
+    written: dict[str, Any] = {}
+    for name, value in values.items():
+        field, part = section.fields.get(name), section.parts.get(name)
+        if part is not None:
+            written[name] = _written(part, value)
+        elif value is not None:
+            written[name] = value
+        elif field is not None and field.default is not None:
+            written[name] = "none"
+    return written

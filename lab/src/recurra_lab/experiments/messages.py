@@ -1,0 +1,128 @@
+"""A user's mistakes in words: what is wrong, where it was written, and the nearest thing that is right."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from recurra.config.describe import lacks_item, listed, sentence, values_in_full
+from recurra.config.options import alternatives
+from recurra.errors import InvalidOption, nearest
+from recurra_lab.experiments.overrides import Entry, Given, Key, dotted, name_at, under
+from recurra_lab.experiments.resolve import Problem, Section
+
+MOST_OPTIONS = 10
+"""Options that a message lists."""
+
+
+def refuse(problems: Sequence[Problem]) -> None:
+    """Raise one error that tells all problems, a line each.
+
+    Raises:
+        RecurraError: The only problem, by its own class.
+        InvalidOption: There are several.
+    """
+    lines = list(dict.fromkeys(_told(problem) for problem in problems))
+    if len(lines) == 1:
+        raise type(problems[0].error)(lines[0])
+    if lines:
+        raise InvalidOption("\n".join(lines))
+
+
+def _told(problem: Problem) -> str:
+    origin = problem.entry.origin if problem.entry else ""
+    return f"{origin}: {problem.error}" if origin else str(problem.error)
+
+
+def problems_of(error: ValidationError, root: Section, given: Given) -> list[Problem]:
+    """Return what pydantic found, in the words and by the keys that the user knows."""
+    found: dict[tuple[str, str], Problem] = {}
+    for details in error.errors():
+        key, section, field = _located(root, details)
+        for text, entry in _explained(key, section, field, root, given, details):
+            origin = entry.origin if entry else ""
+            found.setdefault((dotted(key), origin), Problem(InvalidOption(text), entry))
+    return list(found.values())
+
+
+def _located(root: Section, details: ErrorDetails) -> tuple[Key, Section, FieldInfo | None]:
+    section, key = root, Key()
+    for step in map(str, details["loc"]):
+        if step in section.parts:
+            section, key = section.parts[step], (*key, step)
+        elif step in section.fields:
+            return (*key, step), section, section.fields[step]
+        elif details["type"] == "extra_forbidden":
+            return (*key, step), section, None
+    return key, section, None
+
+
+def _explained(
+    key: Key, section: Section, field: FieldInfo | None, root: Section, given: Given, details: ErrorDetails
+) -> Iterator[tuple[str, Entry | None]]:
+    if details["type"] == "extra_forbidden":
+        for full, entry in _at(given, key).items():
+            yield f"unknown key {dotted(full)}{_hint(full, section, root)}", entry
+    elif details["type"] == "missing" and field is not None and not lacks_item(details):
+        told = f"{section.title} needs {dotted(key)}, which must be {values_in_full(field)}"
+        yield told, name_at(given, section.key)
+    elif field is None:
+        told = sentence("", details, None)
+        yield f"{dotted(key)}: {told}" if key else told, _meant(given, section.key, told)
+    else:
+        first = next(iter(_at(given, key).values()), None)
+        yield sentence(dotted(key), details, field, quote=not (first and first.shows(key))), first
+
+
+def _at(given: Given, key: Key) -> Given:
+    """Return the entry at a key, and those below it."""
+    return {k: e for k, e in given.items() if k == key} | under(given, key)
+
+
+def _meant(given: Given, key: Key, told: str) -> Entry | None:
+    """Return the last entry of a section that a sentence about the whole section mentions."""
+    entries = [entry for k, entry in under(given, key).items() if k[-1] in told]
+    return entries[-1] if entries else None
+
+
+def _hint(key: Key, section: Section, root: Section) -> str:
+    """Say where an unknown key belongs, or which known one is nearest."""
+    rest = key[len(section.key) :]
+    elsewhere = [dotted(k) for k in root.all_keys() if k[-len(rest) :] == rest]
+    if elsewhere:
+        return f"; '{dotted(rest)}' belongs to {' or '.join(elsewhere)}"
+    return (
+        _of_another(rest[0], section, root)
+        or nearest(rest[0], section.fields)
+        or (_nearest_key(rest[0], root) if len(rest) == 1 else "")
+        or f"; {section.title} has no option '{rest[0]}', {_what_it_has(section)}"
+    )
+
+
+def _what_it_has(section: Section) -> str:
+    """Say which options there are, or where they are listed when they are many."""
+    if len(section.fields) <= MOST_OPTIONS or len(section.key) > 1:
+        return f"it has {listed(list(section.fields))}"
+    name = f"{section.kind}:{section.name}" if section.kind else section.title
+    return f"see `recurra info {name}`"
+
+
+def _of_another(name: str, section: Section, root: Section) -> str:
+    """Say which other alternative has an option."""
+    field = root.find(section.key[:-1]).fields.get(section.key[-1]) if section.key else None
+    if field is None:
+        return ""
+    others = [other for other, model in alternatives(field).items() if name in model.model_fields]
+    where = " or ".join(f"{dotted(section.key)}={other}" for other in others)
+    return f"; {section.title} has no option '{name}', it belongs to {where}" if others else ""
+
+
+def _nearest_key(name: str, root: Section) -> str:
+    """Return `; did you mean 'run.batch_size'?` for the key whose last word is closest."""
+    by_last = {key[-1]: dotted(key) for key in reversed(root.all_keys())}
+    close = difflib.get_close_matches(name, by_last, n=1, cutoff=0.6)
+    return f"; did you mean '{by_last[close[0]]}'?" if close else ""

@@ -1,0 +1,135 @@
+"""Trained networks for other programs: `torch.export` with any batch size and any number of steps."""
+
+from __future__ import annotations
+
+import copy
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
+
+from recurra.cell import Cell, Network, Sequencer, placement
+from recurra.errors import IncompatibleParts
+from recurra.state import leaves, map_state
+from recurra_lab.training.model import TreeEmbedding
+
+EXAMPLE = (3, 5)
+"""Sequences and steps of the batch that is traced: sizes that nothing else in a network is likely to have."""
+
+ANY = Dim.DYNAMIC
+X_SIZES = {0: ANY, 1: ANY}
+Named = dict[str, Tensor]
+
+
+class _Whole(nn.Module):
+    """x -> y and the final state by name."""
+
+    def __init__(self, module: Network | Sequencer) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Named]:
+        y, state = self.module(x)
+        return y, dict(leaves(state))
+
+
+class _Streaming(nn.Module):
+    """x and a state by name -> y and the state after it by name."""
+
+    def __init__(self, module: Network | Sequencer) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, x: Tensor, state: Named) -> tuple[Tensor, Named]:
+        parts = iter(state.values())
+        before = map_state(lambda _: next(parts), _sequencer(self.module).initial_state(x.shape[0]))
+        y, after = self.module(x, before)
+        return y, dict(leaves(after))
+
+
+def export(module: Network | Sequencer, *, streaming: bool = False) -> ExportedProgram:
+    """Return a network as a program that needs torch alone, for any number of sequences and of steps.
+
+    The program computes what the module does in evaluation mode, with its weights as they are now and without
+    gradients. It takes x (B, T, I), tokens (B, T) or trees of tokens (B, T, 2), with B and T at least 1, and
+    returns y (B, T, O) and the final state, name -> tensor. One for streaming takes the state as well, as
+    `named_start` or an earlier call gives it.
+
+    Raises:
+        IncompatibleParts: The step of a cell cannot be traced, for instance because what it computes depends
+            on the values it meets; or a network that reads from both ends is to stream.
+    """
+    # A copy, since the weights of a program must not want gradients: scan cannot go back through all cells.
+    with _refused(module, "it cannot be copied"):
+        module = copy.deepcopy(module).eval().requires_grad_(False)
+    x = _example(module)
+    if not streaming:
+        return _traced(_Whole(module), module, (x,), (X_SIZES,))
+    kind = type(_sequencer(module)).__name__
+    if not isinstance(_sequencer(module), Cell):
+        raise IncompatibleParts(f"{kind} cannot stream, since it needs the end of a sequence to begin")
+    state = named_start(module, x.shape[0])
+    return _traced(_Streaming(module), module, (x, state), (X_SIZES, {name: {0: ANY} for name in state}))
+
+
+def save(module: Network | Sequencer, file: IO[bytes], *, streaming: bool = False) -> None:
+    """Write a network to a file for `torch.export.load`; see `export`.
+
+    Raises:
+        IncompatibleParts: It cannot be exported, or torch has no way to write down what was traced. Nothing
+            was written then.
+    """
+    program, whole = export(module, streaming=streaming), io.BytesIO()
+    with _refused(module, "what its step does cannot be written to a file"):
+        torch.export.save(program, whole)
+    file.write(whole.getbuffer())
+
+
+def named_start(module: Network | Sequencer, batch_size: int) -> Named:
+    """Return the state before the first step, name -> tensor, as a streaming program takes it."""
+    start = leaves(_sequencer(module).initial_state(batch_size))
+    return {name: tensor.detach().clone() for name, tensor in start}
+
+
+def _traced(
+    program: nn.Module, module: Network | Sequencer, inputs: tuple[Any, ...], sizes: tuple[Any, ...]
+) -> ExportedProgram:
+    with _refused(module, "its step cannot be traced"):
+        return torch.export.export(program, inputs, dynamic_shapes=sizes)
+
+
+@contextmanager
+def _refused(module: Network | Sequencer, what: str) -> Iterator[None]:
+    """Turn whatever a third party's step makes torch say into one sentence."""
+    try:
+        yield
+    except Exception as error:
+        # Torch keeps what it found out while it traced: a step that takes one batch size only would make it
+        # refuse every other network after this one.
+        torch.compiler.reset()
+        told = f"{type(_sequencer(module)).__name__} cannot be exported: {what}: {_reason(error)}"
+        raise IncompatibleParts(told) from error
+
+
+def _reason(error: BaseException) -> str:
+    """Return the first line of what an error began with; what torch says around it names no reason."""
+    before = error.__cause__ or error.__context__  # torch suppresses the latter, where the reason often is
+    if before is not None:
+        return _reason(before)
+    line = next(iter(str(error).splitlines()), "")
+    return repr(error) if isinstance(error, KeyError) or not line else line
+
+
+def _sequencer(module: Network | Sequencer) -> Sequencer:
+    return module.sequencer if isinstance(module, Network) else module
+
+
+def _example(module: Network | Sequencer) -> Tensor:
+    if isinstance(module, Network) and module.embedding is not None:
+        sizes = (*EXAMPLE, 2) if isinstance(module.embedding, TreeEmbedding) else EXAMPLE
+        return torch.zeros(sizes, dtype=torch.int64, device=module.embedding.weight.device)
+    return torch.zeros(*EXAMPLE, _sequencer(module).input_size, **placement(module))

@@ -1,0 +1,146 @@
+"""The curves of a report: the goal's score over the updates, and over the sizes of the suite."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from recurra.task import Goal
+from recurra_lab.reports.figures import BLUE, FAINT, FONT_SIZE, INK, ORANGE, Picture, as_svg, blank
+from recurra_lab.reports.text import goal_in_words, number, spoken
+
+Rows = Iterable[tuple[int, str, float]]
+Predictors = Mapping[str, Mapping[str, float]]
+NOBODY: Predictors = {}
+Points = tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]
+MOST_POINTS = 400
+WINDOWS = 30
+
+
+def learning_curve(rows: Rows, goal: Goal, references: Predictors = NOBODY) -> Picture | None:
+    """Draw the goal's score in training and validation over the updates; None when neither was logged.
+
+    Args:
+        rows: Step, metric and value, as they were logged.
+        goal: What solves the task.
+        references: Predictor -> score -> value; each has a line.
+    """
+    rows = list(rows)
+    train, validation = (points(rows, f"{split}/{goal.score}") for split in ("train", "validation"))
+    if not len(train[0]) and not len(validation[0]):
+        return None
+    figure, axes = blank(height=3.0)
+    if len(train[0]):
+        _draw_training(axes, train)
+    if len(validation[0]):
+        _draw_measured(axes, validation, "validation")
+    _finish(axes, goal, np.concatenate([train[1], validation[1]]))
+    known = {name: scores[goal.score] for name, scores in references.items() if goal.score in scores}
+    _draw_references(axes, known)
+    axes.set_xlabel("update")
+    axes.set_xlim(left=0)
+    told = [_summary("training", train, goal), _summary("validation", validation, goal)]
+    told += [f"{name} scores {number(value)}." for name, value in known.items()]
+    alt = f"Learning curve: {' '.join(part for part in told if part)}"
+    caption = "Dots are single training batches, the line is their running mean; the dashed line is the goal."
+    caption += " Dotted lines are predictors that learn nothing." if known else ""
+    return Picture("Learning curve", caption, alt, as_svg(figure))
+
+
+def generalisation(scores: Mapping[str, Mapping[str, float]], goal: Goal) -> Picture | None:
+    """Draw the goal's score over variants such as `length-10`; None when no two differ in size alone."""
+    series = _sized(scores, goal.score)
+    if not series:
+        return None
+    kind, sizes = series
+    figure, axes = blank(height=2.2)
+    values = np.array([sizes[n] for n in sorted(sizes)])
+    _draw_measured(axes, (np.array(sorted(sizes)), values), f"after training, per {kind}")
+    _finish(axes, goal, values)
+    axes.set_xlabel(kind)
+    told = ", ".join(f"{number(sizes[n])} at {n}" for n in sorted(sizes))
+    alt = f"{spoken(goal.score)} by {kind}: {told}."
+    return Picture(
+        f"By {kind}",
+        f"How far what was learned carries: {spoken(goal.score)} by {kind}.",
+        alt,
+        as_svg(figure),
+    )
+
+
+def points(rows: Rows, metric: str) -> Points:
+    """Return the steps and values of one metric, without those that are not finite."""
+    kept = [(step, value) for step, name, value in rows if name == metric and math.isfinite(value)]
+    steps, values = zip(*kept, strict=True) if kept else ((), ())
+    return np.array(steps, dtype=np.int64), np.array(values, dtype=np.float64)
+
+
+def running_mean(values: npt.NDArray[np.float64], window: int) -> npt.NDArray[np.float64]:
+    """Return, for every value, the mean of it and up to `window` - 1 values before it."""
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    ends = np.arange(1, len(values) + 1)
+    starts = np.maximum(ends - window, 0)
+    means: npt.NDArray[np.float64] = (sums[ends] - sums[starts]) / (ends - starts)
+    return means
+
+
+def _draw_training(axes: Axes, train: Points) -> None:
+    steps, values = train
+    window = max(1, len(values) // WINDOWS)
+    kept = np.unique(np.linspace(0, len(values) - 1, MOST_POINTS).round().astype(int))
+    axes.plot(steps[kept], values[kept], ".", color=BLUE, alpha=0.4, markersize=4, markeredgewidth=0)
+    label = "training" if window == 1 else f"training, mean of {window}"
+    axes.plot(steps[kept], running_mean(values, window)[kept], color=BLUE, linewidth=1.6, label=label)
+
+
+def _draw_measured(axes: Axes, measured: Points, label: str) -> None:
+    marker = "o" if len(measured[0]) <= 60 else ""
+    axes.plot(*measured, color=ORANGE, linewidth=1.4, marker=marker, markersize=4, label=label)
+
+
+def _finish(axes: Axes, goal: Goal, values: npt.NDArray[np.float64]) -> None:
+    """Scale the values, draw the goal and say what is what."""
+    if goal.above is None and (values > 0).all():
+        axes.set_yscale("log")
+    bound = goal.below if goal.above is None else goal.above
+    if bound is not None:
+        axes.axhline(bound, color=INK, linewidth=1, linestyle="--", label=goal_in_words(goal))
+    axes.set_ylabel(spoken(goal.score), color=INK, fontsize=FONT_SIZE)
+    axes.grid(axis="y", color=FAINT, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.legend(fontsize=FONT_SIZE, frameon=False, labelcolor=INK)
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    axes.xaxis.label.set(color=INK, fontsize=FONT_SIZE)
+
+
+def _draw_references(axes: Axes, known: Mapping[str, float]) -> None:
+    for k, (name, value) in enumerate(known.items()):
+        if math.isfinite(value) and (value > 0 or axes.get_yscale() == "linear"):
+            style = (0, (1, 1 + k))  # the further down the list, the wider the dots stand
+            axes.axhline(value, color=INK, linewidth=1.2, linestyle=style, label=f"{name}, {number(value)}")
+    axes.legend(fontsize=FONT_SIZE, frameon=False, labelcolor=INK)
+
+
+def _summary(split: str, measured: Points, goal: Goal) -> str:
+    steps, values = measured
+    if not len(steps):
+        return ""
+    last = f"{number(values[-1])} at update {steps[-1]:,}"
+    return f"{split} {spoken(goal.score)} from {number(values[0])} at update {steps[0]:,} to {last}."
+
+
+def _sized(scores: Mapping[str, Mapping[str, float]], score: str) -> tuple[str, dict[int, float]] | None:
+    """Return the kind of size that most variants are named by, and size -> value."""
+    found: dict[str, dict[int, float]] = {}
+    for variant, values in scores.items():
+        name = re.fullmatch(r"(.+)-(\d+)", variant)
+        if name and math.isfinite(values.get(score, math.nan)):
+            found.setdefault(name[1], {})[int(name[2])] = values[score]
+    kind = max(found, key=lambda name: len(found[name]), default="")
+    return (kind, found[kind]) if len(found.get(kind, ())) > 1 else None

@@ -1,0 +1,191 @@
+"""The page of a report: what is in a run's folder, put in order and rendered."""
+
+from __future__ import annotations
+
+import math
+import shlex
+import tomllib
+from collections.abc import Callable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from jinja2 import Environment, StrictUndefined
+
+from recurra.cell import Network
+from recurra.errors import DamagedFile, MissingFile
+from recurra.task import Goal, Task
+from recurra_lab.artifacts.atomic_files import durable, read_json
+from recurra_lab.artifacts.metrics_csv import read_metrics
+from recurra_lab.artifacts.run_folder import RunFolder
+from recurra_lab.reports.curves import NOBODY, Predictors, generalisation, learning_curve
+from recurra_lab.reports.heatmaps import pictures
+from recurra_lab.reports.rollout import example, trace
+from recurra_lab.reports.text import goal_in_words, number, outcome_in_words, spoken
+from recurra_lab.training.evaluate import References, suite_references
+
+R = TypeVar("R")
+Rows = list[tuple[int, str, float]]
+Scores = Mapping[str, Mapping[str, float]]
+
+
+class Row(NamedTuple):
+    """A row of the table of scores.
+
+    Args:
+        label: The variant, or the predictor that was not trained.
+        cells: Each a value as text, and whether it meets the goal.
+        learned: It is the model's.
+    """
+
+    label: str
+    cells: list[tuple[str, bool]]
+    learned: bool
+
+
+def write_report(folder: RunFolder, model: Network, task: Task, seed: int, goal: Goal | None = None) -> Path:
+    """Write the report of a run, one HTML file that needs no other file and no network.
+
+    Whatever the folder lacks (a run that has only begun, a damaged file) is said on the page. The same folder
+    and weights give the same bytes.
+
+    Args:
+        folder: The run's.
+        model: The trained model; its mode and weights stay as they are.
+        task: What it was trained on.
+        seed: The run's seed, which chooses the sequence that is shown.
+        goal: The run's own goal; the task's, if not given.
+
+    Returns:
+        Where the report is.
+    """
+    page = _template().render(_facts(folder, model, task, seed, goal or task.goal))
+    with durable(folder.report) as file:
+        file.write(page.encode())
+    return folder.report
+
+
+def write_curve(folder: RunFolder, goal: Goal, path: Path, references: Predictors = NOBODY) -> None:
+    """Write the learning curve of a run alone, as an SVG file; `references` as in `learning_curve`.
+
+    Raises:
+        MissingFile: The run has logged nothing yet.
+        DamagedFile: Its metrics cannot be read.
+    """
+    curve = learning_curve(_metrics(folder.metrics), goal, references)
+    if curve is None:
+        raise MissingFile(f"{folder.path} has no learning curve: '{spoken(goal.score)}' was not logged yet")
+    with durable(path) as file:
+        file.write(curve.content)
+
+
+def _template() -> Any:
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.from_string(resources.files(__package__).joinpath("page.html.j2").read_text("utf-8"))
+
+
+def _facts(folder: RunFolder, model: Network, task: Task, seed: int, goal: Goal) -> dict[str, Any]:
+    notices: list[str] = []
+    text = _or(_text, folder.experiment, "", notices)
+    experiment = _toml(text, notices)
+    rows: Rows = _or(_metrics, folder.metrics, [], notices)
+    scores: Scores = _or(read_json, folder.scores, {}, notices)
+    outcome: dict[str, Any] = _or(read_json, folder.outcome, {}, notices)
+    seen = trace(model, task, example(task, seed))
+    drawn = pictures(seen)
+    table = _table(scores, goal, suite_references(task))
+    return {
+        "title": _title(experiment, model, task),
+        "outcome": outcome_in_words(outcome, goal),
+        "parameters": f"{sum(p.numel() for p in model.parameters()):,}",
+        "seed": seed,
+        "notices": notices,
+        "goal": goal_in_words(goal),
+        "goal_score": spoken(goal.score),
+        "curve": learning_curve(rows, goal, task.references()),
+        "lost": _lost(rows),
+        "columns": [spoken(name) for name in _columns(scores)],
+        "table": table,
+        "compared": not all(row.learned for row in table),
+        "generalisation": generalisation(scores, goal),
+        "pictures": drawn,
+        "hidden": 3 + len(seen.views) - len(drawn),
+        "experiment": text,
+        "versions": dict(_flat(_or(read_json, folder.versions, {}, notices))),
+        "run": shlex.quote(str(folder.path)),
+    }
+
+
+def _or(read: Callable[[Path], R], path: Path, missing: R, notices: list[str]) -> R:
+    """Read a file of the run; note that it is damaged instead of failing, since a report is for looking."""
+    try:
+        return read(path)
+    except MissingFile:
+        return missing
+    except DamagedFile as error:
+        notices.append(f"{error}.")
+        return missing
+
+
+def _text(path: Path) -> str:
+    if not path.is_file():
+        raise MissingFile(f"{path} does not exist")
+    return path.read_text("utf-8", errors="replace")
+
+
+def _metrics(path: Path) -> Rows:
+    try:
+        return read_metrics(path)
+    except ValueError:
+        raise DamagedFile(f"{path} is damaged: a row is not a step, a metric and a value") from None
+
+
+def _toml(text: str, notices: list[str]) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        notices.append(f"experiment.toml is damaged: {error}.")
+        return {}
+
+
+def _title(experiment: Mapping[str, Any], model: Network, task: Task) -> str:
+    """Return `copy · ntm · bptt` by the names in the experiment, else by the classes."""
+    named = [experiment.get(part) for part in ("task", "cell", "trainer")]
+    names = [part.get("name", "") if isinstance(part, dict) else part for part in named]
+    found = [name for name in names if isinstance(name, str) and name]
+    return " · ".join(found or [type(task).__name__, type(model.sequencer).__name__])
+
+
+def _lost(rows: Rows) -> int:
+    return sum(not math.isfinite(value) for _, _, value in rows)
+
+
+def _columns(scores: Scores) -> list[str]:
+    return list(dict.fromkeys(name for values in scores.values() for name in values))
+
+
+def _table(scores: Scores, goal: Goal, references: References) -> list[Row]:
+    """Return variants, each followed by the predictors it may be compared with."""
+
+    def cell(values: Mapping[str, float], name: str) -> tuple[str, bool]:
+        if name not in values:
+            return "–", False
+        return number(values[name]), name == goal.score and goal.met(values[name])
+
+    def row(label: str, values: Mapping[str, float], learned: bool) -> Row:
+        return Row(label, [cell(values, name) for name in _columns(scores)], learned)
+
+    rows = []
+    for variant, values in scores.items():
+        rows.append(row(variant, values, learned=True))
+        rows += [row(name, known, learned=False) for name, known in references.get(variant, {}).items()]
+    return rows
+
+
+def _flat(value: Any, name: str = "") -> list[tuple[str, str]]:
+    """Return nested versions as lines: `plugins recurra-ntm` -> `0.1.0`."""
+    if not isinstance(value, dict):
+        return [(name, str(value))]
+    return [line for key, part in value.items() for line in _flat(part, f"{name} {key}".strip())]

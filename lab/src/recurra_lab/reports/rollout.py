@@ -1,0 +1,84 @@
+"""What a model does on one sequence, step by step: what it reads and answers, and what its state shows."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from recurra.cell import Cell, Network
+from recurra.task import Batch, Task
+from recurra_lab.training.evaluate import evaluation_mode
+from recurra_lab.training.graph_model import GraphModel
+
+CANDIDATES = 8
+LONGEST_SHOWN = 200
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One sequence and what a model made of it; time is on axis 0 of every tensor.
+
+    Args:
+        inputs: (T, I); tokens are one-hot.
+        target: (T, O); classes are one-hot. It means something on scored steps only.
+        outputs: (T, O), what the outputs claim the target is, as by `Task.predict`.
+        mask: (T,), true where a step is scored.
+        views: Name -> (T, n), what the state showed after each step; none if it cannot be stepped.
+    """
+
+    inputs: Tensor
+    target: Tensor
+    outputs: Tensor
+    mask: Tensor
+    views: dict[str, Tensor]
+
+
+def trace(model: Network, task: Task, batch: Batch) -> Trace:
+    """Run a model over the first sequence of a batch, in evaluation mode and without gradients."""
+    length = int(batch.lengths[0])
+    device = next((p.device for p in model.parameters()), batch.x.device)
+    x = batch.x[:1, :length].to(device)
+    with evaluation_mode(model), torch.no_grad():
+        y, views = _outputs_and_views(model, x)
+        outputs = task.predict(y)
+    kinds = task.input_size if task.gives == "tokens" else 0
+    return Trace(
+        inputs=_columns(x[0].cpu(), kinds),
+        target=_columns(batch.target[0, :length].cpu(), task.output_size),
+        outputs=_columns(outputs[0].cpu(), task.output_size),
+        mask=batch.mask[0, :length].cpu(),
+        views={name: view.float().cpu() for name, view in views.items()},
+    )
+
+
+def example(task: Task, seed: int) -> Batch:
+    """Draw a sequence worth looking at: the longest of the first few test sequences within reason."""
+    drawn = [task.batch(k, batch_size=1, seed=seed, split="test") for k in range(CANDIDATES)]
+    lengths = [int(batch.lengths[0]) for batch in drawn]
+    shown = [n for n in lengths if n <= LONGEST_SHOWN]
+    return drawn[lengths.index(max(shown) if shown else min(lengths))]
+
+
+def _outputs_and_views(model: Network, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    cell = model.sequencer
+    if not isinstance(cell, Cell) or x.shape[1] == 0 or isinstance(model, GraphModel):
+        return model(x)[0], {}
+    vectors = x if model.embedding is None else model.embedding(x)
+    state, outputs = cell.initial_state(1), []
+    views: defaultdict[str, list[Tensor]] = defaultdict(list)
+    for x_t in vectors.unbind(1):
+        y, state = cell.step(x_t, state)
+        outputs.append(model.readout(y))
+        for name, view in cell.views(state).items():
+            views[name].append(view[0])
+    return torch.stack(outputs, 1), {name: torch.stack(steps) for name, steps in views.items()}
+
+
+def _columns(values: Tensor, kinds: int) -> Tensor:
+    """Bring values (T, ...) to (T, n); whole numbers (T,) become one-hot among several `kinds`."""
+    if values.dim() == 1 and kinds > 1 and not values.is_floating_point():
+        return (values[:, None] == torch.arange(kinds)).float()
+    return values.float().flatten(1) if values.dim() > 1 else values.float()[:, None]

@@ -1,0 +1,42 @@
+"""The experiments that installed plugins ship, by name: `<folder>/<file>`, such as `hochreiter1997/reber`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from recurra.errors import AmbiguousComponent, UnknownComponent, nearest
+from recurra.plugins import discovery
+
+
+class Shipped(NamedTuple):
+    """An experiment file and the distribution that it comes with."""
+
+    name: str
+    dist: str
+    path: Path
+
+
+def shipped() -> list[Shipped]:
+    """Return all experiments, sorted by name."""
+    found = discovery.plugins().experiments()
+    return sorted(Shipped(f"{path.parent.name}/{path.stem}", source.dist, path) for source, path in found)
+
+
+def find(name: str) -> Shipped:
+    """Return the experiment of a name; `dist:name` chooses among several.
+
+    Raises:
+        UnknownComponent: There is none.
+        AmbiguousComponent: Two distributions offer one.
+    """
+    known = shipped()
+    fits = [one for one in known if name in (one.name, f"{one.dist}:{one.name}")]
+    if not fits:
+        names = [one.name for one in known]
+        rest = nearest(name, names) or f"; there are {', '.join(names) or 'none'}"
+        raise UnknownComponent(f"there is no experiment '{name}'{rest}")
+    if len(fits) > 1:
+        spellings = ", ".join(f"{one.dist}:{one.name}" for one in fits)
+        raise AmbiguousComponent(f"'{name}' is offered more than once; say which: {spellings}")
+    return fits[0]

@@ -1,0 +1,122 @@
+"""Our numbers beside the published ones."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from recurra.errors import InvalidOption, nearest
+from recurra_lab.artifacts.atomic_files import read_json
+from recurra_lab.artifacts.metrics_csv import read_metrics
+from recurra_lab.artifacts.run_folder import RunFolder
+from recurra_lab.reproductions.reference import Number, Published, Statistic, Success
+from recurra_lab.runs.callbacks import SOLVED
+
+STATISTICS: dict[Statistic, Callable[[Sequence[float]], float]] = {
+    "mean": statistics.fmean,
+    "median": statistics.median,
+    "min": min,
+    "max": max,
+}
+
+
+def entry(name: str, known: Published, seeds: Sequence[int], runs: Sequence[RunFolder]) -> dict[str, Any]:
+    """Return the ledger's entry of an experiment: who succeeded, and every number with those of all seeds."""
+    successes = [succeeded(run, known.success) for run in runs]
+    return {
+        "experiment": name,
+        "paper": known.paper,
+        "claim": known.claim,
+        "seeds": list(seeds),
+        "succeeded": successes,
+        "versions": read_json(runs[0].versions),
+        "numbers": [_compared(number, runs, successes) for number in known.numbers],
+    }
+
+
+def succeeded(run: RunFolder, success: Success | None) -> bool:
+    """Say whether a run did what the paper calls a success; without a rule, whether it solved its task."""
+    if success is None:
+        return bool(read_json(run.outcome)["status"] == SOLVED)
+    return success.goal.met(number(run, f"scores.{success.variant}.{success.score}"))
+
+
+def number(run: RunFolder, where: str) -> float:
+    """Return a number of a run, by the words of `Number.ours`.
+
+    Raises:
+        InvalidOption: The run has no such number.
+    """
+    kind, _, rest = where.partition(".")
+    if kind == "metrics":
+        logged = {name: value for _, name, value in read_metrics(run.metrics)}
+        return float(_of(logged, rest, run))
+    found: Any = read_json(run.scores if kind == "scores" else run.outcome)
+    for key in rest.split("."):
+        found = _of(found, key, run)
+    return float(found)
+
+
+def _of(known: dict[str, Any], key: str, run: RunFolder) -> Any:
+    if key not in known:
+        rest = nearest(key, known) or f"; there are {', '.join(known)}"
+        raise InvalidOption(f"{run.path} has no number '{key}'{rest}")
+    return known[key]
+
+
+def _compared(wanted: Number, runs: Sequence[RunFolder], successes: Sequence[bool]) -> dict[str, Any]:
+    if wanted.ours == "success":
+        return {
+            **_said(wanted),
+            "ours": sum(successes) / len(successes),
+            "counted": len(successes),
+            "of_seeds": [float(s) for s in successes],
+        }
+    values = [number(run, wanted.ours) for run in runs]
+    counted = [value for value, success in zip(values, successes, strict=True) if success]
+    ours = STATISTICS[wanted.statistic](counted) if counted else None
+    return {**_said(wanted), "ours": ours, "counted": len(counted), "of_seeds": values}
+
+
+def _said(wanted: Number) -> dict[str, Any]:
+    return wanted.model_dump(include={"what", "published", "status", "statistic"})
+
+
+def markdown(found: dict[str, Any]) -> str:
+    """Return an entry as a section of Markdown."""
+    seeds, successes = found["seeds"], found["succeeded"]
+    lines = [
+        f"## {found['experiment']}",
+        "",
+        f"{found['paper']}: {found['claim']}.",
+        "",
+        f"**{sum(successes)} of {len(seeds)} seeds succeeded** ({_span(seeds)}, all counted).",
+        "",
+        "| | published | ours | all seeds |",
+        "| --- | --- | --- | --- |",
+    ]
+    for row in found["numbers"]:
+        few = "" if row["counted"] == len(seeds) else f" of the {row['counted']} that succeeded"
+        ours = "none succeeded" if row["ours"] is None else f"{shown(row['ours'])} ({row['statistic']}{few})"
+        published = f"{shown(row['published'])} `[{row['status']}]`"
+        of_seeds = ", ".join(shown(value) for value in row["of_seeds"])
+        lines.append(f"| {row['what']} | {published} | {ours} | {of_seeds} |")
+    return "\n".join([*lines, ""])
+
+
+def _span(seeds: Sequence[int]) -> str:
+    return f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}"
+
+
+def shown(value: float | str) -> str:
+    """Return a number as it is read most easily."""
+    if isinstance(value, str):
+        return value
+    return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
+
+
+def as_json(found: dict[str, Any]) -> str:
+    """Return an entry as JSON."""
+    return json.dumps(found, indent=1) + "\n"

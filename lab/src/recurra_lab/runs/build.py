@@ -1,0 +1,56 @@
+"""From an experiment to the objects that it names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from recurra.cell import Network
+from recurra.errors import InvalidOption, nearest
+from recurra.task import Goal, Task
+from recurra_lab.experiments import Experiment
+from recurra_lab.training.module import LearningModule, reseed
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What an experiment names, built."""
+
+    task: Task
+    model: Network
+    module: LearningModule
+
+
+def build(experiment: Experiment) -> Parts:
+    """Build the task, the model and the learning module; the initial weights depend on the seed alone."""
+    if experiment.run.threads is not None:
+        torch.set_num_threads(experiment.run.threads)
+    reseed(experiment.seed, -1, 0)
+    task = experiment.make_task()
+    model = experiment.make_model(task)
+    return Parts(task, model, experiment.make_trainer().module(model, task, experiment.seed))
+
+
+def goal_of(experiment: Experiment, task: Task) -> Goal:
+    """Return the goal of a run: the task's, unless the experiment sets its own.
+
+    Raises:
+        InvalidOption: The task has no score of that name.
+    """
+    run = experiment.run
+    if run.stop_score is not None:
+        _check_score(run.stop_score, task)
+    own = run.stop_below is not None or run.stop_above is not None
+    if not own and run.stop_score in (None, task.goal.score):
+        return task.goal
+    return Goal(run.stop_score or task.goal.score, run.stop_below, run.stop_above)
+
+
+def _check_score(name: str, task: Task) -> None:
+    batch = task.batch(0, batch_size=1, seed=0, split="validation")
+    blank = torch.zeros(*batch.mask.shape, task.output_size)
+    known = task.scores(blank, batch)
+    if name not in known:
+        told = f"run.stop_score: {type(task).__name__} has no score '{name}'"
+        raise InvalidOption(told + (nearest(name, known) or f"; it has {', '.join(known)}"))

@@ -1,0 +1,207 @@
+"""What happens around each training batch, in this order: check the weights, validate, save.
+
+Validation is not Lightning's own loop: that one skips a validation which a crash cut short, and with it a
+stop that was due. Here its result is a pure function of the weights, and it is repeated after a resume.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from signal import SIGTERM
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback, RichProgressBar
+
+from recurra.task import Batch, Goal
+from recurra_lab.artifacts.checkpoint import SUFFIX, DurableCheckpoints
+from recurra_lab.artifacts.run_folder import RunFolder
+from recurra_lab.runs.signals import Interrupted, SignalFlag
+from recurra_lab.training.batches import Batches
+from recurra_lab.training.evaluate import Scores, evaluate
+from recurra_lab.training.module import LearningModule
+
+SOLVED = "solved"
+"""How a run ends that met its goal."""
+
+
+class Guard(Callback):
+    """Stops the run at the step in which a weight went bad, before anything is saved."""
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Check the weights."""
+        pl_module.check_weights(batch)
+
+
+@dataclass
+class StopRule:
+    """When a run may end before its budget.
+
+    Args:
+        goal: What solves the task.
+        after: Validations in a row that must meet it; a single one may be luck.
+        patience: Validations without improvement after which to give up, or None.
+    """
+
+    goal: Goal
+    after: int
+    patience: int | None
+
+    def reason(self, met: int, stale: int) -> str | None:
+        """Return why to stop after so many validations in a row that met the goal, or improved nothing."""
+        if met >= self.after:
+            return SOLVED
+        return "no improvement" if self.patience is not None and stale >= self.patience else None
+
+
+class Validation(Callback):
+    """Scores the model every so many batches and stops the run when the rule says so."""
+
+    def __init__(
+        self,
+        data: Callable[[pl.Trainer], Batches],
+        batches: int,
+        every: int,
+        rule: StopRule,
+        flag: SignalFlag,
+    ) -> None:
+        self.data, self.batches, self.every, self.rule, self.flag = data, batches, every, rule, flag
+        self.last, self.best, self.stale, self.met = 0, float("nan"), 0, 0
+        self.outcome: str | None = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return where validation stands, for the checkpoint."""
+        return {name: getattr(self, name) for name in ("last", "best", "stale", "met", "outcome")}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a checkpoint."""
+        vars(self).update(state_dict)
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Make up for a validation that was due when the run was interrupted."""
+        self._validate_when_due(trainer, pl_module)
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Batch, batch_idx: int
+    ) -> None:
+        """Validate when it is time."""
+        self._validate_when_due(trainer, pl_module)
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Make up for the last validation of a run that has no batch left to train on."""
+        self._validate_when_due(trainer, pl_module)
+
+    def _validate_when_due(self, trainer: pl.Trainer, module: LearningModule) -> None:
+        step = int(module.batches_seen)
+        if step == 0 or step % self.every or step == self.last:
+            return
+        local = evaluate(module.judged, self.data(trainer), self.batches, lambda: bool(self.flag.received))
+        if agreed(trainer, local is None):
+            return
+        self.last = step
+        self._record(trainer, summed(trainer, local or {}), step)
+
+    def _record(self, trainer: pl.Trainer, scores: Scores, step: int) -> None:
+        values = {f"validation/{name}": score.value for name, score in scores.items()}
+        for logger in trainer.loggers:
+            logger.log_metrics(values, step)
+        trainer.callback_metrics.update({name: torch.tensor(value) for name, value in values.items()})
+        self._judge(trainer, scores[self.rule.goal.score].value)
+
+    def _judge(self, trainer: pl.Trainer, value: float) -> None:
+        improved = self.best != self.best or self.rule.goal.better(value, self.best)
+        self.best, self.stale = (value, 0) if improved else (self.best, self.stale + 1)
+        self.met = self.met + 1 if self.rule.goal.met(value) else 0
+        self.outcome = self.rule.reason(self.met, self.stale)
+        trainer.should_stop = trainer.should_stop or self.outcome is not None
+
+
+class Checkpoints(Callback):
+    """Saves every so many batches, at the end, and when a signal asks the run to leave.
+
+    A batch is saved when the next one starts: only then is all that was logged of it in the file of metrics.
+    """
+
+    KEPT = 2
+
+    def __init__(self, folder: RunFolder, store: DurableCheckpoints, every: int, flag: SignalFlag) -> None:
+        self.folder, self.store, self.every, self.flag = folder, store, every, flag
+        self.last: int | None = None
+        self.leaving = False
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Take the signals back from Lightning, which has just installed its own handler."""
+        self.flag.install()
+
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
+        """Save the batches before this one when it is time, or when a signal came; then leave.
+
+        Raises:
+            Interrupted: A signal came.
+        """
+        step = int(pl_module.batches_seen)
+        if step and (self.leaving or step % self.every == 0):
+            self._save(trainer, step)
+        self.leave_when_asked(step)
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Learn whether a signal came on any rank: all of them leave together."""
+        self.leaving = agreed(trainer, bool(self.flag.received))
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Save the last state."""
+        self._save(trainer, int(pl_module.batches_seen))
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Save what was made up for where nothing was left to train on."""
+        if self.last is None:
+            self._save(trainer, int(pl_module.batches_seen))
+
+    def leave_when_asked(self, step: int) -> None:
+        """Raise when a signal came; `step` is saved."""
+        if self.leaving:
+            raise Interrupted(f"interrupted after step {step}, which is saved", self.flag.received or SIGTERM)
+
+    def _save(self, trainer: pl.Trainer, step: int) -> None:
+        if step == self.last:
+            return
+        self.last = step
+        trainer.save_checkpoint(self.folder.checkpoints / f"step-{step:09d}{SUFFIX}")
+        if trainer.is_global_zero:
+            for old in sorted(self.folder.checkpoints.glob(f"*{SUFFIX}"))[: -self.KEPT]:
+                self.store.remove_checkpoint(old)
+
+
+class Progress(RichProgressBar):
+    """Lightning's rich progress bar, showing the scores alone."""
+
+    def get_metrics(self, trainer: pl.Trainer, pl_module: Any) -> dict[str, Any]:
+        """Return the scores to show: the training batch's, and the last validation's."""
+        shown = super().get_metrics(trainer, pl_module)
+        shown.pop("v_num", None)
+        goal = f"validation/{pl_module.task.goal.score}"
+        if goal in trainer.callback_metrics:
+            shown[goal] = float(trainer.callback_metrics[goal])
+        return shown
+
+
+def agreed(trainer: pl.Trainer, here: bool) -> bool:
+    """Say whether something is so on any rank; all ranks get the same answer."""
+    return (
+        here if trainer.world_size == 1 else bool(trainer.strategy.reduce_boolean_decision(here, all=False))
+    )
+
+
+def summed(trainer: pl.Trainer, scores: Scores) -> Scores:
+    """Add the scores of all ranks."""
+    if trainer.world_size == 1:
+        return scores
+    numbers = torch.tensor([list(score) for score in scores.values()], dtype=torch.float64)
+    total = trainer.strategy.reduce(numbers.to(trainer.strategy.root_device), reduce_op="sum")
+    return {name: type(scores[name])(*row) for name, row in zip(scores, total.tolist(), strict=True)}

@@ -1,0 +1,85 @@
+"""The Lightning trainer of a run."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+
+from recurra.errors import InvalidOption
+from recurra_lab.experiments.run_options import RunOptions
+
+
+def lightning(options: RunOptions, folder: Path, rule: dict[str, Any], **parts: Any) -> pl.Trainer:
+    """Return the Lightning trainer of a run; the user's options win over those that the learning rule wants.
+
+    Raises:
+        InvalidOption: Lightning refuses a device, strategy or precision.
+    """
+    ours: dict[str, Any] = {
+        "accelerator": options.accelerator,
+        "devices": options.devices,
+        "num_nodes": options.nodes,
+        "strategy": options.strategy,
+        "precision": options.precision,
+        "accumulate_grad_batches": options.accumulate,
+        "limit_train_batches": options.max_steps * options.accumulate,
+        "max_epochs": 1,
+        "limit_val_batches": 0,
+        "log_every_n_steps": 1,
+        "use_distributed_sampler": False,
+        "enable_checkpointing": False,
+        "enable_model_summary": False,
+        "enable_progress_bar": options.progress,
+        "default_root_dir": str(folder),
+    }
+    try:
+        return pl.Trainer(**{**rule, **ours}, **parts)
+    except (MisconfigurationException, ValueError, RuntimeError) as error:
+        raise InvalidOption(f"run: {str(error).splitlines()[0]}") from None
+
+
+def tensorboard(folder: Path, step: int) -> Any:
+    """Return a logger of TensorBoard events that forgets what came after a step.
+
+    Raises:
+        InvalidOption: TensorBoard is not installed.
+    """
+    if find_spec("tensorboard") is None:
+        raise InvalidOption("run.tensorboard needs TensorBoard: pip install 'recurra-core[tensorboard]'")
+    from pytorch_lightning.loggers import TensorBoardLogger
+
+    return TensorBoardLogger(folder, name="", version="tensorboard", purge_step=step)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Silence Lightning's advertisements, and warnings about what a run does on purpose."""
+    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            for message in EXPECTED:
+                warnings.filterwarnings("ignore", message)
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+EXPECTED = (
+    r".*isinstance\(treespec, LeafSpec\).*",
+    r".*does not have many workers.*",  # batches are computed faster than they are learned from
+    r".*resuming from a checkpoint that ended before the epoch ended.*",  # the position is in the weights
+    r".*this fit will run with no optimizer.*",  # some rules have none
+    r".*GPU available but not used.*",  # the device was chosen
+)

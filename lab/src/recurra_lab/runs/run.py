@@ -1,0 +1,226 @@
+"""A run from start to end: build, fit, judge, report; and the same from the middle, after an interruption."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from signal import SIGTERM
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.utilities import rank_zero_only
+from pytorch_lightning.utilities.exceptions import SIGTERMException
+from safetensors.torch import save_model
+
+from recurra.errors import MISTAKE, InvalidOption, NonFinite, RecurraError
+from recurra.plugins import discovery
+from recurra.task import Split
+from recurra_lab.artifacts.atomic_files import durable, read_json, write_json
+from recurra_lab.artifacts.checkpoint import (
+    DurableCheckpoints,
+    manifest_of,
+    newest_intact,
+    read_checkpoint,
+    remove_leftovers,
+)
+from recurra_lab.artifacts.metrics_csv import MetricsFile
+from recurra_lab.artifacts.run_folder import RunFolder
+from recurra_lab.experiments import Experiment
+from recurra_lab.reports import write_report
+from recurra_lab.runs import callbacks
+from recurra_lab.runs.build import build, goal_of
+from recurra_lab.runs.pl_trainer import lightning, quiet, tensorboard
+from recurra_lab.runs.provenance import differences, identity, versions_of
+from recurra_lab.runs.signals import Interrupted, SignalFlag
+from recurra_lab.training.batches import Batches, training_loader
+from recurra_lab.training.evaluate import evaluate_suite
+
+Tell = Callable[[str], None]
+"""Says one line to the user."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    Args:
+        status: `solved`, `no improvement` or `budget used`.
+        steps: Training batches seen.
+        sequences: Training sequences seen.
+        train_seconds: Wall time of training since the run was started or resumed.
+    """
+
+    status: str
+    steps: int
+    sequences: int
+    train_seconds: float
+
+
+class Run:
+    """One experiment in one folder.
+
+    Args:
+        experiment: What to run, resolved.
+        folder: Where; ranks other than zero write nothing.
+        tell: Receives lines for the user.
+    """
+
+    def __init__(self, experiment: Experiment, folder: RunFolder, tell: Tell) -> None:
+        self.experiment, self.folder, self.options = experiment, folder, experiment.run
+        self.tell: Tell = rank_zero_only(tell)
+        self.parts = build(experiment)
+        self.parts.module.updates = experiment.run.max_steps
+        self._check_accumulation()
+        self.goal = goal_of(experiment, self.parts.task)
+        self.store = DurableCheckpoints(identity(experiment))
+        self.metrics = MetricsFile(folder.metrics)
+
+    def _check_accumulation(self) -> None:
+        if self.options.accumulate > 1 and not self.parts.module.automatic_optimization:
+            rule, count = self.experiment.trainer.name, self.options.accumulate
+            told = f"trainer '{rule}', so set, updates weights itself, after every batch"
+            raise InvalidOption(f"run.accumulate = {count}: {told}; expected 1, with a larger run.batch_size")
+
+    def start(self) -> Outcome | None:
+        """Train from the beginning; returns None on ranks other than zero.
+
+        A run that a user's mistake keeps from starting leaves no folder behind.
+        """
+        try:
+            self._describe()
+            return self._fit(None)
+        except RecurraError as error:
+            if error.exit_code == MISTAKE:
+                rank_zero_only(self.folder.discard)()
+            raise
+
+    def resume(self) -> Outcome | None:
+        """Go on from the newest checkpoint that is intact; from the beginning when there is none.
+
+        Raises:
+            InvalidOption: The experiment is not the one that the checkpoint was made by.
+        """
+        path = newest_intact(self.folder.checkpoints, self.tell)
+        rank_zero_only(remove_leftovers)(self.folder.checkpoints)
+        if path is None:
+            self.tell("no intact checkpoint; starting from the beginning")
+        else:
+            self._compare(path)
+        self.metrics.rewind(int(path.stem.split("-")[1]) if path else 0)
+        return self._fit(path)
+
+    @rank_zero_only
+    def _describe(self) -> None:
+        with durable(self.folder.experiment) as file:
+            file.write(self.experiment.to_toml().encode())
+        write_json(self.folder.versions, versions_of(self.experiment))
+
+    def _compare(self, checkpoint: Path) -> None:
+        if read_json(manifest_of(checkpoint))["configuration"] != self.store.identity["configuration"]:
+            raise InvalidOption(
+                f"{self.folder.experiment} was changed after {checkpoint.name} was made;"
+                " restore it, or start a new run from it with -c"
+            )
+        for difference in differences(checkpoint, self.store.identity):
+            self.tell(f"warning: {difference}; the last bits of the result may differ")
+
+    def _fit(self, checkpoint: Path | None) -> Outcome | None:
+        began = time.perf_counter()
+        with SignalFlag() as flag, quiet():
+            validation, checkpoints = self._validation(flag), self._checkpoints(flag)
+            trainer = self._lightning([callbacks.Guard(), validation, checkpoints], checkpoint)
+            self.tell(f"run folder: {self.folder.path}")
+            if not self._finished(checkpoint, validation):
+                self._learn(trainer, checkpoint)
+            checkpoints.leave_when_asked(int(self.parts.module.batches_seen))
+        if not trainer.is_global_zero:
+            return None
+        return self._conclude(validation.outcome or "budget used", time.perf_counter() - began)
+
+    def _learn(self, trainer: pl.Trainer, checkpoint: Path | None) -> None:
+        module, data = self.parts.module, self._batches(trainer, "train")
+        try:
+            trainer.fit(
+                module,
+                training_loader(data, module.batches_seen, self.options.workers),
+                ckpt_path=checkpoint,
+                weights_only=True,
+            )
+        except NonFinite as error:
+            good = newest_intact(self.folder.checkpoints, self.tell)
+            kept = f"the last good checkpoint is {good}" if good else "no checkpoint was made before"
+            raise NonFinite(f"{error}; {kept}") from None
+        except SIGTERMException:
+            raise Interrupted("interrupted before the first step", SIGTERM) from None
+
+    def _finished(self, checkpoint: Path | None, validation: callbacks.Validation) -> bool:
+        """Load a run that has nothing left to learn, and say whether this is one."""
+        if checkpoint is None:
+            return False
+        content = read_checkpoint(checkpoint)
+        state, judged = content["state_dict"], content["callbacks"][validation.state_key]
+        budget, step = self.options.max_steps * self.options.accumulate, int(state["batches_seen"])
+        due = step % validation.every == 0 and step != judged["last"]
+        if judged["outcome"] is None and (step < budget or due):
+            return False
+        self.parts.module.load_state_dict(state)
+        validation.load_state_dict(judged)
+        return True
+
+    def _lightning(self, around: list[Any], checkpoint: Path | None) -> pl.Trainer:
+        options, folder = self.options, self.folder
+        loggers: list[Any] = [self.metrics]
+        if options.tensorboard:
+            loggers.append(tensorboard(folder.path, int(checkpoint.stem.split("-")[1]) if checkpoint else 0))
+        if options.progress:
+            around.append(callbacks.Progress(leave=True))
+        around += self._plugin_callbacks()
+        rule = self.experiment.make_trainer().options_for_lightning()
+        return lightning(options, folder.path, rule, logger=loggers, callbacks=around, plugins=[self.store])
+
+    def _plugin_callbacks(self) -> list[Any]:
+        plugins = discovery.plugins()
+        known = len(plugins.defects)
+        about = {"folder": self.folder.path, "experiment": self.experiment.as_dict()}
+        found = [item for _, item in plugins.results("recurra_callbacks", pl.Callback, **about)]
+        for defect in plugins.defects[known:]:
+            self.tell(f"warning: {defect}")
+        return list(found)
+
+    def _validation(self, flag: SignalFlag) -> callbacks.Validation:
+        options = self.options
+        return callbacks.Validation(
+            lambda trainer: self._batches(trainer, "validation"),
+            options.validation_batches,
+            options.validate_every * options.accumulate,
+            callbacks.StopRule(self.goal, options.stop_after, options.early_stop_patience),
+            flag,
+        )
+
+    def _checkpoints(self, flag: SignalFlag) -> callbacks.Checkpoints:
+        every = self.options.checkpoint_every * self.options.accumulate
+        return callbacks.Checkpoints(self.folder, self.store, every, flag)
+
+    def _batches(self, trainer: pl.Trainer, split: Split) -> Batches:
+        if split == "train" and self.parts.module.whole_batches:
+            return Batches(self.parts.task, self.options.batch_size, self.experiment.seed, split, 0, 1)
+        name = "batch_size" if split == "train" else "evaluation_batch_size"
+        size, ranks = getattr(self.options, name), trainer.world_size
+        if size % ranks:
+            near = max(ranks, size - size % ranks)
+            raise InvalidOption(f"run.{name} = {size} cannot be shared by {ranks} processes; {near} can")
+        return Batches(self.parts.task, size, self.experiment.seed, split, trainer.global_rank, ranks)
+
+    def _conclude(self, status: str, seconds: float) -> Outcome:
+        steps = int(self.parts.module.batches_seen)
+        outcome = Outcome(status, steps, steps * self.options.batch_size, round(seconds, 2))
+        write_json(self.folder.outcome, asdict(outcome))
+        model, task, seed = self.parts.module.judged, self.parts.task, self.experiment.seed
+        size, batches = self.options.evaluation_batch_size, self.options.suite_batches
+        scores = evaluate_suite(model, task, batches=batches, batch_size=size, seed=seed)
+        write_json(self.folder.scores, scores)
+        save_model(model, str(self.folder.weights))
+        write_report(self.folder, model, task, seed, self.goal)
+        return outcome

@@ -1,0 +1,185 @@
+"""A new plugin to start from: templates filled in with a name, complete, installable and tested."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+
+from recurra import __version__
+from recurra.errors import InvalidName, UnwritableFolder
+from recurra.plugins import registry
+from recurra.plugins.hooks import Kind
+
+_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_SUFFIX = ".template"
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """What differs between the kinds beside their templates.
+
+    Args:
+        summary: What the generated component is, for `recurra list`.
+        command: How it is tried.
+        holds: What its modules hold, as lines of the README.
+    """
+
+    summary: str
+    command: str
+    holds: str
+
+
+BLUEPRINTS: dict[Kind, Blueprint] = {
+    "cell": Blueprint(
+        "leaky units that choose how fast they forget",
+        "recurra train copy $name",
+        "- `src/$module/cell.py`: the state, the options and one step.",
+    ),
+    "memory": Blueprint(
+        "associations that fade as fast as new ones are written",
+        "recurra train copy ntm cell.memory=$name",
+        "- `src/$module/memory.py`: the state, the options and one step of writing and reading.",
+    ),
+    "task": Blueprint(
+        "put out the random bits that were seen some steps ago",
+        "recurra train $name gru",
+        "- `src/$module/task.py`: the data, the loss, the scores and the suite.",
+    ),
+    "trainer": Blueprint(
+        "plain gradient descent",
+        "recurra train copy gru trainer=$name",
+        "- `src/$module/trainer.py`: the options.\n- `src/$module/rule.py`: what is done with each batch.",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A plugin with one component that is to be written.
+
+    Args:
+        kind: `cell`, `memory`, `task` or `trainer`.
+        name: The component's name, in lower-case words with hyphens between them.
+
+    Raises:
+        InvalidName: The name is malformed, or an installed plugin has it.
+    """
+
+    kind: Kind
+    name: str
+
+    def __post_init__(self) -> None:
+        _check_form(self.name)
+        _check_free(self.kind, self.name)
+
+    @property
+    def dist(self) -> str:
+        """The distribution, which is also the folder: `recurra-leaky-unit`."""
+        return f"recurra-{self.name}"
+
+    @property
+    def command(self) -> str:
+        """The command that tries the component once it is installed."""
+        return Template(BLUEPRINTS[self.kind].command).substitute(name=self.name)
+
+    def files(self) -> dict[str, str]:
+        """Return path -> content of every file, relative to the plugin's folder."""
+        words = self._words()
+        templates = files("recurra") / "templates"
+        found = [*(templates / "common").iterdir(), *(templates / self.kind).iterdir()]
+        return {
+            _place(file.name.removesuffix(_SUFFIX), words["module"]): Template(
+                file.read_text("utf-8")
+            ).substitute(words)
+            for file in found
+        }
+
+    def write(self, folder: Path) -> Path:
+        """Write the plugin into a folder of its own below `folder` and return that folder.
+
+        Raises:
+            UnwritableFolder: It holds files already, or cannot be made.
+        """
+        home = folder / self.dist
+        try:
+            _check_empty(home)
+            for path, content in self.files().items():
+                file = home / path
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(content, "utf-8")
+        except UnwritableFolder:
+            raise
+        except OSError as error:
+            reason = f"{error.strerror}: {error.filename}"
+            raise UnwritableFolder(f"cannot write {home}: {reason}; choose another --folder") from None
+        return home
+
+    def _words(self) -> dict[str, str]:
+        blueprint, module = BLUEPRINTS[self.kind], self.dist.replace("-", "_")
+        names = {"kind": self.kind, "name": self.name, "dist": self.dist, "module": module}
+        return {
+            **names,
+            "cls": _class_name(self.name, self.kind),
+            "rule": _class_name(self.name, "rule"),
+            "core": _core_requirement(),
+            "summary": blueprint.summary,
+            "command": self.command,
+            "holds": Template(blueprint.holds).substitute(names),
+        }
+
+
+def _check_empty(home: Path) -> None:
+    if home.is_dir() and any(home.iterdir()):
+        raise UnwritableFolder(f"{home} is not empty; choose another name or another --folder")
+
+
+def _place(template: str, module: str) -> str:
+    if template == "test.py":
+        return f"tests/test_{module}.py"
+    if template.endswith(".py"):
+        return f"src/{module}/{template}"
+    return {"gitignore": ".gitignore"}.get(template, template)
+
+
+def _class_name(name: str, ending: str) -> str:
+    """Return `LeakyUnitCell`: with such an ending it can never hide a name that the template imports."""
+    words = name.removesuffix(f"-{ending}").split("-")
+    return "".join(word.capitalize() for word in [*words, ending])
+
+
+def _core_requirement() -> str:
+    major, minor = (int(number) for number in __version__.split(".")[:2])
+    return f"recurra-core>={major}.{minor},<{major}.{minor + 1}"
+
+
+def _check_form(name: str) -> None:
+    if _NAME.fullmatch(name) and not keyword.iskeyword(name):
+        return
+    if keyword.iskeyword(name):
+        raise InvalidName(f"'{name}' is a word of the Python language; choose another name")
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower()
+    near = re.sub(r"[^a-z0-9]+", "-", spaced).strip("-0123456789")
+    hint = f"; did you mean '{near}'?" if near and _NAME.fullmatch(near) else ""
+    raise InvalidName(
+        f"'{name}' is no valid name; expected lower-case letters and digits, a letter first,"
+        f" with single hyphens between words{hint}"
+    )
+
+
+def _check_free(kind: Kind, name: str) -> None:
+    for offer in registry.components(kind):
+        if offer.component.name == name:
+            raise InvalidName(
+                f"{offer.dist} {offer.version} already offers a {kind} '{name}'; choose another name"
+            )
+    dist = f"recurra-{name}"
+    try:
+        installed = version(dist)
+    except PackageNotFoundError:
+        return
+    raise InvalidName(f"a distribution {dist} {installed} is already installed; choose another name")

@@ -1,0 +1,116 @@
+"""The folder of a frozen task: what is written there and what is refused when it is read back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from recurra.errors import DamagedFile, MissingFile, UnwritableFolder
+from recurra.task import Split
+from recurra_lab.artifacts.atomic_files import read_json, write_json
+from recurra_lab.snapshots.rows import PARTS, read_table, write_table
+
+if TYPE_CHECKING:
+    import pyarrow as pa  # type: ignore[import-untyped]
+
+SPLITS: tuple[Split, ...] = get_args(Split)
+FORMAT = 1
+MANIFEST = "frozen.json"
+AGAIN = "freeze the task again"
+SAYS: Mapping[str, type] = {
+    "task": str,
+    "version": int,
+    "options": dict,
+    "seed": int,
+    "batch_size": int,
+    "input_size": int,
+    "output_size": int,
+    "fill": dict,
+    "splits": dict,
+}
+"""What the manifest holds, beside its format."""
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, or take one that is empty.
+
+    Raises:
+        UnwritableFolder: It has files in it, or cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        full = any(folder.iterdir())
+    except OSError as error:
+        raise UnwritableFolder(f"cannot write to {folder}: {(error.strerror or '').lower()}") from None
+    if full:
+        raise UnwritableFolder(f"{folder} has files in it already; name a folder that is new or empty")
+
+
+def write_split(folder: Path, split: Split, table: pa.Table) -> dict[str, Any]:
+    """Write one split, and return what the manifest says of it."""
+    path = folder / f"{split}.parquet"
+    write_table(table, path)
+    return {"sequences": len(table), "sha256": _checksum(path)}
+
+
+def write_manifest(folder: Path, about: Mapping[str, Any]) -> None:
+    """Write what the folder holds. Comes last: without it, a folder is never taken for whole."""
+    write_json(folder / MANIFEST, {"format": FORMAT, **about})
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read what a folder holds.
+
+    Raises:
+        MissingFile: There is no such folder, or it has no manifest.
+        DamagedFile: The manifest is not what `write_manifest` wrote.
+    """
+    if not folder.is_dir():
+        raise MissingFile(
+            f"the folder {folder} does not exist; write it with: recurra freeze TASK --to {folder}"
+        )
+    path = folder / MANIFEST
+    if not path.is_file():
+        told = f"{folder} holds no frozen task: it has no {MANIFEST}"
+        raise MissingFile(f"{told}; name another folder, or write one with: recurra freeze TASK --to FOLDER")
+    about = read_json(path)
+    _check_manifest(path, about if isinstance(about, dict) else {})
+    return about  # type: ignore[no-any-return]
+
+
+def _check_manifest(path: Path, about: Mapping[str, Any]) -> None:
+    if about.get("format") != FORMAT:
+        told = f"{path} has format {json.dumps(about.get('format'))}, and format {FORMAT} is expected"
+        raise DamagedFile(f"{told}; {AGAIN}")
+    wrong = [name for name, kind in SAYS.items() if not isinstance(about.get(name), kind)]
+    if not wrong:
+        wrong += [f"fill.{part}" for part in PARTS if not isinstance(about["fill"].get(part), int | float)]
+        wrong += [f"splits.{split}" for split in SPLITS if not isinstance(about["splits"].get(split), dict)]
+    if wrong:
+        raise DamagedFile(f"{path} is damaged: it does not say '{wrong[0]}'; {AGAIN}")
+
+
+def read_split(folder: Path, split: Split, about: Mapping[str, Any]) -> pa.Table:
+    """Read one split, of which the manifest says `about`.
+
+    Raises:
+        MissingFile: It does not exist.
+        DamagedFile: It is not what `write_split` wrote, or it is empty.
+    """
+    path = folder / f"{split}.parquet"
+    if not path.is_file():
+        raise MissingFile(f"{path} does not exist; {AGAIN}")
+    if _checksum(path) != about.get("sha256"):
+        raise DamagedFile(f"{path} is damaged: it does not have the checksum of {MANIFEST}; {AGAIN}")
+    table = read_table(path)
+    if not len(table):
+        raise DamagedFile(f"the split '{split}' in {folder} is empty; {AGAIN}")
+    return table
+
+
+def _checksum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

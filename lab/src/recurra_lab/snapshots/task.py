@@ -1,0 +1,202 @@
+"""A generated task, frozen: its batches in Parquet files, for other programs and for ever, and read back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from recurra.config.options import plain
+from recurra.errors import DamagedFile, IncompatibleParts, InvalidOption
+from recurra.plugins import registry
+from recurra.rng import generator_of
+from recurra.task import Batch, Score, Split, Task
+from recurra_lab.snapshots.folder import (
+    SPLITS,
+    make_folder,
+    read_manifest,
+    read_split,
+    write_manifest,
+    write_split,
+)
+from recurra_lab.snapshots.rows import Rows, as_dataset, fill_of, tables_of
+
+if TYPE_CHECKING:
+    import datasets
+
+BATCHES: Mapping[Split, int] = {"train": 500, "validation": 50, "test": 50}
+
+
+def freeze(
+    task: Task,
+    folder: Path | str,
+    *,
+    batches: Mapping[Split, int] = BATCHES,
+    batch_size: int = 16,
+    seed: int = 0,
+) -> Path:
+    """Write the first batches of every split of a task into a new folder.
+
+    The folder holds `train.parquet`, `validation.parquet` and `test.parquet`, one row per sequence without
+    its padding, and `frozen.json`: the name, options and version of the task, the seed, and the size and
+    checksum of each split. `datasets.load_dataset(folder)` reads it too.
+
+    Args:
+        task: A task that a plugin offers; the folder says its name and not its code.
+        folder: Where; it must not exist, or be empty.
+        batches: Split -> number of batches.
+        batch_size: Sequences per batch.
+        seed: Seed of the data.
+
+    Returns:
+        The folder.
+
+    Raises:
+        InvalidOption: A split would have no batch, or there is no sequence in a batch.
+        IncompatibleParts: No plugin offers the task.
+        UnwritableFolder: The folder has files in it, or cannot be made.
+    """
+    folder = Path(folder)
+    name = _name_of(task)
+    _check_sizes(batches, batch_size)
+    make_folder(folder)
+    drawn = {
+        split: [task.batch(k, batch_size=batch_size, seed=seed, split=split) for k in range(batches[split])]
+        for split in SPLITS
+    }
+    fill = fill_of([batch for found in drawn.values() for batch in found])
+    about = {
+        "task": name,
+        "version": task.version,
+        "options": plain(task.options),
+        "seed": seed,
+        "batch_size": batch_size,
+        "input_size": task.input_size,
+        "output_size": task.output_size,
+        "fill": fill,
+        "splits": {
+            split: write_split(folder, split, tables_of(found, fill)) for split, found in drawn.items()
+        },
+    }
+    write_manifest(folder, about)
+    return folder
+
+
+def load(folder: Path | str) -> Frozen:
+    """Return the task that was frozen into a folder; errors as in `Frozen`."""
+    return Frozen(folder=Path(folder))
+
+
+def _name_of(task: Task) -> str:
+    target = f"{type(task).__module__}:{type(task).__qualname__}"
+    for offer in registry.components("task"):
+        if offer.component.target == target:
+            return offer.qualified
+    told = f"{type(task).__name__} cannot be frozen by name, since no installed plugin offers it"
+    raise IncompatibleParts(f"{told}; put it into a plugin (recurra new task NAME)")
+
+
+def _check_sizes(batches: Mapping[Split, int], batch_size: int) -> None:
+    if batch_size < 1:
+        raise InvalidOption(f"batch_size must be at least 1, got {batch_size}")
+    for split in SPLITS:
+        if batches.get(split, 0) < 1:
+            given = batches.get(split, 0)
+            raise InvalidOption(f"the split '{split}' would be empty: it needs at least 1 batch, got {given}")
+
+
+class Frozen(Task):
+    """The task in a folder that `freeze` wrote: its loss, scores and goal, and the batches in the folder.
+
+    Batch k of size B holds the rows k B to k B + B - 1 of its split, in the order in which they were frozen:
+    of the size they were frozen with, batch k is the batch k of the task. After the last row it begins
+    again, each time in an order of its own that depends on the seed.
+
+    Shapes: those of the task that was frozen.
+    Scores: those of the task that was frozen; its suite is judged beside the frozen test split.
+
+    Args:
+        folder: The folder.
+
+    Raises:
+        MissingFile: The folder, or a file in it, does not exist.
+        DamagedFile: A file is not what `freeze` wrote, or a split is empty.
+        UnknownComponent: The plugin of the task is not installed.
+    """
+
+    def __init__(self, *, folder: Annotated[Path, Field(description="folder that `freeze` wrote")]) -> None:
+        about = read_manifest(folder)
+        task: Task = registry.load("task", about["task"])(**about["options"])
+        _check_fits(task, about, folder)
+        super().__init__(task.input_size, task.output_size)
+        # Of a class elsewhere; here they are those of the task in the folder.
+        vars(self).update(goal=task.goal, gives=task.gives, version=about["version"])
+        self.folder, self.task, self.about = folder, task, about
+        self._tables = {split: read_split(folder, split, about["splits"][split]) for split in SPLITS}
+        self._rows = {split: Rows(table, about["fill"]) for split, table in self._tables.items()}
+
+    def batch(self, k: int, *, batch_size: int, seed: int, split: Split) -> Batch:
+        """Return the next rows of a split; the seed matters after its end only."""
+        rows = self._rows[split]
+        positions = torch.arange(k * batch_size, (k + 1) * batch_size)
+        passes, chosen = positions // len(rows), positions % len(rows)
+        for number in sorted(set(passes.tolist())):
+            order = _order(number, len(rows), seed, split)
+            chosen = torch.where(passes == number, order[positions % len(rows)], chosen)
+        return rows.batch(chosen)
+
+    def continues(self, k: int, *, batch_size: int, seed: int, split: Split) -> bool:
+        """Say whether batch k goes on where batch k − 1 ended: as in the task, until the rows begin again."""
+        as_frozen = batch_size == self.about["batch_size"] and (k + 1) * batch_size <= len(self._rows[split])
+        return as_frozen and self.task.continues(
+            k, batch_size=batch_size, seed=self.about["seed"], split=split
+        )
+
+    def sample(self, batch_size: int, rng: torch.Generator) -> Batch:
+        """Draw rows of the training split, each at random."""
+        rows = self._rows["train"]
+        return rows.batch(torch.randint(len(rows), (batch_size,), generator=rng))
+
+    def dataset(self, split: Split) -> datasets.Dataset:
+        """Return a split as a `datasets.Dataset`: x, target and mask without padding, length and steps."""
+        return as_dataset(self._tables[split])
+
+    def loss(self, y: Tensor, batch: Batch) -> Tensor:
+        """Return the task's loss: y (B, T, O) -> ()."""
+        return self.task.loss(y, batch)
+
+    def scores(self, y: Tensor, batch: Batch) -> dict[str, Score]:
+        """Return the task's scores."""
+        return self.task.scores(y, batch)
+
+    def predict(self, y: Tensor) -> Tensor:
+        """Return the task's prediction."""
+        return self.task.predict(y)
+
+    def references(self) -> Mapping[str, Mapping[str, float]]:
+        """Return what simple predictors score on the task."""
+        return self.task.references()
+
+    def suite(self) -> Mapping[str, Task]:
+        """Return the frozen data, and the variants of the task."""
+        return {"frozen": self, **self.task.suite()}
+
+
+def _order(number: int, rows: int, seed: int, split: Split) -> Tensor:
+    """Return the order of one pass over a split: as frozen in the first, shuffled later."""
+    if number == 0:
+        return torch.arange(rows)
+    return torch.randperm(rows, generator=generator_of(seed, split, number))
+
+
+def _check_fits(task: Task, about: Mapping[str, Any], folder: Path) -> None:
+    for name in ("input_size", "output_size"):
+        if getattr(task, name) != about[name]:
+            told = f"{folder} was frozen with {name} {about[name]}, and {about['task']} now has"
+            raise DamagedFile(
+                f"{told} {getattr(task, name)}; install the version of then, or freeze it again"
+            )

@@ -1,0 +1,70 @@
+"""What came of a sweep: a table, the best first, and a picture of the score against every option."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import optuna
+from matplotlib.figure import Figure
+from optuna.trial import FrozenTrial, TrialState
+
+from recurra_lab.reports.figures import BLUE, FONT_SIZE, INK, ORANGE
+from recurra_lab.sweeps.space import Range, Space
+
+HEIGHT, WIDTH = 3.0, 3.2
+
+
+def ranked(study: optuna.Study) -> list[FrozenTrial]:
+    """Return the trials that have a value, the best first."""
+    done = study.get_trials(states=(TrialState.COMPLETE,))
+    worst_first = study.direction == optuna.study.StudyDirection.MAXIMIZE
+    return sorted(done, key=lambda trial: trial.values[0], reverse=worst_first)
+
+
+def rows(study: optuna.Study, space: Space) -> list[list[str]]:
+    """Return the table with its head: number, options, the mean and the value of each seed."""
+    trials = ranked(study)
+    seeds = len(trials[0].user_attrs["values"]) if trials else 0
+    table = [["trial", *space, "mean", *(f"seed {i + 1}" for i in range(seeds))]]
+    for trial in trials:
+        values = [trial.values[0], *trial.user_attrs["values"]]
+        options = [_shown(trial.params[key]) for key in space]
+        table.append([str(trial.number), *options, *map(_shown, values)])
+    return table
+
+
+def _shown(value: object) -> str:
+    return f"{value:.5g}" if isinstance(value, float) else str(value)
+
+
+def write(study: optuna.Study, space: Space, score: str, folder: Path) -> None:
+    """Write `results.csv`, `results.md` and `results.svg`."""
+    table = rows(study, space)
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(table)
+    (folder / "results.csv").write_text(text.getvalue(), "utf-8")
+    (folder / "results.md").write_text(_markdown(table), "utf-8")
+    _picture(ranked(study), space, score).savefig(folder / "results.svg", metadata={"Date": None})
+
+
+def _markdown(table: Sequence[Sequence[str]]) -> str:
+    head, *body = (f"| {' | '.join(row)} |" for row in table)
+    return "\n".join([head, "|" + " --- |" * len(table[0]), *body, ""])
+
+
+def _picture(trials: Sequence[FrozenTrial], space: Space, score: str) -> Figure:
+    figure = Figure(figsize=(WIDTH * len(space) + 0.4, HEIGHT), layout="constrained")
+    panels = figure.subplots(1, len(space), sharey=True, squeeze=False)[0]
+    for axes, (key, varied) in zip(panels, space.items(), strict=True):
+        values = [trial.params[key] for trial in trials]
+        axes.scatter(values, [trial.values[0] for trial in trials], s=18, color=BLUE)
+        if trials:
+            axes.scatter(values[:1], trials[0].values[:1], s=30, color=ORANGE)
+        if isinstance(varied, Range) and varied.log:
+            axes.set_xscale("log")
+        axes.set_xlabel(key, fontsize=FONT_SIZE, color=INK)
+    panels[0].set_ylabel(f"validation: {score}", fontsize=FONT_SIZE, color=INK)
+    return figure

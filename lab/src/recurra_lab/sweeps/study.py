@@ -1,0 +1,167 @@
+"""Trials that Optuna chooses: each is an experiment with some options set, run with several seeds."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.samplers import BaseSampler, GridSampler, TPESampler
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, TrialState
+
+from recurra.errors import InvalidOption, RunFailed
+from recurra.task import Goal
+from recurra_lab.artifacts.metrics_csv import read_metrics
+from recurra_lab.artifacts.run_folder import RunFolder
+from recurra_lab.experiments import Experiment
+from recurra_lab.reproductions.seed_runs import run_seeds
+from recurra_lab.runs.build import goal_of
+from recurra_lab.sweeps.executors import Place
+from recurra_lab.sweeps.space import Choices, Space
+
+WHY = "why"
+"""The attribute of a trial that failed by itself; one that was interrupted has none, and is tried again."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What is tried.
+
+    Args:
+        file: The experiment, with all that is the same in every trial.
+        space: What is varied.
+        seeds: Runs of each trial.
+        trials: How many; None for every combination, where all options are choices.
+        folder: Of the study and its runs.
+    """
+
+    file: Path
+    space: Space
+    seeds: Sequence[int]
+    trials: int | None
+    folder: Path
+
+    @property
+    def everything(self) -> bool:
+        """Whether every combination is tried."""
+        return self.trials is None
+
+    def count(self) -> int:
+        """Return the number of trials.
+
+        Raises:
+            InvalidOption: It is unknown, since there is a range among the options.
+        """
+        if self.trials is not None:
+            return self.trials
+        ranges = [key for key, varied in self.space.items() if not isinstance(varied, Choices)]
+        if ranges:
+            raise InvalidOption(f"say how many --trials there are, since {ranges[0]} is a range")
+        return prod(len(varied.ends()) for varied in self.space.values())
+
+    def check(self) -> Goal:
+        """Return the goal of the experiment, after a look at every value that may be tried.
+
+        Raises:
+            InvalidOption: A value is wrong; one line for each mistake.
+        """
+        experiment = Experiment.from_toml(self.file)
+        for key, varied in self.space.items():
+            for end in varied.ends():
+                Experiment.compose(file=self.file, overrides=[f"{key}={end}"])
+        return goal_of(experiment, experiment.make_task())
+
+
+def study_of(sweep: Sweep) -> optuna.Study:
+    """Open or continue the study of a sweep, in whose folder it is kept."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    goal = sweep.check()
+    sweep.folder.mkdir(parents=True, exist_ok=True)
+    study = optuna.create_study(
+        storage=JournalStorage(JournalFileBackend(str(sweep.folder / "study.log"))),
+        study_name="sweep",
+        sampler=_sampler(sweep),
+        direction="maximize" if goal.above is not None else "minimize",
+        load_if_exists=True,
+    )
+    _take_up_again(study)
+    return study
+
+
+def _take_up_again(study: optuna.Study) -> None:
+    """Put trials that were interrupted, killed or by Ctrl-C, in front of those that Optuna will choose."""
+    for trial in study.get_trials(states=(TrialState.RUNNING,)):
+        study.tell(trial.number, state=TrialState.FAIL)
+    trials = study.get_trials()
+    again = [trial.system_attrs.get("fixed_params") for trial in trials]
+    for trial in trials:
+        if trial.state == TrialState.FAIL and WHY not in trial.user_attrs and trial.params not in again:
+            study.enqueue_trial(trial.params)
+
+
+def _sampler(sweep: Sweep) -> BaseSampler:
+    if sweep.everything:
+        sweep.count()
+        return GridSampler({key: list(varied.ends()) for key, varied in sweep.space.items()}, seed=0)
+    return TPESampler(seed=sweep.seeds[0])
+
+
+def run(sweep: Sweep, study: optuna.Study, place: Place, at_once: int, tell: Callable[[str], None]) -> None:
+    """Do the trials that are left; runs that were begun before are gone on with."""
+
+    def objective(trial: optuna.Trial) -> float:
+        words = words_of({key: varied.chosen(trial, key) for key, varied in sweep.space.items()})
+        try:
+            values = place(values_of, sweep.file, sweep.seeds, trial_folder(sweep.folder, words), words)
+        except RunFailed as error:
+            trial.set_user_attr(WHY, str(error))
+            tell(f"trial {trial.number} failed: {error}")
+            raise
+        trial.set_user_attr("values", values)
+        tell(f"trial {trial.number}: {' '.join(words)} -> {statistics.fmean(values):.5g}")
+        return statistics.fmean(values)
+
+    left = sweep.count() - sum(_is_over(trial) for trial in study.get_trials(deepcopy=False))
+    if left > 0:
+        study.optimize(objective, n_trials=left, n_jobs=at_once, catch=(RunFailed,))
+
+
+def _is_over(trial: FrozenTrial) -> bool:
+    return trial.state == TrialState.COMPLETE or WHY in trial.user_attrs
+
+
+def words_of(chosen: Mapping[str, Any]) -> list[str]:
+    """Return options as words of the command line."""
+    return [f"{key}={value if isinstance(value, str) else repr(value)}" for key, value in chosen.items()]
+
+
+def trial_folder(folder: Path, words: Sequence[str]) -> Path:
+    """Return the folder of a trial, by what is tried: a trial that is repeated finds its runs."""
+    digest = hashlib.blake2b(json.dumps(sorted(words)).encode(), digest_size=4).hexdigest()
+    return folder / f"trial-{digest}"
+
+
+def values_of(file: Path, seeds: Sequence[int], folder: Path, words: Sequence[str]) -> list[float]:
+    """Return the last validation of each seed: the goal's score.
+
+    Raises:
+        RunFailed: A run failed.
+    """
+    runs = run_seeds(file, seeds, folder, words=words, at_once=1, tell=lambda line: None)
+    score = goal_of(known := Experiment.from_toml(runs[0].experiment), known.make_task()).score
+    return [_last(run, f"validation/{score}") for run in runs]
+
+
+def _last(run: RunFolder, name: str) -> float:
+    values = [value for _, metric, value in read_metrics(run.metrics) if metric == name]
+    if not values:
+        raise RunFailed(f"{run.path} was never validated; lower run.validate_every below run.max_steps")
+    return values[-1]

@@ -1,0 +1,1 @@
+"""What training needs beside Lightning: the model, the modules of learning rules, batches and evaluation."""

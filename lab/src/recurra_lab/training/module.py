@@ -1,0 +1,192 @@
+"""The Lightning module of every learning rule: exact position, reseeding at every batch, and the NaN stop."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from recurra.capabilities.environment import Environment
+from recurra.cell import Network
+from recurra.errors import NonFinite
+from recurra.rng import seed_of
+from recurra.state import detach, leaves, map_state
+from recurra.task import Batch, Task
+from recurra_lab.training.nonfinite import first_non_finite
+
+
+class LearningModule(pl.LightningModule):
+    """Base of the modules that trainers return: a subclass says what is learned from one batch.
+
+    The position in the stream of batches is a buffer, saved with the weights, so a resumed run goes on
+    with the very next batch. All other randomness (dropout, sampling, noise) is reseeded at every batch from
+    (seed, batch, rank): there is no generator state to save, and validation cannot disturb training. Where a
+    task's batches continue one another, the state that is handed on is saved too.
+
+    Args:
+        model: What learns.
+        task: What is learned.
+        seed: The run's seed.
+
+    Raises:
+        IncompatibleParts: The task is an environment, and this rule needs right answers.
+    """
+
+    whole_batches: ClassVar[bool] = False
+    """Every process gets all rows of a batch: what is shared out among them is something else."""
+    plays: ClassVar[bool] = False
+    """Whether it can teach an `Environment`, which has no right answers."""
+    batches_seen: Tensor
+
+    def __init__(self, model: Network, task: Task, seed: int) -> None:
+        super().__init__()
+        if isinstance(task, Environment) and not self.plays:
+            task.refuse()
+        self.model, self.task, self.seed = model, task, seed
+        self.carried: Any = None  # the state after the last batch, where the next one continues it
+        self.updates: int | None = None  # the budget, told by the run, for schedules that end with it
+        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
+
+    @property
+    def judged(self) -> Network:
+        """What is validated, evaluated and saved as the result: the model that learns, unless overridden."""
+        return self.model
+
+    def learn(self, batch: Batch) -> Tensor:
+        """Return the loss of a batch, for autograd: the task's, plus the cells' own, unless overridden.
+
+        A rule that updates the weights itself sets `automatic_optimization = False`, does so here, and
+        returns the loss for the record.
+        """
+        y, state = self.model(batch.x, self.start(batch), batch.lengths)
+        self.keep(state, batch)
+        self.record(y, batch)
+        return self.loss_of(y, state, batch)
+
+    def loss_of(self, y: Tensor, state: Any, batch: Batch) -> Tensor:
+        """Return the loss of outputs y (B, T, O): the task's, plus the cells' own of the final state.
+
+        The mean over ranks is that of the whole batch, though ranks, which have equally many sequences, have
+        not equally many scored steps. It has no gradient where no rank has any, and no cell has a loss.
+        """
+        loss, own = self.task_loss(y, batch), self.model.sequencer.own_loss(state)
+        return loss if own is None else loss + own.mean()
+
+    def task_loss(self, y: Tensor, batch: Batch) -> Tensor:
+        """Return the task's part of `loss_of`."""
+        here, everywhere = self._scored(batch)
+        if everywhere and here:
+            return self.task.loss(y, batch) * (here / everywhere)
+        return (y * 0).sum() if everywhere else y.new_zeros(())
+
+    def mean_over_ranks(self, value: Tensor) -> Tensor:
+        """Return the mean over all ranks of a tensor without a graph, such as a gradient."""
+        if self._trainer is None or self.trainer.world_size == 1:
+            return value.detach()
+        mean: Tensor = self.trainer.strategy.reduce(value.detach().clone(), reduce_op="mean")
+        return mean
+
+    def share_of(self, part: Batch, whole: Batch) -> float:
+        """Return which share of the scored steps of a batch, over all ranks, lies in a part of it."""
+        return self._scored(part)[1] / self._scored(whole)[1]
+
+    def start(self, batch: Batch) -> Any:
+        """Return the state in which a batch starts: what the last one left, if it continues that, or None."""
+        if self.carried is None or not self._continues(int(self.batches_seen) - 1, batch):
+            return None
+        return map_state(lambda part: part.to(batch.x.device), self.carried)
+
+    def keep(self, state: Any, batch: Batch) -> None:
+        """Keep the state after a batch, cut from its past, if the next batch continues it."""
+        self.carried = detach(state) if self._continues(int(self.batches_seen), batch) else None
+
+    def _continues(self, k: int, batch: Batch) -> bool:
+        """Say whether batch k continues the one before; batches are all as large as this one."""
+        ranks = 1 if self._trainer is None or self.whole_batches else self.trainer.world_size
+        rows = len(batch.x) * ranks
+        return self.task.continues(k, batch_size=rows, seed=self.seed, split="train")
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Save the state that is handed on, of the rows of all ranks."""
+        if self.carried is not None:
+            checkpoint["carried"] = [self._of_all_ranks(part) for _, part in leaves(self.carried)]
+
+    def _of_all_ranks(self, rows: Tensor) -> Tensor:
+        gathered = self.all_gather(rows)
+        assert isinstance(gathered, Tensor)
+        return gathered if self.trainer.world_size == 1 else gathered.flatten(0, 1)
+
+    def _of_this_rank(self, rows: Tensor) -> Tensor:
+        share = rows.shape[0] // self.trainer.world_size
+        return rows[share * self.trainer.global_rank :][:share]
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take up the rows of this rank of the state that was handed on."""
+        if "carried" not in checkpoint:
+            return
+        parts = iter(self._of_this_rank(part) for part in checkpoint["carried"])
+        self.carried = map_state(lambda _: next(parts), self.model.sequencer.initial_state(1))
+
+    def _scored(self, batch: Batch) -> tuple[float, float]:
+        """Return how many steps are scored here, and in the mean over ranks."""
+        here = batch.mask.sum().to(torch.float32)
+        if self._trainer is None or self.trainer.world_size == 1:
+            return float(here), float(here)
+        everywhere = self.trainer.strategy.reduce(here.clone(), reduce_op="mean")
+        return float(here), float(everywhere)
+
+    def record(self, y: Tensor, batch: Batch) -> None:
+        """Log the task's scores of the outputs y (B, T, O) on a training batch."""
+        for name, score in self.task.scores(y.detach(), batch).items():
+            # Sums and weights, not values: ranks do not score equally many steps.
+            whole = type(score)(*self.mean_over_ranks(y.new_tensor(score, dtype=torch.float64)).tolist())
+            self.log(f"train/{name}", whole.value, prog_bar=name == self.task.goal.score)
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Reseed for this batch, and move the position past it."""
+        k = int(self.batches_seen)
+        reseed(self.seed, k, self.global_rank)
+        self.batches_seen += 1
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Learn from one batch.
+
+        Raises:
+            NonFinite: The loss is NaN or infinite.
+        """
+        loss = self.learn(batch)
+        if not torch.isfinite(loss):
+            raise NonFinite(self._complaint("the loss", f"{loss.item()}", batch))
+        self.log("step", float(self.batches_seen))
+        self.log("train/loss", loss.detach(), sync_dist=True)
+        return loss
+
+    def check_weights(self, batch: Batch) -> None:
+        """Check the weights after an update.
+
+        Raises:
+            NonFinite: A parameter is NaN or infinite.
+        """
+        if not all_finite(list(self.model.parameters())):
+            raise NonFinite(self._complaint("a parameter", "non-finite", batch))
+
+    def _complaint(self, what: str, value: str, batch: Batch) -> str:
+        step = int(self.batches_seen)
+        found = first_non_finite(self.model, self.task, batch)
+        return f"at step {step} {what} became {value}; the first tensor that went bad is {found}"
+
+
+def reseed(seed: int, k: int, rank: int) -> None:
+    """Seed torch's generators for batch k on one rank."""
+    value = seed_of(seed, k, rank)
+    # torch.manual_seed would also visit every backend, which costs a hundred times as much.
+    torch.default_generator.manual_seed(value)
+    if torch.cuda.is_available():
+        torch.cuda.manual_seed(value)
+
+
+def all_finite(tensors: list[Tensor]) -> bool:
+    """Say whether no tensor holds a NaN or an infinity, with one look for all of them."""
+    return bool(torch.stack([t.detach().sum() * 0 for t in tensors]).eq(0).all()) if tensors else True

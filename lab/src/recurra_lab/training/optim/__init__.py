@@ -1,0 +1,17 @@
+"""What learning rules that follow a gradient share: optimisers, schedules and clipping, as options."""
+
+from recurra_lab.training.optim.choice import Choice as Choice
+from recurra_lab.training.optim.clipping import clip as clip
+from recurra_lab.training.optim.graves import GravesRMSProp as GravesRMSProp
+from recurra_lab.training.optim.optimizers import LBFGS as LBFGS
+from recurra_lab.training.optim.optimizers import SGD as SGD
+from recurra_lab.training.optim.optimizers import AdaGrad as AdaGrad
+from recurra_lab.training.optim.optimizers import Adam as Adam
+from recurra_lab.training.optim.optimizers import Graves as Graves
+from recurra_lab.training.optim.optimizers import OptimizerChoice as OptimizerChoice
+from recurra_lab.training.optim.optimizers import RMSprop as RMSprop
+from recurra_lab.training.optim.schedules import Constant as Constant
+from recurra_lab.training.optim.schedules import Cosine as Cosine
+from recurra_lab.training.optim.schedules import OneCycle as OneCycle
+from recurra_lab.training.optim.schedules import ScheduleChoice as ScheduleChoice
+from recurra_lab.training.optim.schedules import Step as Step

@@ -1,0 +1,127 @@
+"""Checkpoints are whole or absent, and nothing damaged is ever loaded."""
+
+import json
+import os
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recurra.errors import DamagedFile, MissingFile, RunFailed
+from recurra_lab.artifacts.atomic_files import durable
+from recurra_lab.artifacts.checkpoint import (
+    DurableCheckpoints,
+    manifest_of,
+    newest_intact,
+    read_checkpoint,
+    remove_leftovers,
+)
+
+
+@pytest.fixture
+def store():
+    return DurableCheckpoints({"configuration": "abc"})
+
+
+def content(step):
+    return {
+        "global_step": step,
+        "state_dict": {"w": torch.arange(5.0) + step},
+        "loops": {"a": (1, [2, {"b": None}])},
+    }
+
+
+def save(store, folder, step):
+    path = folder / f"step-{step:09d}.ckpt"
+    store.save_checkpoint(content(step), path)
+    return path
+
+
+def test_what_was_saved_comes_back(store, tmp_path):
+    loaded = store.load_checkpoint(save(store, tmp_path, 3))
+    assert torch.equal(loaded["state_dict"]["w"], torch.arange(5.0) + 3)
+    assert loaded["loops"] == {"a": (1, [2, {"b": None}])}
+
+
+def test_the_manifest_says_what_the_checkpoint_is(store, tmp_path):
+    manifest = json.loads(manifest_of(save(store, tmp_path, 3)).read_text())
+    assert manifest["step"] == 3
+    assert manifest["configuration"] == "abc"
+    assert manifest["bytes"] == (tmp_path / "step-000000003.ckpt").stat().st_size
+
+
+@settings(max_examples=30)
+@given(data=st.data())
+def test_any_flipped_bit_is_noticed(tmp_path_factory, data):
+    folder = tmp_path_factory.mktemp("flip")
+    path = save(DurableCheckpoints({}), folder, 1)
+    damaged = bytearray(path.read_bytes())
+    damaged[data.draw(st.integers(0, len(damaged) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    path.write_bytes(bytes(damaged))
+    with pytest.raises(DamagedFile, match=r"step-000000001\.ckpt is damaged"):
+        read_checkpoint(path)
+
+
+def test_the_newest_intact_one_is_found_and_the_skipped_are_named(store, tmp_path):
+    good = save(store, tmp_path, 1)
+    save(store, tmp_path, 2).write_bytes(b"truncated")
+    manifest_of(save(store, tmp_path, 3)).unlink()
+    manifest_of(save(store, tmp_path, 4)).write_text("{")
+    told = []
+    assert newest_intact(tmp_path, told.append) == good
+    assert len(told) == 3
+    assert "step-000000004" in told[0]
+    assert "step-000000003" in told[1]
+    assert "step-000000002.ckpt is damaged" in told[2]
+
+
+def test_no_checkpoint_at_all(tmp_path):
+    assert newest_intact(tmp_path, pytest.fail) is None
+    with pytest.raises(MissingFile):
+        read_checkpoint(tmp_path / "step-000000001.ckpt")
+
+
+def test_code_is_never_loaded(store, tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return print, ("executed",)
+
+    path = tmp_path / "step-000000001.ckpt"
+    store.save_checkpoint({"global_step": 1, "callbacks": {"evil": Evil()}}, path)
+    with pytest.raises(Exception, match=r"(?i)weights.only"):
+        read_checkpoint(path)
+
+
+def test_a_full_disk_leaves_the_earlier_checkpoint(store, tmp_path, monkeypatch):
+    good = save(store, tmp_path, 1)
+
+    def full(handle):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(RunFailed, match="could not be written: No space left on device"):
+        save(store, tmp_path, 2)
+    monkeypatch.undo()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        good.with_suffix(".ckpt").name,
+        good.stem + ".json",
+    ]
+    assert newest_intact(tmp_path, pytest.fail) == good
+
+
+def test_leftovers_of_a_killed_process_are_removed(store, tmp_path):
+    good = save(store, tmp_path, 1)
+    (tmp_path / ".step-000000002.ckpt.abc.tmp").write_bytes(b"half")
+    remove_leftovers(tmp_path)
+    assert {path.suffix for path in tmp_path.iterdir()} == {".ckpt", ".json"}
+    assert good.exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes")
+def test_a_durable_file_is_as_private_as_any_other(tmp_path):
+    with durable(tmp_path / "durable") as file:
+        file.write(b"")
+    (tmp_path / "plain").touch()
+    assert (tmp_path / "durable").stat().st_mode == (tmp_path / "plain").stat().st_mode
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["durable", "plain"]

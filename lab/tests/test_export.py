@@ -1,0 +1,244 @@
+"""Exported programs compute what the network does, for any batch size and number of steps."""
+
+import io
+import math
+import subprocess
+import sys
+from types import SimpleNamespace
+from typing import NamedTuple
+
+import pytest
+import torch
+from click.testing import CliRunner
+from torch import nn
+
+from recurra.cell import Cell, Tags
+from recurra.config.options import Ref
+from recurra.errors import IncompatibleParts
+from recurra.plugins import registry
+from recurra.state import NoState, leaves
+from recurra.wrappers import Bidirectional, Stacked
+from recurra_contract import ToyTask
+from recurra_lab.artifacts.run_folder import RunFolder
+from recurra_lab.cli import main
+from recurra_lab.export import export, named_start, save
+from recurra_lab.runs import restore
+from recurra_lab.training.model import Model
+
+SIZES = [(1, 1), (2, 17), (4, 3)]
+
+
+class PairState(NamedTuple):
+    h: torch.Tensor
+    age: torch.Tensor
+
+
+class Pair(Cell[PairState]):
+    """A cell with a whole number in its state, whose y is its state."""
+
+    def __init__(self, input_size, hidden_size=4):
+        super().__init__(input_size, hidden_size)
+        self.mix = nn.Linear(input_size + hidden_size, hidden_size)
+
+    def initial_state(self, batch_size):
+        return PairState(self.zeros(batch_size, self.output_size), torch.zeros(batch_size, dtype=torch.int64))
+
+    def step(self, x, state):
+        h = torch.tanh(self.mix(torch.cat([x, state.h], -1)))
+        return h, PairState(h, state.age + 1)
+
+
+class Nothing(Cell[NoState]):
+    """A cell without a state."""
+
+    def __init__(self, input_size):
+        super().__init__(input_size, input_size)
+        self.scale = nn.Parameter(torch.tensor(2.0))
+
+    def initial_state(self, batch_size):
+        return NoState()
+
+    def step(self, x, state):
+        return self.scale * x, state
+
+
+class Peeking(Nothing):
+    """A cell that looks at a value, which no trace can follow."""
+
+    def step(self, x, state):
+        return (x if x.sum() > 0 else -x), state
+
+
+NETWORKS = {
+    "a cell": lambda: Pair(3),
+    "no state": lambda: Nothing(3),
+    "a stack": lambda: Stacked([Pair(3, 5), Nothing(5), Pair(5, 2)]),
+    "both ends": lambda: Bidirectional(Pair(3, 5), Pair(3, 2)),
+    "dropout": lambda: Stacked([Pair(3, 5), Dropped(5)]),
+}
+
+
+class Dropped(Nothing):
+    """A cell that drops half of its inputs in training."""
+
+    def step(self, x, state):
+        return nn.functional.dropout(x, 0.5, self.training), state
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_program_computes_what_the_network_does_in_evaluation(network):
+    module = NETWORKS[network]()
+    module.train()
+    program = export(module).module()
+    assert module.training
+    assert all(p.requires_grad for p in module.parameters())
+    module.eval()
+    for sizes in SIZES:
+        x = torch.randn(*sizes, 3)
+        y, state = program(x)
+        expected, expected_state = module(x)
+        assert not y.requires_grad
+        torch.testing.assert_close(y, expected)
+        assert list(state) == [name for name, _ in leaves(expected_state)]
+        for name, tensor in leaves(expected_state):
+            torch.testing.assert_close(state[name], tensor)
+
+
+@pytest.mark.parametrize("network", ["a cell", "no state", "a stack"])
+def test_a_streaming_program_goes_on_where_it_stopped(network):
+    module = NETWORKS[network]()
+    program = export(module, streaming=True).module()
+    x = torch.randn(2, 9, 3)
+    first, state = program(x[:, :4], named_start(module, 2))
+    second, _ = program(x[:, 4:], state)
+    torch.testing.assert_close(torch.cat([first, second], 1), module(x)[0])
+
+
+def test_a_network_that_reads_from_both_ends_cannot_stream():
+    with pytest.raises(IncompatibleParts, match="Bidirectional cannot stream, since it needs the end"):
+        export(NETWORKS["both ends"](), streaming=True)
+
+
+def test_a_step_that_depends_on_values_is_refused_in_one_sentence():
+    with pytest.raises(
+        IncompatibleParts, match="Peeking cannot be exported: its step cannot be traced: "
+    ) as said:
+        export(Peeking(3))
+    assert "\n" not in str(said.value)
+
+
+class Halves(Pair):
+    """A cell that counts its rows in a way that torch traces and cannot write down."""
+
+    def step(self, x, state):
+        h, state = super().step(x, state)
+        return h * math.floor(x.shape[0] / 100 + 1), state
+
+
+class Sized(Pair):
+    """A cell that takes one batch size only."""
+
+    def step(self, x, state):
+        h, state = super().step(x, state)
+        return h * math.log(x.shape[0] + 1), state
+
+
+class Uncopied(Pair):
+    """A cell with a part that no copy is made of."""
+
+    def __init__(self, input_size):
+        super().__init__(input_size)
+        self.part = (_ for _ in ())
+
+
+@pytest.mark.parametrize(
+    ("cell", "told"),
+    [
+        (Halves, "Halves cannot be exported: what its step does cannot be written to a file: .*floor"),
+        (Sized, "Sized cannot be exported: its step cannot be traced: "),
+        (Peeking, "Peeking cannot be exported: its step cannot be traced: "),
+        (Uncopied, "Uncopied cannot be exported: it cannot be copied: "),
+    ],
+)
+def test_a_failed_export_writes_nothing_and_spoils_no_later_one(cell, told):
+    file = io.BytesIO()
+    with pytest.raises(IncompatibleParts, match=f"^{told}.+$"):
+        save(cell(3), file)
+    assert file.getvalue() == b""
+    module = Pair(3)
+    save(module, file)
+    file.seek(0)
+    x = torch.randn(2, 6, 3)
+    torch.testing.assert_close(torch.export.load(file).module()(x)[0], module(x)[0])
+
+
+def test_the_reason_is_what_went_wrong_at_first():
+    class Branching(Pair):
+        def step(self, x, state):
+            return super().step(x if x.sum() > 0 else -x, state)
+
+    with pytest.raises(IncompatibleParts, match=r"cannot be traced: Data-dependent branching$"):
+        export(Branching(3))
+
+
+def test_the_shell_says_it_in_one_sentence_and_leaves_no_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(RunFolder, "open", lambda path: SimpleNamespace(path=path))
+    monkeypatch.setattr(restore, "restore", lambda folder: (None, None, Halves(3)))
+    (tmp_path / "model.pt2").write_bytes(b"what was there")
+    result = CliRunner().invoke(main, ["export", str(tmp_path)])
+    assert result.exit_code == 2
+    assert result.output.startswith("error: Halves cannot be exported: what its step does cannot be written")
+    assert len(result.output.splitlines()) == 1
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"what was there"]
+
+
+class Trees(Pair):
+    """A cell that says it reads trees; the arity is one more number to it."""
+
+    tags = Tags(reads="trees")
+
+
+class Words(ToyTask):
+    gives = "token-trees"
+
+
+def test_a_model_of_trees_of_tokens_takes_them_as_its_task_gives_them(monkeypatch):
+    monkeypatch.setattr(registry, "load", lambda kind, name: Trees)
+    model = Model(Words(), Ref("cell", "trees"), embedding_size=2)
+    program = export(model).module()
+    for sizes in SIZES:
+        x = torch.stack([torch.randint(model.embedding.num_embeddings, sizes), torch.zeros(sizes).long()], -1)
+        torch.testing.assert_close(program(x)[0], model(x)[0])
+    first, state = model(x[:, :1])
+    streamed = export(model, streaming=True).module()
+    torch.testing.assert_close(streamed(x[:, :1], named_start(model, 4))[0], first)
+    assert torch.equal(state.age, torch.ones(4).long())
+
+
+def test_lengths_are_refused_inside_a_program():
+    class WithLengths(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.cell = Pair(3)
+
+        def forward(self, x, lengths):
+            return self.cell.run(x, self.cell.initial_state(x.shape[0]), lengths)
+
+    with pytest.raises(IncompatibleParts, match="takes no lengths"):
+        torch.export.export(WithLengths(), (torch.zeros(2, 4, 3), torch.tensor([4, 2])))
+
+
+def test_a_file_needs_torch_alone(tmp_path):
+    module = Pair(3)
+    torch.export.save(export(module), tmp_path / "pair.pt2")
+    x = torch.randn(2, 6, 3)
+    torch.save((x, module(x)[0].detach()), tmp_path / "expected.pt")
+    script = (
+        "import sys, torch\n"
+        f"x, expected = torch.load({str(tmp_path / 'expected.pt')!r})\n"
+        f"y, state = torch.export.load({str(tmp_path / 'pair.pt2')!r}).module()(x)\n"
+        "torch.testing.assert_close(y, expected)\n"
+        "assert list(state) == ['state.h', 'state.age'] and state['state.age'].tolist() == [6, 6]\n"
+        "assert 'recurra' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)

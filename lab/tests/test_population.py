@@ -1,0 +1,162 @@
+"""Many networks at once give what each gives alone."""
+
+import pytest
+import torch
+
+from recurra import Cell
+from recurra.capabilities.environment import Environment
+from recurra.errors import IncompatibleParts
+from recurra.state import leaves
+from recurra.task import Goal
+from recurra_contract import ToyCell, ToyTask
+from recurra_contract.harness import CellOf
+from recurra_lab.training.batches import Batches
+from recurra_lab.training.evaluate import evaluate, play
+from recurra_lab.training.model import Model
+from recurra_lab.training.module import LearningModule
+from recurra_lab.training.population import WeightSpace, losses, run_each
+
+
+class Deciding(ToyCell):
+    """Decides by a value, which no transform of torch can follow."""
+
+    def step(self, x, state):
+        y, state = super().step(x, state)
+        return (y if float(y.sum()) > 0 else -y), state
+
+
+@pytest.fixture(params=[ToyCell, Deciding])
+def model(request):
+    torch.manual_seed(0)
+    return Model(ToyTask(), CellOf(request.param))
+
+
+def test_a_vector_is_all_weights(model):
+    space = WeightSpace(model)
+    before = space.read(model)
+    assert before.shape == (space.size,) == (sum(p.numel() for p in model.parameters()),)
+    space.write(model, torch.arange(space.size) / space.size)
+    assert torch.equal(space.read(model), torch.arange(space.size) / space.size)
+    space.write(model, before)
+    assert torch.equal(space.read(model), before)
+
+
+def test_each_network_gives_what_it_gives_alone(model):
+    task, space = ToyTask(), WeightSpace(model)
+    vectors = torch.randn(4, space.size)
+    batch = task.batch(0, batch_size=3, seed=0, split="train")
+    with torch.no_grad():
+        y, after = run_each(model, space.stacked(vectors), batch.x, lengths=batch.lengths)
+        cost = losses(task, y, batch)
+        for p in range(4):
+            space.write(model, vectors[p])
+            alone, state = model(batch.x, lengths=batch.lengths)
+            torch.testing.assert_close(y[p], alone)
+            torch.testing.assert_close(cost[p], task.loss(alone, batch))
+            for (_, a), (_, b) in zip(leaves(after), leaves(state), strict=True):
+                torch.testing.assert_close(a[p], b)
+
+
+def test_each_network_goes_on_from_its_own_state_and_input(model):
+    space = WeightSpace(model)
+    weights, x = space.stacked(torch.randn(3, space.size)), torch.randn(2, 6, model.sequencer.input_size)
+    with torch.no_grad():
+        whole, _ = run_each(model, weights, x)
+        first, state = run_each(model, weights, x[:, :2])
+        rest, _ = run_each(model, weights, x[:, 2:].expand(3, -1, -1, -1), state)
+    torch.testing.assert_close(torch.cat([first, rest], 2), whole)
+
+
+def test_a_loss_that_decides_by_values_is_taken_one_by_one():
+    class Stepwise(ToyTask):
+        def loss(self, y, batch):
+            return super().loss(y, batch) * (2 if float(y.sum()) > 0 else 1)
+
+    task = Stepwise()
+    batch = task.batch(0, batch_size=3, seed=0, split="train")
+    y = torch.randn(4, *batch.mask.shape, task.output_size)
+    torch.testing.assert_close(losses(task, y, batch), torch.stack([task.loss(own, batch) for own in y]))
+
+
+def test_frozen_weights_are_no_part_of_the_vector(model):
+    whole = WeightSpace(model).size
+    model.readout.requires_grad_(False)
+    assert WeightSpace(model).size == whole - sum(p.numel() for p in model.readout.parameters())
+    model.requires_grad_(False)
+    with pytest.raises(IncompatibleParts, match="all weights are frozen"):
+        WeightSpace(model)
+
+
+class Counters:
+    """Rewards the larger output when it is that of the parity of the step; an episode lasts `seed` steps."""
+
+    def reset(self, *, seed):
+        self.left, self.t = torch.tensor(seed), 0
+        return self.seen(), {}
+
+    def seen(self):
+        return torch.full((len(self.left), 1), float(self.t % 2)).numpy()
+
+    def step(self, actions):
+        reward = torch.as_tensor(actions) == self.t % 2
+        self.t += 1
+        return self.seen(), reward.numpy(), (self.left <= self.t).numpy(), (self.left < 0).numpy(), {}
+
+    def close(self):
+        self.left = None
+
+
+class Parity(Environment):
+    goal = Goal("return", above=4.5)
+
+    def __init__(self):
+        super().__init__(1, 2)
+
+    def environments(self, count):
+        return Counters()
+
+    def actions(self, y):
+        return y.argmax(-1).numpy()
+
+
+class Copies(Cell):
+    """Puts out [1 - x, x]."""
+
+    def __init__(self, input_size):
+        super().__init__(input_size, 2)
+        self.scale = torch.nn.Parameter(torch.ones(()))
+
+    def initial_state(self, batch_size):
+        return self.zeros(batch_size, 1)
+
+    def step(self, x, state):
+        return torch.cat([1 - x, x], -1) * self.scale, state + x
+
+
+def test_an_environment_is_played_until_every_episode_ended():
+    model = Model(Parity(), CellOf(Copies), readout="none")
+    batch = Parity().batch(0, batch_size=3, seed=0, split="test")
+    batch = batch._replace(target=torch.tensor([[2], [7], [1]]))
+    assert play(model, Parity(), batch)["return"] == (10.0, 3)
+
+
+def test_an_environment_is_evaluated_and_says_no_right_answers():
+    class Short(Parity):
+        def sample(self, batch_size, rng):
+            return super().sample(batch_size, rng)._replace(target=torch.full((batch_size, 1), 5))
+
+    model = Model(Short(), CellOf(Copies), readout="none")
+    data = Batches(Short(), 4, 0, "test", 0, 1)
+    assert evaluate(model, data, 2)["return"] == (40.0, 8)
+    with pytest.raises(IncompatibleParts, match=r"says no right answers; choose .*trainer=evolution"):
+        Short().loss(torch.zeros(4, 1, 2), data[0])
+
+
+def test_without_a_readout_the_cell_must_answer_itself():
+    with pytest.raises(IncompatibleParts, match=r"puts out \d+ numbers, .* model.readout=linear"):
+        Model(Parity(), CellOf(ToyCell), readout="none")
+
+
+def test_a_rule_that_needs_right_answers_refuses_an_environment():
+    with pytest.raises(IncompatibleParts, match="choose a rule that needs none"):
+        LearningModule(Model(Parity(), CellOf(Copies), readout="none"), Parity(), 0)

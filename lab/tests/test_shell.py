@@ -1,0 +1,210 @@
+"""The shell is quick, survives every plugin, and answers a mistake with one sentence."""
+
+import json
+import sys
+import types
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from recurra.errors import MissingFile, RunFailed
+from recurra_lab.cli import COMMANDS, main
+
+HEAVY = ("torch", "pytorch_lightning", "pydantic", "rich", "numpy", "datasets")
+HEAD = "from recurra.plugins.hooks import Component, hookimpl\n"
+HOOK = HEAD + "@hookimpl\ndef recurra_components():\n    "
+PLANTED = {
+    "bad-import": ("import no_such_module_anywhere", "cannot be imported: ModuleNotFoundError"),
+    "bad-syntax": ("def f(:", "cannot be imported: SyntaxError"),
+    "bad-exit": ("import sys; sys.exit(3)", "it calls sys.exit(3)"),
+    "bad-signature": (HEAD + "@hookimpl\ndef recurra_components(verbose): ...", "wrong hook"),
+    "bad-spelling": (
+        HEAD + "@hookimpl\ndef recurra_component(): ...",
+        "there is no hook 'recurra_component'",
+    ),
+    "bad-return": (HOOK + "return 7", "returned a int"),
+    "bad-duplicate": (
+        HOOK + "return [Component('cell', 'good', 'json:X', '')]",
+        "'bad-duplicate:good' chooses",
+    ),
+    "bad-crash": ("import os; os._exit(7)", "ends Python with code 7"),
+    "bad-module": (HOOK + "return [Component('cell', 'x', 'no_such.module:X', '')]", "'no_such.module'"),
+    "bad-hang": ("import time; time.sleep(600)", "hangs: it is not loaded after"),
+}
+
+
+@pytest.fixture
+def planted(world):
+    """All defects at once, beside one sound plugin."""
+    for dist, (source, _) in PLANTED.items():
+        world.add(dist, source)
+    world.add("bad-attribute", "", entry_points="[recurra]\nmain = bad_attribute:plugin\n")
+    world.add("bad-group", "", entry_points="[recurra.cells]\nmain = bad_group\n")
+    world.add("bad-version", "", requires=["recurra-core>=99"])
+    world.add_good("all-good", target="json:JSONEncoder")
+    return world
+
+
+def test_doctor_names_every_defect_in_one_line(planted):
+    result = planted.command("doctor", "--timeout", "6")
+    assert result.returncode == 1, result.stderr
+    lines = [line for line in result.stdout.splitlines() if line.startswith("defect")]
+    sentences = {dist: sentence for dist, (_, sentence) in PLANTED.items()}
+    sentences |= {"bad-attribute": "AttributeError", "bad-group": "the right one is 'recurra'"}
+    sentences |= {"bad-version": "it needs recurra-core>=99"}
+    for dist, sentence in sentences.items():
+        (line,) = [line for line in lines if line.startswith(f"defect  {dist}:")]
+        assert sentence in line
+    assert len(lines) == len(sentences)
+    assert f"{len(lines)} defects" in result.stdout
+    assert "ok all-good:main 1.0 cell good" in " ".join(result.stdout.split())
+
+
+def test_list_names_what_is_sound_beside_every_defect(planted):
+    result = planted.command("list", "--json", RECURRA_BLOCK="bad-hang,bad-crash")
+    assert result.returncode == 0
+    assert {row["name"] for row in json.loads(result.stdout)} == {"all-good:good", "bad-duplicate:good", "x"}
+    named = {
+        line.split(":")[1].strip() for line in result.stderr.splitlines() if line.startswith("warning: ")
+    }
+    assert named >= set(PLANTED) - {"bad-duplicate", "bad-crash", "bad-module", "bad-hang"}
+    assert "Traceback" not in result.stderr
+
+
+def test_plugins_runs_no_plugin(planted):
+    result = planted.command("plugins", "--json")
+    assert result.returncode == 0
+    listed = json.loads(result.stdout)
+    assert {"bad-hang", "bad-exit", "all-good"} <= {plugin["dist"] for plugin in listed["plugins"]}
+    assert {defect["dist"] for defect in listed["defects"]} == {"bad-group", "bad-version"}
+
+
+def test_doctor_is_content_with_sound_plugins(world):
+    world.add_good(target="json:JSONEncoder")
+    world.add_good("noisy-cells", name="noisy", target="json:JSONEncoder")
+    with world.path.joinpath("noisy_cells.py").open("a") as file:
+        file.write("import atexit; print('hello'); atexit.register(print, 'bye')\n")
+    result = world.command("doctor", "--json")
+    assert result.returncode == 0
+    found = json.loads(result.stdout)
+    assert found["defects"] == []
+    assert found["versions"]["torch"] != "not installed"
+    offered = {plugin["dist"]: plugin["components"] for plugin in found["plugins"] if not plugin["blocked"]}
+    assert offered == {"good-cells": [["cell", "good"]], "noisy-cells": [["cell", "noisy"]]}
+
+
+def test_list_is_a_table(world):
+    world.add_good("good-cells", "cell", "good")
+    world.add_good("good-tasks", "task", "better")
+    result = world.command("list", "cell")
+    heading, row = result.stdout.splitlines()
+    assert heading.split() == ["KIND", "NAME", "SUMMARY", "PAPER", "PLUGIN"]
+    assert row.split() == ["cell", "good", "made", "up", "good-cells"]
+    assert result.stderr == ""
+
+
+def test_one_file_plugin_from_the_shell(world):
+    world.path.joinpath("my_cell.py").write_text(
+        HOOK + "return [Component('cell', 'mine', 'my_cell:Mine', '')]"
+    )
+    assert "my_cell.py" in world.command("--plugin", "./my_cell.py", "list").stdout
+    result = world.command("--plugin", "./my_cel.py", "list")
+    assert result.returncode == 2
+    assert result.stderr == "error: there is no plugin file 'my_cel.py'; did you mean 'my_cell.py'?\n"
+
+
+@pytest.mark.parametrize("args", [["--help"], ["list"], ["list", "--json"], ["plugins"], []])
+def test_the_light_commands_import_nothing_heavy(world, args):
+    world.add_good()
+    code = f"""
+import sys
+from recurra.cli import main
+try:
+    main({args!r})
+except SystemExit as end:
+    print(end.code, [name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)
+"""
+    assert world.python("-c", code).stderr == "0 []\n"
+
+
+def test_help_names_every_command_without_importing_it():
+    result = CliRunner().invoke(main, ["--help"])
+    assert result.exit_code == 0
+    for name, (_, line) in COMMANDS.items():
+        assert f"  {name} " in result.output
+        assert line in result.output
+
+
+def run(monkeypatch, error):
+    module = types.ModuleType("made_up_command")
+
+    @click.command()
+    def raising():
+        raise error
+
+    module.raising = raising
+    monkeypatch.setitem(sys.modules, "made_up_command", module)
+    monkeypatch.setitem(COMMANDS, "raising", ("made_up_command:raising", "Raise."))
+    return CliRunner().invoke(main, ["raising"])
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(MissingFile("no such\nfile"), 2), (RunFailed("no such\nfile"), 1)]
+)
+def test_an_error_on_purpose_is_its_sentence_and_exit_code(monkeypatch, error, code):
+    result = run(monkeypatch, error)
+    assert (result.exit_code, result.stdout, result.stderr) == (code, "", "error: no such\nerror: file\n")
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch):
+    assert isinstance(run(monkeypatch, ZeroDivisionError("a bug")).exception, ZeroDivisionError)
+
+
+def test_control_c_leaves_with_130(monkeypatch):
+    assert run(monkeypatch, KeyboardInterrupt()).exit_code == 130
+
+
+def test_control_c_in_a_plugin_names_it(world):
+    world.add("acme-cells", "raise KeyboardInterrupt")
+    result = world.command("list")
+    assert result.returncode == 130
+    assert (
+        "error: interrupted in plugin acme-cells:main; RECURRA_BLOCK=acme-cells leaves it out\n"
+        in result.stderr
+    )
+
+
+@pytest.mark.parametrize(
+    ("args", "sentence"),
+    [
+        (["tran"], "error: there is no command 'tran'; did you mean 'train'?; see 'recurra --help'\n"),
+        (
+            ["list", "cells"],
+            "'cells' is not one of 'cell', 'memory', 'task', 'trainer'; see 'recurra list --help'\n",
+        ),
+        (["--jsn"], "error: No such option"),
+        (["list", "--jsn"], "error: No such option"),
+        (["doctor", "--timeout", "soon"], "'soon' is not a valid float"),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_one_sentence(args, sentence):
+    result = CliRunner().invoke(main, args, prog_name="recurra")
+    assert result.exit_code == 2
+    assert sentence in result.stderr
+    assert result.stderr.startswith("error: ")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_an_unknown_command_that_resembles_none_gets_the_list():
+    assert "expected one of train, resume" in CliRunner().invoke(main, ["xyzzy"]).stderr
+
+
+def test_version():
+    assert CliRunner().invoke(main, ["--version"]).stdout.startswith("recurra, version 0.")
+
+
+def test_names_are_completed_without_importing_the_commands():
+    context = click.Context(main)
+    assert [item.value for item in main.shell_complete(context, "re")] == ["resume", "reproduce", "report"]
+    assert "--plugin" in [item.value for item in main.shell_complete(context, "--p")]
