@@ -1,6 +1,8 @@
 """The repository has the shape that its README promises: one test walks every package."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -8,7 +10,47 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/*/*/pyproject.toml"))
-PACKAGES = [ROOT / "core", ROOT / "metapackage", *PLUGINS]
+PACKAGES = [*(ROOT / name for name in ("core", "engine", "lab", "contract", "metapackage")), *PLUGINS]
+FRAGMENTS = sorted(set(ROOT.glob("changelog.d/*")) - {ROOT / "changelog.d/README.md"})
+
+ROOT_FILES = {
+    ".gitignore",
+    ".pre-commit-config.yaml",
+    "CHANGELOG.md",
+    "CITATION.cff",
+    "CONTRIBUTING.md",
+    "LICENSE",
+    "Makefile",
+    "README.md",
+    "SECURITY.md",
+    "conftest.py",
+    "constraints.txt",
+    "pyproject.toml",
+    "requirements.txt",
+}
+ROOT_FOLDERS = {
+    ".ci",
+    "benchmarks",
+    "changelog.d",
+    "contract",
+    "core",
+    "docs",
+    "engine",
+    "lab",
+    "metapackage",
+    "plugins",
+    "tests",
+    "tools",
+}
+
+CLASSIFIERS = {
+    "Development Status :: 3 - Alpha",
+    "Intended Audience :: Science/Research",
+    "Programming Language :: Python :: 3 :: Only",
+    *(f"Programming Language :: Python :: 3.{minor}" for minor in range(11, 15)),
+    "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    "Typing :: Typed",
+}
 
 
 def project(package: Path) -> dict:
@@ -17,6 +59,57 @@ def project(package: Path) -> dict:
 
 def name_of(package: Path) -> str:
     return str(package.relative_to(ROOT))
+
+
+def prose(markdown: str) -> str:
+    """The text without code, in which brackets mean something else."""
+    return re.sub(r"`[^`]*`", "", re.sub(r"```.*?```", "", markdown, flags=re.DOTALL))
+
+
+def targets(markdown: str) -> list[str]:
+    """Where links and images lead: inline, by reference and in HTML."""
+    patterns = (r"\]\(([^)\s]+)", r"^\[[^]]+\]: *(\S+)", r"(?:src|href)=[\"']([^\"']+)")
+    return [link for pattern in patterns for link in re.findall(pattern, prose(markdown), re.MULTILINE)]
+
+
+def test_targets_finds_every_way_to_link():
+    text = "[a](b.md) ![c](d.svg)\n[e]: f.md\n<img src='g.png'> `h[i](j)`\n```python\nk[l](m)\n```\n"
+    assert targets(text) == ["b.md", "d.svg", "f.md", "g.png"]
+
+
+def test_the_root_holds_only_what_belongs_there():
+    if not (ROOT / ".git").exists():
+        pytest.skip("only git knows which files belong to the repository, and this is not a checkout")
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
+    paths = listed.stdout.splitlines()
+    assert {path for path in paths if "/" not in path} == ROOT_FILES
+    assert {path.split("/")[0] for path in paths if "/" in path} == ROOT_FOLDERS
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=name_of)
+class TestPackage:
+    def test_its_metadata_is_complete(self, package):
+        about = project(package)["project"]
+        assert about["license"] == "Apache-2.0"
+        assert about["license-files"] == ["LICENSE"]
+        assert about["authors"] == [{"name": "The recurra developers"}]
+        assert about["readme"] == "README.md"
+        assert "recurra" in about["keywords"]
+        assert len(set(about["keywords"])) == len(about["keywords"]) > 3
+        assert set(about["classifiers"]) >= CLASSIFIERS
+
+    def test_its_licence_is_that_of_the_repository(self, package):
+        # A copy: links are not files everywhere, and a dangling one fails the build of a copied package.
+        assert not (package / "LICENSE").is_symlink()
+        assert (package / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
+
+    def test_its_types_are_for_its_users_too(self, package):
+        (module,) = (package / "src").glob("*/__init__.py")
+        assert (module.parent / "py.typed").is_file()
+
+    def test_its_readme_can_be_read_elsewhere(self, package):
+        links = targets((package / "README.md").read_text("utf-8"))
+        assert not [link for link in links if not re.match(r"https://|#", link)]
 
 
 def test_there_are_plugins_of_every_kind():
@@ -48,9 +141,12 @@ class TestPlugin:
         assert list((plugin / "tests").glob("test_*.py"))
         assert len((plugin / "README.md").read_text("utf-8").splitlines()) > 5
 
-    def test_links_of_its_readme_lead_somewhere(self, plugin):
-        links = re.findall(r"\]\((?!http)([^)#]+)\)", (plugin / "README.md").read_text("utf-8"))
-        assert not [link for link in links if not (plugin / link).exists()]
+    def test_its_readme_installs_what_its_commands_need(self, plugin):
+        text = (plugin / "README.md").read_text("utf-8")
+        installs = re.findall(r"^pip install .*", text, re.MULTILINE)
+        assert installs == ["pip install recurra"]
+        assert text.index("pip install recurra\n") < text.index("\nrecurra ")
+        assert f"`pip install recurra-{plugin.name}`" in text.replace("\n", " ")
 
 
 def test_the_core_names_no_plugin():
@@ -63,7 +159,8 @@ def test_the_core_names_no_plugin():
 def test_all_packages_have_one_version_and_the_workspace_python():
     versions = {project(package)["project"]["version"] for package in [ROOT, *PACKAGES]}
     pythons = {project(package)["project"]["requires-python"] for package in [ROOT, *PACKAGES]}
-    assert len(versions) == 1
+    cited = re.findall(r"^version: (.+)$", (ROOT / "CITATION.cff").read_text("utf-8"), re.MULTILINE)
+    assert list(versions) == cited
     assert pythons == {">=3.11"}
 
 
@@ -89,3 +186,17 @@ def test_no_tests_folder_is_a_package():
     # With import mode importlib, an __init__.py here makes pytest run one file twice and another never.
     found = [p for p in ROOT.rglob("tests/**/__init__.py") if ".venv" not in p.parts]
     assert not found
+
+
+def test_names_of_changelog_fragments():
+    types = "|".join(kind["directory"] for kind in project(ROOT)["tool"]["towncrier"]["type"])
+    pattern = rf"(\+[a-z-]+|\d+)\.({types})\.md"
+    assert not [path.name for path in FRAGMENTS if not re.fullmatch(pattern, path.name)]
+
+
+def test_the_changelog_shows_every_fragment():
+    command = [sys.executable, "-m", "towncrier", "build", "--draft"]
+    draft = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    shown = " ".join(draft.split())
+    assert f"## {project(ROOT)['project']['version']} (" in shown
+    assert not [path.name for path in FRAGMENTS if " ".join(path.read_text("utf-8").split()) not in shown]
