@@ -16,7 +16,7 @@ test-slow: $(BIN)/.ready
 
 check: $(BIN)/.ready
 	$(BIN)/ruff check && $(BIN)/ruff format --check
-	$(BIN)/python tests/typecheck.py
+	$(BIN)/python tools/typecheck.py
 
 $(BIN)/.ready: requirements.txt constraints.txt $(wildcard */pyproject.toml plugins/*/*/pyproject.toml)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "recurra needs Python 3.11 or later; say which with: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }

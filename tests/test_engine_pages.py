@@ -4,7 +4,7 @@ import re
 import runpy
 from pathlib import Path
 
-WRITER = runpy.run_path(str(Path(__file__).with_name("regenerate_engine_pages.py")))
+WRITER = runpy.run_path(str(Path(__file__).parents[1] / "tools" / "regenerate_engine_pages.py"))
 PAGES = WRITER["PAGES"]
 TEXTS = {page.name: page.read_text("utf-8") for page in sorted(PAGES.glob("*.md"))}
 
@@ -12,7 +12,7 @@ TEXTS = {page.name: page.read_text("utf-8") for page in sorted(PAGES.glob("*.md"
 def test_the_listings_are_up_to_date():
     shown = WRITER["stages"]()
     stale = [name for name, text in TEXTS.items() if WRITER["updated"](text, shown) != text]
-    assert not stale, "run python tests/regenerate_engine_pages.py"
+    assert not stale, "run python tools/regenerate_engine_pages.py"
 
 
 def test_every_stage_is_shown():

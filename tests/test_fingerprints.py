@@ -10,7 +10,7 @@ from recurra_contract import CheckFailed, ToyTask, check_fingerprint, fingerprin
 from recurra_contract.fingerprints import changed, fingerprints
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "fingerprints.json").read_text("utf-8"))
-AGAIN = "run python tests/regenerate_fingerprints.py"
+AGAIN = "run python tools/regenerate_fingerprints.py"
 TASKS = [offer.qualified for offer in components("task")]
 
 

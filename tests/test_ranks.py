@@ -107,7 +107,7 @@ def in_turn(root, devices, launcher=()):
     """Train every rule in the same processes, one after another, and return the folder of each run."""
     file = root / "rules.json"
     file.write_text(json.dumps(RULES))
-    command = [sys.executable, *launcher, "tests/train_in_turn.py", str(root), devices, str(file)]
+    command = [sys.executable, *launcher, "tools/train_in_turn.py", str(root), devices, str(file)]
     ended = subprocess.run(
         command, capture_output=True, text=True, timeout=280, cwd=Path(__file__).parents[1]
     )

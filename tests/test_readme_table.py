@@ -13,9 +13,8 @@ README = (ROOT / "README.md").read_text("utf-8")
 @pytest.fixture
 def writer():
     """The script that writes the tables."""
-    spec = importlib.util.spec_from_file_location(
-        "regenerate_readme", Path(__file__).with_name("regenerate_readme.py")
-    )
+    script = ROOT / "tools" / "regenerate_readme.py"
+    spec = importlib.util.spec_from_file_location(script.stem, script)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -23,7 +22,7 @@ def writer():
 
 def test_the_tables_are_up_to_date(writer):
     assert all(README.count(f"<!-- {name} -->") == 2 for name in writer.TABLES)
-    assert writer.updated(README) == README, "run python tests/regenerate_readme.py"
+    assert writer.updated(README) == README, "run python tools/regenerate_readme.py"
 
 
 def test_the_rest_of_a_page_stays_as_it_is(writer):

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-import recurra_contract
-from recurra.plugins.hooks import KINDS
-from recurra_contract import Check, CheckFailed, Contract, Skip, checks
-from recurra_contract.docs_page import START, every_check, updated
-from recurra_lab.cli import main
+import recurra.testing
+from recurra.cli import main
+from recurra.hooks import KINDS
+from recurra.testing import Check, CheckFailed, Contract, Skip, checks
+from recurra.testing.document import START, every_check, updated
 
 PAGE = Path(__file__).parents[3] / "docs" / "contract.md"
 HOOK = """
@@ -180,16 +180,25 @@ class TestShell:
         assert Contract.of("task", "small").make().length == 2
 
 
-class TestPytest:
-    def run(self, world, *arguments, code):
-        done = world.python("-m", "pytest", "-p", "no:cacheprovider", "-v", "-ra", *arguments)
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout + done.stderr
+@pytest.fixture
+def run(world, monkeypatch, capsys):
+    """Return what runs pytest in the folder of the world, in this process, and gives back what it says."""
+    monkeypatch.chdir(world.path)
 
-    def test_every_check_is_a_test(self, plugin, world):
+    def run(*arguments, code):
+        ended = pytest.main(["-p", "no:cacheprovider", "-v", "-ra", *arguments])
+        told = "".join(capsys.readouterr())
+        assert ended == code, told
+        return told
+
+    return run
+
+
+class TestPytest:
+    def test_every_check_is_a_test(self, plugin, world, run):
         plugin("Broken", "Excused", "Improved")
         (world.path / "test_of_the_folder.py").write_text("raise OSError('must not be read')")
-        told = self.run(world, "--recurra", "made-up", code=1)
+        told = run("--recurra", "made-up", code=1)
         assert f"2 failed, {3 * ALL - 6} passed, 3 skipped, 1 xfailed" in told
         assert "task:broken::check_suite_fits_the_model FAILED" in told
         assert "suite must return at least one variant" in told
@@ -199,35 +208,35 @@ class TestPytest:
         assert "[XPASS(strict)] a median does not" in told
         assert "cannot be imported by its name" in told
 
-    def test_tests_can_be_selected(self, plugin, world):
+    def test_tests_can_be_selected(self, plugin, run):
         plugin("Good")
-        told = self.run(world, "--recurra", "made-up", "-k", "scores_add", code=0)
+        told = run("--recurra", "made-up", "-k", "scores_add", code=0)
         assert f"1 passed, {ALL - 1} deselected" in told
 
-    def test_an_unknown_distribution_gets_one_sentence(self, plugin, world):
+    def test_an_unknown_distribution_gets_one_sentence(self, plugin, run):
         plugin("Good")
-        told = self.run(world, "--recurra", "made-upp", code=4)
+        told = run("--recurra", "made-upp", code=4)
         assert "did you mean 'made-up'?" in told
         assert "Traceback" not in told
 
-    def test_three_lines_are_a_test_of_the_contract(self, plugin, world):
+    def test_three_lines_are_a_test_of_the_contract(self, plugin, world, run):
         plugin("Excused")
         lines = '@contract("task", "excused")\ndef test_contract(check):\n    check()\n'
-        (world.path / "test_excused.py").write_text(f"from recurra_contract import contract\n\n{lines}")
-        told = self.run(world, "test_excused.py", code=0)
+        (world.path / "test_excused.py").write_text(f"from recurra.testing import contract\n\n{lines}")
+        told = run("test_excused.py", code=0)
         assert f"{ALL - 2} passed, 1 skipped, 1 xfailed" in told
         assert "test_contract[check_scores_add] PASSED" in told
 
-    def in_forms(self, world, name, arguments, code):
+    def in_forms(self, world, run, name, arguments, code):
         lines = f'@contract("task", "{name}", {arguments})\ndef test_contract(check):\n    check()\n'
-        (world.path / "test_forms.py").write_text(f"from recurra_contract import contract\n\n{lines}")
-        return self.run(world, "test_forms.py", code=code)
+        (world.path / "test_forms.py").write_text(f"from recurra.testing import contract\n\n{lines}")
+        return run("test_forms.py", code=code)
 
-    def test_each_form_is_checked_with_its_options_and_its_expected_failures(self, plugin, world):
+    def test_each_form_is_checked_with_its_options_and_its_expected_failures(self, plugin, world, run):
         plugin("Half")
         forms = '{"short": {"length": 2}, "long": {}, "known": {}}'
         known = '{"known": {"check_suite_fits_the_model": "variants come later"}}'
-        told = self.in_forms(world, "half", f"{forms}, {known}", code=1)
+        told = self.in_forms(world, run, "half", f"{forms}, {known}", code=1)
         assert f"1 failed, {3 * ALL - 5} passed, 3 skipped, 1 xfailed" in told
         assert "test_contract[short-check_suite_fits_the_model] PASSED" in told
         assert "test_contract[long-check_suite_fits_the_model] FAILED" in told
@@ -245,9 +254,9 @@ class TestPytest:
             ),
         ],
     )
-    def test_an_expected_failure_of_nothing_is_told(self, plugin, world, known, told):
+    def test_an_expected_failure_of_nothing_is_told(self, plugin, world, run, known, told):
         plugin("Good")
-        assert told in self.in_forms(world, "good", f'{{"short": {{"length": 1}}}}, {known}', code=2)
+        assert told in self.in_forms(world, run, "good", f'{{"short": {{"length": 1}}}}, {known}', code=2)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -260,7 +269,7 @@ def test_every_check_says_what_must_hold(kind):
 
 def test_the_page_lists_exactly_the_checks_that_there_are():
     page = PAGE.read_text("utf-8")
-    assert page == updated(page), "run python -m recurra_contract.docs_page docs/contract.md"
+    assert page == updated(page), "run python -m recurra.testing.document docs/contract.md"
 
 
 def test_the_page_keeps_what_was_written_by_hand():
@@ -268,7 +277,7 @@ def test_the_page_keeps_what_was_written_by_hand():
 
 
 def test_the_package_offers_what_it_names():
-    for name in recurra_contract.__all__:
-        assert callable(getattr(recurra_contract, name)), name
+    for name in recurra.testing.__all__:
+        assert callable(getattr(recurra.testing, name)), name
     with pytest.raises(AttributeError, match="no attribute 'toys_of_all'"):
-        _ = recurra_contract.toys_of_all
+        _ = recurra.testing.toys_of_all

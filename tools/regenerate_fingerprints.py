@@ -1,4 +1,4 @@
-"""Note down what data the installed tasks give now: `python tests/regenerate_fingerprints.py`.
+"""Note down what data the installed tasks give now: `python tools/regenerate_fingerprints.py`.
 
 Run it after a new task or variant was added, or after data was changed on purpose and `version` was raised.
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 from recurra.plugins.registry import components, load
 from recurra_contract.fingerprints import fingerprints
 
-GOLDEN = Path(__file__).parent / "golden" / "fingerprints.json"
+GOLDEN = Path(__file__).parents[1] / "tests" / "golden" / "fingerprints.json"
 
 if __name__ == "__main__":
     golden = {}

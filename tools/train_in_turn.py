@@ -1,6 +1,6 @@
 """Train several experiments one after another in the same processes.
 
-python tests/train_in_turn.py OUT DEVICES FILE
+python tools/train_in_turn.py OUT DEVICES FILE
 
 FILE holds JSON, name -> the words after `recurra train`. Started by torchrun, every process is one rank of
 all of them.

@@ -1,4 +1,4 @@
-"""Bring the README's tables up to date: `python tests/regenerate_readme.py`.
+"""Bring the README's tables up to date: `python tools/regenerate_readme.py`.
 
 Run it after a task, cell or trainer was added, removed or renamed, or an experiment was reproduced.
 """

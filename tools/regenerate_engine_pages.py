@@ -1,4 +1,4 @@
-"""Bring what the pages of the engine show up to date: `python tests/regenerate_engine_pages.py`.
+"""Bring what the pages of the engine show up to date: `python tools/regenerate_engine_pages.py`.
 
 Run it after the engine makes something else of a step. The cell is the README's.
 """

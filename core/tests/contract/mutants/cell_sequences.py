@@ -1,0 +1,152 @@
+"""Cells that treat a sequence otherwise than its steps."""
+
+import torch
+from torch import nn
+
+from recurra.state import detach
+from recurra.testing import ToyCell
+from recurra.testing.toys import ToyState
+
+from .cell_shapes import EmptyResets
+
+
+class OtherForward(ToyCell):
+    def run(self, x, state, lengths):
+        y, state = super().run(x, state, lengths)
+        return y * 1.001, state
+
+
+class OtherGradient(ToyCell):
+    def run(self, x, state, lengths):
+        return super().run(x.detach() + 0 * x, state, lengths)
+
+
+class Forgetful(ToyCell):
+    """Starts afresh with every call."""
+
+    def run(self, x, state, lengths):
+        return super().run(x, self.initial_state(x.shape[0]), lengths)
+
+
+class NoLengths(ToyCell):
+    def run(self, x, state, lengths):
+        return super().run(x, state, None)
+
+
+class BackwardLeak(ToyCell):
+    """Masks what comes out, not what goes in: the classic NaN gradient."""
+
+    def run(self, x, state, lengths):
+        y, state = super().run(x, state, None)
+        if lengths is not None:
+            live = torch.arange(x.shape[1]) < lengths[:, None]
+            y = torch.where(live[..., None], y, torch.zeros_like(y))
+        return y, state
+
+
+class BatchNormed(ToyCell):
+    def step(self, x, state):
+        return super().step(x - x.mean(0), state)
+
+
+class Clairvoyant(ToyCell):
+    def run(self, x, state, lengths):
+        return super().run(x + x.sum(1, keepdim=True), state, lengths)
+
+
+class Deaf(ToyCell):
+    def step(self, x, state):
+        return super().step(torch.zeros_like(x), state)
+
+
+class Noisy(ToyCell):
+    def step(self, x, state):
+        y, state = super().step(x, state)
+        return y + torch.rand(()), state
+
+
+class SecretlyStochastic(ToyCell):
+    def step(self, x, state):
+        return super().step(nn.functional.dropout(x, 0.5, self.training), state)
+
+
+class UnbatchedState(ToyCell):
+    def initial_state(self, batch_size):
+        return ToyState(self.zeros(1, self.output_size))
+
+
+class Cut(ToyCell):
+    """Its state never has a gradient."""
+
+    def step(self, x, state):
+        y, state = super().step(x, state)
+        return y, ToyState(state.h.detach())
+
+
+class CutsAtStart(ToyCell):
+    """Lets no gradient into the call before."""
+
+    def run(self, x, state, lengths):
+        return super().run(x, detach(state), lengths)
+
+
+class CutsWhenRagged(ToyCell):
+    def run(self, x, state, lengths):
+        return super().run(x if lengths is None else x.detach() + 0 * x, state, lengths)
+
+
+class ForgetsEmptyRows(ToyCell):
+    def run(self, x, state, lengths):
+        y, ended = super().run(x, state, lengths)
+        return y, ended if lengths is None else ToyState(ended.h * (lengths > 0)[:, None])
+
+
+class PadsThePacked(ToyCell):
+    def _forward_packed(self, x, state):
+        padded, lengths = nn.utils.rnn.pad_packed_sequence(x, batch_first=True)
+        return self(padded, state, lengths)
+
+
+class PackedInAnotherOrder(ToyCell):
+    def _forward_packed(self, x, state):
+        y, state = super()._forward_packed(x, state)
+        return y._replace(data=y.data.flip(0)), state
+
+
+class PackedSortedAnew(ToyCell):
+    """Puts the rows out in order of their length."""
+
+    def _forward_packed(self, x, state):
+        y, state = super()._forward_packed(x, state)
+        return y._replace(sorted_indices=None, unsorted_indices=None), state
+
+
+class PackedStateSorted(ToyCell):
+    def _forward_packed(self, x, state):
+        y, state = super()._forward_packed(x, state)
+        return y, ToyState(state.h[x.sorted_indices])
+
+
+MUTANTS = [
+    ("check_forward_equals_steps", OtherForward),
+    ("check_gradients_equal_steps", OtherGradient),
+    ("check_gradients_equal_steps", CutsWhenRagged),
+    ("check_gradients_cross_cuts", CutsAtStart),
+    ("check_hand_off", Forgetful),
+    ("check_hand_off", EmptyResets),
+    ("check_lengths", NoLengths),
+    ("check_lengths", ForgetsEmptyRows),
+    ("check_packed", PadsThePacked),
+    ("check_packed", PackedInAnotherOrder),
+    ("check_packed", PackedSortedAnew),
+    ("check_packed", PackedStateSorted),
+    ("check_padding", NoLengths),
+    ("check_padding_gradients", BackwardLeak),
+    ("check_rows_are_independent", BatchNormed),
+    ("check_batch_size", BatchNormed),
+    ("check_causality", Clairvoyant),
+    ("check_input_matters", Deaf),
+    ("check_no_chance_in_evaluation", Noisy),
+    ("check_no_chance_in_evaluation", SecretlyStochastic),
+    ("check_state_is_batched", UnbatchedState),
+]

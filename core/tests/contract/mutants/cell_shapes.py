@@ -1,0 +1,160 @@
+"""Cells that are wrong in their shapes, their state or their options."""
+
+import torch
+
+from recurra.testing import ToyCell
+from recurra.testing.toys import ToyState
+
+
+class WrongWidth(ToyCell):
+    def step(self, x, state):
+        h, state = super().step(x, state)
+        return h[:, :-1], state
+
+
+class InPlace(ToyCell):
+    def step(self, x, state):
+        state.h.mul_(0.5)
+        return super().step(x, state)
+
+
+class Counting(ToyCell):
+    """Counts its steps on the module."""
+
+    def __init__(self, input_size):
+        super().__init__(input_size)
+        self.seen = []
+
+    def step(self, x, state):
+        self.seen.append(len(self.seen))
+        return super().step(x, state)
+
+
+class Hidden(ToyCell):
+    """Keeps its state on the module."""
+
+    h = None
+
+    def step(self, x, state):
+        kept = state.h if self.h is None or self.h.shape != state.h.shape else self.h
+        y, state = super().step(x, ToyState(kept))
+        self.h = y.detach()
+        return y, state
+
+
+class Drifting(ToyCell):
+    """Starts where it ended."""
+
+    end = 0.0
+
+    def initial_state(self, batch_size):
+        return ToyState(super().initial_state(batch_size).h + self.end)
+
+    def step(self, x, state):
+        y, state = super().step(x, state)
+        self.end = float(y.detach().sum())
+        return y, state
+
+
+class NoCopy(ToyCell):
+    """Its copies have forgotten something that is in no parameter."""
+
+    def __init__(self, input_size):
+        super().__init__(input_size)
+        self.secret = torch.rand(())
+
+    def step(self, x, state):
+        y, state = super().step(x, state)
+        return y * self.secret, state
+
+
+class WrongOptions(ToyCell):
+    """Remembers another size than it has."""
+
+    def __init__(self, input_size, *, hidden_size: int = 4):
+        super().__init__(input_size, hidden_size=2 * hidden_size)
+        self.options = {"hidden_size": 3 * hidden_size}
+
+
+class WrongView(ToyCell):
+    def views(self, state):
+        return {"h": state.h.sum(-1)}
+
+
+class WrongLoss(ToyCell):
+    def own_loss(self, state):
+        return state.h
+
+
+class NotEmpty(ToyCell):
+    def run(self, x, state, lengths):
+        if x.shape[1] == 0:
+            return x.new_ones(x.shape[0], 1, self.output_size), state
+        return super().run(x, state, lengths)
+
+
+class EmptyResets(ToyCell):
+    """Starts afresh after a piece without steps."""
+
+    def run(self, x, state, lengths):
+        return super().run(x, state if x.shape[1] else self.initial_state(x.shape[0]), lengths)
+
+
+class LateView(ToyCell):
+    def views(self, state):
+        return {"h": torch.cat([state.h, state.h], -1) if state.h.any() else state.h}
+
+
+class CountingSilently(ToyCell):
+    """Counts on a private attribute of a part, which repr of the whole does not show."""
+
+    def __init__(self, input_size):
+        super().__init__(input_size)
+        self.W._calls = 0
+
+    def step(self, x, state):
+        self.W._calls += 1
+        return super().step(x, state)
+
+
+class MovesABuffer(ToyCell):
+    """Follows its inputs in training mode."""
+
+    def __init__(self, input_size):
+        super().__init__(input_size)
+        self.register_buffer("mean", torch.zeros(input_size), persistent=False)
+
+    def step(self, x, state):
+        if self.training:
+            self.mean.lerp_(x.detach().mean(0), 0.1)
+        return super().step(x, state)
+
+
+class InfiniteLoss(ToyCell):
+    def own_loss(self, state):
+        return state.h.mean(-1) / 0
+
+
+class InfiniteView(ToyCell):
+    def views(self, state):
+        return {"h": state.h.abs().log()}
+
+
+MUTANTS = [
+    ("check_shapes", WrongWidth),
+    ("check_pure", InPlace),
+    ("check_pure", Counting),
+    ("check_pure", CountingSilently),
+    ("check_pure", MovesABuffer),
+    ("check_whole_state", Hidden),
+    ("check_initial_state", Drifting),
+    ("check_copies", NoCopy),
+    ("check_options", WrongOptions),
+    ("check_views", WrongView),
+    ("check_views", LateView),
+    ("check_views", InfiniteView),
+    ("check_own_loss", WrongLoss),
+    ("check_own_loss", InfiniteLoss),
+    ("check_empty", NotEmpty),
+    ("check_empty", EmptyResets),
+]

@@ -1,0 +1,135 @@
+"""C is compiled once, kept safely, and shared by threads, processes and their children."""
+
+import os
+import stat
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from recurra.engine.native import compiler, toolchain
+from recurra.engine.native.toolchain import load
+
+from .toolchain_parts import answering, forget, kept, processes
+
+
+class TestTheCache:
+    def test_a_source_is_compiled_once_in_a_process(self, compiled):
+        first = load(answering(1), name="one")
+        assert first.answer() == 1
+        assert load(answering(1), name="one") is first
+        assert len(compiled) == 1
+
+    def test_another_process_finds_it_without_compiling(self, folder, compiled, monkeypatch):
+        load(answering(2), name="two")
+        forget()
+        assert load(answering(2), name="two").answer() == 2
+        assert len(compiled) == len(kept(folder)) == 1
+        ((said, complaints),) = processes(f"print(load({answering(2)!r}, name='two').answer())", 1)
+        assert (said, complaints) == (["2"], "")
+        assert len(kept(folder)) == 1
+
+    def test_a_warm_look_is_short(self):
+        load(answering(3), name="three")
+        times = []
+        for _ in range(7):
+            forget()
+            start = time.perf_counter()
+            load(answering(3), name="three")
+            times.append(time.perf_counter() - start)
+        assert min(times) < 0.02
+
+    def test_two_processes_fill_it_at_once(self, folder):
+        said = processes(f"print(load({answering(4)!r}, name='four').answer())", 2)
+        assert [out for out, _ in said] == [["4"], ["4"]]
+        assert len(kept(folder)) == 1
+        assert list(folder.iterdir()) == kept(folder)
+
+    def test_threads_compile_a_source_once(self, compiled):
+        found, gate = [], threading.Barrier(4)
+
+        def ask():
+            gate.wait()
+            found.append(load(answering(5), name="five"))
+
+        threads = [threading.Thread(target=ask) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(set(map(id, found))) == len(compiled) == 1
+        assert len(found) == 4
+
+    def test_a_name_is_made_fit_for_a_file(self, folder):
+        load(answering(6), name="../a cell*")
+        (path,) = folder.parent.parent.rglob("*.so")
+        assert path.parent == folder
+        assert path.name.startswith(".._a_cell_-")
+
+    @pytest.mark.parametrize("what", ["source", "FLAGS", "FORMAT", "processor", "version", "command"])
+    def test_whatever_may_change_the_code_is_part_of_the_key(self, what, monkeypatch):
+        asked = compiler.Compiler(("cc",), "1.0")
+        before = toolchain._key("a", asked)
+        if what == "processor":
+            monkeypatch.setattr(toolchain, "_processor", lambda: "another")
+        elif what != "source" and what.isupper():
+            monkeypatch.setattr(toolchain, what, (*compiler.FLAGS, "-g") if what == "FLAGS" else -1)
+        changed = {"version": asked._replace(version="1.1"), "command": asked._replace(command=("gcc",))}
+        assert toolchain._key("b" if what == "source" else "a", changed.get(what, asked)) != before
+        assert len(before) == 32
+
+    def test_the_processor_is_more_than_its_family(self):
+        assert len(toolchain._processor()) > 3
+        if os.path.exists("/proc/cpuinfo"):
+            assert toolchain._processor().count("\n") < 4
+
+    def test_a_compiled_step_is_this_users_alone(self, folder):
+        before = os.umask(0)
+        try:
+            load(answering(7), name="seven")
+        finally:
+            os.umask(before)
+        assert [stat.S_IMODE(path.stat().st_mode) for path in kept(folder)] == [0o600]
+        assert not stat.S_IMODE(folder.stat().st_mode) & 0o022
+
+    @pytest.mark.parametrize(
+        ("named", "caches", "want"),
+        [
+            ("/a", "/b", "/a/native"),
+            (None, "/b", "/b/recurra/native"),
+            (None, "b", "~/.cache/recurra/native"),
+        ],
+    )
+    def test_where_it_lies(self, named, caches, want, monkeypatch):
+        monkeypatch.delenv("RECURRA_CACHE")
+        if named:
+            monkeypatch.setenv("RECURRA_CACHE", named)
+        monkeypatch.setenv("XDG_CACHE_HOME", caches)
+        assert toolchain.cache_folder() == Path(want).expanduser()
+
+
+class TestFork:
+    def test_a_child_can_load_though_another_thread_holds_the_lock(self):
+        load(answering(20), name="twenty")
+        code = (
+            "import os, threading; from recurra.engine.native import toolchain\n"
+            "held, done = threading.Event(), threading.Event()\n"
+            "def hold():\n    with toolchain._lock:\n        held.set(); done.wait(60)\n"
+            "threading.Thread(target=hold, daemon=True).start(); held.wait()\n"
+            "child = os.fork()\n"
+            f"if child == 0: os._exit(load({answering(20)!r}, name='twenty').answer())\n"
+            "print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])); done.set()"
+        )
+        ((said, _),) = processes(code, 1)
+        assert said == ["20"]
+
+    def test_what_the_parent_loaded_serves_the_child(self):
+        code = (
+            f"import os; library = load({answering(21)!r}, name='twenty-one')\n"
+            "child = os.fork()\n"
+            f"if child == 0: os._exit(load({answering(21)!r}, name='twenty-one') is library)\n"
+            "print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))"
+        )
+        ((said, _),) = processes(code, 1)
+        assert said == ["1"]

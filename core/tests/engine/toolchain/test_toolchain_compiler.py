@@ -1,0 +1,83 @@
+"""Every way in which a compiler can fail ends in one sentence."""
+
+import time
+
+import pytest
+
+from recurra.engine.native import compiler
+from recurra.engine.native.toolchain import NoCompiler, load
+from recurra.errors import RecurraError
+
+from .toolchain_parts import answering, running, script
+
+
+class TestNoCompiler:
+    def refused(self, match, source="int answer(void) { return 17; }"):
+        with pytest.raises(NoCompiler, match=match) as caught:
+            load(source, name="a-cell")
+        assert isinstance(caught.value, RecurraError)
+        assert "\n" not in str(caught.value)
+
+    def test_none_is_installed(self, monkeypatch, tmp_path):
+        monkeypatch.setenv("PATH", str(tmp_path))
+        self.refused("there is no C compiler: no cc, gcc or clang")
+
+    def test_the_named_one_is_not_found(self, monkeypatch):
+        monkeypatch.setenv("CC", "no-such-compiler -m64")
+        self.refused("CC names 'no-such-compiler -m64', which is not found")
+
+    def test_cc_is_no_command(self, monkeypatch):
+        monkeypatch.setenv("CC", "gcc 'oh")
+        self.refused("CC is 'gcc 'oh', which is no command")
+
+    def test_it_fails_and_is_not_asked_again(self, monkeypatch, tmp_path, folder):
+        count = tmp_path / "count"
+        monkeypatch.setenv(
+            "CC", script(tmp_path / "bad", f"echo x >> {count}", "echo fatal error: oh no >&2", "exit 1")
+        )
+        for _ in range(3):
+            self.refused(r"bad failed on a-cell-\w+ with 1: fatal error: oh no")
+        assert count.read_text() == "x\n"
+        assert not list(folder.iterdir())
+
+    def test_it_does_not_tell_its_version_and_is_not_asked_again(self, monkeypatch, tmp_path):
+        path, count = tmp_path / "bad", tmp_path / "count"
+        path.write_text(f"#!/bin/sh\necho x >> {count}\nexit 3\n")
+        path.chmod(0o755)
+        monkeypatch.setenv("CC", str(path))
+        for _ in range(3):
+            self.refused("bad does not tell its version: it ends with 3")
+        assert count.read_text() == "x\n"
+
+    def test_it_cannot_be_run(self, monkeypatch, tmp_path):
+        path = tmp_path / "bad"
+        path.write_bytes(b"\x7fELF nonsense")
+        path.chmod(0o755)
+        monkeypatch.setenv("CC", str(path))
+        self.refused("bad does not tell its version: .*Exec format error")
+
+    def test_the_source_is_wrong(self):
+        self.refused(
+            r"failed on a-cell-\w+ with 1: .*error: ", source="int answer(void) { return nonsense; }"
+        )
+
+    def test_it_takes_too_long_and_leaves_nothing_running(self, monkeypatch, tmp_path, folder):
+        child = tmp_path / "child"
+        monkeypatch.setenv("CC", script(tmp_path / "slow", "sleep 60 & echo $! > " + str(child), "wait"))
+        monkeypatch.setattr(compiler, "TIME_LIMIT_S", 1.0)
+        start = time.monotonic()
+        self.refused(r"slow took longer than 1 s on a-cell-\w+")
+        self.refused("slow took longer than 1 s")
+        assert time.monotonic() - start < 10
+        while running(int(child.read_text())) and time.monotonic() - start < 10:
+            time.sleep(0.05)  # a signal takes a moment to arrive
+        assert not running(int(child.read_text()))
+        assert not list(folder.iterdir())
+
+    def test_one_failure_does_not_stop_the_next_source(self):
+        self.refused("error", source="nonsense")
+        assert load(answering(18), name="eighteen").answer() == 18
+
+    def test_the_named_compiler_and_its_options_are_used(self, monkeypatch):
+        monkeypatch.setenv("CC", "gcc -DANSWER=19")
+        assert load("int answer(void) { return ANSWER; }", name="nineteen").answer() == 19

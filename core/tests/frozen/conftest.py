@@ -1,0 +1,32 @@
+"""A world that offers the tasks, and one of them frozen."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from recurra import discovery
+from recurra.frozen import freeze
+from recurra.hooks import Component
+from recurra.testing import ToyTask
+
+from .frozen_parts import FEW, Marked
+
+
+@pytest.fixture
+def offered(monkeypatch):
+    """A world where one plugin offers these tasks and the toy."""
+    targets = {
+        "marked": f"{Marked.__module__}:Marked",
+        "words": f"{Marked.__module__}:Words",
+        "toy": f"{ToyTask.__module__}:ToyTask",
+    }
+    source = SimpleNamespace(dist="recurra-made-up", version="1.0")
+    parts = [(source, Component("task", name, target, "made up")) for name, target in targets.items()]
+    world = SimpleNamespace(components=parts, defects=[], inventory=SimpleNamespace(sources=[]))
+    monkeypatch.setattr(discovery, "plugins", lambda: world)
+    return world
+
+
+@pytest.fixture
+def frozen(offered, tmp_path):
+    return freeze(Marked(), tmp_path / "marked", batches=FEW, batch_size=4, seed=3)
