@@ -15,15 +15,7 @@ from recurra.config.options import Ref
 from recurra.errors import IncompatibleParts
 from recurra.plugins.registry import components, load
 from recurra.state import leaves, map_state
-from recurra.wrappers import (
-    LayerNormalised,
-    LearnedStart,
-    NormalisedLinears,
-    RecurrentDropout,
-    Resetting,
-    Stacked,
-    Zoneout,
-)
+from recurra.wrappers import LayerNormalised, LearnedStart, NormalisedLinears, RecurrentDropout, Resetting, Stacked, Zoneout
 from recurra.wrappers.base import floating
 from recurra_contract import Contract, ToyCell, ToyMemory, ToyTask
 from recurra_contract.cells.probes import inputs

@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from recurra.cell import Tags
-from recurra.testing import CheckFailed, Contract, ToyCell, checks
-from recurra.testing.checking import Skip
-from recurra.testing.toys import ToyState
+from recurra_contract import CheckFailed, Contract, ToyCell, checks
+from recurra_contract.kit import Skip
+from recurra_contract.examples.cells import ToyState
 
 from .mutants import cell_mistakes, cell_numbers, cell_placement, cell_sequences, cell_shapes
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-import recurra.testing
-from recurra.cli import main
-from recurra.hooks import KINDS
-from recurra.testing import Check, CheckFailed, Contract, Skip, checks
-from recurra.testing.document import START, every_check, updated
+import recurra_contract
+from recurra_lab.cli import main
+from recurra.plugins.hooks import KINDS
+from recurra_contract import Check, CheckFailed, Contract, Skip, checks
+from recurra_contract.docs_page import START, every_check, updated
 
 PAGE = Path(__file__).parents[3] / "docs" / "contract.md"
 HOOK = """
@@ -222,14 +222,14 @@ class TestPytest:
     def test_three_lines_are_a_test_of_the_contract(self, plugin, world, run):
         plugin("Excused")
         lines = '@contract("task", "excused")\ndef test_contract(check):\n    check()\n'
-        (world.path / "test_excused.py").write_text(f"from recurra.testing import contract\n\n{lines}")
+        (world.path / "test_excused.py").write_text(f"from recurra_contract import contract\n\n{lines}")
         told = run("test_excused.py", code=0)
         assert f"{ALL - 2} passed, 1 skipped, 1 xfailed" in told
         assert "test_contract[check_scores_add] PASSED" in told
 
     def in_forms(self, world, run, name, arguments, code):
         lines = f'@contract("task", "{name}", {arguments})\ndef test_contract(check):\n    check()\n'
-        (world.path / "test_forms.py").write_text(f"from recurra.testing import contract\n\n{lines}")
+        (world.path / "test_forms.py").write_text(f"from recurra_contract import contract\n\n{lines}")
         return run("test_forms.py", code=code)
 
     def test_each_form_is_checked_with_its_options_and_its_expected_failures(self, plugin, world, run):
@@ -269,7 +269,7 @@ def test_every_check_says_what_must_hold(kind):
 
 def test_the_page_lists_exactly_the_checks_that_there_are():
     page = PAGE.read_text("utf-8")
-    assert page == updated(page), "run python -m recurra.testing.document docs/contract.md"
+    assert page == updated(page), "run python -m recurra_contract.docs_page docs/contract.md"
 
 
 def test_the_page_keeps_what_was_written_by_hand():
@@ -277,7 +277,7 @@ def test_the_page_keeps_what_was_written_by_hand():
 
 
 def test_the_package_offers_what_it_names():
-    for name in recurra.testing.__all__:
-        assert callable(getattr(recurra.testing, name)), name
+    for name in recurra_contract.__all__:
+        assert callable(getattr(recurra_contract, name)), name
     with pytest.raises(AttributeError, match="no attribute 'toys_of_all'"):
-        _ = recurra.testing.toys_of_all
+        _ = recurra_contract.toys_of_all

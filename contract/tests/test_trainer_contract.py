@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from recurra.errors import IncompatibleParts
-from recurra.learning import LearningModule
-from recurra.testing import CheckFailed, ToyTrainer, checks
-from recurra.testing.checking import maker
+from recurra_lab.training.module import LearningModule
+from recurra_contract import CheckFailed, ToyTrainer, checks
+from recurra_contract.kit import maker
 
 from .mutants.trainers import MUTANTS
 

@@ -11,16 +11,7 @@ from recurra.config.options import Ref
 from recurra.errors import IncompatibleParts, InvalidInput, InvalidOption
 from recurra.plugins import registry
 from recurra.task import Task
-from recurra.wrappers import (
-    Bidirectional,
-    LayerNormalised,
-    Layers,
-    LearnedStart,
-    NormalisedLinears,
-    RecurrentDropout,
-    Stacked,
-    Zoneout,
-)
+from recurra.wrappers import Bidirectional, LayerNormalised, Layers, LearnedStart, NormalisedLinears, RecurrentDropout, Stacked, Zoneout
 from recurra_lab.export import export
 from recurra_lab.training.model import Model
 

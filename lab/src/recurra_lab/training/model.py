@@ -14,17 +14,7 @@ from recurra.cell import Cell, Network, Sequencer, Tags
 from recurra.config.options import Configurable, Ref
 from recurra.errors import IncompatibleParts, InvalidInput
 from recurra.task import Task
-from recurra.wrappers import (
-    Bidirectional,
-    LayerNormalised,
-    Layers,
-    LearnedStart,
-    NormalisedLinears,
-    RecurrentDropout,
-    Stacked,
-    Zoneout,
-    together,
-)
+from recurra.wrappers import Bidirectional, LayerNormalised, Layers, LearnedStart, NormalisedLinears, RecurrentDropout, Stacked, Zoneout, together
 from recurra.wrappers.stacked import Drop, Skip
 
 Count = Annotated[int, Field(gt=0)]

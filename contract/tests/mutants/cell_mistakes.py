@@ -1,7 +1,7 @@
 """Cells that do not refuse wrong arguments, or do not say what is wrong."""
 
 from recurra.errors import InvalidInput
-from recurra.testing import ToyCell
+from recurra_contract import ToyCell
 
 
 class Broadcasting(ToyCell):

@@ -14,8 +14,8 @@ def command(monkeypatch):
     """Return `recurra report` as a function, for runs whose experiment is not read."""
     from click.testing import CliRunner
 
-    from recurra.cli.report import report
-    from recurra.run import restore, setup
+    from recurra_lab.cli.report import report
+    from recurra_lab.runs import restore, build as setup
 
     class Experiment:
         seed = 7

@@ -7,8 +7,8 @@ import xml.dom.minidom
 import numpy as np
 import pytest
 
-from recurra.report.curves import generalisation, learning_curve, points, running_mean
-from recurra.report.words import duration, goal_in_words, number, outcome_in_words
+from recurra_lab.reports.curves import generalisation, learning_curve, points, running_mean
+from recurra_lab.reports.text import duration, goal_in_words, number, outcome_in_words
 from recurra.task import Goal
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from recurra.report.trace import example, trace
+from recurra_lab.reports.rollout import example, trace
 from recurra.task import Batch
 
 from .report_parts import Classes, Echo, make

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from recurra.engine.native import compiler, toolchain
-from recurra.engine.native.toolchain import load
+from recurra_engine.cpu import compiler, cache as toolchain
+from recurra_engine.cpu.cache import load
 
 from .toolchain_parts import answering, forget, kept, processes
 
@@ -113,7 +113,7 @@ class TestFork:
     def test_a_child_can_load_though_another_thread_holds_the_lock(self):
         load(answering(20), name="twenty")
         code = (
-            "import os, threading; from recurra.engine.native import toolchain\n"
+            "import os, threading; from recurra_engine.cpu import toolchain\n"
             "held, done = threading.Event(), threading.Event()\n"
             "def hold():\n    with toolchain._lock:\n        held.set(); done.wait(60)\n"
             "threading.Thread(target=hold, daemon=True).start(); held.wait()\n"

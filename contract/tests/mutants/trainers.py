@@ -6,9 +6,9 @@ import torch
 
 from recurra import Tags
 from recurra.errors import IncompatibleParts
-from recurra.testing import ToyTrainer
-from recurra.testing.fitting import module_of
-from recurra.testing.toy_rule import ToyRule
+from recurra_contract import ToyTrainer
+from recurra_contract.harness import module_of
+from recurra_contract.examples.toy_rule import ToyRule
 
 
 class KeepsObjects(ToyTrainer):

@@ -4,8 +4,8 @@ import torch
 from torch import nn
 
 from recurra.state import detach
-from recurra.testing import ToyCell
-from recurra.testing.toys import ToyState
+from recurra_contract import ToyCell
+from recurra_contract.examples.cells import ToyState
 
 from .cell_shapes import EmptyResets
 

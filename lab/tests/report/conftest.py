@@ -2,8 +2,8 @@
 
 import pytest
 
-from recurra.run.files import write_json
-from recurra.run.folder import RunFolder
+from recurra_lab.artifacts.atomic_files import write_json
+from recurra_lab.artifacts.run_folder import RunFolder
 
 from .report_parts import HOSTILE
 

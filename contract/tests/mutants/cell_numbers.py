@@ -3,8 +3,8 @@
 import torch
 from torch import nn
 
-from recurra.testing import ToyCell
-from recurra.testing.toys import ToyState
+from recurra_contract import ToyCell
+from recurra_contract.examples.cells import ToyState
 
 
 class HalfGradient(ToyCell):

@@ -9,14 +9,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 from recurra.cell import Cell, Tags
 from recurra.errors import IncompatibleParts, InvalidOption
 from recurra.state import leaves
-from recurra.wrappers import (
-    Bidirectional,
-    LayerNormalised,
-    LearnedStart,
-    RecurrentDropout,
-    Resetting,
-    Zoneout,
-)
+from recurra.wrappers import Bidirectional, LayerNormalised, LearnedStart, RecurrentDropout, Resetting, Zoneout
 from recurra_contract import Identity, ToyCell
 
 

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from recurra.engine.native import compiler
-from recurra.engine.native.toolchain import NoCompiler, load
+from recurra_engine.cpu import compiler
+from recurra_engine.cpu.cache import NoCompiler, load
 from recurra.errors import RecurraError
 
 from .toolchain_parts import answering, running, script

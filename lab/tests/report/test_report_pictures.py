@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from recurra.report.pictures import _shrunk, _span, pictures
-from recurra.report.trace import Trace
+from recurra_lab.reports.heatmaps import _shrunk, _span, pictures
+from recurra_lab.reports.rollout import Trace
 
 from .report_parts import report, titles
 
@@ -54,7 +54,7 @@ def test_weightings_are_told_from_other_views():
 
 
 def test_views_beyond_the_size_of_a_page_are_left_out_and_counted(run, monkeypatch):
-    monkeypatch.setattr("recurra.report.pictures.MOST_CHARACTERS", 0)
+    monkeypatch.setattr("recurra_lab.reports.heatmaps.MOST_CHARACTERS", 0)
     page = report(run)
     assert titles(page)[-1] == "Outputs"
     assert "2 more views of the state are not shown." in page.text

@@ -3,7 +3,7 @@
 import torch
 
 from recurra import Goal, Score
-from recurra.testing import ToyTask
+from recurra_contract import ToyTask
 
 
 class LossPerRow(ToyTask):

@@ -4,12 +4,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from recurra import discovery
-from recurra.frozen import freeze
-from recurra.hooks import Component
-from recurra.testing import ToyTask
+from recurra.plugins import discovery
+from recurra_lab.snapshots.task import freeze
+from recurra.plugins.hooks import Component
+from recurra_contract import ToyTask
 
-from .frozen_parts import FEW, Marked
+from .snapshot_parts import FEW, Marked
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import math
 
 import torch
 
-from recurra.testing import Identity, ToyCell
-from recurra.testing.toys import ToyState
+from recurra_contract import Identity, ToyCell
+from recurra_contract.examples.cells import ToyState
 
 
 class StaysOnCpu(ToyCell):

@@ -1,6 +1,6 @@
 """The base of tasks that spoil batches of the toy."""
 
-from recurra.testing import ToyTask
+from recurra_contract import ToyTask
 
 
 class Altered(ToyTask):

@@ -5,7 +5,7 @@ import random
 import numpy as np
 import torch
 
-from recurra.testing import ToyTask
+from recurra_contract import ToyTask
 
 from .task_altered import Altered
 

@@ -5,8 +5,8 @@ import math
 import pytest
 from torch import nn
 
-from recurra.run.files import write_json
-from recurra.run.folder import RunFolder
+from recurra_lab.artifacts.atomic_files import write_json
+from recurra_lab.artifacts.run_folder import RunFolder
 from recurra.task import Goal
 
 from .report_parts import HOSTILE, Echo, make, report, titles

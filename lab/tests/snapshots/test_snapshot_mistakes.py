@@ -6,18 +6,11 @@ import os
 import pytest
 from click.testing import CliRunner
 
-from recurra.cli.freeze import freeze as command
-from recurra.errors import (
-    DamagedFile,
-    IncompatibleParts,
-    InvalidOption,
-    MissingFile,
-    UnknownComponent,
-    UnwritableFolder,
-)
-from recurra.frozen import freeze, load
+from recurra_lab.cli.snapshot import freeze as command
+from recurra.errors import DamagedFile, IncompatibleParts, InvalidOption, MissingFile, UnknownComponent, UnwritableFolder
+from recurra_lab.snapshots.task import freeze, load
 
-from .frozen_parts import Marked, same
+from .snapshot_parts import Marked, same
 
 
 def change(folder, **about):
@@ -27,8 +20,8 @@ def change(folder, **about):
 
 def replace_split(folder, change_table):
     """Put another table in the place of the test split, with its right checksum."""
-    from recurra.frozen_folder import write_split
-    from recurra.frozen_rows import read_table
+    from recurra_lab.snapshots.folder import write_split
+    from recurra_lab.snapshots.rows import read_table
 
     table = change_table(read_table(folder / "test.parquet"))
     splits = json.loads((folder / "frozen.json").read_text())["splits"]
@@ -41,7 +34,7 @@ def no_folder(folder):
 
 def not_parquet(folder):
     (folder / "test.parquet").write_text("length,steps\n1,2\n")
-    from recurra.frozen_folder import _checksum
+    from recurra_lab.snapshots.folder import _checksum
 
     splits = json.loads((folder / "frozen.json").read_text())["splits"]
     change(folder, splits={**splits, "test": {"sha256": _checksum(folder / "test.parquet")}})

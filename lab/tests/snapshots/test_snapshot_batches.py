@@ -7,11 +7,11 @@ import sys
 import pytest
 import torch
 
-from recurra.frozen import SPLITS, Frozen, freeze, load
-from recurra.registry import load as component
-from recurra.testing import ToyTask
+from recurra_lab.snapshots.task import SPLITS, Frozen, freeze, load
+from recurra.plugins.registry import load as component
+from recurra_contract import ToyTask
 
-from .frozen_parts import FEW, Marked, Words, same
+from .snapshot_parts import FEW, Marked, Words, same
 
 
 @pytest.mark.parametrize(
@@ -144,6 +144,6 @@ def test_the_same_task_gives_the_same_bytes(frozen, tmp_path):
 
 
 def test_datasets_is_imported_when_it_is_needed_only():
-    code = "import sys, recurra.frozen, recurra.cli.freeze; print({'datasets', 'pyarrow'} & set(sys.modules))"
+    code = "import sys, recurra_lab.snapshots.task, recurra_lab.cli.snapshot; print({'datasets', 'pyarrow'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"

@@ -2,7 +2,7 @@
 
 import torch
 
-from recurra.testing import ToyTask
+from recurra_contract import ToyTask
 
 from .task_altered import Altered
 

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from recurra.engine.native import toolchain
+from recurra_engine.cpu import cache as toolchain
 
 from .toolchain_parts import forget
 

@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from recurra.cell import Cell
-from recurra.model import Model
-from recurra.options import Ref
-from recurra.report import write_report
+from recurra_lab.training.model import Model
+from recurra.config.options import Ref
+from recurra_lab.reports import write_report
 from recurra.task import Batch, Goal, Score, Task
 
 HOSTILE = '<script src="https://example.org/x.js"></script>'

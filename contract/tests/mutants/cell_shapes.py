@@ -2,8 +2,8 @@
 
 import torch
 
-from recurra.testing import ToyCell
-from recurra.testing.toys import ToyState
+from recurra_contract import ToyCell
+from recurra_contract.examples.cells import ToyState
 
 
 class WrongWidth(ToyCell):

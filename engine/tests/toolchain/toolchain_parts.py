@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from recurra.engine.native import compiler, toolchain
+from recurra_engine.cpu import compiler, cache as toolchain
 
 
 def answering(number):
@@ -34,7 +34,7 @@ def kept(folder):
 
 def processes(code, count, **environment):
     """Runs `code` in several new processes at once; what each prints."""
-    command = [sys.executable, "-c", "from recurra.engine.native.toolchain import load\n" + code]
+    command = [sys.executable, "-c", "from recurra_engine.cpu.cache import load\n" + code]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     started = [subprocess.Popen(command, env=os.environ | environment, **pipes) for _ in range(count)]
     ended = [(process, *process.communicate(timeout=40)) for process in started]
