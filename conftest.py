@@ -109,23 +109,25 @@ def world(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def made_up():
+def synthetic():
     """The module of made-up parts, under the name by which its components are imported."""
-    spec = importlib.util.spec_from_file_location("made_up", Path(__file__).with_name("tests") / "made_up.py")
-    module = sys.modules["made_up"] = importlib.util.module_from_spec(spec)
+    spec = importlib.util.spec_from_file_location(
+        "synthetic", Path(__file__).with_name("tests") / "synthetic.py"
+    )
+    module = sys.modules["synthetic"] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     yield module
-    del sys.modules["made_up"]
+    del sys.modules["synthetic"]
 
 
 @pytest.fixture
-def parts(made_up, monkeypatch):
+def parts(synthetic, monkeypatch):
     """A world in which the made-up parts are installed, and nothing else."""
     source = SimpleNamespace(dist="recurra-made-up", version="1.0")
     world = SimpleNamespace(
-        components=[(source, component) for component in made_up.COMPONENTS],
+        components=[(source, component) for component in synthetic.COMPONENTS],
         defects=[],
         inventory=SimpleNamespace(sources=[]),
     )
     monkeypatch.setattr(discovery, "plugins", lambda: world)
-    return made_up
+    return synthetic

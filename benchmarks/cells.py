@@ -20,9 +20,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from recurra.cell import Cell
+from recurra import Cell, RecurraError
 from recurra.config.options import keyword_options
-from recurra.errors import RecurraError
 from recurra.plugins.registry import components, load
 from recurra_engine import dispatch
 
@@ -64,8 +63,8 @@ def row(name: str, rounds: int) -> str:
     cell = made(name)
     count = f"{sum(p.numel() for p in cell.parameters()):,}"
     level = dispatch.choose(cell, torch.zeros(2, STEPS, INPUTS), cell.initial_state(2)).level
-    if cell.tags.reads != "vectors":
-        return f"| `{name}` | {count} | its own | reads {cell.tags.reads} |"
+    if cell.tags.input_kind != "vectors":
+        return f"| `{name}` | {count} | its own | reads {cell.tags.input_kind} |"
     if not (cell.tags.differentiable and count != "0"):
         return f"| `{name}` | {count} | {level} | no gradient |"
     measured = ratios(cell, rounds)

@@ -140,11 +140,11 @@ def train(job: Job, cell: str, seed: int, data: Path) -> dict[str, Any]:
     return run
 
 
-def references(job: Job, data: Path) -> str:
+def baselines(job: Job, data: Path) -> str:
     """Return what predictors that learn no network score on the whole test split."""
     # As the shell does, which reads numbers as numbers.
     options = {name: int(value) if value.isdigit() else value for name, value in job.placed(data).items()}
-    known = load("task", job.task)(**options).references()
+    known = load("task", job.task)(**options).baselines()
     found = {name: scores[job.score] for name, scores in known.items() if job.score in scores}
     return ", ".join(f"{name} {value:.2f}" for name, value in found.items())
 
@@ -192,7 +192,7 @@ def main() -> None:
     written = json.loads((RESULTS / "corpora.json").read_text())
     runs, rows = [], []
     for job in JOBS:
-        known = references(job, data)
+        known = baselines(job, data)
         for cell in job.units:
             found = (
                 [train(job, cell, seed, data) for seed in seeds]

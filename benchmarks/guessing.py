@@ -21,7 +21,7 @@ import torch
 
 from recurra import Ref
 from recurra.plugins.registry import load
-from recurra_lab.training.model import Model
+from recurra_lab import Model
 
 RESULTS = Path(__file__).parent / "results"
 LAGS = (100, 500, 1000)

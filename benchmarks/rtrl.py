@@ -23,7 +23,7 @@ import torch
 from recurra import Ref, sequence
 from recurra.plugins.registry import load
 from recurra_contract import ToyTask
-from recurra_lab.training.model import Model
+from recurra_lab import Model
 
 RESULTS = Path(__file__).parent / "results"
 CELLS = {

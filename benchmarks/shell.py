@@ -55,7 +55,7 @@ def cpu_seconds(args: list[str], env: dict[str, str]) -> float:
 def measure(rounds: int) -> dict[str, list[float]]:
     """Return the seconds of each command in each round, after one round that warms the caches."""
     with tempfile.TemporaryDirectory() as folder:
-        names = [f"made_up_{number}" for number in range(PLUGINS)]
+        names = [f"synthetic_{number}" for number in range(PLUGINS)]
         for name in names:
             install(Path(folder), name)
         env = {**os.environ, "PYTHONPATH": folder, "RECURRA_PLUGINS": ",".join(names)}

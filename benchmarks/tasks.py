@@ -22,11 +22,9 @@ from typing import TypeVar
 
 import torch
 
-from recurra.config.options import Ref
-from recurra.errors import RecurraError
+from recurra import Batch, RecurraError, Ref, Task
 from recurra.plugins.registry import components, load
-from recurra.task import Batch, Task
-from recurra_lab.training.graph_model import make_model
+from recurra_lab import make_model
 
 R = TypeVar("R")
 BATCH, LIMIT = 16, 0.05

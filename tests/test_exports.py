@@ -6,14 +6,13 @@ import sys
 import pytest
 import torch
 
-from recurra.config.options import Ref
+from recurra import Ref, leaves
 from recurra.plugins.registry import components, load
-from recurra.state import leaves
 from recurra_contract import ToyTask
+from recurra_lab import Model
 from recurra_lab.artifacts.run_folder import RunFolder
 from recurra_lab.export import export, named_start
 from recurra_lab.runs.restore import restore
-from recurra_lab.training.model import Model
 
 
 def recurra(*arguments):
@@ -34,7 +33,7 @@ def test_a_cell_is_exported_for_any_number_of_sequences_and_steps(name):
     program = export(cell).module()
     for sizes in [(1, 1), (2, 17)]:
         x = torch.randn(*sizes, cell.input_size)
-        if cell.tags.reads == "trees":
+        if cell.tags.input_kind == "trees":
             x[..., -1] = arities(sizes[1])
         y, state = program(x)
         expected, expected_state = cell(x)
@@ -46,7 +45,7 @@ def test_a_cell_is_exported_for_any_number_of_sequences_and_steps(name):
 TREES = [
     offer.component.name
     for offer in components("cell")
-    if load("cell", offer.component.name).tags.reads == "trees"
+    if load("cell", offer.component.name).tags.input_kind == "trees"
 ]
 
 

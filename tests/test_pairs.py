@@ -10,12 +10,10 @@ import itertools
 import pytest
 import torch
 
-from recurra.errors import IncompatibleParts
+from recurra import Batch, IncompatibleParts
 from recurra.plugins.registry import components, load
-from recurra.task import Batch
-from recurra_lab.experiments import Experiment
+from recurra_lab import Experiment, LearningModule
 from recurra_lab.runs.build import build
-from recurra_lab.training.module import LearningModule
 
 STEPS, ROWS = 12, 2
 

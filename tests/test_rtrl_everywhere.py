@@ -5,12 +5,11 @@ from unittest.mock import Mock
 import pytest
 import torch
 
-from recurra.config.options import Ref
-from recurra.errors import IncompatibleParts
+from recurra import IncompatibleParts, Ref
 from recurra.plugins.registry import components, load
 from recurra_contract import ToyTask
 from recurra_contract.harness import SEED, seeded
-from recurra_lab.training.model import Model
+from recurra_lab import Model
 
 CELLS = [offer.component.name for offer in components("cell")]
 ROWS = 3

@@ -5,12 +5,11 @@ import itertools
 import pytest
 import torch
 
-from recurra.config.options import Ref
-from recurra.errors import IncompatibleParts
+from recurra import IncompatibleParts, Ref
 from recurra.plugins.registry import components, load
 from recurra_contract.harness import SEED, changed, fit, seeded, task_of, weights
 from recurra_contract.kit import maker
-from recurra_lab.training.graph_model import make_model
+from recurra_lab import make_model
 
 BATCHES = 2
 FEW = {"evolution": {"population": 4}}
@@ -25,7 +24,7 @@ def names(kind):
 
 def task_for(rule, cell):
     """Return the rule's own task, or trees for what reads trees."""
-    if load("cell", cell).tags.reads == "trees" and rule.contract_task() is None:
+    if load("cell", cell).tags.input_kind == "trees" and rule.contract_task() is None:
         return load("task", "boolean-trees")(form="binary")
     return task_of(lambda: rule)
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from recurra.errors import InvalidOption
+from recurra import InvalidOption, hookimpl
 from recurra.plugins import registry
-from recurra.plugins.hooks import KINDS, hookimpl
+from recurra.plugins.hooks import KINDS
 from recurra_lab.cli import COMMANDS
 from recurra_lab.scaffold.plugin import Plugin
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from recurra.state import leaves, map_state
-from recurra.wrappers import Bidirectional, Layers, Stacked
+from recurra import Bidirectional, Stacked, leaves, map_state
+from recurra.wrappers import Layers
 from recurra_gru.cell import GRU
 from recurra_lstm.cell import LSTM
 

@@ -10,23 +10,32 @@ import pytest
 import torch
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from recurra import sequence
-from recurra.config.options import Ref
-from recurra.errors import IncompatibleParts
+from recurra import (
+    IncompatibleParts,
+    LayerNormalised,
+    LearnedInitialState,
+    RecurrentDropout,
+    Ref,
+    Resetting,
+    Stacked,
+    Zoneout,
+    leaves,
+    map_state,
+    sequence,
+)
 from recurra.plugins.registry import components, load
-from recurra.state import leaves, map_state
-from recurra.wrappers import LayerNormalised, LearnedStart, NormalisedLinears, RecurrentDropout, Resetting, Stacked, Zoneout
+from recurra.wrappers import NormalisedLinears
 from recurra.wrappers.base import floating
 from recurra_contract import Contract, ToyCell, ToyMemory, ToyTask
 from recurra_contract.cells.probes import inputs
 from recurra_contract.examples.cells import driven_by_toy
 from recurra_contract.kit import maker
-from recurra_lab.training.model import Model
+from recurra_lab import Model
 
 
 def fully_dropped(cell):
     states = tuple(floating(cell.initial_state(1)))
-    seen = 0.3 if cell.tags.reads == "vectors" else 0.0
+    seen = 0.3 if cell.tags.input_kind == "vectors" else 0.0
     return RecurrentDropout(cell, inputs=seen, outputs=0.3, states=0.3 if states else 0.0, only=states)
 
 
@@ -38,14 +47,14 @@ def two_layers(make, input_size):
 ALONE = {
     "dropout": fully_dropped,
     "zoneout": lambda cell: Zoneout(cell, p=0.2),
-    "learned start": LearnedStart,
+    "learned start": LearnedInitialState,
     "normalised outputs": LayerNormalised,
     "normalised states": lambda cell: LayerNormalised(cell, outputs=False, states=True),
     "normalised linears": NormalisedLinears,
     "resets": Resetting,
 }
 TOGETHER = {
-    "what draws and starts": lambda cell: Resetting(fully_dropped(Zoneout(LearnedStart(cell), p=0.2))),
+    "what draws and starts": lambda cell: Resetting(fully_dropped(Zoneout(LearnedInitialState(cell), p=0.2))),
     "normalised states": ALONE["normalised states"],
     "normalised linears": NormalisedLinears,
 }

@@ -24,7 +24,7 @@ def tasks() -> str:
         suites[offer.dist, load("task", offer.qualified).gives].append(offer)
     readers = defaultdict(list)
     for offer in components("cell"):
-        readers[load("cell", offer.qualified).tags.reads].append(offer)
+        readers[load("cell", offer.qualified).tags.input_kind].append(offer)
     rows = [
         f"| `{dist}` | {_listed(offers)} | {gives} | {_told(readers, STRUCTURE.get(gives, gives))} |"
         for (dist, gives), offers in suites.items()

@@ -6,9 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from recurra.cell import Tags
-from recurra_contract import CheckFailed, Contract, ToyCell, checks
-from recurra_contract.kit import Skip
+from recurra import Tags
+from recurra_contract import CheckFailed, Contract, Skip, ToyCell, checks
 from recurra_contract.examples.cells import ToyState
 
 from .mutants import cell_mistakes, cell_numbers, cell_placement, cell_sequences, cell_shapes

@@ -7,10 +7,10 @@ import pytest
 from click.testing import CliRunner
 
 import recurra_contract
-from recurra_lab.cli import main
 from recurra.plugins.hooks import KINDS
 from recurra_contract import Check, CheckFailed, Contract, Skip, checks
 from recurra_contract.docs_page import START, every_check, updated
+from recurra_lab.cli import main
 
 PAGE = Path(__file__).parents[3] / "docs" / "contract.md"
 HOOK = """
@@ -19,7 +19,7 @@ from recurra.hooks import Component, hookimpl
 @hookimpl
 def recurra_components():
     names = {names!r}
-    return [Component("task", name.lower(), f"made_up_parts:{{name}}", "made up") for name in names]
+    return [Component("task", name.lower(), f"synthetic_parts:{{name}}", "made up") for name in names]
 """
 # No other process can import a class that hides in a function, so one slow check is skipped.
 PARTS = """
@@ -62,7 +62,7 @@ SKIPPED = "check_batch_is_the_same_in_another_process"
 @pytest.fixture
 def plugin(world):
     """Install a plugin with tasks of these names."""
-    (world.path / "made_up_parts.py").write_text(PARTS)
+    (world.path / "synthetic_parts.py").write_text(PARTS)
     return lambda *names: world.add("made-up", HOOK.format(names=names))
 
 

@@ -148,7 +148,7 @@ def test_the_toy_passes_everything_as_a_memory_and_as_a_part_of_a_cell():
 
 def test_a_memory_that_shows_no_weighting_is_skipped_and_says_so():
     class Blind(ToyMemory):
-        def views(self, state):
+        def diagnostics(self, state):
             return {}
 
     found = result("check_weightings", Contract("memory", Blind))

@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from recurra import Batch
-from recurra.errors import InvalidOption
+from recurra import Batch, InvalidOption
 from recurra_contract import CheckFailed, Skip, ToyTask, checks
 from recurra_contract.kit import maker
 

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from recurra.errors import IncompatibleParts
-from recurra_lab.training.module import LearningModule
+from recurra import IncompatibleParts
 from recurra_contract import CheckFailed, ToyTrainer, checks
 from recurra_contract.kit import maker
+from recurra_lab import LearningModule
 
 from .mutants.trainers import MUTANTS
 
@@ -54,7 +54,7 @@ def test_a_rule_that_refuses_noise_is_checked_without():
 def test_a_rule_that_refuses_streams_is_checked_without():
     class Whole(ToyTrainer):
         def module(self, model, task, seed):
-            if task.continues(1, batch_size=4, seed=0, split="train"):
+            if task.continues_previous(1, batch_size=4, seed=0, split="train"):
                 raise IncompatibleParts("only whole sequences")
             return super().module(model, task, seed)
 

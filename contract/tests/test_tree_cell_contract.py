@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from recurra.cell import Cell, Tags
+from recurra import Cell, Tags
 from recurra_contract import Contract, checks
 
 PLACES = 8
@@ -20,7 +20,7 @@ class TreeState(NamedTuple):
 class ToyTree(Cell[TreeState]):
     """A leaf is tanh(W x + b), a node of two children tanh(U [c1, c2]); anything else is an error."""
 
-    tags: ClassVar[Tags] = Tags(reads="trees")
+    tags: ClassVar[Tags] = Tags(input_kind="trees")
 
     def __init__(self, input_size):
         super().__init__(input_size, 4)

@@ -66,5 +66,5 @@ def test_a_corpus_samples_training_sequences():
 def test_the_suite_of_a_corpus_says_whether_it_is_made_up():
     task = Numbers()
     assert task.suite() == {"test": task}
-    task.made_up = True
-    assert task.suite() == {"made-up-sample": task}
+    task.synthetic = True
+    assert task.suite() == {"synthetic-sample": task}

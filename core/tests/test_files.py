@@ -9,15 +9,23 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from recurra.data.files import brief, check_folder, content_of, first_of, from_hub, held, parquet
+from recurra.data.files import (
+    cached_read,
+    check_folder,
+    content_of,
+    first_of,
+    from_hub,
+    parquet,
+    short_message,
+)
 from recurra.errors import DamagedFile, MissingFile
 
 REMEDY = "take it from the shelf"
 
 
 def test_an_error_is_told_in_one_line():
-    assert brief(ValueError("wrong.\nand more")) == "wrong"
-    assert brief(EOFError()) == "EOFError"
+    assert short_message(ValueError("wrong.\nand more")) == "wrong"
+    assert short_message(EOFError()) == "EOFError"
 
 
 def test_the_first_file_of_several_is_found(tmp_path):
@@ -75,10 +83,10 @@ def test_files_are_held_until_they_change(tmp_path):
         return path.read_text()
 
     path.write_text("one")
-    assert held(reader, path) is held(reader, path)
+    assert cached_read(reader, path) is cached_read(reader, path)
     path.write_text("two")
     os.utime(path, ns=(1, 1))
-    assert held(reader, path) == "two"
+    assert cached_read(reader, path) == "two"
     assert len(read) == 2
 
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from recurra.cell import Cell, Tags
 from recurra.errors import IncompatibleParts, InvalidInput
-from recurra.memory import Memory, WithMemory
+from recurra.memory import Memory, MemoryCell
 from recurra.state import leaves
 from recurra.wrappers import Bidirectional, Layers, Stacked, reverse
 
@@ -34,10 +34,10 @@ class Mix(Cell[MixState]):
         h = torch.tanh(self.mix(torch.cat([x, state.h], -1)))
         return h, MixState(h)
 
-    def own_loss(self, state):
+    def auxiliary_loss(self, state):
         return state.h.abs().sum(-1) if self.thrifty else None
 
-    def views(self, state):
+    def diagnostics(self, state):
         return {"units": state.h}
 
 
@@ -57,7 +57,7 @@ class Slot(Memory[MixState]):
         held = state.h + v
         return held, MixState(held)
 
-    def views(self, state):
+    def diagnostics(self, state):
         return {"held": state.h}
 
 
@@ -92,7 +92,11 @@ def test_a_stack_is_one_layer_on_the_other():
     assert torch.equal(cell(x)[0], y)
     assert (cell.input_size, cell.output_size) == (2, 4)
     assert [name for name, _ in leaves(cell.initial_state(1))] == ["state.0.h", "state.1.h", "state.2.h"]
-    assert list(cell.views(cell.initial_state(1))) == ["layer 1: units", "layer 2: units", "layer 3: units"]
+    assert list(cell.diagnostics(cell.initial_state(1))) == [
+        "layer 1: units",
+        "layer 2: units",
+        "layer 3: units",
+    ]
 
 
 @pytest.mark.parametrize("wrapper", [Stacked, Layers])
@@ -150,42 +154,42 @@ def test_layers_stack_what_cannot_be_stepped():
 def test_own_losses_of_the_parts_add_up():
     plain, thrifty = Mix(2), Mix(3, thrifty=True)
     _, state = Stacked([plain, thrifty])(torch.randn(2, 4, 2))
-    assert torch.equal(Stacked([plain, thrifty]).own_loss(state), state[1].h.abs().sum(-1))
-    assert Stacked([plain]).own_loss(state[:1]) is None
+    assert torch.equal(Stacked([plain, thrifty]).auxiliary_loss(state), state[1].h.abs().sum(-1))
+    assert Stacked([plain]).auxiliary_loss(state[:1]) is None
 
     pair = Bidirectional(Mix(2, thrifty=True), Mix(2, thrifty=True))
     _, state = pair(torch.randn(2, 4, 2))
     expected = sum(s.h.abs().sum(-1) for s in state)
-    torch.testing.assert_close(pair.own_loss(state), expected)
-    torch.testing.assert_close(Layers([pair]).own_loss((state,)), expected)
+    torch.testing.assert_close(pair.auxiliary_loss(state), expected)
+    torch.testing.assert_close(Layers([pair]).auxiliary_loss((state,)), expected)
 
-    joined = WithMemory(Mix(4, thrifty=True), Slot())
+    joined = MemoryCell(Mix(4, thrifty=True), Slot())
     _, state = joined(torch.randn(2, 4, 2))
-    assert torch.equal(joined.own_loss(state), state.controller.h.abs().sum(-1))
-    assert WithMemory(Mix(4), Slot()).own_loss(state) is None
+    assert torch.equal(joined.auxiliary_loss(state), state.controller.h.abs().sum(-1))
+    assert MemoryCell(Mix(4), Slot()).auxiliary_loss(state) is None
 
 
 def test_a_cell_with_a_memory_promises_what_both_parts_do():
     controller = Mix(4)
     controller.tags = Tags(exact_gradient=False)
-    assert WithMemory(controller, Slot()).tags == Tags(exact_gradient=False)
+    assert MemoryCell(controller, Slot()).tags == Tags(exact_gradient=False)
     slot = Slot()
     slot.tags = Tags(differentiable=False)
-    assert WithMemory(Mix(4), slot).tags == Tags(differentiable=False)
+    assert MemoryCell(Mix(4), slot).tags == Tags(differentiable=False)
 
 
 class Trees(Mix):
     """A cell that reads trees."""
 
-    tags = Tags(reads="trees")
+    tags = Tags(input_kind="trees")
 
 
 @pytest.mark.parametrize("controller", [Trees(4), Stacked([Trees(4)])])
 def test_a_controller_that_reads_trees_is_refused(controller):
     kind = type(controller).__name__
-    told = f"^WithMemory: a controller reads vectors, and {kind} reads trees; choose another controller$"
+    told = f"^MemoryCell: a controller reads vectors, and {kind} reads trees; choose another controller$"
     with pytest.raises(IncompatibleParts, match=told):
-        WithMemory(controller, Slot())
+        MemoryCell(controller, Slot())
 
 
 @pytest.mark.parametrize("pair", [(Trees(2), Trees(2)), (Mix(2), Trees(2))])
@@ -197,7 +201,7 @@ def test_trees_are_not_read_from_the_end(pair):
 
 @pytest.mark.parametrize("kind", [Layers, Stacked])
 def test_trees_are_read_by_the_first_layer_alone(kind):
-    assert kind([Trees(2), Mix(3)]).tags.reads == "trees"
+    assert kind([Trees(2), Mix(3)]).tags.input_kind == "trees"
     told = (
         f"^{kind.__name__}: layer 2, Trees, reads trees, and a layer below puts out vectors; only the first"
     )
@@ -209,7 +213,7 @@ def test_trees_are_read_by_the_first_layer_alone(kind):
 
 
 def test_a_controller_sees_what_was_read_before_and_y_what_is_read_now():
-    cell = WithMemory(Mix(5, hidden_size=3), Slot(width=2)).double()
+    cell = MemoryCell(Mix(5, hidden_size=3), Slot(width=2)).double()
     assert (cell.input_size, cell.output_size) == (3, 5)
     x = drawn(2, 2, 3)
     y, state = cell(x)
@@ -223,7 +227,7 @@ def test_a_controller_sees_what_was_read_before_and_y_what_is_read_now():
     torch.testing.assert_close(y, expected, rtol=0, atol=1e-14)
     torch.testing.assert_close(state.r, held_2, rtol=0, atol=1e-14)
     torch.testing.assert_close(state.memory.h, held_2, rtol=0, atol=1e-14)
-    assert list(cell.views(state)) == ["held", "read vectors"]
+    assert list(cell.diagnostics(state)) == ["held", "read vectors"]
 
 
 @settings(deadline=None)

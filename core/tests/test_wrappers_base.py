@@ -9,7 +9,14 @@ from torch.nn.utils.rnn import pack_padded_sequence
 from recurra.cell import Cell, Tags
 from recurra.errors import IncompatibleParts, InvalidOption
 from recurra.state import leaves
-from recurra.wrappers import Bidirectional, LayerNormalised, LearnedStart, RecurrentDropout, Resetting, Zoneout
+from recurra.wrappers import (
+    Bidirectional,
+    LayerNormalised,
+    LearnedInitialState,
+    RecurrentDropout,
+    Resetting,
+    Zoneout,
+)
 from recurra_contract import Identity, ToyCell
 
 
@@ -40,21 +47,21 @@ class Counter(Cell[NestedState]):
         h = x + state.inner.h
         return h, NestedState(Inner(h, state.inner.steps + 1), 10 * state.c + 1)
 
-    def own_loss(self, state):
+    def auxiliary_loss(self, state):
         return state.c[:, 0]
 
-    def views(self, state):
+    def diagnostics(self, state):
         return {"c": state.c}
 
 
 class Trees(Identity):
-    tags = Tags(reads="trees")
+    tags = Tags(input_kind="trees")
 
 
 AROUND = {
     "dropout": lambda cell: RecurrentDropout(cell, inputs=0.5),
     "zoneout": lambda cell: Zoneout(cell, p=0.5),
-    "start": LearnedStart,
+    "start": LearnedInitialState,
     "resets": Resetting,
 }
 
@@ -64,8 +71,8 @@ def test_losses_views_and_promises_are_those_of_the_cell(wrap):
     cell = wrap(Counter(2))
     _, state = cell(torch.zeros(3, 1, 2))
     inner = state.cell if isinstance(cell, RecurrentDropout) else state
-    assert torch.equal(cell.own_loss(state), inner.c[:, 0])
-    assert torch.equal(cell.views(state)["c"], inner.c)
+    assert torch.equal(cell.auxiliary_loss(state), inner.c[:, 0])
+    assert torch.equal(cell.diagnostics(state)["c"], inner.c)
     assert cell.tags.stochastic == isinstance(cell, RecurrentDropout | Zoneout)
     assert Counter.tags == Tags()
 
@@ -76,7 +83,7 @@ def test_what_cannot_be_stepped_is_refused(wrap):
         wrap(Bidirectional(Identity(2), Identity(2)))
 
 
-@pytest.mark.parametrize("wrapper", [Zoneout, LearnedStart])
+@pytest.mark.parametrize("wrapper", [Zoneout, LearnedInitialState])
 def test_a_state_that_is_not_there_is_refused_by_name(wrapper):
     told = (
         f"^{wrapper.__name__}: only = 'inner.g': the state of Counter has inner.h, c; did you mean 'inner.h'"
@@ -170,7 +177,7 @@ def test_dropout_of_states_must_say_which():
 def test_the_channels_of_a_tree_are_not_dropped():
     with pytest.raises(IncompatibleParts, match=r"^RecurrentDropout: the inputs of a cell that reads trees"):
         RecurrentDropout(Trees(2), inputs=0.1)
-    assert RecurrentDropout(Trees(2), outputs=0.1).tags == Tags(reads="trees", stochastic=True)
+    assert RecurrentDropout(Trees(2), outputs=0.1).tags == Tags(input_kind="trees", stochastic=True)
 
 
 # Zoneout
@@ -216,7 +223,7 @@ def test_the_gradient_of_what_is_kept_goes_to_the_old_state():
 
 
 def test_every_tensor_of_real_numbers_starts_as_the_cell_does_and_learns():
-    cell = LearnedStart(Counter(2, start=0.5))
+    cell = LearnedInitialState(Counter(2, start=0.5))
     assert [tuple(p.shape) for p in cell.parameters()] == [(2,), (1,)]
     assert torch.equal(cell(torch.ones(3, 2, 2))[0], Counter(2, start=0.5)(torch.ones(3, 2, 2))[0])
     start = cell.initial_state(3)
@@ -229,12 +236,12 @@ def test_every_tensor_of_real_numbers_starts_as_the_cell_does_and_learns():
 
 
 def test_only_what_is_named_learns():
-    cell = LearnedStart(Counter(2), only=("c",))
+    cell = LearnedInitialState(Counter(2), only=("c",))
     assert [tuple(p.shape) for p in cell.parameters()] == [(1,)]
 
 
 def test_masks_are_no_start_to_learn_and_nothing_to_keep():
-    cell = Zoneout(LearnedStart(RecurrentDropout(Counter(2), inputs=0.5)), p=0.9).train()
+    cell = Zoneout(LearnedInitialState(RecurrentDropout(Counter(2), inputs=0.5)), p=0.9).train()
     assert [tuple(p.shape) for p in cell.parameters()] == [(2,), (1,)]
     start = cell.initial_state(4)
     _, end = cell.step(torch.ones(4, 2), start)

@@ -9,7 +9,7 @@ from torch.nn.functional import layer_norm, linear
 
 from recurra.cell import Cell
 from recurra.errors import IncompatibleParts
-from recurra.memory import WithMemory
+from recurra.memory import MemoryCell
 from recurra.wrappers import LayerNormalised, NormalisedLinears
 from recurra.wrappers.normalisation import NormalisedLinear, normalised
 from recurra_contract import ToyCell, ToyMemory
@@ -107,7 +107,7 @@ def test_states_are_normalised_at_every_step_and_y_with_them():
 
 
 def test_every_tensor_of_a_nested_state_is_normalised_along_its_last_axis():
-    cell = LayerNormalised(WithMemory(ToyCell(5), ToyMemory()), outputs=False, states=True)
+    cell = LayerNormalised(MemoryCell(ToyCell(5), ToyMemory()), outputs=False, states=True)
     assert cell.names == ("controller.h", "memory.M", "memory.w", "r")
     _, state = cell(torch.randn(2, 3, 3))
     for tensor in (state.controller.h, state.memory.M, state.memory.w, state.r):

@@ -6,7 +6,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from recurra.errors import InvalidInput
 from recurra.state import leaves
-from recurra.wrappers import LearnedStart, RecurrentDropout, Resetting, Stacked
+from recurra.wrappers import LearnedInitialState, RecurrentDropout, Resetting, Stacked
 from recurra_contract import ToyCell
 
 RESETS = torch.tensor([[0, 0, 1, 0, 1], [1, 0, 0, 0, 0], [0, 1, 1, 0, 1]]).bool()
@@ -14,7 +14,7 @@ RESETS = torch.tensor([[0, 0, 1, 0, 1], [1, 0, 0, 0, 0], [0, 1, 1, 0, 1]]).bool(
 
 def made():
     torch.manual_seed(0)
-    cell = Resetting(LearnedStart(Stacked([ToyCell(2), ToyCell(4)]))).double()
+    cell = Resetting(LearnedInitialState(Stacked([ToyCell(2), ToyCell(4)]))).double()
     for start in cell.cell.starts:
         torch.nn.init.normal_(start)
     return cell

@@ -28,7 +28,7 @@ class Sum(Cell[tuple]):
 
 
 class Trees(Sum):
-    tags = Tags(reads="trees", exact_gradient=False)
+    tags = Tags(input_kind="trees", exact_gradient=False)
 
 
 class LSTMState(NamedTuple):
@@ -149,7 +149,7 @@ def test_what_is_dropped_is_a_share_of_each_step_of_each_row():
 def test_a_stack_promises_what_its_layers_promise():
     assert Stacked([Sum(2), Sum(1)]).tags == Tags()
     assert Stacked([Sum(2), Sum(1)], dropout=0.1).tags == Tags(stochastic=True)
-    assert Stacked([Trees(2), Sum(1)]).tags == Tags(reads="trees", exact_gradient=False)
+    assert Stacked([Trees(2), Sum(1)]).tags == Tags(input_kind="trees", exact_gradient=False)
     assert Bidirectional(Sum(2), Sum(2)).tags == Tags()
     assert Tags() == Cell.tags  # those of the class are as they were
 

@@ -3,8 +3,7 @@
 import torch
 from engine_cells import tensors_of
 
-from recurra import sequence
-from recurra.state import leaves, map_state
+from recurra import leaves, map_state, sequence
 from recurra_engine import dispatch
 
 FAST = ("scan", "native")

@@ -7,8 +7,7 @@ import torch
 from engine_cells import Heads, Lstm, Masked, Memory, NormalisedLstm, Readout, made
 from engine_compare import FAST, assert_alike, assert_runs, drawn, level_of, results, weighed
 
-from recurra import sequence
-from recurra.state import leaves, map_state
+from recurra import leaves, map_state, sequence
 
 cell_of = cache(made)
 LENGTHS = torch.tensor([3, 0, 1])

@@ -10,8 +10,7 @@ from engine_cells import Memory, made
 from engine_compare import assert_alike, drawn, level_of, results
 from engine_toys import Branching, Drawing, Joined, StraightThrough
 
-from recurra import sequence
-from recurra.errors import InvalidOption
+from recurra import InvalidOption, sequence
 
 cell_of = cache(made)
 

@@ -10,8 +10,7 @@ from engine_toys import Kinks, Peephole
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from recurra import sequence
-from recurra.state import leaves, map_state
+from recurra import leaves, map_state, sequence
 
 cell_of = cache(made)  # its compiled steps serve every example
 

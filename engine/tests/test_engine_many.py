@@ -4,15 +4,12 @@ import pytest
 import torch
 from torch import nn
 
-from recurra import Cell, sequence
+from recurra import Cell, leaves, map_state, sequence
 from recurra.plugins.registry import load
-from recurra.state import leaves, map_state
-from recurra_contract import ToyTask
-from recurra_contract.examples.cells import ToyCell
+from recurra_contract import ToyCell, ToyTask
 from recurra_contract.harness import CellOf
 from recurra_engine import dispatch, ensemble
-from recurra_lab.training.model import Model
-from recurra_lab.training.population import WeightSpace, run_each
+from recurra_lab import Model, WeightSpace, run_each
 
 
 class Mixed(Cell):

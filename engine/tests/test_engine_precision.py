@@ -8,8 +8,7 @@ import torch
 from engine_cells import Lstm, Memory, Multiplicative, NormalisedLstm, made
 from engine_compare import FAST, assert_level_is_loop, assert_runs, drawn, results
 
-from recurra import sequence
-from recurra.state import leaves, map_state
+from recurra import leaves, map_state, sequence
 
 cell_of = cache(made)
 KINDS = [Lstm, NormalisedLstm, Multiplicative, Memory]

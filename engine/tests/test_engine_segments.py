@@ -3,9 +3,7 @@
 import pytest
 import torch
 
-from recurra import sequence
-from recurra.checkpointing import checkpointing
-from recurra.errors import InvalidOption
+from recurra import InvalidOption, checkpointing, sequence
 from recurra.plugins.registry import load
 
 

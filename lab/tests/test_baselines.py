@@ -8,19 +8,15 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from recurra.config.options import Ref
-from recurra.errors import MissingFile
-from recurra.task import Goal
-from recurra_contract import ToyTask
-from recurra_contract.examples.cells import ToyCell
+from recurra import Goal, MissingFile, Ref
+from recurra_contract import ToyCell, ToyTask
+from recurra_lab import Model, evaluate
 from recurra_lab.artifacts.atomic_files import write_json
 from recurra_lab.artifacts.run_folder import RunFolder
-from recurra_lab.cli.evaluate import evaluate
 from recurra_lab.cli.info import info
 from recurra_lab.reports import write_curve, write_report
 from recurra_lab.reports.curves import learning_curve
 from recurra_lab.runs import restore
-from recurra_lab.training.model import Model
 
 REFERENCES = {"constant": {"bit_errors": 42.0, "bits": 84.25}, "optimal": {"bit_errors": 0.0}}
 ROWS = [(k, f"{split}/squared_error", 2.0 / k) for k in (25, 50) for split in ("train", "validation")]
@@ -41,19 +37,19 @@ def test_info_of_a_task_names_its_references(parts, monkeypatch):
         "  optimal: bit_errors 0\n"
     )
     assert shown("copy").endswith(told)
-    assert json.loads(shown("copy", "--json"))["references"] == REFERENCES
+    assert json.loads(shown("copy", "--json"))["baselines"] == REFERENCES
 
 
 def test_info_names_none_where_there_are_none_or_a_file_is_missing(parts, monkeypatch):
     assert "learn nothing" not in shown("copy")
 
-    def references(task):
+    def baselines(task):
         raise MissingFile("there is no such data")
 
-    monkeypatch.setattr(parts.Copy, "references", references)
+    monkeypatch.setattr(parts.Copy, "baselines", baselines)
     assert "learn nothing" not in shown("copy")
-    assert json.loads(shown("copy", "--json"))["references"] == {}
-    assert json.loads(shown("plain", "--json"))["references"] == {}
+    assert json.loads(shown("copy", "--json"))["baselines"] == {}
+    assert json.loads(shown("plain", "--json"))["baselines"] == {}
 
 
 def dashed_lines(picture):
@@ -104,7 +100,7 @@ def test_the_report_compares_every_variant(run):
     page = write_report(run, model, task, seed=0).read_text()
     labels = re.findall(r'<tr( class="soft")?><th scope="row">([^<]+)</th>(.*)</tr>', page)[:6]
     assert [(label, bool(soft)) for soft, label, _ in labels] == [
-        (label, label in task.references())
+        (label, label in task.baselines())
         for n in (5, 10)
         for label in (f"length-{n}", "constant", "optimal")
     ]
@@ -116,7 +112,7 @@ def test_the_report_compares_every_variant(run):
 
 def test_the_curve_alone_has_the_same_lines_as_in_the_report(run, tmp_path):
     task, model = made()
-    write_curve(run, task.goal, tmp_path / "curve.svg", task.references())
+    write_curve(run, task.goal, tmp_path / "curve.svg", task.baselines())
     drawn = base64.b64encode((tmp_path / "curve.svg").read_bytes()).decode()
     assert drawn in write_report(run, model, task, seed=0).read_text()
 

@@ -8,7 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recurra.errors import DamagedFile, MissingFile, RunFailed
+from recurra import DamagedFile, MissingFile
+from recurra.errors import RunFailed
 from recurra_lab.artifacts.atomic_files import durable
 from recurra_lab.artifacts.checkpoint import (
     DurableCheckpoints,

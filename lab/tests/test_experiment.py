@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from recurra import Ref
-from recurra_lab.experiments import Experiment, completions, parse_overrides
+from recurra_lab import Experiment
+from recurra_lab.experiments import completions, parse_overrides
 from recurra_lab.experiments.run_options import RunOptions
 
 pytestmark = pytest.mark.usefixtures("parts")

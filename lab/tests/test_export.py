@@ -12,18 +12,14 @@ import torch
 from click.testing import CliRunner
 from torch import nn
 
-from recurra.cell import Cell, Tags
-from recurra.config.options import Ref
-from recurra.errors import IncompatibleParts
+from recurra import Bidirectional, Cell, IncompatibleParts, NoState, Ref, Stacked, Tags, leaves
 from recurra.plugins import registry
-from recurra.state import NoState, leaves
-from recurra.wrappers import Bidirectional, Stacked
 from recurra_contract import ToyTask
+from recurra_lab import Model
 from recurra_lab.artifacts.run_folder import RunFolder
 from recurra_lab.cli import main
 from recurra_lab.export import export, named_start, save
 from recurra_lab.runs import restore
-from recurra_lab.training.model import Model
 
 SIZES = [(1, 1), (2, 17), (4, 3)]
 
@@ -195,7 +191,7 @@ def test_the_shell_says_it_in_one_sentence_and_leaves_no_file(tmp_path, monkeypa
 class Trees(Pair):
     """A cell that says it reads trees; the arity is one more number to it."""
 
-    tags = Tags(reads="trees")
+    tags = Tags(input_kind="trees")
 
 
 class Words(ToyTask):

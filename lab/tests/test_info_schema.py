@@ -8,9 +8,9 @@ import pytest
 from click.testing import CliRunner
 
 from recurra.errors import UnknownComponent
+from recurra_lab import Experiment
 from recurra_lab.cli.info import info
 from recurra_lab.cli.schema import schema
-from recurra_lab.experiments import Experiment
 from recurra_lab.experiments.json_schema import experiment_schema
 
 pytestmark = pytest.mark.usefixtures("parts")

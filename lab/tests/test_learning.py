@@ -6,12 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from recurra import Batch, Cell, Goal, Score, Task
+from recurra import Batch, Cell, Goal, Perplexity, Score, Task
 from recurra.errors import NonFinite
-from recurra.task import Perplexity
-from recurra_lab import Model
+from recurra_lab import LearningModule, Model
 from recurra_lab.training.batches import Batches, FromPosition, training_loader
-from recurra_lab.training.module import LearningModule, all_finite, reseed
+from recurra_lab.training.module import all_finite, reseed
 from recurra_lab.training.nonfinite import first_non_finite
 
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recurra.errors import DamagedFile, InvalidOption, MissingFile, RecurraError, UnknownComponent
-from recurra_lab.experiments import Experiment
+from recurra import DamagedFile, InvalidOption, MissingFile, RecurraError
+from recurra.errors import UnknownComponent
+from recurra_lab import Experiment
 
 pytestmark = pytest.mark.usefixtures("parts")
 

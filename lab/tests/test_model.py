@@ -6,14 +6,25 @@ import pytest
 import torch
 from torch import nn
 
-from recurra.cell import Cell, Tags
-from recurra.config.options import Ref
-from recurra.errors import IncompatibleParts, InvalidInput, InvalidOption
+from recurra import (
+    Bidirectional,
+    Cell,
+    IncompatibleParts,
+    InvalidInput,
+    InvalidOption,
+    LayerNormalised,
+    LearnedInitialState,
+    RecurrentDropout,
+    Ref,
+    Stacked,
+    Tags,
+    Task,
+    Zoneout,
+)
 from recurra.plugins import registry
-from recurra.task import Task
-from recurra.wrappers import Bidirectional, LayerNormalised, Layers, LearnedStart, NormalisedLinears, RecurrentDropout, Stacked, Zoneout
+from recurra.wrappers import Layers, NormalisedLinears
+from recurra_lab import Model
 from recurra_lab.export import export
-from recurra_lab.training.model import Model
 
 
 class Plain(Cell[tuple]):
@@ -34,7 +45,7 @@ class Plain(Cell[tuple]):
 class Branching(Plain):
     """A cell that reads trees."""
 
-    tags = Tags(reads="trees", exact_gradient=False)
+    tags = Tags(input_kind="trees", exact_gradient=False)
 
 
 class Given(Task):
@@ -205,7 +216,7 @@ TREES = Ref("cell", "branching")
 def test_a_model_whose_upper_layers_or_backward_cells_read_trees_is_refused(options, told):
     with pytest.raises(IncompatibleParts, match=told):
         Model(Given("trees"), TREES, **options)
-    assert Model(Given("trees"), TREES, stack=[PLAIN]).tags.reads == "trees"
+    assert Model(Given("trees"), TREES, stack=[PLAIN]).tags.input_kind == "trees"
 
 
 def test_a_layer_given_as_a_table_may_have_an_option_kind():
@@ -215,7 +226,9 @@ def test_a_layer_given_as_a_table_may_have_an_option_kind():
 
 def test_a_model_promises_what_all_its_cells_promise():
     assert Model(Given(), PLAIN, layers=2).tags == Tags()
-    assert Model(Given("trees"), Ref("cell", "branching")).tags == Tags(reads="trees", exact_gradient=False)
+    assert Model(Given("trees"), Ref("cell", "branching")).tags == Tags(
+        input_kind="trees", exact_gradient=False
+    )
 
 
 def test_layers_may_skip_and_drop():
@@ -249,7 +262,7 @@ def test_every_cell_is_wrapped_the_step_within_what_drops_its_results():
         chain, cell = [], wrapped
         while not isinstance(cell, Plain):
             chain, cell = [*chain, type(cell)], cell.cell
-        assert chain == [RecurrentDropout, Zoneout, LearnedStart, NormalisedLinears]
+        assert chain == [RecurrentDropout, Zoneout, LearnedInitialState, NormalisedLinears]
         assert (wrapped.inputs, wrapped.outputs, wrapped.cell.p) == (0.2, 0.3, 0.1)
     assert model.tags == Tags(stochastic=True)
     x, lengths = torch.randn(2, 5, 3), torch.tensor([5, 2])

@@ -14,9 +14,10 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recurra import Component
 from recurra.errors import InvalidName
 from recurra.plugins import registry
-from recurra.plugins.hooks import KINDS, Component
+from recurra.plugins.hooks import KINDS
 from recurra.plugins.registry import Offer
 from recurra_lab.cli import main
 from recurra_lab.scaffold.plugin import BLUEPRINTS, Plugin

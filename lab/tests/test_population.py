@@ -3,18 +3,11 @@
 import pytest
 import torch
 
-from recurra import Cell
-from recurra.capabilities.environment import Environment
-from recurra.errors import IncompatibleParts
-from recurra.state import leaves
-from recurra.task import Goal
+from recurra import Cell, Environment, Goal, IncompatibleParts, leaves
 from recurra_contract import ToyCell, ToyTask
 from recurra_contract.harness import CellOf
+from recurra_lab import LearningModule, Model, WeightSpace, evaluate, losses, play, run_each
 from recurra_lab.training.batches import Batches
-from recurra_lab.training.evaluate import evaluate, play
-from recurra_lab.training.model import Model
-from recurra_lab.training.module import LearningModule
-from recurra_lab.training.population import WeightSpace, losses, run_each
 
 
 class Deciding(ToyCell):

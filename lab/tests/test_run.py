@@ -7,17 +7,17 @@ import signal
 import pytest
 import torch
 
-from recurra.errors import InvalidOption, MissingFile, NonFinite
+from recurra import InvalidOption, MissingFile
+from recurra.errors import NonFinite
 from recurra.plugins import registry
+from recurra_lab import Experiment, evaluate
 from recurra_lab.artifacts.checkpoint import newest_intact
 from recurra_lab.artifacts.metrics_csv import read_metrics
 from recurra_lab.artifacts.run_folder import RunFolder
-from recurra_lab.experiments import Experiment
 from recurra_lab.runs import callbacks
 from recurra_lab.runs.restore import restore
 from recurra_lab.runs.run import Run
 from recurra_lab.runs.signals import Interrupted
-from recurra_lab.training.evaluate import evaluate
 
 SMALL = [
     "cell.hidden_size=4",

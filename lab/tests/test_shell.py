@@ -8,7 +8,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from recurra.errors import MissingFile, RunFailed
+from recurra import MissingFile
+from recurra.errors import RunFailed
 from recurra_lab.cli import COMMANDS, main
 
 HEAVY = ("torch", "pytorch_lightning", "pydantic", "rich", "numpy", "datasets")
@@ -137,15 +138,15 @@ def test_help_names_every_command_without_importing_it():
 
 
 def run(monkeypatch, error):
-    module = types.ModuleType("made_up_command")
+    module = types.ModuleType("synthetic_command")
 
     @click.command()
     def raising():
         raise error
 
     module.raising = raising
-    monkeypatch.setitem(sys.modules, "made_up_command", module)
-    monkeypatch.setitem(COMMANDS, "raising", ("made_up_command:raising", "Raise."))
+    monkeypatch.setitem(sys.modules, "synthetic_command", module)
+    monkeypatch.setitem(COMMANDS, "raising", ("synthetic_command:raising", "Raise."))
     return CliRunner().invoke(main, ["raising"])
 
 

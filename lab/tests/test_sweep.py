@@ -6,7 +6,8 @@ import pytest
 from click.testing import CliRunner
 from optuna.trial import TrialState
 
-from recurra.errors import InvalidOption, RunFailed
+from recurra import InvalidOption
+from recurra.errors import RunFailed
 from recurra_lab.artifacts.run_folder import RunFolder
 from recurra_lab.cli import main
 from recurra_lab.sweeps import executors as places

@@ -85,7 +85,7 @@ def _raw_of_all_sizes(memory: Memory[Any], dtype: torch.dtype) -> Iterator[tuple
 
 
 def _check_weightings(memory: Memory[Any], state: Any, where: str, tolerance: float) -> None:
-    named = {name: view for name, view in memory.views(state).items() if "weighting" in name}
+    named = {name: view for name, view in memory.diagnostics(state).items() if "weighting" in name}
     if not named:
         raise Skip("no view of it has `weighting` in its name")
     for name, view in named.items():

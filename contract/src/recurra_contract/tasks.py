@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from recurra.capabilities.environment import Environment
-from recurra.cell import WHOLE
+from recurra.cell import INTEGER_DTYPES
 from recurra.config.options import plain
 from recurra.task import Batch, Goal, Score, Task
 from recurra_contract.fingerprints import content, fingerprint, fingerprints
@@ -75,7 +75,7 @@ def check_batch_has_declared_shapes(make: Make) -> None:
     expect(batch.mask.shape == (SIZE, steps), f"mask must be {(SIZE, steps)}, got {tuple(batch.mask.shape)}")
     expect(batch.mask.dtype == torch.bool, f"mask must be boolean, got {batch.mask.dtype}")
     expect(batch.lengths.shape == (SIZE,), f"lengths must be ({SIZE},), got {tuple(batch.lengths.shape)}")
-    expect(batch.lengths.dtype in WHOLE, f"lengths must be whole numbers, got {batch.lengths.dtype}")
+    expect(batch.lengths.dtype in INTEGER_DTYPES, f"lengths must be whole numbers, got {batch.lengths.dtype}")
     span = (int(batch.lengths.min()), int(batch.lengths.max()))
     expect(1 <= span[0] <= span[1] <= steps, f"lengths must lie between 1 and T = {steps}, got {span}")
     expect(all(part.device.type == "cpu" for part in batch), "a batch must be drawn on the CPU")
@@ -264,23 +264,21 @@ def check_goal_is_a_score(make: Make) -> None:
 
 
 def check_references_are_scores(make: Make) -> None:
-    """`references` gives finite numbers for scores that `scores` has; nothing is better than `optimal`."""
+    """`baselines` gives finite numbers for scores that `scores` has; nothing is better than `optimal`."""
     for name, task in with_suite(make()):
-        known, references = set(blind_scores(task)), task.references()
-        for predictor, values in references.items():
+        known, baselines = set(blind_scores(task)), task.baselines()
+        for predictor, values in baselines.items():
             foreign = sorted(set(values) - known)
             told = f"{name}: the reference '{predictor}' has {foreign}, but the scores are {sorted(known)}"
             expect(not foreign, told)
             for score, value in values.items():
                 told = f"{name}: the reference '{predictor}' has {score} = {value!r}, not a finite number"
                 expect(isinstance(value, int | float) and math.isfinite(value), told)
-        _expect_optimal(name, task.goal, references)
+        _expect_optimal(name, task.goal, baselines)
 
 
-def _expect_optimal(name: str, goal: Goal, references: Mapping[str, Mapping[str, float]]) -> None:
-    known = {
-        predictor: values[goal.score] for predictor, values in references.items() if goal.score in values
-    }
+def _expect_optimal(name: str, goal: Goal, baselines: Mapping[str, Mapping[str, float]]) -> None:
+    known = {predictor: values[goal.score] for predictor, values in baselines.items() if goal.score in values}
     for predictor, value in known.items():
         better = "optimal" in known and goal.better(value, known["optimal"])
         told = (
@@ -321,7 +319,7 @@ def check_perfect_answer_meets_the_goal(make: Make) -> None:
         raise Skip("the task defines no `perfect`")
     for name, variant in with_suite(task):
         batch = draw(variant)
-        y = variant.perfect(batch)
+        y = variant.oracle(batch)
         value = variant.scores(y, batch)[task.goal.score].value
         expect(task.goal.met(value), f"{name}: the perfect answer scores {value}, which misses the goal")
         losses = [float(variant.loss(answer, batch)) for answer in (y, torch.zeros_like(y))]

@@ -222,7 +222,7 @@ def _stream(make: Make, period: int) -> Task:
     task = task_of(make)
 
     class Stream(type(task)):  # type: ignore[misc]
-        def continues(self, k: int, *, batch_size: int, seed: int, split: Split) -> bool:
+        def continues_previous(self, k: int, *, batch_size: int, seed: int, split: Split) -> bool:
             return k % period != 0
 
     task.__class__ = Stream

@@ -1,6 +1,6 @@
 """Cells that do not refuse wrong arguments, or do not say what is wrong."""
 
-from recurra.errors import InvalidInput
+from recurra import InvalidInput
 from recurra_contract import ToyCell
 
 

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from recurra.state import detach
+from recurra import detach
 from recurra_contract import ToyCell
 from recurra_contract.examples.cells import ToyState
 

@@ -77,12 +77,12 @@ class WrongOptions(ToyCell):
 
 
 class WrongView(ToyCell):
-    def views(self, state):
+    def diagnostics(self, state):
         return {"h": state.h.sum(-1)}
 
 
 class WrongLoss(ToyCell):
-    def own_loss(self, state):
+    def auxiliary_loss(self, state):
         return state.h
 
 
@@ -101,7 +101,7 @@ class EmptyResets(ToyCell):
 
 
 class LateView(ToyCell):
-    def views(self, state):
+    def diagnostics(self, state):
         return {"h": torch.cat([state.h, state.h], -1) if state.h.any() else state.h}
 
 
@@ -131,12 +131,12 @@ class MovesABuffer(ToyCell):
 
 
 class InfiniteLoss(ToyCell):
-    def own_loss(self, state):
+    def auxiliary_loss(self, state):
         return state.h.mean(-1) / 0
 
 
 class InfiniteView(ToyCell):
-    def views(self, state):
+    def diagnostics(self, state):
         return {"h": state.h.abs().log()}
 
 
@@ -150,11 +150,11 @@ MUTANTS = [
     ("check_initial_state", Drifting),
     ("check_copies", NoCopy),
     ("check_options", WrongOptions),
-    ("check_views", WrongView),
-    ("check_views", LateView),
-    ("check_views", InfiniteView),
-    ("check_own_loss", WrongLoss),
-    ("check_own_loss", InfiniteLoss),
+    ("check_diagnostics", WrongView),
+    ("check_diagnostics", LateView),
+    ("check_diagnostics", InfiniteView),
+    ("check_auxiliary_loss", WrongLoss),
+    ("check_auxiliary_loss", InfiniteLoss),
     ("check_empty", NotEmpty),
     ("check_empty", EmptyResets),
 ]

@@ -110,7 +110,7 @@ class PredictsNothing(ToyTask):
 
 
 class ForeignScore(ToyTask):
-    def references(self):
+    def baselines(self):
         return {"constant": {"accuracy": 0.5}}
 
 
@@ -120,12 +120,12 @@ class ForeignScoreInTheSuite(ToyTask):
 
 
 class NobodyKnows(ToyTask):
-    def references(self):
+    def baselines(self):
         return {"constant": {"squared_error": float("nan")}}
 
 
 class BetterThanOptimal(ToyTask):
-    def references(self):
+    def baselines(self):
         return {"optimal": {"squared_error": 0.5}, "lucky": {"squared_error": 0.4}}
 
 
@@ -145,7 +145,7 @@ class SuiteOfNames(ToyTask):
 
 
 class HalfKnowing(ToyTask):
-    def perfect(self, batch):
+    def oracle(self, batch):
         return batch.target + 0.5
 
 

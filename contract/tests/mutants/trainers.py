@@ -4,11 +4,10 @@ import random
 
 import torch
 
-from recurra import Tags
-from recurra.errors import IncompatibleParts
+from recurra import IncompatibleParts, Tags
 from recurra_contract import ToyTrainer
-from recurra_contract.harness import module_of
 from recurra_contract.examples.toy_rule import ToyRule
+from recurra_contract.harness import module_of
 
 
 class KeepsObjects(ToyTrainer):

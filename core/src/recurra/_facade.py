@@ -21,7 +21,8 @@ def attach(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], 
     def __getattr__(name: str) -> Any:
         if name not in home_of:
             raise AttributeError(f"module '{package}' has no attribute '{name}'")
-        return getattr(import_module(home_of[name]), name)
+        home = import_module(home_of[name])
+        return getattr(home, name) if hasattr(home, name) else import_module(f"{home_of[name]}.{name}")
 
     return __getattr__, lambda: sorted(home_of), sorted(home_of)
 

@@ -17,8 +17,8 @@ from recurra.errors import InvalidInput
 from recurra.state import leaves
 
 S = TypeVar("S")
-Reads = Literal["vectors", "trees"]
-WHOLE = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
+InputKind = Literal["vectors", "trees"]
+INTEGER_DTYPES = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
 
 @dataclass(frozen=True)
@@ -31,16 +31,16 @@ class Tags:
         differentiable: Autograd reaches every parameter.
         exact_gradient: That gradient is the true one (a truncated rule's is not).
         stochastic: A step in training mode draws random numbers.
-        reads: The structure that the cell reads; tokens are embedded into vectors.
+        input_kind: The structure that the cell reads; tokens are embedded into vectors.
     """
 
     differentiable: bool = True
     exact_gradient: bool = True
     stochastic: bool = False
-    reads: Reads = "vectors"
+    input_kind: InputKind = "vectors"
 
 
-class Sequencer(nn.Module, abc.ABC):
+class SequenceLayer(nn.Module, abc.ABC):
     """Anything that turns a sequence into a sequence: a cell, or a wrapper such as a bidirectional pair.
 
     Shapes: x (B, T, I) -> y (B, T, O) and the state after each row's last step.
@@ -94,11 +94,11 @@ class Sequencer(nn.Module, abc.ABC):
         packed = pack_padded_sequence(y, lengths, batch_first=True)
         return PackedSequence(packed.data, x.batch_sizes, x.sorted_indices, x.unsorted_indices), state
 
-    def own_loss(self, state: Any) -> Tensor | None:
+    def auxiliary_loss(self, state: Any) -> Tensor | None:
         """Return a loss (B,) of the cell's own, beside the task's; None for most cells."""
         return None
 
-    def views(self, state: Any) -> dict[str, Tensor]:
+    def diagnostics(self, state: Any) -> dict[str, Tensor]:
         """Return what is worth drawing of a state: name -> (B, n), one column of a picture per step."""
         return {}
 
@@ -114,7 +114,7 @@ class Network(nn.Module, abc.ABC):
         readout: What makes answers of the sequencer's outputs.
     """
 
-    sequencer: Sequencer
+    sequencer: SequenceLayer
     embedding: nn.Module | None
     readout: nn.Module
 
@@ -128,7 +128,7 @@ class Network(nn.Module, abc.ABC):
         """Run over a batch: x as its task gives it -> y (B, T, O) and the final state."""
 
 
-class Cell(Configurable, Sequencer, Generic[S]):
+class Cell(Configurable, SequenceLayer, Generic[S]):
     """One step of a recurrent network, written as its paper writes it.
 
     A subclass says its state (a NamedTuple of tensors that holds *everything* that survives a step), how it
@@ -186,7 +186,7 @@ def add_losses(losses: Iterable[Tensor | None]) -> Tensor | None:
     return torch.stack(own).sum(0) if own else None
 
 
-def check_input(module: Sequencer, x: Tensor, lengths: Tensor | None) -> None:
+def check_input(module: SequenceLayer, x: Tensor, lengths: Tensor | None) -> None:
     """Refuse an input that would fail, or silently broadcast, deeper down."""
     who, wanted = type(module).__name__, f"(batch, time, {module.input_size})"
     if not isinstance(x, Tensor):
@@ -200,7 +200,7 @@ def check_input(module: Sequencer, x: Tensor, lengths: Tensor | None) -> None:
         _check_lengths(who, x, lengths)
 
 
-def _check_placement(who: str, module: Sequencer, x: Tensor) -> None:
+def _check_placement(who: str, module: SequenceLayer, x: Tensor) -> None:
     like = first_tensor(module)
     if like is None:
         return
@@ -217,7 +217,7 @@ def _check_lengths(who: str, x: Tensor, lengths: Tensor) -> None:
     wanted = f"{who}: lengths must be a tensor ({batch_size},) of whole numbers"
     if not isinstance(lengths, Tensor):
         raise InvalidInput(f"{wanted}, got {type(lengths).__name__}")
-    if lengths.shape != (batch_size,) or lengths.dtype not in WHOLE:
+    if lengths.shape != (batch_size,) or lengths.dtype not in INTEGER_DTYPES:
         raise InvalidInput(f"{wanted}, got {tuple(lengths.shape)} of {lengths.dtype}")
     if batch_size and not 0 <= int(lengths.min()) <= int(lengths.max()) <= steps:
         span = f"{int(lengths.min())} to {int(lengths.max())}"

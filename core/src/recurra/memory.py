@@ -1,4 +1,4 @@
-"""A memory is a cell that a controller drives; `WithMemory` joins the two into a cell again."""
+"""A memory is a cell that a controller drives; `MemoryCell` joins the two into a cell again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from recurra.cell import Cell, add_losses
 from recurra.errors import IncompatibleParts
-from recurra.wrappers.base import promise
+from recurra.wrappers.base import inherit_tags
 
 S = TypeVar("S")
 
@@ -24,13 +24,13 @@ class Memory(Cell[S]):
         """Return r (B, O), what counts as read before the first step: zeros, unless overridden."""
         return self.zeros(batch_size, self.output_size)
 
-    def connect(self, interface: nn.Linear) -> None:
+    def init_interface(self, interface: nn.Linear) -> None:
         """Initialise the layer (controller width -> I) that will drive this memory."""
         nn.init.xavier_uniform_(interface.weight)
         nn.init.zeros_(interface.bias)
 
 
-class WithMemoryState(NamedTuple):
+class MemoryCellState(NamedTuple):
     """What survives a step: the states of both parts and r (B, R W), the vectors read last."""
 
     controller: tuple[Tensor, ...]
@@ -38,7 +38,7 @@ class WithMemoryState(NamedTuple):
     r: Tensor
 
 
-class DrivesMemory(Cell[WithMemoryState]):
+class ControllerWithMemory(Cell[MemoryCellState]):
     """A controller and the memory it drives; how the one reaches the other is up to `step`.
 
     Shapes: the controller reads [x, r], of width I + R W.
@@ -48,33 +48,34 @@ class DrivesMemory(Cell[WithMemoryState]):
     """
 
     def __init__(self, controller: Cell[Any], memory: Memory[Any], output_size: int) -> None:
-        if controller.tags.reads != "vectors":
-            told = (
-                f"a controller reads vectors, and {type(controller).__name__} reads {controller.tags.reads}"
-            )
+        if controller.tags.input_kind != "vectors":
+            kind = controller.tags.input_kind
+            told = f"a controller reads vectors, and {type(controller).__name__} reads {kind}"
             raise IncompatibleParts(f"{type(self).__name__}: {told}; choose another controller")
         super().__init__(controller.input_size - memory.output_size, output_size)
         self.controller, self.memory = controller, memory
-        promise(self, [controller, memory])
+        inherit_tags(self, [controller, memory])
 
-    def initial_state(self, batch_size: int) -> WithMemoryState:
+    def initial_state(self, batch_size: int) -> MemoryCellState:
         """Return the initial states of both parts and the memory's initial read."""
-        return WithMemoryState(
+        return MemoryCellState(
             self.controller.initial_state(batch_size),
             self.memory.initial_state(batch_size),
             self.memory.initial_read(batch_size),
         )
 
-    def own_loss(self, state: WithMemoryState) -> Tensor | None:
+    def auxiliary_loss(self, state: MemoryCellState) -> Tensor | None:
         """Return the sum of both parts' own losses; None if neither has one."""
-        return add_losses([self.controller.own_loss(state.controller), self.memory.own_loss(state.memory)])
+        return add_losses(
+            [self.controller.auxiliary_loss(state.controller), self.memory.auxiliary_loss(state.memory)]
+        )
 
-    def views(self, state: WithMemoryState) -> dict[str, Tensor]:
+    def diagnostics(self, state: MemoryCellState) -> dict[str, Tensor]:
         """Return what the memory shows, and the vectors it read."""
-        return {**self.memory.views(state.memory), "read vectors": state.r}
+        return {**self.memory.diagnostics(state.memory), "read vectors": state.r}
 
 
-class WithMemory(DrivesMemory):
+class MemoryCell(ControllerWithMemory):
     """A controller and the memory it drives, as one cell.
 
         h, controller' = controller([x, r], controller)
@@ -89,10 +90,10 @@ class WithMemory(DrivesMemory):
     def __init__(self, controller: Cell[Any], memory: Memory[Any]) -> None:
         super().__init__(controller, memory, controller.output_size + memory.output_size)
         self.interface = nn.Linear(controller.output_size, memory.input_size)
-        memory.connect(self.interface)
+        memory.init_interface(self.interface)
 
-    def step(self, x: Tensor, state: WithMemoryState) -> tuple[Tensor, WithMemoryState]:
+    def step(self, x: Tensor, state: MemoryCellState) -> tuple[Tensor, MemoryCellState]:
         """Advance by one step: x (B, I), state -> y (B, H + R W), state."""
         h, controller = self.controller.step(torch.cat([x, state.r], -1), state.controller)
         r, memory = self.memory.step(self.interface(h), state.memory)
-        return torch.cat([h, r], -1), WithMemoryState(controller, memory, r)
+        return torch.cat([h, r], -1), MemoryCellState(controller, memory, r)

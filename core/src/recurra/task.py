@@ -12,14 +12,14 @@ from typing import ClassVar, Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from recurra.cell import Reads
+from recurra.cell import InputKind
 from recurra.config.options import Configurable
 from recurra.rng import generator_of
 
 MOST_NATS = math.log(sys.float_info.max)
 
 Split = Literal["train", "validation", "test"]
-Gives = Reads | Literal["tokens", "token-trees", "graphs"]
+Gives = InputKind | Literal["tokens", "token-trees", "graphs"]
 
 
 class Batch(NamedTuple):
@@ -146,7 +146,7 @@ class Task(Configurable, abc.ABC):
         """Turn outputs (B, T, O) into what they claim the target is, for pictures: probabilities, classes."""
         return y
 
-    def references(self) -> Mapping[str, Mapping[str, float]]:
+    def baselines(self) -> Mapping[str, Mapping[str, float]]:
         """Return what predictors that learn nothing score: predictor -> score -> mean, for whoever compares.
 
         `constant` is the best that one output for all steps reaches; `optimal` is the best there is, where it
@@ -158,7 +158,7 @@ class Task(Configurable, abc.ABC):
         """Return the variants on which a model is judged, such as `length-30`; itself, unless overridden."""
         return {"test": self}
 
-    def continues(self, k: int, *, batch_size: int, seed: int, split: Split) -> bool:
+    def continues_previous(self, k: int, *, batch_size: int, seed: int, split: Split) -> bool:
         """Say whether row b of batch k goes on where row b of batch k − 1 ended, and so its state does.
 
         Never, unless overridden: most sequences are whole. A stream of text that is read window by window is

@@ -11,7 +11,7 @@ from torch import Tensor
 from recurra_engine import eager
 from recurra_engine.ir.graph import Node
 from recurra_engine.mixed_precision import uncast
-from recurra_engine.passes.backend import Backend, Ran
+from recurra_engine.passes.backend import Backend, LoopResult
 from recurra_engine.passes.joint import Training, with_gradient
 from recurra_engine.passes.program import Pass, Program, kept_leaf
 
@@ -23,7 +23,7 @@ def run_pass(
     shared: Sequence[Tensor],
     lengths: Tensor | None,
     backend: Backend,
-) -> tuple[dict[Node, Tensor], Ran, list[Tensor]]:
+) -> tuple[dict[Node, Tensor], LoopResult, list[Tensor]]:
     """Run prologue, loop and epilogue.
 
     Args:
@@ -41,7 +41,7 @@ def run_pass(
     values = dict(zip(pass_.given, given, strict=True))
     if pass_.hoisted:
         values |= zip(pass_.streams, pass_.prologue([*given, *shared], given[0]), strict=True)
-    ran = Ran([], list(carried), [], {})
+    ran = LoopResult([], list(carried), [], {})
     if pass_.loop.does_anything:
         ran = backend.run(pass_.loop, [values[s] for s in pass_.loop.streams], carried, shared, size, lengths)
     values |= zip(pass_.results, ran.out, strict=True)

@@ -149,7 +149,7 @@ def _candidates(x: Tensor) -> dict[Level, Backend]:
 
 def _obstacle_at(level: Level, x: Tensor, only: str | None) -> str | None:
     if level in ("native", "device"):
-        return cpu.obstacle(x) if level == "native" else cuda.obstacle(x)
+        return cpu.unsupported_reason(x) if level == "native" else cuda.unsupported_reason(x)
     # Measured: several small operations for each that the user wrote cost more than autograd's record.
     return "the loop is faster on a CPU" if x.device.type == "cpu" and only is None else None
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from recurra_engine.passes.backend import Backend, Ran
+from recurra_engine.passes.backend import Backend, LoopResult
 from recurra_engine.passes.program import Loop
 
 
@@ -18,7 +18,7 @@ def run(
     shared: Sequence[Tensor],
     size: tuple[int, int],
     lengths: Tensor | None = None,
-) -> Ran:
+) -> LoopResult:
     """Run a loop; see `Backend.run`."""
     steps, like = size[0], (*carried, *streams)[0]
     n, m = len(loop.after), len(loop.out)
@@ -40,7 +40,7 @@ def run(
         sums = [total + value.sum(0) for total, value in zip(sums, results[n + m :], strict=True)]
     in_time = stored[::-1] if loop.reverse else stored
     out = [torch.stack(values) for values in zip(*in_time, strict=True)]
-    return Ran(out, carried, sums, {i: torch.stack(history) for i, history in kept.items()})
+    return LoopResult(out, carried, sums, {i: torch.stack(history) for i, history in kept.items()})
 
 
 def _step(loop: Loop, given: Sequence[Tensor], like: Tensor, rows: int) -> list[Tensor]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from recurra.state import leaves, map_state
+from recurra import leaves, map_state
 from recurra_engine import cuda, eager
 from recurra_engine.compiled import Compiled, traced
 from recurra_engine.cuda import layout

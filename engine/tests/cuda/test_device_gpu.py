@@ -3,9 +3,8 @@
 import pytest
 import torch
 
-from recurra import sequence
+from recurra import leaves, sequence
 from recurra.plugins.registry import components, load
-from recurra.state import leaves
 from recurra_engine import dispatch
 from recurra_engine.cuda import call
 from recurra_engine.cuda.cuda_graphs import Graphs
@@ -60,7 +59,7 @@ def test_every_cell_gives_what_the_loop_gives(name, ragged):
     torch.manual_seed(0)
     cell = cls(4, **cls.contract_options).double().cuda()
     x = torch.randn(5, 12, cell.input_size, dtype=torch.float64, device="cuda")
-    if cell.tags.reads == "trees":
+    if cell.tags.input_kind == "trees":
         x[..., -1] = torch.tensor([0, 0, 2] + [0, 2] * 5, device="cuda")[:12]
     lengths = torch.tensor([12, 3, 0, 7, 12], device="cuda") if ragged else None
     compare(cell, x, lengths, 1e-10)

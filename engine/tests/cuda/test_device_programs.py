@@ -162,7 +162,7 @@ def test_on_a_cpu_the_level_steps_down_to_the_loop_without_a_trace(toys, monkeyp
     assert choice.why_not == {"device": "it is not for cpu"}
     with sequence.using("loop"):
         torch.testing.assert_close(y, cell(x)[0], rtol=0, atol=0)
-    assert cuda.obstacle(x) == "it is for CUDA, and x is on cpu"
+    assert cuda.unsupported_reason(x) == "it is for CUDA, and x is on cpu"
 
 
 def test_the_engine_needs_no_triton():

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from recurra.cell import Cell
+from recurra import Cell
 
 
 class H(NamedTuple):

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from recurra_engine.cpu import compiler, cache as toolchain
+from recurra_engine.cpu import cache as toolchain
+from recurra_engine.cpu import compiler
 from recurra_engine.cpu.cache import load
 
 from .toolchain_parts import answering, forget, kept, processes

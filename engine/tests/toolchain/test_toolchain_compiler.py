@@ -4,9 +4,9 @@ import time
 
 import pytest
 
+from recurra import RecurraError
 from recurra_engine.cpu import compiler
 from recurra_engine.cpu.cache import NoCompiler, load
-from recurra.errors import RecurraError
 
 from .toolchain_parts import answering, running, script
 

@@ -5,7 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from recurra_engine.cpu import compiler, cache as toolchain
+from recurra_engine.cpu import cache as toolchain
+from recurra_engine.cpu import compiler
 
 
 def answering(number):

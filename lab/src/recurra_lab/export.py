@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
-from recurra.cell import Cell, Network, Sequencer, placement
+from recurra.cell import Cell, Network, SequenceLayer, placement
 from recurra.errors import IncompatibleParts
 from recurra.state import leaves, map_state
 from recurra_lab.training.model import TreeEmbedding
@@ -28,7 +28,7 @@ Named = dict[str, Tensor]
 class _Whole(nn.Module):
     """x -> y and the final state by name."""
 
-    def __init__(self, module: Network | Sequencer) -> None:
+    def __init__(self, module: Network | SequenceLayer) -> None:
         super().__init__()
         self.module = module
 
@@ -40,7 +40,7 @@ class _Whole(nn.Module):
 class _Streaming(nn.Module):
     """x and a state by name -> y and the state after it by name."""
 
-    def __init__(self, module: Network | Sequencer) -> None:
+    def __init__(self, module: Network | SequenceLayer) -> None:
         super().__init__()
         self.module = module
 
@@ -51,7 +51,7 @@ class _Streaming(nn.Module):
         return y, dict(leaves(after))
 
 
-def export(module: Network | Sequencer, *, streaming: bool = False) -> ExportedProgram:
+def export(module: Network | SequenceLayer, *, streaming: bool = False) -> ExportedProgram:
     """Return a network as a program that needs torch alone, for any number of sequences and of steps.
 
     The program computes what the module does in evaluation mode, with its weights as they are now and without
@@ -76,7 +76,7 @@ def export(module: Network | Sequencer, *, streaming: bool = False) -> ExportedP
     return _traced(_Streaming(module), module, (x, state), (X_SIZES, {name: {0: ANY} for name in state}))
 
 
-def save(module: Network | Sequencer, file: IO[bytes], *, streaming: bool = False) -> None:
+def save(module: Network | SequenceLayer, file: IO[bytes], *, streaming: bool = False) -> None:
     """Write a network to a file for `torch.export.load`; see `export`.
 
     Raises:
@@ -89,21 +89,21 @@ def save(module: Network | Sequencer, file: IO[bytes], *, streaming: bool = Fals
     file.write(whole.getbuffer())
 
 
-def named_start(module: Network | Sequencer, batch_size: int) -> Named:
+def named_start(module: Network | SequenceLayer, batch_size: int) -> Named:
     """Return the state before the first step, name -> tensor, as a streaming program takes it."""
     start = leaves(_sequencer(module).initial_state(batch_size))
     return {name: tensor.detach().clone() for name, tensor in start}
 
 
 def _traced(
-    program: nn.Module, module: Network | Sequencer, inputs: tuple[Any, ...], sizes: tuple[Any, ...]
+    program: nn.Module, module: Network | SequenceLayer, inputs: tuple[Any, ...], sizes: tuple[Any, ...]
 ) -> ExportedProgram:
     with _refused(module, "its step cannot be traced"):
         return torch.export.export(program, inputs, dynamic_shapes=sizes)
 
 
 @contextmanager
-def _refused(module: Network | Sequencer, what: str) -> Iterator[None]:
+def _refused(module: Network | SequenceLayer, what: str) -> Iterator[None]:
     """Turn whatever a third party's step makes torch say into one sentence."""
     try:
         yield
@@ -124,12 +124,13 @@ def _reason(error: BaseException) -> str:
     return repr(error) if isinstance(error, KeyError) or not line else line
 
 
-def _sequencer(module: Network | Sequencer) -> Sequencer:
+def _sequencer(module: Network | SequenceLayer) -> SequenceLayer:
     return module.sequencer if isinstance(module, Network) else module
 
 
-def _example(module: Network | Sequencer) -> Tensor:
+def _example(module: Network | SequenceLayer) -> Tensor:
     if isinstance(module, Network) and module.embedding is not None:
         sizes = (*EXAMPLE, 2) if isinstance(module.embedding, TreeEmbedding) else EXAMPLE
-        return torch.zeros(sizes, dtype=torch.int64, device=module.embedding.weight.device)
+        like = next(module.embedding.parameters())
+        return torch.zeros(sizes, dtype=torch.int64, device=like.device)
     return torch.zeros(*EXAMPLE, _sequencer(module).input_size, **placement(module))

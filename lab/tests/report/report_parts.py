@@ -6,11 +6,9 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from recurra.cell import Cell
-from recurra_lab.training.model import Model
-from recurra.config.options import Ref
+from recurra import Batch, Cell, Goal, Ref, Score, Task
+from recurra_lab import Model
 from recurra_lab.reports import write_report
-from recurra.task import Batch, Goal, Score, Task
 
 HOSTILE = '<script src="https://example.org/x.js"></script>'
 
@@ -35,7 +33,7 @@ class Counter(Cell[CounterState]):
         h = torch.tanh(self.layer(torch.cat([x, state.h], -1)))
         return self.dropout(h), CounterState(h, state.n + 1)
 
-    def views(self, state):
+    def diagnostics(self, state):
         return {"steps": state.n, "hidden <units>": state.h}
 
 

@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from recurra.errors import MissingFile
+from recurra import MissingFile
 
 from .report_parts import Echo, make
 
@@ -15,7 +15,8 @@ def command(monkeypatch):
     from click.testing import CliRunner
 
     from recurra_lab.cli.report import report
-    from recurra_lab.runs import restore, build as setup
+    from recurra_lab.runs import build as setup
+    from recurra_lab.runs import restore
 
     class Experiment:
         seed = 7

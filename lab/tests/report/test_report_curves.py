@@ -7,9 +7,9 @@ import xml.dom.minidom
 import numpy as np
 import pytest
 
+from recurra import Goal
 from recurra_lab.reports.curves import generalisation, learning_curve, points, running_mean
 from recurra_lab.reports.text import duration, goal_in_words, number, outcome_in_words
-from recurra.task import Goal
 
 
 def test_running_mean_looks_back_only():

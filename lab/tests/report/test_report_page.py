@@ -5,9 +5,9 @@ import math
 import pytest
 from torch import nn
 
+from recurra import Goal
 from recurra_lab.artifacts.atomic_files import write_json
 from recurra_lab.artifacts.run_folder import RunFolder
-from recurra.task import Goal
 
 from .report_parts import HOSTILE, Echo, make, report, titles
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from recurra import Batch
 from recurra_lab.reports.rollout import example, trace
-from recurra.task import Batch
 
 from .report_parts import Classes, Echo, make
 

@@ -4,10 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from recurra import Component
 from recurra.plugins import discovery
-from recurra_lab.snapshots.task import freeze
-from recurra.plugins.hooks import Component
 from recurra_contract import ToyTask
+from recurra_lab.snapshots.task import freeze
 
 from .snapshot_parts import FEW, Marked
 

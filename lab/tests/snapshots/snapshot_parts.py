@@ -33,7 +33,7 @@ class Marked(Task):
         wrong = (y.argmax(-1) != batch.target)[batch.mask]
         return {"wrong": Score(float(wrong.sum()), wrong.numel())}
 
-    def references(self):
+    def baselines(self):
         return {"constant": {"wrong": 1 - 1 / self.output_size}}
 
 

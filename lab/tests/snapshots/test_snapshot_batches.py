@@ -7,9 +7,9 @@ import sys
 import pytest
 import torch
 
-from recurra_lab.snapshots.task import SPLITS, Frozen, freeze, load
 from recurra.plugins.registry import load as component
 from recurra_contract import ToyTask
+from recurra_lab.snapshots.task import SPLITS, Frozen, freeze, load
 
 from .snapshot_parts import FEW, Marked, Words, same
 
@@ -28,7 +28,7 @@ def test_batches_are_exactly_those_of_the_task(task, tmp_path, request):
             drawn = task.batch(k, batch_size=5, seed=11, split=split)
             assert same(back.batch(k, batch_size=5, seed=0, split=split), drawn), (split, k)
     assert (back.input_size, back.output_size, back.gives) == (task.input_size, task.output_size, task.gives)
-    assert (back.goal, back.version, back.references()) == (task.goal, task.version, task.references())
+    assert (back.goal, back.version, back.baselines()) == (task.goal, task.version, task.baselines())
 
 
 def test_trees_of_tokens_are_whole_numbers_in_the_files(tmp_path, offered):
@@ -56,16 +56,16 @@ def test_a_stream_continues_as_it_was_frozen(frozen, monkeypatch):
     back = load(frozen)
     asked = []
 
-    def continues(k, *, batch_size, seed, split):
+    def continues_previous(k, *, batch_size, seed, split):
         asked.append((k, batch_size, seed, split))
         return k > 0
 
-    assert not back.continues(1, batch_size=4, seed=0, split="train")
-    monkeypatch.setattr(back.task, "continues", continues)
-    found = [back.continues(k, batch_size=4, seed=0, split="train") for k in range(8)]
+    assert not back.continues_previous(1, batch_size=4, seed=0, split="train")
+    monkeypatch.setattr(back.task, "continues_previous", continues_previous)
+    found = [back.continues_previous(k, batch_size=4, seed=0, split="train") for k in range(8)]
     assert found == [k in range(1, 6) for k in range(8)]  # then the rows come in another order
     assert asked[5] == (5, 4, 3, "train")
-    assert not back.continues(1, batch_size=2, seed=0, split="train")
+    assert not back.continues_previous(1, batch_size=2, seed=0, split="train")
 
 
 def test_rows_keep_their_order_in_batches_of_any_size(frozen):
@@ -144,6 +144,7 @@ def test_the_same_task_gives_the_same_bytes(frozen, tmp_path):
 
 
 def test_datasets_is_imported_when_it_is_needed_only():
-    code = "import sys, recurra_lab.snapshots.task, recurra_lab.cli.snapshot; print({'datasets', 'pyarrow'} & set(sys.modules))"
+    modules = "recurra_lab.snapshots.task, recurra_lab.cli.snapshot"
+    code = f"import sys, {modules}; print({{'datasets', 'pyarrow'}} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"

@@ -6,8 +6,9 @@ import os
 import pytest
 from click.testing import CliRunner
 
+from recurra import DamagedFile, IncompatibleParts, InvalidOption, MissingFile
+from recurra.errors import UnknownComponent, UnwritableFolder
 from recurra_lab.cli.snapshot import freeze as command
-from recurra.errors import DamagedFile, IncompatibleParts, InvalidOption, MissingFile, UnknownComponent, UnwritableFolder
 from recurra_lab.snapshots.task import freeze, load
 
 from .snapshot_parts import Marked, same

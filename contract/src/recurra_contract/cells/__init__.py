@@ -27,12 +27,12 @@ from recurra_contract.cells.sequences import check_padding as check_padding
 from recurra_contract.cells.sequences import check_padding_gradients as check_padding_gradients
 from recurra_contract.cells.sequences import check_rows_are_independent as check_rows_are_independent
 from recurra_contract.cells.sequences import check_state_is_batched as check_state_is_batched
+from recurra_contract.cells.shapes import check_auxiliary_loss as check_auxiliary_loss
 from recurra_contract.cells.shapes import check_copies as check_copies
+from recurra_contract.cells.shapes import check_diagnostics as check_diagnostics
 from recurra_contract.cells.shapes import check_empty as check_empty
 from recurra_contract.cells.shapes import check_initial_state as check_initial_state
 from recurra_contract.cells.shapes import check_options as check_options
-from recurra_contract.cells.shapes import check_own_loss as check_own_loss
 from recurra_contract.cells.shapes import check_pure as check_pure
 from recurra_contract.cells.shapes import check_shapes as check_shapes
-from recurra_contract.cells.shapes import check_views as check_views
 from recurra_contract.cells.shapes import check_whole_state as check_whole_state

@@ -30,7 +30,7 @@ def inputs(
     """Draw x (B, T, I), always the same; trees are binary, and no more than three nodes wait for a parent."""
     rng = torch.Generator().manual_seed(1)
     x = torch.randn(batch, steps, WIDTH, generator=rng, dtype=torch.float64)
-    return (_with_arities(x) if cell.tags.reads == "trees" else x).to(dtype)
+    return (_with_arities(x) if cell.tags.input_kind == "trees" else x).to(dtype)
 
 
 def _with_arities(x: Tensor) -> Tensor:
@@ -46,7 +46,7 @@ def _with_arities(x: Tensor) -> Tensor:
 
 def varied(cell: Cell[Any], x: Tensor, other: Tensor) -> Tensor:
     """Return `other` for x; a tree keeps its structure, the last channel, and has the features of `other`."""
-    return torch.cat([other[..., :-1], x[..., -1:]], -1) if cell.tags.reads == "trees" else other
+    return torch.cat([other[..., :-1], x[..., -1:]], -1) if cell.tags.input_kind == "trees" else other
 
 
 def tensors(y: Tensor, state: Any) -> Iterator[tuple[str, Tensor]]:

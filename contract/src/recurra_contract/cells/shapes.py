@@ -141,11 +141,11 @@ def check_options(make: Make) -> None:
         raise CheckFailed(f"its options {options} make other parameters: {shapes[1]} instead of {shapes[0]}")
 
 
-def check_views(make: Make) -> None:
+def check_diagnostics(make: Make) -> None:
     """Each view of a state is (B, n), finite, and as wide at the end as at the start."""
     cell = made(make)
-    first = cell.views(cell.initial_state(BATCH))
-    last = cell.views(cell(inputs(cell))[1])
+    first = cell.diagnostics(cell.initial_state(BATCH))
+    last = cell.diagnostics(cell(inputs(cell))[1])
     if first.keys() != last.keys():
         raise CheckFailed(f"the views are {', '.join(first)} at first and {', '.join(last)} later")
     for name, view in first.items():
@@ -158,15 +158,15 @@ def check_views(make: Make) -> None:
             raise CheckFailed(f"the view '{name}' holds numbers that are not finite")
 
 
-def check_own_loss(make: Make) -> None:
+def check_auxiliary_loss(make: Make) -> None:
     """A loss of the cell's own, if it has one, is (B,) and finite."""
     cell = made(make)
     for state in (cell.initial_state(BATCH), cell(inputs(cell))[1]):
-        loss = cell.own_loss(state)
+        loss = cell.auxiliary_loss(state)
         if loss is not None and loss.shape != (BATCH,):
-            raise CheckFailed(f"own_loss has shape {tuple(loss.shape)}, expected {(BATCH,)}")
+            raise CheckFailed(f"auxiliary_loss has shape {tuple(loss.shape)}, expected {(BATCH,)}")
         if loss is not None and not torch.isfinite(loss).all():
-            raise CheckFailed(f"own_loss is {loss.tolist()}, expected finite numbers")
+            raise CheckFailed(f"auxiliary_loss is {loss.tolist()}, expected finite numbers")
 
 
 def check_empty(make: Make) -> None:

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from recurra.cell import Cell
-from recurra.memory import Memory, WithMemory
+from recurra.memory import Memory, MemoryCell
 from recurra.state import NoState
 from recurra_contract.kit import Make
 
@@ -91,7 +91,7 @@ class ToyMemory(Memory[ToyMemoryState]):
         M = state.M * (1 - w)[..., None] + w[..., None] * torch.tanh(v[:, None, self.slots :])
         return (w[:, None] @ M)[:, 0], ToyMemoryState(M, w)
 
-    def views(self, state: ToyMemoryState) -> dict[str, Tensor]:
+    def diagnostics(self, state: ToyMemoryState) -> dict[str, Tensor]:
         """Return the weighting."""
         return {"weighting": state.w}
 
@@ -99,8 +99,8 @@ class ToyMemory(Memory[ToyMemoryState]):
 def driven_by_toy(make_memory: Make) -> Make:
     """Return what makes a cell of a memory: the toy cell drives it."""
 
-    def make(input_size: int = 3) -> WithMemory:
+    def make(input_size: int = 3) -> MemoryCell:
         memory = make_memory()
-        return WithMemory(ToyCell(input_size + memory.output_size), memory)
+        return MemoryCell(ToyCell(input_size + memory.output_size), memory)
 
     return make

@@ -82,7 +82,7 @@ class Branch(NamedTuple):
 class MergingCell(Cell[Tensor]):
     """Merges neighbours whose mean features score highest: y = tanh(W x), s = w y; remembers nothing."""
 
-    tags = Tags(reads="trees")
+    tags = Tags(input_kind="trees")
 
     def __init__(self, input_size: int) -> None:
         super().__init__(input_size, 4)

@@ -58,11 +58,11 @@ class ToyTask(Task):
             "worst_error": Score(float(worst.double().sum()), y.shape[0]),
         }
 
-    def perfect(self, batch: Batch) -> Tensor:
+    def oracle(self, batch: Batch) -> Tensor:
         """Return the outputs of somebody who knows the answer."""
         return batch.target
 
-    def references(self) -> Mapping[str, Mapping[str, float]]:
+    def baselines(self) -> Mapping[str, Mapping[str, float]]:
         """Return what the best number scores, 1 for normal x + 1, and what is possible."""
         return {"constant": {"squared_error": 1.0}, "optimal": {"squared_error": 0.0, "worst_error": 0.0}}
 

@@ -56,6 +56,12 @@ class Ref:
 
         return load(self.kind, self.name)(*wiring, **self.options)
 
+    def has_option(self, name: str) -> bool:
+        """Say whether the part that is referred to has an option of this name."""
+        from recurra.plugins.registry import load
+
+        return name in fields_of(load(self.kind, self.name))
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Ref) and vars(self) == vars(other)
 

@@ -20,7 +20,7 @@ class Corpus(Task):
     validation and test go through them in their order, whatever the seed, and begin again at the end.
     """
 
-    made_up: bool = False
+    synthetic: bool = False
     """Whether the sequences are a sample that is there to try the task; the name of the suite says so."""
 
     @abc.abstractmethod
@@ -44,7 +44,7 @@ class Corpus(Task):
 
     def suite(self) -> Mapping[str, Task]:
         """Return the task itself, under a name that says whether its sequences are made up."""
-        return {"made-up-sample" if self.made_up else "test": self}
+        return {"synthetic-sample" if self.synthetic else "test": self}
 
 
 def rows_of_batch(k: int, *, batch_size: int, seed: int, split: Split, number: int) -> Tensor:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 
-def brief(error: BaseException) -> str:
+def short_message(error: BaseException) -> str:
     """Return the first line of what an error says, or its name when it says nothing."""
     return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
 
@@ -64,7 +64,7 @@ def content_of(path: Path, kind: str, remedy: str) -> bytes:
 
 def unreadable(path: Path, kind: str, error: BaseException, remedy: str) -> DamagedFile:
     """Return the error that a file cannot be read as a file of a kind, such as `text`."""
-    return DamagedFile(f"{path} cannot be read as {kind} ({brief(error)}); replace it: {remedy}")
+    return DamagedFile(f"{path} cannot be read as {kind} ({short_message(error)}); replace it: {remedy}")
 
 
 def parquet(path: Path, remedy: str) -> pa.Table:
@@ -100,11 +100,11 @@ def from_hub(what: str, remedy: str, *named: str, **how: Any) -> Any:
     try:
         return datasets.load_dataset(*named, **how)
     except Exception as error:  # whatever a network, a cache and three libraries say
-        told = f"{what} cannot be loaded from the Hub ({brief(error.__cause__ or error)})"
+        told = f"{what} cannot be loaded from the Hub ({short_message(error.__cause__ or error)})"
         raise MissingFile(f"{told}; without a network, {remedy}") from error
 
 
-def held(reader: Callable[..., R], *paths: Path) -> R:
+def cached_read(reader: Callable[..., R], *paths: Path) -> R:
     """Return reader(*paths), which is kept and shared in this process until one of the files changes."""
     found = [path.stat() for path in paths]
     kept: R = _held(reader, paths, tuple((about.st_mtime_ns, about.st_size) for about in found))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 
-def inside(lengths: Tensor, steps: int) -> Tensor:
+def unpadded(lengths: Tensor, steps: int) -> Tensor:
     """Return which steps are no padding: lengths (B,) -> (B, steps) booleans."""
     return torch.arange(steps) < lengths[:, None]
 
@@ -28,7 +28,7 @@ class Ragged(NamedTuple):
 
     def padded(self, rows: Tensor, steps: int, fill: float) -> Tensor:
         """Return rows (B,) as (B, steps, ...), with the fill after the end of each."""
-        within = inside(self.counts[rows], steps)
+        within = unpadded(self.counts[rows], steps)
         where = torch.where(within, self.starts[rows][:, None] + torch.arange(steps), 0)
         found = self.values[where]
         within = within.reshape(*within.shape, *[1] * (found.dim() - 2))

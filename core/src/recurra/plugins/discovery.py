@@ -129,7 +129,7 @@ class Plugins:
             stop.add_note(f"interrupted in plugin {source.label}; RECURRA_BLOCK={source.dist} leaves it out")
             raise
         except BaseException as error:  # sys.exit in a plugin must not end the others
-            self.defects.append(source.defect(doing + brief(error)))
+            self.defects.append(source.defect(doing + short_message(error)))
 
 
 @functools.cache
@@ -166,7 +166,7 @@ def component_problem(component: Component) -> str:
     return ""
 
 
-def brief(error: BaseException) -> str:
+def short_message(error: BaseException) -> str:
     """Return an exception as one line."""
     if isinstance(error, SystemExit):
         return f"it calls sys.exit({error.code!r})"

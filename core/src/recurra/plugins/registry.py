@@ -82,7 +82,9 @@ def load(kind: Kind, name: str) -> type:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # sys.exit in a plugin's module is its defect, not the end of the program
-        raise BrokenComponent(f"{_named(offer)} cannot be imported: {discovery.brief(error)}") from error
+        raise BrokenComponent(
+            f"{_named(offer)} cannot be imported: {discovery.short_message(error)}"
+        ) from error
     if not (isinstance(found, type) and issubclass(found, base)):
         raise BrokenComponent(f"{_named(offer)} is no {kind}: '{target}' is no subclass of {base.__name__}")
     return found

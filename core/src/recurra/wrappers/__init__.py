@@ -4,13 +4,13 @@ Every wrapper takes built cells. Those around one cell treat its state as it com
 a wrapped cell is a cell again, so wrappers go around each other.
 """
 
-from recurra.wrappers.base import Around as Around
-from recurra.wrappers.base import together as together
+from recurra.wrappers.base import CellWrapper as CellWrapper
+from recurra.wrappers.base import combine_tags as combine_tags
 from recurra.wrappers.bidirectional import Bidirectional as Bidirectional
 from recurra.wrappers.bidirectional import reverse as reverse
 from recurra.wrappers.dropout import DroppedState as DroppedState
 from recurra.wrappers.dropout import RecurrentDropout as RecurrentDropout
-from recurra.wrappers.initial_state import LearnedStart as LearnedStart
+from recurra.wrappers.initial_state import LearnedInitialState as LearnedInitialState
 from recurra.wrappers.normalisation import LayerNormalised as LayerNormalised
 from recurra.wrappers.normalisation import NormalisedLinears as NormalisedLinears
 from recurra.wrappers.resetting import Resetting as Resetting

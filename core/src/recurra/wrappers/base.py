@@ -10,7 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from recurra.cell import Cell, Sequencer, Tags
+from recurra.cell import Cell, SequenceLayer, Tags
 from recurra.errors import IncompatibleParts, InvalidOption, nearest
 from recurra.state import leaves, map_state
 
@@ -22,7 +22,7 @@ Only = Annotated[
 ]
 
 
-class Around(Cell[Any]):
+class CellWrapper(Cell[Any]):
     """A cell around a cell, which it leaves as it is: subclasses change a part.
 
     A wrapped memory is a cell and no `Memory` any more: wrap the controller, or the cell made of both.
@@ -35,7 +35,7 @@ class Around(Cell[Any]):
         _check_cell(type(self).__name__, cell)
         super().__init__(cell.input_size, cell.output_size)
         self.cell = cell
-        promise(self, [cell])
+        inherit_tags(self, [cell])
 
     def initial_state(self, batch_size: int) -> Any:
         """Return the cell's initial state."""
@@ -45,13 +45,13 @@ class Around(Cell[Any]):
         """Advance the cell by one step."""
         return self.cell.step(x, state)
 
-    def own_loss(self, state: Any) -> Tensor | None:
+    def auxiliary_loss(self, state: Any) -> Tensor | None:
         """Return the cell's own loss."""
-        return self.cell.own_loss(state)
+        return self.cell.auxiliary_loss(state)
 
-    def views(self, state: Any) -> dict[str, Tensor]:
+    def diagnostics(self, state: Any) -> dict[str, Tensor]:
         """Return the cell's views."""
-        return self.cell.views(state)
+        return self.cell.diagnostics(state)
 
 
 def _check_cell(who: str, cell: Any) -> None:
@@ -59,20 +59,20 @@ def _check_cell(who: str, cell: Any) -> None:
         raise IncompatibleParts(f"{who}: needs a cell, which can be stepped, got {type(cell).__name__}")
 
 
-def together(parts: Iterable[Sequencer]) -> Tags:
+def combine_tags(parts: Iterable[SequenceLayer]) -> Tags:
     """Return what parts promise together; what is read is what the first one reads."""
     each = [m.tags for part in parts for m in part.modules() if isinstance(m, Cell)]
     return Tags(
         differentiable=all(tags.differentiable for tags in each),
         exact_gradient=all(tags.exact_gradient for tags in each),
         stochastic=any(tags.stochastic for tags in each),
-        reads=each[0].reads,
+        input_kind=each[0].input_kind,
     )
 
 
-def promise(wrapper: Sequencer, parts: Iterable[Sequencer], *, stochastic: bool = False) -> None:
+def inherit_tags(wrapper: SequenceLayer, parts: Iterable[SequenceLayer], *, stochastic: bool = False) -> None:
     """Give a wrapper the tags of its parts; `stochastic` says that it draws random numbers of its own."""
-    tags = together(parts)
+    tags = combine_tags(parts)
     wrapper.tags = replace(tags, stochastic=tags.stochastic or stochastic)
 
 
@@ -82,7 +82,7 @@ def floating(state: Any) -> dict[str, Tensor]:
     return {name: leaf for name, leaf in named if leaf.is_floating_point()}
 
 
-def meant(who: str, cell: Cell[Any], only: Sequence[str]) -> dict[str, Tensor]:
+def selected_leaves(who: str, cell: Cell[Any], only: Sequence[str]) -> dict[str, Tensor]:
     """Return name -> tensor (1, ...) of the initial state of a cell, those that are meant; see `Only`.
 
     A name also means all below it: `memory` stands for `memory.M` and `memory.w`.
@@ -116,13 +116,13 @@ def _below(leaf: str, name: str) -> bool:
     return leaf == name or leaf.startswith(f"{name}.")
 
 
-def change(names: Collection[str], function: Callable[..., Tensor], state: S, *others: Any) -> S:
+def map_leaves(names: Collection[str], function: Callable[..., Tensor], state: S, *others: Any) -> S:
     """Apply a function to the tensors of these names in states of one structure; the rest stays `state`'s."""
     chosen = iter([name.removeprefix("state.") in names for name, _ in leaves(state)])
     return map_state(lambda leaf, *rest: function(leaf, *rest) if next(chosen) else leaf, state, *others)
 
 
-def followed(y: Tensor, before: Any, after: Any) -> Tensor:
+def updated_output(y: Tensor, before: Any, after: Any) -> Tensor:
     """Return what became of y where it is itself a tensor of the state, such as the h of an LSTM; else y."""
     pairs = zip(leaves(before), leaves(after), strict=True)
     return next((new for (_, old), (_, new) in pairs if old is y), y)

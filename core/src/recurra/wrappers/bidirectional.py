@@ -7,12 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from recurra.cell import Sequencer, add_losses
+from recurra.cell import SequenceLayer, add_losses
 from recurra.errors import IncompatibleParts
-from recurra.wrappers.base import promise
+from recurra.wrappers.base import inherit_tags
 
 
-class Bidirectional(Sequencer):
+class Bidirectional(SequenceLayer):
     """Two cells over the same sequence, one from each end; y is what both put out, side by side.
 
     Shapes: x (B, T, I), y (B, T, O of `ahead` + O of `back`). The state is the pair of final states.
@@ -21,19 +21,19 @@ class Bidirectional(Sequencer):
         IncompatibleParts: The two read different widths, or one reads trees.
     """
 
-    def __init__(self, ahead: Sequencer, back: Sequencer) -> None:
+    def __init__(self, ahead: SequenceLayer, back: SequenceLayer) -> None:
         super().__init__()
         if ahead.input_size != back.input_size:
             got = f"the two directions read {ahead.input_size} and {back.input_size} numbers"
             raise IncompatibleParts(f"Bidirectional: {got}")
         for part in (ahead, back):
-            if part.tags.reads == "trees":
+            if part.tags.input_kind == "trees":
                 told = f"{type(part).__name__} reads trees, whose children must come before their parent"
                 raise IncompatibleParts(f"Bidirectional: {told}; read them in one direction")
         self.ahead, self.back = ahead, back
         self.input_size = ahead.input_size
         self.output_size = ahead.output_size + back.output_size
-        promise(self, [ahead, back])
+        inherit_tags(self, [ahead, back])
 
     def initial_state(self, batch_size: int) -> tuple[Any, Any]:
         """Return the initial states of both directions."""
@@ -47,9 +47,9 @@ class Bidirectional(Sequencer):
         y_back, back = self.back.run(reverse(x, lengths), state[1], lengths)
         return torch.cat([y_ahead, reverse(y_back, lengths)], -1), (ahead, back)
 
-    def own_loss(self, state: tuple[Any, Any]) -> Tensor | None:
+    def auxiliary_loss(self, state: tuple[Any, Any]) -> Tensor | None:
         """Return the sum of both directions' own losses; None if neither has one."""
-        return add_losses([self.ahead.own_loss(state[0]), self.back.own_loss(state[1])])
+        return add_losses([self.ahead.auxiliary_loss(state[0]), self.back.auxiliary_loss(state[1])])
 
 
 def reverse(x: Tensor, lengths: Tensor | None) -> Tensor:

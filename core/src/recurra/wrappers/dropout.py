@@ -10,7 +10,15 @@ from torch import Tensor
 
 from recurra.cell import Cell
 from recurra.errors import IncompatibleParts, InvalidOption
-from recurra.wrappers.base import Around, Share, change, check_used, floating, meant, promise
+from recurra.wrappers.base import (
+    CellWrapper,
+    Share,
+    check_used,
+    floating,
+    inherit_tags,
+    map_leaves,
+    selected_leaves,
+)
 
 NAMED = "tensors of the state to drop, such as the h of an LSTM; must be named"
 
@@ -27,7 +35,7 @@ class DroppedState(NamedTuple):
     states: tuple[Tensor, ...]
 
 
-class RecurrentDropout(Around):
+class RecurrentDropout(CellWrapper):
     """Variational dropout: the same numbers are dropped at every step of a sequence.
 
         y, s' = cell(x ∘ m_x / (1 − p_x), s ∘ m_s / (1 − p_s));  y ∘ m_y / (1 − p_y)
@@ -63,13 +71,13 @@ class RecurrentDropout(Around):
     ) -> None:
         super().__init__(cell)
         self.inputs, self.outputs, self.states = inputs, outputs, states
-        self.names = tuple(meant("RecurrentDropout", cell, only)) if only else ()
+        self.names = tuple(selected_leaves("RecurrentDropout", cell, only)) if only else ()
         check_used("RecurrentDropout", only, states, "states, the probability of dropping a number of them")
         self._check()
-        promise(self, [cell], stochastic=max(inputs, outputs, states) > 0)
+        inherit_tags(self, [cell], stochastic=max(inputs, outputs, states) > 0)
 
     def _check(self) -> None:
-        if self.inputs and self.tags.reads != "vectors":
+        if self.inputs and self.tags.input_kind != "vectors":
             raise IncompatibleParts(
                 "RecurrentDropout: the inputs of a cell that reads trees cannot be dropped"
             )
@@ -103,17 +111,17 @@ class RecurrentDropout(Around):
             return y, state._replace(cell=after)
         masks = iter(state.states)
         names = self.names if state.states else ()
-        seen = change(names, lambda leaf: _kept(leaf, next(masks), self.states), state.cell)
+        seen = map_leaves(names, lambda leaf: _kept(leaf, next(masks), self.states), state.cell)
         y, after = self.cell.step(_kept(x, state.inputs, self.inputs), seen)
         return _kept(y, state.outputs, self.outputs), state._replace(cell=after)
 
-    def own_loss(self, state: DroppedState) -> Tensor | None:
+    def auxiliary_loss(self, state: DroppedState) -> Tensor | None:
         """Return the cell's own loss."""
-        return self.cell.own_loss(state.cell)
+        return self.cell.auxiliary_loss(state.cell)
 
-    def views(self, state: DroppedState) -> dict[str, Tensor]:
+    def diagnostics(self, state: DroppedState) -> dict[str, Tensor]:
         """Return the cell's views."""
-        return self.cell.views(state.cell)
+        return self.cell.diagnostics(state.cell)
 
 
 def _kept(values: Tensor, mask: Any, p: float) -> Tensor:

@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from recurra.cell import Cell
 from recurra.errors import IncompatibleParts
-from recurra.wrappers.base import Around, Only, change, meant
+from recurra.wrappers.base import CellWrapper, Only, map_leaves, selected_leaves
 
 
-class LearnedStart(Around):
+class LearnedInitialState(CellWrapper):
     """A cell whose initial state is learned: one parameter for each tensor of real numbers in it.
 
     Starts with the cell's own initial state. Whole numbers and booleans stay the cell's, and so does what
@@ -30,10 +30,12 @@ class LearnedStart(Around):
 
     def __init__(self, cell: Cell[Any], *, only: Only = ()) -> None:
         super().__init__(cell)
-        found = meant("LearnedStart", cell, only)
+        found = selected_leaves("LearnedInitialState", cell, only)
         starts = {name: leaf for name, leaf in found.items() if not leaf.requires_grad}
         if not starts:
-            raise IncompatibleParts(f"LearnedStart: {type(cell).__name__} learns {', '.join(found)} already")
+            raise IncompatibleParts(
+                f"LearnedInitialState: {type(cell).__name__} learns {', '.join(found)} already"
+            )
         self.names = frozenset(starts)
         self.starts = nn.ParameterList(leaf[0].clone() for leaf in starts.values())
 
@@ -45,7 +47,7 @@ class LearnedStart(Around):
             first: Tensor = next(starts)
             return first.expand_as(leaf)
 
-        return change(self.names, learned, self.cell.initial_state(batch_size))
+        return map_leaves(self.names, learned, self.cell.initial_state(batch_size))
 
     def run(self, x: Tensor, state: Any, lengths: Tensor | None) -> tuple[Tensor, Any]:
         """Run the cell as it runs by itself: only the start differs."""

@@ -11,7 +11,7 @@ from torch.nn.functional import layer_norm, linear
 
 from recurra.cell import Cell
 from recurra.errors import IncompatibleParts
-from recurra.wrappers.base import Around, Only, change, check_used, followed, meant
+from recurra.wrappers.base import CellWrapper, Only, check_used, map_leaves, selected_leaves, updated_output
 
 LARGE = 1e15
 """The square of a number far beyond this one overflows float32, and the variance with it."""
@@ -42,7 +42,7 @@ class Norm(nn.Module):
         return self.gain * normalised(v) + self.shift
 
 
-class LayerNormalised(Around):
+class LayerNormalised(CellWrapper):
     """A cell with layer normalisation of what it puts out, of what it remembers, or of both.
 
         y, s' = cell(x, s);  y = LN(y);  s' = LN(s'), each tensor of real numbers along its last axis
@@ -71,7 +71,7 @@ class LayerNormalised(Around):
     ) -> None:
         super().__init__(cell)
         check_used("LayerNormalised", only, states, "states = true")
-        found = meant("LayerNormalised", cell, only) if states else {}
+        found = selected_leaves("LayerNormalised", cell, only) if states else {}
         self.names = tuple(found)
         self.outputs = _norm("the output", (cell.output_size,)) if outputs else None
         self.states = nn.ModuleList(_norm(f"'{name}'", leaf.shape[1:]) for name, leaf in found.items())
@@ -84,8 +84,8 @@ class LayerNormalised(Around):
         def normal(leaf: Tensor) -> Tensor:
             return next(norms)(leaf)  # type: ignore[no-any-return]
 
-        after = change(self.names, normal, new)
-        y = followed(y, new, after)
+        after = map_leaves(self.names, normal, new)
+        y = updated_output(y, new, after)
         return y if self.outputs is None else self.outputs(y), after
 
 
@@ -116,7 +116,7 @@ class NormalisedLinear(nn.Linear):
         return y if self.bias is None else y + self.bias
 
 
-class NormalisedLinears(Around):
+class NormalisedLinears(CellWrapper):
     """A cell with layer normalisation inside, of the products of each of its linear layers.
 
         g ∘ LN(W x) + b        where an `nn.Linear` of the cell puts out W x + b

@@ -11,10 +11,10 @@ from torch.nn.utils.rnn import PackedSequence
 from recurra.cell import Cell, check_input
 from recurra.errors import InvalidInput
 from recurra.state import select
-from recurra.wrappers.base import Around
+from recurra.wrappers.base import CellWrapper
 
 
-class Resetting(Around):
+class Resetting(CellWrapper):
     """A cell that can be told to forget: before each marked step, the state is set to the initial state.
 
     `resets` (B, T) is true where a row begins anew, as at the borders of episodes or of sequences that were
@@ -62,7 +62,7 @@ class Resetting(Around):
         return self.cell.run(x, state, lengths)
 
 
-class _Marked(Around):
+class _Marked(CellWrapper):
     """Reads [x, mark], and starts anew before a step whose mark is 1."""
 
     def __init__(self, cell: Cell[Any]) -> None:

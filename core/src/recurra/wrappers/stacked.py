@@ -11,17 +11,17 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import dropout
 
-from recurra.cell import Cell, Sequencer, add_losses
+from recurra.cell import Cell, SequenceLayer, add_losses
 from recurra.config.options import Configurable
 from recurra.errors import IncompatibleParts, InvalidOption
-from recurra.wrappers.base import Share, promise
+from recurra.wrappers.base import Share, inherit_tags
 
 Skip = Annotated[bool, Field(description="every layer also reads x, and y is what all layers put out")]
 Drop = Annotated[Share, Field(description="share of a layer's output that the next one does not see")]
 Advance = Callable[[Cell[Any], Tensor, Any], tuple[Tensor, Any]]
 
 
-class Layers(Configurable, Sequencer):
+class Layers(Configurable, SequenceLayer):
     """Sequencers on top of each other, of any kinds and sizes; those need not be cells.
 
         y_1 = layer_1(x);  y_l = layer_l(d(y_{l-1}));              y = y_L
@@ -40,7 +40,7 @@ class Layers(Configurable, Sequencer):
         InvalidOption: There is nothing to drop: only one layer.
     """
 
-    def __init__(self, layers: Sequence[Sequencer], *, skip: Skip = False, dropout: Drop = 0.0) -> None:
+    def __init__(self, layers: Sequence[SequenceLayer], *, skip: Skip = False, dropout: Drop = 0.0) -> None:
         _check_widths(type(self).__name__, layers, skip)
         if dropout and len(layers) == 1:
             told = f"{type(self).__name__}: dropout = {dropout} acts between layers, and there is one only"
@@ -50,7 +50,7 @@ class Layers(Configurable, Sequencer):
         self.skip, self.dropout = skip, dropout
         self.input_size = layers[0].input_size
         self.output_size = sum(layer.output_size for layer in layers[0 if skip else -1 :])
-        promise(self, layers, stochastic=dropout > 0)
+        inherit_tags(self, layers, stochastic=dropout > 0)
 
     def initial_state(self, batch_size: int) -> tuple[Any, ...]:
         """Return the initial state of each layer."""
@@ -78,9 +78,11 @@ class Layers(Configurable, Sequencer):
         below = dropout(outputs[-1], self.dropout, self.training) if self.dropout else outputs[-1]
         return torch.cat([x, below], -1) if self.skip else below
 
-    def own_loss(self, state: tuple[Any, ...]) -> Tensor | None:
+    def auxiliary_loss(self, state: tuple[Any, ...]) -> Tensor | None:
         """Return the sum of the layers' own losses; None if no layer has one."""
-        return add_losses(layer.own_loss(s) for layer, s in zip(_typed(self.layers), state, strict=True))
+        return add_losses(
+            layer.auxiliary_loss(s) for layer, s in zip(_typed(self.layers), state, strict=True)
+        )
 
 
 class Stacked(Layers, Cell[tuple[Any, ...]]):
@@ -96,13 +98,13 @@ class Stacked(Layers, Cell[tuple[Any, ...]]):
         """Advance every layer by one step, from the bottom up."""
         return self._climb(x, state, lambda layer, x, state: layer.step(x, state))
 
-    def views(self, state: tuple[Any, ...]) -> dict[str, Tensor]:
+    def diagnostics(self, state: tuple[Any, ...]) -> dict[str, Tensor]:
         """Return the views of every layer, named by its number from the bottom."""
-        each = [layer.views(s) for layer, s in zip(_typed(self.layers), state, strict=True)]
+        each = [layer.diagnostics(s) for layer, s in zip(_typed(self.layers), state, strict=True)]
         return {f"layer {i}: {name}": view for i, views in enumerate(each, 1) for name, view in views.items()}
 
 
-def _check_widths(who: str, layers: Sequence[Sequencer], skip: bool) -> None:
+def _check_widths(who: str, layers: Sequence[SequenceLayer], skip: bool) -> None:
     if not layers:
         raise IncompatibleParts(f"{who}: needs at least one layer")
     beside = layers[0].input_size if skip else 0
@@ -112,7 +114,7 @@ def _check_widths(who: str, layers: Sequence[Sequencer], skip: bool) -> None:
             got = f"a layer puts out {below.output_size} numbers{x}, the next one reads {above.input_size}"
             raise IncompatibleParts(f"{who}: {got}")
     for number, layer in enumerate(layers[1:], 2):
-        if layer.tags.reads == "trees":
+        if layer.tags.input_kind == "trees":
             told = f"layer {number}, {type(layer).__name__}, reads trees, and a layer below puts out vectors"
             raise IncompatibleParts(f"{who}: {told}; only the first layer can read trees")
 

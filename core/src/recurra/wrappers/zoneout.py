@@ -9,10 +9,19 @@ from pydantic import Field
 from torch import Tensor
 
 from recurra.cell import Cell
-from recurra.wrappers.base import Around, Only, Share, change, check_used, followed, meant, promise
+from recurra.wrappers.base import (
+    CellWrapper,
+    Only,
+    Share,
+    check_used,
+    inherit_tags,
+    map_leaves,
+    selected_leaves,
+    updated_output,
+)
 
 
-class Zoneout(Around):
+class Zoneout(CellWrapper):
     """Each number of the state keeps its old value with probability p, drawn anew at every step.
 
         s' = d ∘ s + (1 − d) ∘ ŝ,  d ~ Bernoulli(p), ŝ the cell's next state        in training
@@ -42,15 +51,15 @@ class Zoneout(Around):
     ) -> None:
         super().__init__(cell)
         self.p = p
-        self.names = frozenset(meant("Zoneout", cell, only))
+        self.names = frozenset(selected_leaves("Zoneout", cell, only))
         check_used("Zoneout", only, p, "p, the probability of keeping the old value of a number of them")
-        promise(self, [cell], stochastic=p > 0)
+        inherit_tags(self, [cell], stochastic=p > 0)
 
     def step(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
         """Advance by one step, and keep some of the old state: x (B, I), state -> y (B, O), state."""
         y, new = self.cell.step(x, state)
-        after = change(self.names, self._mix, new, state)
-        return followed(y, new, after), after
+        after = map_leaves(self.names, self._mix, new, state)
+        return updated_output(y, new, after), after
 
     def _mix(self, new: Tensor, old: Tensor) -> Tensor:
         if self.training and self.p:

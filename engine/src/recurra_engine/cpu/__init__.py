@@ -1,5 +1,5 @@
 """The level for CPUs: the loop's graph as generated C, compiled once and kept on disk."""
 
-from recurra_engine.cpu.call import BACKEND, obstacle
+from recurra_engine.cpu.call import BACKEND, unsupported_reason
 
-__all__ = ["BACKEND", "obstacle"]
+__all__ = ["BACKEND", "unsupported_reason"]

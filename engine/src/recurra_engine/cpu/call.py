@@ -15,7 +15,7 @@ from recurra_engine.cpu.outer import outer
 from recurra_engine.cpu.source import Source, source
 from recurra_engine.ir.graph import Shape
 from recurra_engine.lower.views import as_indexed, laid_out, natural
-from recurra_engine.passes.backend import Backend, Ran
+from recurra_engine.passes.backend import Backend, LoopResult
 from recurra_engine.passes.program import Loop
 
 WORTH_A_THREAD = 200_000
@@ -50,7 +50,7 @@ def run(
     shared: Sequence[Tensor],
     size: tuple[int, int],
     lengths: Tensor | None = None,
-) -> Ran:
+) -> LoopResult:
     """Run a loop, as `scan.run` does; lengths must not grow from row to row."""
     steps, rows = size
     like = carried[0] if carried else streams[0]
@@ -79,7 +79,7 @@ def run(
     )
     if function(ctypes.byref(call), threads, (ctypes.c_long * len(splits))(*splits)):
         raise MemoryError("no memory for the scratch of a native loop")
-    return Ran(
+    return LoopResult(
         [as_indexed(tensor, node.shape, 2) for tensor, node in zip(out, loop.out, strict=True)],
         [as_indexed(tensor, node.shape, 1) for tensor, node in zip(after, loop.carried, strict=True)],
         _split_sums(sums.sum(0), loop),
@@ -114,7 +114,7 @@ def _split_sums(sums: Tensor, loop: Loop) -> list[Tensor]:
     return found
 
 
-def obstacle(x: Tensor) -> str | None:
+def unsupported_reason(x: Tensor) -> str | None:
     """Return why inputs like x cannot be run here, or None."""
     return None if x.device.type == "cpu" else f"it is for CPUs, and x is on {x.device}"
 

@@ -15,6 +15,6 @@ T times a few launches, which a CUDA graph replays as one.
 A loop without large products is one launch for the whole sequence: a program takes a row through all steps.
 """
 
-from recurra_engine.cuda.call import BACKEND, obstacle
+from recurra_engine.cuda.call import BACKEND, unsupported_reason
 
-__all__ = ["BACKEND", "obstacle"]
+__all__ = ["BACKEND", "unsupported_reason"]

@@ -11,7 +11,7 @@ from recurra_engine.cuda.addressing import buffer
 from recurra_engine.cuda.program import Program
 from recurra_engine.ir.graph import Node, Shape
 from recurra_engine.lower.views import as_indexed, laid_out, natural
-from recurra_engine.passes.backend import Ran
+from recurra_engine.passes.backend import LoopResult
 
 
 class Inputs:
@@ -111,7 +111,7 @@ class Places:
             return beside[(k + (kind == "n")) % beside.shape[0]]
         return tensor
 
-    def results(self) -> Ran:
+    def results(self) -> LoopResult:
         """Return what the run has left; it lies in the buffers."""
         loop = self.program.loop
         out = [self._indexed(self.tensors[f"o{i}"], node, 2) for i, node in enumerate(loop.out)]
@@ -121,7 +121,7 @@ class Places:
             history = self.tensors[f"{self.program.carried[i].history}{i}"]
             kept[i] = self._indexed(history, loop.carried[i], 2)
         stored = self.program.precision.stored
-        return Ran(out, [tensor.to(stored) for tensor in after], self._sums(out), kept)
+        return LoopResult(out, [tensor.to(stored) for tensor in after], self._sums(out), kept)
 
     def _sums(self, out: list[Tensor]) -> list[Tensor]:
         layout, (stored, computed) = self.program.layout, self.program.precision

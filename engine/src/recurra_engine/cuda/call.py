@@ -14,7 +14,7 @@ from recurra_engine.cuda.cuda_graphs import Graphs
 from recurra_engine.cuda.jit import missing
 from recurra_engine.cuda.launch import launch_each
 from recurra_engine.cuda.program import program
-from recurra_engine.passes.backend import Backend, Ran
+from recurra_engine.passes.backend import Backend, LoopResult
 from recurra_engine.passes.program import Loop
 
 graphs = Graphs()
@@ -27,7 +27,7 @@ def run(
     shared: Sequence[Tensor],
     size: tuple[int, int],
     lengths: Tensor | None = None,
-) -> Ran:
+) -> LoopResult:
     """Run a loop, as `eager.run` does."""
     like = (*carried, *streams)[0]
     made = program(loop, like.dtype, ragged=lengths is not None)
@@ -43,7 +43,7 @@ def _current(device: torch.device) -> AbstractContextManager[object]:
     return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
 
 
-def obstacle(x: Tensor) -> str | None:
+def unsupported_reason(x: Tensor) -> str | None:
     """Return why inputs like x cannot be run here, or None."""
     return missing() if x.device.type == "cuda" else f"it is for CUDA, and x is on {x.device}"
 

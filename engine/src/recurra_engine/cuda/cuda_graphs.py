@@ -19,7 +19,7 @@ import torch
 from recurra_engine.cuda.buffers import Inputs, Places
 from recurra_engine.cuda.launch import launch, launch_each
 from recurra_engine.cuda.program import Program
-from recurra_engine.passes.backend import Ran
+from recurra_engine.passes.backend import LoopResult
 
 log = logging.getLogger("recurra_engine")
 MOST_GRAPHS = 32
@@ -59,7 +59,7 @@ class Captured:
         self.graph = record(lambda: launch(places))
         self.bytes = places.bytes
 
-    def run(self, given: Inputs) -> Ran:
+    def run(self, given: Inputs) -> LoopResult:
         """Run with new inputs."""
         with self.lock:
             self.places.copy(given)
@@ -67,7 +67,7 @@ class Captured:
             self.graph.replay()
             ran = self.places.results()
             out, after = ([tensor.clone() for tensor in part] for part in (ran.out, ran.after))
-            return Ran(out, after, ran.sums, {i: kept.clone() for i, kept in ran.kept.items()})
+            return LoopResult(out, after, ran.sums, {i: kept.clone() for i, kept in ran.kept.items()})
 
 
 class Graphs:
@@ -85,7 +85,7 @@ class Graphs:
         self.refused: set[Any] = set()
         self.lock = threading.Lock()
 
-    def run(self, program: Program, given: Inputs, size: tuple[int, int], device: torch.device) -> Ran:
+    def run(self, program: Program, given: Inputs, size: tuple[int, int], device: torch.device) -> LoopResult:
         """Run a program, by a graph where there is one or is to be one."""
         captured = self._captured(program, given, size, device)
         return captured.run(given) if captured else launch_each(program, given, size, device)

@@ -12,10 +12,10 @@ from recurra_engine.cuda.codegen import Source
 from recurra_engine.cuda.jit import built
 from recurra_engine.cuda.program import Program
 from recurra_engine.lower.layout import Task
-from recurra_engine.passes.backend import Ran
+from recurra_engine.passes.backend import LoopResult
 
 
-def launch_each(program: Program, given: Inputs, size: tuple[int, int], device: torch.device) -> Ran:
+def launch_each(program: Program, given: Inputs, size: tuple[int, int], device: torch.device) -> LoopResult:
     """Run a program by one launch after the other."""
     places = Places(program, size, device)
     places.hold(given)

@@ -18,7 +18,7 @@ from torch.utils._pytree import tree_map_only
 
 from recurra.state import leaves, map_state
 from recurra_engine.frontend.aten import Untranslated, translate
-from recurra_engine.ir.graph import Node, as_if, const, expand, leaf, stop
+from recurra_engine.ir.graph import Node, const, expand, leaf, stop, straight_through
 
 if TYPE_CHECKING:
     from recurra.cell import Cell
@@ -123,7 +123,7 @@ class _Watched(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _without_gradient(self, node: Node, tensor: Tensor) -> Node:
         before = self.nodes.get(id(tensor))  # of a tensor that is changed in place, which keeps its history
-        return stop(node) if before is None else as_if(node, before)
+        return stop(node) if before is None else straight_through(node, before)
 
     def _refuse(self, func: Any, name: str, inputs: list[Tensor]) -> None:
         foreign = next((self.foreign[id(tensor)] for tensor in inputs if id(tensor) in self.foreign), None)

@@ -10,7 +10,7 @@ a cell, so the graph says nothing of batches: the levels decide how many rows th
     reductions  sum and amax over dimensions, which stay with size 1; softmax over the last dimension
     dot         (Z, I, K) by (Z, K, J) -> (Z, I, J)
     stop        its argument, through which no gradient passes
-    as_if       the value of its first argument, with a gradient as if it were the second
+    straight_through       the value of its first argument, with a gradient as if it were the second
 
 Nodes are made by the functions of this module, which infer shapes and leave out what changes nothing. Equal
 nodes are one node, so whatever the user wrote twice is done once.
@@ -233,9 +233,9 @@ def stop(a: Node) -> Node:
     return make("stop", [a], a.shape)
 
 
-def as_if(value: Node, source: Node) -> Node:
+def straight_through(value: Node, source: Node) -> Node:
     """Return a value whose gradient goes to another: what changing it in place without gradients means."""
-    return make("as_if", [value, source], value.shape)
+    return make("straight_through", [value, source], value.shape)
 
 
 def dot(a: Node, b: Node) -> Node:

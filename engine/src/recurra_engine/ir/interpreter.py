@@ -183,5 +183,5 @@ MOVES: dict[str, Callable[[Node, int], Call]] = {
     "amax": lambda node, lead: lambda a: a.amax([lead + d for d in node.data[0]], keepdim=True),
     "softmax": lambda node, lead: lambda a: a.softmax(-1),
     "stop": lambda node, lead: Tensor.detach,
-    "as_if": lambda node, lead: lambda value, source: value.detach() + (source - source.detach()),
+    "straight_through": lambda node, lead: lambda value, source: value.detach() + (source - source.detach()),
 }

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 from recurra_engine.ir.graph import (
     POINTWISE,
     Node,
-    as_if,
     cat,
     cut,
     dot,
@@ -19,6 +18,7 @@ from recurra_engine.ir.graph import (
     reshape,
     softmax,
     stop,
+    straight_through,
     total,
 )
 
@@ -33,7 +33,7 @@ REBUILD: dict[str, Callable[[Node, Sequence[Node]], Node]] = {
     "amax": lambda node, args: largest(args[0], *node.data),
     "softmax": lambda node, args: softmax(args[0]),
     "stop": lambda node, args: stop(args[0]),
-    "as_if": lambda node, args: as_if(*args),
+    "straight_through": lambda node, args: straight_through(*args),
     "dot": lambda node, args: dot(*args),
 }
 

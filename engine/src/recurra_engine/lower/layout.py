@@ -50,7 +50,7 @@ class Task:
         return self.target.squeezed[0]
 
 
-SAME = frozenset({"stop", "as_if"})
+SAME = frozenset({"stop", "straight_through"})
 """Nodes with the value of their first argument."""
 Tasks = frozenset[Task]
 NOTHING: Tasks = frozenset()

@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 @dataclass
-class Ran:
+class LoopResult:
     """What a loop leaves.
 
     Shapes: out (T, B, ...), after (B, ...), sums as the loop's nodes, kept (T + 1, B, ...) by index of
@@ -34,6 +34,6 @@ class Backend:
         moves_products: Whether large products are better done outside the loop, for all steps at once.
     """
 
-    run: Callable[..., Ran]
+    run: Callable[..., LoopResult]
     outer: Callable[[Tensor, Tensor, Tensor | None], Tensor]
     moves_products: bool

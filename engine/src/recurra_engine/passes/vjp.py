@@ -244,7 +244,7 @@ def _pull_dot(n: Node, g: Node) -> Pulled:
 
 PULL: dict[str, Callable[[Node, Node], Pulled]] = {
     **dict.fromkeys(graph.POINTWISE, _pull_pointwise),
-    "as_if": lambda n, g: [(n.args[1], g)],
+    "straight_through": lambda n, g: [(n.args[1], g)],
     "reshape": lambda n, g: [(n.args[0], reshape(g, n.args[0].shape))],
     "permute": _pull_permute,
     "expand": lambda n, g: [(n.args[0], unbroadcast(g, n.args[0].shape))],

@@ -14,9 +14,9 @@ from recurra_lab.artifacts.run_folder import RunFolder, first_process
 from recurra_lab.runs.signals import Interrupted
 
 if TYPE_CHECKING:
-    from recurra_lab.training.evaluate import References
+    from recurra_lab.training.evaluate import Baselines
 
-NOTHING: References = {}
+NOTHING: Baselines = {}
 
 
 @contextmanager
@@ -40,7 +40,7 @@ def _summarise(folder: RunFolder) -> None:
     click.echo(f"report: {folder.report}")
 
 
-def show_scores(scores: Mapping[str, Mapping[str, float]], references: References = NOTHING) -> None:
+def show_scores(scores: Mapping[str, Mapping[str, float]], baselines: Baselines = NOTHING) -> None:
     """Print the table of suite variants and scores, each with the predictors it may be compared with."""
     from rich.console import Console
     from rich.table import Table
@@ -49,7 +49,7 @@ def show_scores(scores: Mapping[str, Mapping[str, float]], references: Reference
     table = Table("", *names)
     for variant, row in scores.items():
         table.add_row(variant, *_shown(row, names))
-        for predictor, values in references.get(variant, {}).items():
+        for predictor, values in baselines.get(variant, {}).items():
             table.add_row(f"  {predictor}", *_shown(values, names), style="dim")
     Console().print(table)
 

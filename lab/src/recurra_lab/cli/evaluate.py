@@ -22,7 +22,7 @@ def evaluate(run: Path, batches: int | None, seed: int | None, as_json: bool) ->
     from recurra_lab.artifacts.run_folder import RunFolder
     from recurra_lab.cli._output import show_json, show_scores
     from recurra_lab.runs.restore import restore
-    from recurra_lab.training.evaluate import evaluate_suite, suite_references
+    from recurra_lab.training.evaluate import evaluate_suite, suite_baselines
 
     experiment, task, model = restore(RunFolder.open(run))
     options = experiment.run
@@ -36,4 +36,4 @@ def evaluate(run: Path, batches: int | None, seed: int | None, as_json: bool) ->
     if as_json:
         show_json(scores)
     else:
-        show_scores(scores, suite_references(task))
+        show_scores(scores, suite_baselines(task))

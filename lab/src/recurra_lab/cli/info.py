@@ -75,7 +75,7 @@ def _component(name: str, kind: Kind | None) -> dict[str, Any]:
         "plugin": f"{offer.dist} {offer.version}".strip(),
         "doc": _doc(owner),
         "options": [asdict(option) for option in options_of(owner, component.kind, component.name)],
-        "references": _references(owner),
+        "baselines": _baselines(owner),
         "see_also": [f"{other.component.kind}:{other.component.name}" for other in others],
     }
 
@@ -104,16 +104,16 @@ def _doc(owner: type) -> str:
     return re.split(r"\n(?:Args|Attributes|Raises):\n", inspect.cleandoc(owner.__doc__ or ""))[0].strip()
 
 
-def _references(owner: type) -> Mapping[str, Mapping[str, float]]:
+def _baselines(owner: type) -> Mapping[str, Mapping[str, float]]:
     """Return what simple predictors score on a task with its defaults, if it has any and knows."""
     from recurra.errors import RecurraError
     from recurra.task import Task
 
-    if not issubclass(owner, Task) or owner.references is Task.references:
+    if not issubclass(owner, Task) or owner.baselines is Task.baselines:
         return {}
     make: Callable[[], Task] = owner
     try:
-        return make().references()
+        return make().baselines()
     except RecurraError:  # it needs an option, or a file; what it is can be told all the same
         return {}
 
@@ -124,15 +124,15 @@ def _lines(facts: dict[str, Any], width: int) -> Iterator[str]:
     yield from [facts["summary"]] if facts["summary"] else []
     yield from ["", *_wrapped(facts["doc"], width), ""]
     yield from _options(facts["options"], width) if facts["options"] else ["It has no options."]
-    yield from _predictors(facts.get("references", {}), width)
+    yield from _predictors(facts.get("baselines", {}), width)
     for other in facts.get("see_also", []):
         yield f"See also: recurra info {other}"
 
 
-def _predictors(references: Mapping[str, Mapping[str, float]], width: int) -> Iterator[str]:
-    if references:
+def _predictors(baselines: Mapping[str, Mapping[str, float]], width: int) -> Iterator[str]:
+    if baselines:
         yield from ["", "What predictors that learn nothing score, with the defaults:"]
-    for predictor, scores in references.items():
+    for predictor, scores in baselines.items():
         told = ", ".join(f"{name} {value:.4g}" for name, value in scores.items())
         yield from textwrap.wrap(f"{predictor}: {told}", width, initial_indent="  ", subsequent_indent="    ")
 

@@ -26,5 +26,5 @@ def report(run: Path, curve: Path | None) -> None:
         raise MissingFile(f"--curve {curve}: the folder {curve.parent} does not exist")
     click.echo(write_report(folder, model, task, experiment.seed, goal))
     if curve is not None:
-        write_curve(folder, goal, curve, task.references())
+        write_curve(folder, goal, curve, task.baselines())
         click.echo(curve)

@@ -23,13 +23,13 @@ MOST_POINTS = 400
 WINDOWS = 30
 
 
-def learning_curve(rows: Rows, goal: Goal, references: Predictors = NOBODY) -> Picture | None:
+def learning_curve(rows: Rows, goal: Goal, baselines: Predictors = NOBODY) -> Picture | None:
     """Draw the goal's score in training and validation over the updates; None when neither was logged.
 
     Args:
         rows: Step, metric and value, as they were logged.
         goal: What solves the task.
-        references: Predictor -> score -> value; each has a line.
+        baselines: Predictor -> score -> value; each has a line.
     """
     rows = list(rows)
     train, validation = (points(rows, f"{split}/{goal.score}") for split in ("train", "validation"))
@@ -41,7 +41,7 @@ def learning_curve(rows: Rows, goal: Goal, references: Predictors = NOBODY) -> P
     if len(validation[0]):
         _draw_measured(axes, validation, "validation")
     _finish(axes, goal, np.concatenate([train[1], validation[1]]))
-    known = {name: scores[goal.score] for name, scores in references.items() if goal.score in scores}
+    known = {name: scores[goal.score] for name, scores in baselines.items() if goal.score in scores}
     _draw_references(axes, known)
     axes.set_xlabel("update")
     axes.set_xlim(left=0)

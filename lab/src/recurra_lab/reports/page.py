@@ -22,7 +22,7 @@ from recurra_lab.reports.curves import NOBODY, Predictors, generalisation, learn
 from recurra_lab.reports.heatmaps import pictures
 from recurra_lab.reports.rollout import example, trace
 from recurra_lab.reports.text import goal_in_words, number, outcome_in_words, spoken
-from recurra_lab.training.evaluate import References, suite_references
+from recurra_lab.training.evaluate import Baselines, suite_baselines
 
 R = TypeVar("R")
 Rows = list[tuple[int, str, float]]
@@ -65,14 +65,14 @@ def write_report(folder: RunFolder, model: Network, task: Task, seed: int, goal:
     return folder.report
 
 
-def write_curve(folder: RunFolder, goal: Goal, path: Path, references: Predictors = NOBODY) -> None:
-    """Write the learning curve of a run alone, as an SVG file; `references` as in `learning_curve`.
+def write_curve(folder: RunFolder, goal: Goal, path: Path, baselines: Predictors = NOBODY) -> None:
+    """Write the learning curve of a run alone, as an SVG file; `baselines` as in `learning_curve`.
 
     Raises:
         MissingFile: The run has logged nothing yet.
         DamagedFile: Its metrics cannot be read.
     """
-    curve = learning_curve(_metrics(folder.metrics), goal, references)
+    curve = learning_curve(_metrics(folder.metrics), goal, baselines)
     if curve is None:
         raise MissingFile(f"{folder.path} has no learning curve: '{spoken(goal.score)}' was not logged yet")
     with durable(path) as file:
@@ -95,7 +95,7 @@ def _facts(folder: RunFolder, model: Network, task: Task, seed: int, goal: Goal)
     outcome: dict[str, Any] = _or(read_json, folder.outcome, {}, notices)
     seen = trace(model, task, example(task, seed))
     drawn = pictures(seen)
-    table = _table(scores, goal, suite_references(task))
+    table = _table(scores, goal, suite_baselines(task))
     return {
         "title": _title(experiment, model, task),
         "outcome": outcome_in_words(outcome, goal),
@@ -104,7 +104,7 @@ def _facts(folder: RunFolder, model: Network, task: Task, seed: int, goal: Goal)
         "notices": notices,
         "goal": goal_in_words(goal),
         "goal_score": spoken(goal.score),
-        "curve": learning_curve(rows, goal, task.references()),
+        "curve": learning_curve(rows, goal, task.baselines()),
         "lost": _lost(rows),
         "columns": [spoken(name) for name in _columns(scores)],
         "table": table,
@@ -166,7 +166,7 @@ def _columns(scores: Scores) -> list[str]:
     return list(dict.fromkeys(name for values in scores.values() for name in values))
 
 
-def _table(scores: Scores, goal: Goal, references: References) -> list[Row]:
+def _table(scores: Scores, goal: Goal, baselines: Baselines) -> list[Row]:
     """Return variants, each followed by the predictors it may be compared with."""
 
     def cell(values: Mapping[str, float], name: str) -> tuple[str, bool]:
@@ -180,7 +180,7 @@ def _table(scores: Scores, goal: Goal, references: References) -> list[Row]:
     rows = []
     for variant, values in scores.items():
         rows.append(row(variant, values, learned=True))
-        rows += [row(name, known, learned=False) for name, known in references.get(variant, {}).items()]
+        rows += [row(name, known, learned=False) for name, known in baselines.get(variant, {}).items()]
     return rows
 
 

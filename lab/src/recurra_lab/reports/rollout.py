@@ -72,7 +72,7 @@ def _outputs_and_views(model: Network, x: Tensor) -> tuple[Tensor, dict[str, Ten
     for x_t in vectors.unbind(1):
         y, state = cell.step(x_t, state)
         outputs.append(model.readout(y))
-        for name, view in cell.views(state).items():
+        for name, view in cell.diagnostics(state).items():
             views[name].append(view[0])
     return torch.stack(outputs, 1), {name: torch.stack(steps) for name, steps in views.items()}
 

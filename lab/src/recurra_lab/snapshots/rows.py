@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from recurra.data.files import brief
-from recurra.data.ragged import Ragged, inside
+from recurra.data.files import short_message
+from recurra.data.ragged import Ragged, unpadded
 from recurra.errors import DamagedFile
 from recurra.task import Batch
 
@@ -31,7 +31,7 @@ def fill_of(batches: list[Batch]) -> Fill:
 
 def _padding(name: str, batches: list[Batch]) -> float:
     for batch in batches:
-        padding = getattr(batch, name)[~inside(batch.lengths, batch.mask.shape[1])]
+        padding = getattr(batch, name)[~unpadded(batch.lengths, batch.mask.shape[1])]
         if padding.numel() and bool(torch.isfinite(padding.flatten()[0])):
             return float(padding.flatten()[0])
     return 0.0
@@ -61,9 +61,9 @@ def _column(part: Tensor, lengths: Tensor, fill: float) -> pa.Array:
 
     steps = part.shape[1]
     foreign = (part != fill).flatten(2).any(2) if part.dim() > 2 else part != fill  # (B, T)
-    odd = (foreign & ~inside(lengths, steps)).any(1)
+    odd = (foreign & ~unpadded(lengths, steps)).any(1)
     counts = torch.where(odd, steps, lengths.long())
-    values: pa.Array = pa.array(part[inside(counts, steps)].flatten().numpy())
+    values: pa.Array = pa.array(part[unpadded(counts, steps)].flatten().numpy())
     for size in reversed(part.shape[2:]):
         values = pa.FixedSizeListArray.from_arrays(values, size)
     ends = torch.cat([torch.zeros(1, dtype=torch.long), counts.cumsum(0)])
@@ -129,7 +129,7 @@ def read_table(path: Path) -> pa.Table:
     try:
         table = pq.read_table(path)
     except (pa.ArrowException, OSError) as error:
-        told = f"{path} is no Parquet file that can be read ({brief(error)})"
+        told = f"{path} is no Parquet file that can be read ({short_message(error)})"
         raise DamagedFile(f"{told}; freeze the task again") from None
     missing = [name for name in (*PARTS, "length", "steps") if name not in table.column_names]
     if missing:

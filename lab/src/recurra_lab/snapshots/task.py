@@ -149,10 +149,10 @@ class Frozen(Task):
             chosen = torch.where(passes == number, order[positions % len(rows)], chosen)
         return rows.batch(chosen)
 
-    def continues(self, k: int, *, batch_size: int, seed: int, split: Split) -> bool:
+    def continues_previous(self, k: int, *, batch_size: int, seed: int, split: Split) -> bool:
         """Say whether batch k goes on where batch k − 1 ended: as in the task, until the rows begin again."""
         as_frozen = batch_size == self.about["batch_size"] and (k + 1) * batch_size <= len(self._rows[split])
-        return as_frozen and self.task.continues(
+        return as_frozen and self.task.continues_previous(
             k, batch_size=batch_size, seed=self.about["seed"], split=split
         )
 
@@ -177,9 +177,9 @@ class Frozen(Task):
         """Return the task's prediction."""
         return self.task.predict(y)
 
-    def references(self) -> Mapping[str, Mapping[str, float]]:
+    def baselines(self) -> Mapping[str, Mapping[str, float]]:
         """Return what simple predictors score on the task."""
-        return self.task.references()
+        return self.task.baselines()
 
     def suite(self) -> Mapping[str, Task]:
         """Return the frozen data, and the variants of the task."""

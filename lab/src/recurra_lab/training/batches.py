@@ -30,9 +30,9 @@ class Batches(Dataset[Batch]):
         batch = self.task.batch(k, batch_size=self.batch_size, seed=self.seed, split=self.split)
         return batch.rows(self.rank, self.ranks)
 
-    def continues(self, k: int) -> bool:
+    def continues_previous(self, k: int) -> bool:
         """Say whether the rows of batch k go on where those of batch k − 1 ended."""
-        return self.task.continues(k, batch_size=self.batch_size, seed=self.seed, split=self.split)
+        return self.task.continues_previous(k, batch_size=self.batch_size, seed=self.seed, split=self.split)
 
 
 class FromPosition(Sampler[int]):

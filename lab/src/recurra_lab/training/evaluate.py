@@ -15,7 +15,7 @@ from recurra.task import Batch, Score, Split, Task
 from recurra_lab.training.batches import Batches
 
 Scores = dict[str, Score]
-References = Mapping[str, Mapping[str, Mapping[str, float]]]
+Baselines = Mapping[str, Mapping[str, Mapping[str, float]]]
 
 
 def evaluate(
@@ -36,7 +36,7 @@ def evaluate(
             if isinstance(data.task, Environment):
                 scores = play(model, data.task, batch)
             else:
-                y, state = model(batch.x, state if data.continues(k) else None, batch.lengths)
+                y, state = model(batch.x, state if data.continues_previous(k) else None, batch.lengths)
                 scores = data.task.scores(y, batch)
             for name, score in scores.items():
                 total[name] = total.get(name, Score(0, 0)) + score
@@ -67,9 +67,9 @@ def evaluate_suite(
     return table
 
 
-def suite_references(task: Task) -> References:
+def suite_baselines(task: Task) -> Baselines:
     """Return what simple predictors score on every variant: variant -> predictor -> score -> value."""
-    return {variant: variant_task.references() for variant, variant_task in task.suite().items()}
+    return {variant: variant_task.baselines() for variant, variant_task in task.suite().items()}
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The model for graphs: its cell finds a tree over each and reads it; every node of the graph gets an answer."""
+"""The model for graphs: its cell finds a tree over each and reads it; every node gets an answer."""
 
 from __future__ import annotations
 

@@ -10,11 +10,21 @@ import torch
 from pydantic import BeforeValidator, Field
 from torch import Tensor, nn
 
-from recurra.cell import Cell, Network, Sequencer, Tags
+from recurra.cell import Cell, Network, SequenceLayer, Tags
 from recurra.config.options import Configurable, Ref
 from recurra.errors import IncompatibleParts, InvalidInput
 from recurra.task import Task
-from recurra.wrappers import Bidirectional, LayerNormalised, Layers, LearnedStart, NormalisedLinears, RecurrentDropout, Stacked, Zoneout, together
+from recurra.wrappers import (
+    Bidirectional,
+    LayerNormalised,
+    Layers,
+    LearnedInitialState,
+    NormalisedLinears,
+    RecurrentDropout,
+    Stacked,
+    Zoneout,
+    combine_tags,
+)
 from recurra.wrappers.stacked import Drop, Skip
 
 Count = Annotated[int, Field(gt=0)]
@@ -68,7 +78,7 @@ class Model(Configurable, Network):
         zoneout: Options of `recurra.wrappers.Zoneout`, around every cell.
         layer_norm: What is normalised: the `linears` inside each cell (`recurra.wrappers.NormalisedLinears`),
             its `outputs` or its `states` (`recurra.wrappers.LayerNormalised`).
-        learned_initial_state: Learn the start of every cell; see `recurra.wrappers.LearnedStart`.
+        learned_initial_state: Learn the start of every cell; see `recurra.wrappers.LearnedInitialState`.
         embedding_size: Width of a token's vector.
         readout: What is between the last layer and the answer.
 
@@ -102,7 +112,7 @@ class Model(Configurable, Network):
         kind = EMBEDDINGS.get(task.gives)
         self.embedding = kind(task.input_size, embedding_size) if kind else None
         width = self._width(task, embedding_size)
-        around = _Around(learned_initial_state, layer_norm, zoneout, recurrent_dropout)
+        around = _Wrappers(learned_initial_state, layer_norm, zoneout, recurrent_dropout)
         cells = [cell] * layers + list(stack)
         self.sequencer = _sequencer(cells, width, around, bidirectional, skip=skip, dropout=dropout)
         _check_reads(task, cell, self.tags)
@@ -123,11 +133,11 @@ class Model(Configurable, Network):
     @property
     def tags(self) -> Tags:
         """What all cells of the model promise together."""
-        return together([self.sequencer])
+        return combine_tags([self.sequencer])
 
 
 @dataclass(frozen=True)
-class _Around:
+class _Wrappers:
     """What goes around every cell of a model; nothing where nothing was asked for."""
 
     learned_start: bool
@@ -141,7 +151,7 @@ class _Around:
         if self.layer_norm == "linears":
             built = NormalisedLinears(built)
         if self.learned_start:
-            built = LearnedStart(built)
+            built = LearnedInitialState(built)
         if self.layer_norm in ("outputs", "states"):
             outputs = self.layer_norm == "outputs"
             built = LayerNormalised(built, outputs=outputs, states=not outputs)
@@ -153,8 +163,8 @@ class _Around:
 
 
 def _sequencer(
-    cells: Sequence[Ref], width: int, around: _Around, bidirectional: bool, **options: Any
-) -> Sequencer:
+    cells: Sequence[Ref], width: int, around: _Wrappers, bidirectional: bool, **options: Any
+) -> SequenceLayer:
     made: list[Any] = []
     reads = width
     for cell in cells:
@@ -165,12 +175,12 @@ def _sequencer(
     return Layers(made, **options) if bidirectional else Stacked(made, **options)
 
 
-def _layer(cell: Ref, width: int, around: _Around, bidirectional: bool) -> Sequencer:
+def _layer(cell: Ref, width: int, around: _Wrappers, bidirectional: bool) -> SequenceLayer:
     ahead = around.built(cell, width)
     return Bidirectional(ahead, around.built(cell, width)) if bidirectional else ahead
 
 
-def _readout(kind: str, sequencer: Sequencer, task: Task) -> nn.Module:
+def _readout(kind: str, sequencer: SequenceLayer, task: Task) -> nn.Module:
     width = sequencer.output_size
     if kind == "none":
         if width != task.output_size:
@@ -205,6 +215,8 @@ def _checked_tokens(x: Tensor, embedding: nn.Embedding) -> Tensor:
 
 def _check_reads(task: Task, cell: Ref, tags: Tags) -> None:
     given = {"tokens": "vectors", "token-trees": "trees", "graphs": "trees"}.get(task.gives, task.gives)
-    if tags.reads != given:
-        told = f"cell '{cell.name}' reads {tags.reads}, but task '{type(task).__name__}' gives {task.gives}"
+    if tags.input_kind != given:
+        told = (
+            f"cell '{cell.name}' reads {tags.input_kind}, but task '{type(task).__name__}' gives {task.gives}"
+        )
         raise IncompatibleParts(f"{told}; choose a cell that reads {given}")

@@ -71,7 +71,7 @@ class LearningModule(pl.LightningModule):
         The mean over ranks is that of the whole batch, though ranks, which have equally many sequences, have
         not equally many scored steps. It has no gradient where no rank has any, and no cell has a loss.
         """
-        loss, own = self.task_loss(y, batch), self.model.sequencer.own_loss(state)
+        loss, own = self.task_loss(y, batch), self.model.sequencer.auxiliary_loss(state)
         return loss if own is None else loss + own.mean()
 
     def task_loss(self, y: Tensor, batch: Batch) -> Tensor:
@@ -94,19 +94,19 @@ class LearningModule(pl.LightningModule):
 
     def start(self, batch: Batch) -> Any:
         """Return the state in which a batch starts: what the last one left, if it continues that, or None."""
-        if self.carried is None or not self._continues(int(self.batches_seen) - 1, batch):
+        if self.carried is None or not self._continues_previous(int(self.batches_seen) - 1, batch):
             return None
         return map_state(lambda part: part.to(batch.x.device), self.carried)
 
     def keep(self, state: Any, batch: Batch) -> None:
         """Keep the state after a batch, cut from its past, if the next batch continues it."""
-        self.carried = detach(state) if self._continues(int(self.batches_seen), batch) else None
+        self.carried = detach(state) if self._continues_previous(int(self.batches_seen), batch) else None
 
-    def _continues(self, k: int, batch: Batch) -> bool:
+    def _continues_previous(self, k: int, batch: Batch) -> bool:
         """Say whether batch k continues the one before; batches are all as large as this one."""
         ranks = 1 if self._trainer is None or self.whole_batches else self.trainer.world_size
         rows = len(batch.x) * ranks
-        return self.task.continues(k, batch_size=rows, seed=self.seed, split="train")
+        return self.task.continues_previous(k, batch_size=rows, seed=self.seed, split="train")
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Save the state that is handed on, of the rows of all ranks."""

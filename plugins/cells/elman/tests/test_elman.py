@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
+from recurra import InvalidInput, InvalidOption
 from recurra.config.options import keyword_options
-from recurra.errors import InvalidInput, InvalidOption
 from recurra_contract.torch_modules import equals_torch, layers_equal_torch, there_and_back
 from recurra_elman.elman import Elman, ElmanState
 from recurra_elman.jordan import Jordan

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from recurra.errors import InvalidOption
+from recurra import InvalidOption
 from recurra_elman.jordan import Jordan, JordanState
 
 FUNCTIONS = {

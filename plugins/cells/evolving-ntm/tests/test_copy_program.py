@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from recurra import WithMemory
+from recurra import MemoryCell
 from recurra_contract import Identity
 from recurra_evolving_ntm.memory import EvolvingNTMMemory
 
@@ -18,7 +18,7 @@ WRITE, JUMP, LEFT, STAY, RIGHT = range(WIDTH, WIDTH + 5)
 def copier(**options):
     """Write while cells read empty and shift right; at the end jump to the mark, then read to the right."""
     memory = EvolvingNTMMemory(width=WIDTH, **options)
-    cell = WithMemory(Identity(BITS + 2 + WIDTH), memory).double()  # emits x and the last read
+    cell = MemoryCell(Identity(BITS + 2 + WIDTH), memory).double()  # emits x and the last read
     weight, bias = torch.zeros_like(cell.interface.weight), torch.full_like(cell.interface.bias, -SURE)
     seen, read = 0, BITS + 2  # where in [x, r] they begin
     for bit in range(BITS):
@@ -84,5 +84,5 @@ def test_the_picture_of_the_head_is_a_staircase_twice():
     slots = []
     for x in shown(vectors).split(1, 1):
         _, state = cell(x, state)
-        slots.append(int(cell.views(state)["head weighting"].argmax()))
+        slots.append(int(cell.diagnostics(state)["head weighting"].argmax()))
     assert slots == [1, 2, 3, 4, 0, 1, 2, 3, 4]

@@ -4,9 +4,8 @@ import pytest
 import torch
 from torch.func import functional_call, stack_module_state, vmap
 
-from recurra import Ref, Tags
-from recurra.errors import IncompatibleParts
-from recurra_lab.experiments import Experiment
+from recurra import IncompatibleParts, Ref, Tags
+from recurra_lab import Experiment
 from recurra_lab.export import export
 from recurra_lab.runs.build import build
 from recurra_ntm.cell import NTM

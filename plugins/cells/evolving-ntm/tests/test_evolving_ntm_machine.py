@@ -3,11 +3,10 @@
 import pytest
 import torch
 
-from recurra import Ref, Tags
-from recurra.errors import IncompatibleParts, InvalidOption
+from recurra import IncompatibleParts, InvalidOption, Ref, Tags
 from recurra_contract import ToyTask, contract
 from recurra_evolving_ntm.machine import EvolvingNTM
-from recurra_lab.training.model import Model
+from recurra_lab import Model
 
 FORMS = {
     "recurrent": {

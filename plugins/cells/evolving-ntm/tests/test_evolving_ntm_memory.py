@@ -8,10 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from recurra import Tags
+from recurra import InvalidOption, Tags, leaves
 from recurra.config.options import keyword_options
-from recurra.errors import InvalidOption
-from recurra.state import leaves
 from recurra_evolving_ntm.memory import EvolvingNTMMemory
 
 LEFT, STAY, RIGHT = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
@@ -166,7 +164,7 @@ def test_sizes_state_and_tags():
 def test_views_show_the_head_and_the_tape():
     machine = memory(capacity=4)
     _, state = machine(torch.tensor([[[0.0, 0.0, 0.0, 0.0, *LEFT]]], dtype=torch.float64))
-    views = machine.views(state)
+    views = machine.diagnostics(state)
     assert views["head weighting"].tolist() == [[0.0, 0.0, 0.0, 1.0]]
     assert views["cells of the tape"].tolist() == [[1.0, 0.0, 0.0, 1.0]]
 

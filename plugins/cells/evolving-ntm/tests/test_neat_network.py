@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from recurra.capabilities.topology import Evolvable
+from recurra import Evolvable
 from recurra_evolving_ntm.network import NeatNetwork
 
 

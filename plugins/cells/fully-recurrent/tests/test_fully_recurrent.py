@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from recurra import InvalidInput, InvalidOption
 from recurra.config.options import keyword_options
-from recurra.errors import InvalidInput, InvalidOption
 from recurra_fully_recurrent.cell import FullyRecurrent, FullyRecurrentState
 from recurra_lab.export import export
 

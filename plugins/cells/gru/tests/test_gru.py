@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from recurra.config.options import Ref, keyword_options
-from recurra.errors import InvalidOption
-from recurra.state import leaves
+from recurra import InvalidOption, Ref, leaves
+from recurra.config.options import keyword_options
 from recurra_gru.cell import GRU, GRUState
 from recurra_gru.reduced import GRU1
 
@@ -116,7 +115,7 @@ def test_state_and_views():
     cell = GRU(I_, hidden_size=H)
     state = cell.initial_state(B)
     assert {name: tuple(t.shape) for name, t in leaves(state)} == {"state.h": (B, H)}
-    assert torch.equal(cell.views(state)["hidden units"], state.h)
+    assert torch.equal(cell.diagnostics(state)["hidden units"], state.h)
 
 
 @pytest.mark.parametrize("reset", RESETS)

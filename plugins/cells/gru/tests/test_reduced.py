@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from recurra.errors import InvalidOption
-from recurra.state import leaves
+from recurra import InvalidOption, leaves
 from recurra_gru.cell import GRU, GRUState
 from recurra_gru.reduced import GRU1, GRU2, GRU3
 
@@ -168,7 +167,7 @@ def test_state_and_views(kind):
     cell = kind(I_, hidden_size=H)
     state = cell.initial_state(B)
     assert {name: tuple(t.shape) for name, t in leaves(state)} == {"state.h": (B, H)}
-    assert torch.equal(cell.views(state)["hidden units"], state.h)
+    assert torch.equal(cell.diagnostics(state)["hidden units"], state.h)
 
 
 @pytest.mark.parametrize("kind", CELLS)

@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from recurra.config.options import Ref
-from recurra.errors import InvalidInput, InvalidOption
+from recurra import InvalidInput, InvalidOption, Ref
 from recurra_history_compressor.cell import HistoryCompressor
 from recurra_history_compressor.chunker import AutomatizerChunker
 from recurra_history_compressor.codec import Compressed, Surprise
@@ -100,7 +99,7 @@ def test_what_it_keeps_is_what_surprises_the_cell(levels):
     state, unexpected = cell.initial_state(1), []
     for x_t in F.one_hot(symbols, 3).double().unbind(1):
         _, state = cell.step(x_t, state)
-        unexpected.append(cell.views(state)["unexpected at level"][0, -1].item())
+        unexpected.append(cell.diagnostics(state)["unexpected at level"][0, -1].item())
     (code,) = cell.compress(symbols)
     kept = [symbol for symbol, hit in zip(symbols[0].tolist(), unexpected, strict=True) if hit]
     assert [s.symbol for s in code.surprises] == kept

@@ -9,10 +9,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from recurra.config.options import Ref, keyword_options
-from recurra.errors import InvalidOption
+from recurra import InvalidOption, Ref, leaves
+from recurra.config.options import keyword_options
 from recurra.plugins.registry import load
-from recurra.state import leaves
 from recurra_history_compressor.cell import HistoryCompressor
 from recurra_history_compressor.chunker import AutomatizerChunker
 from recurra_history_compressor.clock import bits_of, number_of
@@ -64,7 +63,7 @@ def test_one_unit_by_hand():
     r = math.tanh(1)
     torch.testing.assert_close(y[0, :, 0], torch.tensor([r, r, -r], dtype=torch.float64))
     expected = (math.log1p(math.exp(-4 * r)) + math.log1p(math.exp(4 * r))) / 2
-    assert math.isclose(cell.own_loss(state).item(), expected, rel_tol=1e-12)
+    assert math.isclose(cell.auxiliary_loss(state).item(), expected, rel_tol=1e-12)
     assert math.isclose(expected, 1.5696, abs_tol=1e-4)
     (only,) = state.levels
     assert (only.seen.item(), only.since.item()) == (3, 0)
@@ -78,7 +77,7 @@ def test_a_blind_level_costs_the_bits_of_its_inputs():
     _, state = cell(one_hot([[1, 2, 1, 2]]))  # a blind level expects symbol 0, so all of these go up
     assert [s.seen.item() for s in state.levels] == [4, 4]
     expected = math.log(SYMBOLS) + math.log(SYMBOLS) + BITS * math.log(2)
-    assert math.isclose(cell.own_loss(state).item(), expected, rel_tol=1e-12)
+    assert math.isclose(cell.auxiliary_loss(state).item(), expected, rel_tol=1e-12)
 
 
 def test_surprises_go_up_with_their_times():
@@ -107,7 +106,7 @@ def test_a_predictable_stream_surprises_nobody_above_the_first_level():
     unexpected = []
     for x_t in x.unbind(1):
         _, state = cell.step(x_t, state)
-        unexpected.append(cell.views(state)["unexpected at level"][0].tolist())
+        unexpected.append(cell.diagnostics(state)["unexpected at level"][0].tolist())
     assert unexpected == [[1, 1, 1]] + [[0, 0, 0]] * (steps - 1)  # the very first has nobody to expect it
     assert [s.seen.item() for s in state.levels] == [steps, 1, 1]
     (code,) = cell.compress(x.argmax(-1))
@@ -167,7 +166,7 @@ def test_a_few_updates_lower_the_own_loss_and_surprise_less(kind):
     optimizer = torch.optim.Adam(cell.parameters(), lr=0.02)
     losses = []
     for _ in range(40):
-        loss = cell.own_loss(cell(x)[1]).mean()
+        loss = cell.auxiliary_loss(cell(x)[1]).mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -205,7 +204,7 @@ def test_a_net_with_a_loss_of_its_own_adds_it():
     cell = randomised(HistoryCompressor(SYMBOLS, levels=1, level=inner))
     _, state = cell(one_hot([[0, 1, 1, 2]]))
     (level,), (s,) = cell.levels, state.levels
-    torch.testing.assert_close(cell.own_loss(state), s.loss / 3 + level.net.own_loss(s.net))
+    torch.testing.assert_close(cell.auxiliary_loss(state), s.loss / 3 + level.net.auxiliary_loss(s.net))
 
 
 def test_the_net_is_elmans_and_starts_with_the_same_weights():

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from recurra.config.options import Ref
+from recurra import Ref
 from recurra_history_compressor.cell import HistoryCompressor
 from recurra_history_compressor.chunker import AutomatizerChunker
 
@@ -107,13 +107,13 @@ def test_outputs_losses_and_all_gradients_equal_the_naive_version(cell):
     rows = [naive(cell, row) for row in x]
     y_naive, loss_naive = (torch.stack([row[i] for row in rows]) for i in (0, 1))
     torch.testing.assert_close(y, y_naive, rtol=1e-12, atol=1e-12)
-    torch.testing.assert_close(cell.own_loss(state), loss_naive, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(cell.auxiliary_loss(state), loss_naive, rtol=1e-12, atol=1e-12)
     assert [list(row) for row in zip(*(s.seen.tolist() for s in levels), strict=True)] == [r[2] for r in rows]
     if len(levels) > 1:
         assert 2 < levels[-1].seen.min() <= levels[-1].seen.max() < 25  # rows part ways at the top
 
     sources = dict(cell.named_parameters())
-    ours = torch.autograd.grad(weighted([y, cell.own_loss(state)]), list(sources.values()))
+    ours = torch.autograd.grad(weighted([y, cell.auxiliary_loss(state)]), list(sources.values()))
     theirs = torch.autograd.grad(weighted([y_naive, loss_naive]), list(sources.values()))
     for name, got, expected in zip(sources, ours, theirs, strict=True):
         assert got.abs().max() > 0, name

@@ -7,10 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from recurra.config.options import Ref, keyword_options
-from recurra.errors import InvalidOption
-from recurra.state import leaves
-from recurra.wrappers import LearnedStart, Stacked
+from recurra import InvalidOption, LearnedInitialState, Ref, Stacked, leaves
+from recurra.config.options import keyword_options
 from recurra_lstm.cell import LSTM, LSTMState
 from recurra_lstm.original import LSTM1997
 
@@ -116,7 +114,7 @@ def test_state_and_views():
     cell = LSTM(I_, hidden_size=H)
     state = cell.initial_state(B)
     assert {name: tuple(t.shape) for name, t in leaves(state)} == {"state.h": (B, H), "state.c": (B, H)}
-    assert torch.equal(cell.views(state)["cell"], state.c)
+    assert torch.equal(cell.diagnostics(state)["cell"], state.c)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +128,7 @@ def test_state_and_views():
 )
 def test_three_layers_have_the_weights_of_the_baseline_of_the_ntm_paper(inputs, outputs, hidden, published):
     """Every layer sees x and learns its start, the upper two see the layer below, the outputs all three."""
-    layers = [LearnedStart(LSTM(inputs + below, hidden_size=hidden)) for below in (0, hidden, hidden)]
+    layers = [LearnedInitialState(LSTM(inputs + below, hidden_size=hidden)) for below in (0, hidden, hidden)]
     baseline = Stacked(layers, skip=True)
     readout = torch.nn.Linear(baseline.output_size, outputs)
     assert sum(p.numel() for module in (baseline, readout) for p in module.parameters()) == published

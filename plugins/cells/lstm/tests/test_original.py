@@ -6,9 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from recurra.cell import Tags
-from recurra.errors import InvalidInput, InvalidOption
-from recurra.state import leaves
+from recurra import InvalidInput, InvalidOption, Tags, leaves
 from recurra_lstm.original import LSTM1997, LSTM1997State
 
 INPUTS, STEPS, BATCH = 3, 6, 2
@@ -147,8 +145,8 @@ def test_state_and_views():
     assert not any(leaf.any() for _, leaf in leaves(state))
     y, state = cell(torch.randn(BATCH, 4, INPUTS))
     assert torch.equal(y[:, -1], state.y)
-    assert torch.equal(cell.views(state)["cells"], state.s.reshape(BATCH, 6))
-    assert torch.equal(cell.views(state)["gates"], state.gates)
+    assert torch.equal(cell.diagnostics(state)["cells"], state.s.reshape(BATCH, 6))
+    assert torch.equal(cell.diagnostics(state)["gates"], state.gates)
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from recurra.errors import InvalidInput, InvalidOption
+from recurra import InvalidInput, InvalidOption
 from recurra_contract.torch_modules import equals_torch, layers_equal_torch, there_and_back
 from recurra_lstm.cell import LSTM
 

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from recurra.config.options import Ref, keyword_options
-from recurra.errors import InvalidOption
-from recurra.state import leaves
+from recurra import InvalidOption, Ref, leaves
+from recurra.config.options import keyword_options
 from recurra_ntm.cell import NTM
 from recurra_ntm.feed_forward import FeedForward
 from recurra_ntm.memory import NTMMemory
@@ -68,7 +67,7 @@ def test_y_shows_what_was_read_at_this_very_step():
 
 def test_views_show_weightings_and_read_vectors():
     cell = NTM(2, memory={"slots": 4, "width": 3})
-    views = cell.views(cell.initial_state(2))
+    views = cell.diagnostics(cell.initial_state(2))
     assert {name: tuple(view.shape) for name, view in views.items()} == {
         "read weighting 1": (2, 4),
         "write weighting 1": (2, 4),

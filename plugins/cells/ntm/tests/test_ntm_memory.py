@@ -5,8 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recurra.errors import InvalidOption
-from recurra.state import leaves
+from recurra import InvalidOption, leaves
 from recurra_ntm.memory import NTMMemory, NTMMemoryState
 from recurra_ntm.squashing import squash
 
@@ -161,7 +160,7 @@ def test_the_state_is_named_and_batch_first():
 def test_views_are_the_weightings_by_head():
     memory = NTMMemory(slots=6, read_heads=2, write_heads=1)
     state = memory.initial_state(3)
-    views = memory.views(state)
+    views = memory.diagnostics(state)
     assert list(views) == ["read weighting 1", "read weighting 2", "write weighting 1"]
     assert torch.equal(views["read weighting 2"], state.w_r[:, 1])
 
@@ -175,7 +174,7 @@ def test_sizes_must_be_positive(option):
 def test_every_head_starts_with_a_strong_key_and_no_other_bias():
     memory, _ = small(read_heads=2)
     interface = torch.nn.Linear(7, memory.input_size).double()
-    memory.connect(interface)
+    memory.init_interface(interface)
     k, beta, *others = interface.bias.split(memory.sizes)
     assert torch.nn.functional.softplus(beta).tolist() == pytest.approx([4.0, 4.0, 4.0])
     assert not torch.cat([k, *others]).any()
@@ -185,7 +184,7 @@ def test_every_head_starts_with_a_strong_key_and_no_other_bias():
 def test_keys_are_as_strong_whatever_they_pass_through(strength):
     memory, _ = small(strength=strength)
     interface = torch.nn.Linear(7, memory.input_size)
-    memory.connect(interface)
+    memory.init_interface(interface)
     beta = squash(strength, interface.bias.split(memory.sizes)[1])
     assert beta.tolist() == pytest.approx([4.0, 4.0])
 

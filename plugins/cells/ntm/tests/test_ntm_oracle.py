@@ -3,9 +3,7 @@
 import pytest
 import torch
 
-from recurra import Ref
-from recurra.memory import WithMemoryState
-from recurra.state import leaves, map_state
+from recurra import MemoryCellState, Ref, leaves, map_state
 from recurra_ntm.addressing import NORM_EPSILON
 from recurra_ntm.cell import NTM
 from recurra_ntm.memory import NTMMemoryState
@@ -111,7 +109,7 @@ def naive(cell, x, state):
 def random_start(cell):
     start = map_state(lambda leaf: torch.randn_like(leaf), cell.initial_state(B))
     looking = (torch.softmax(w, -1) for w in (start.memory.w_r, start.memory.w_w))
-    return WithMemoryState(start.controller, NTMMemoryState(start.memory.M, *looking), start.r)
+    return MemoryCellState(start.controller, NTMMemoryState(start.memory.M, *looking), start.r)
 
 
 def weighted(tensors):

@@ -5,8 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recurra.state import select
-from recurra.wrappers import LearnedStart
+from recurra import LearnedInitialState, select
 from recurra_lab.export import export
 from recurra_recursive.recursive import RecursiveNetwork
 from recurra_recursive.tree_lstm import TreeLSTM
@@ -97,7 +96,7 @@ def test_all_nodes_of_one_height_are_made_together(monkeypatch):
 
 
 def test_a_row_that_reads_nothing_keeps_whatever_lies_on_its_stack():
-    cell = LearnedStart(CELLS["child-sum"]())
+    cell = LearnedInitialState(CELLS["child-sum"]())
     with torch.no_grad():
         cell.starts[0].fill_(0.25)
     x = torch.zeros(2, 3, F + 1)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from recurra import IncompatibleParts, InvalidInput, InvalidOption
 from recurra.config.options import keyword_options
-from recurra.errors import IncompatibleParts, InvalidInput, InvalidOption
 from recurra_recursive.recursive import RecursiveNetwork
 from recurra_recursive.rntn import RNTN
 from recurra_recursive.tree_lstm import TreeLSTM
@@ -116,9 +116,9 @@ def test_a_cell_without_scoring_has_no_score():
 
 def test_views_show_the_latest_node_and_the_stack():
     cell = CELL["tree-lstm"]()
-    assert not cell.views(cell.initial_state(1))["latest node"].any()
+    assert not cell.diagnostics(cell.initial_state(1))["latest node"].any()
     y, state = cell(one_tree([0, 0, 0, 2])[1:])
-    views = cell.views(state)
+    views = cell.diagnostics(state)
     assert torch.equal(views["latest node"], y[:, -1])
     assert views["stack"].tolist() == [[1, 1, 0]]
 

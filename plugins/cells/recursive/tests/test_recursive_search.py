@@ -7,7 +7,7 @@ import re
 import pytest
 import torch
 
-from recurra.errors import InvalidInput, InvalidOption
+from recurra import InvalidInput, InvalidOption
 from recurra_recursive.chart import chart
 from recurra_recursive.found import as_batch, grown
 from recurra_recursive.greedy import greedy_graph, greedy_sequence

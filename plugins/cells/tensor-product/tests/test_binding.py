@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from recurra.errors import IncompatibleParts
+from recurra import IncompatibleParts
 from recurra_contract import contract
 from recurra_tensor_product.binding import Binding
 from recurra_tensor_product.facts import retrieve, store

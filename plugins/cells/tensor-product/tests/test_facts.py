@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recurra.errors import InvalidInput
+from recurra import InvalidInput
 from recurra_tensor_product.facts import retrieve, store
 
 

@@ -9,10 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from recurra import Ref, WithMemory
+from recurra import InvalidOption, MemoryCell, Ref, leaves
 from recurra.config.options import keyword_options
-from recurra.errors import InvalidOption
-from recurra.state import leaves
 from recurra_ntm.cell import NTM
 from recurra_ntm.feed_forward import FeedForward
 from recurra_tensor_product.memory import TensorProductMemory, TensorProductMemoryState
@@ -126,7 +124,7 @@ def test_sizes_and_state():
 
 def test_views_are_lengths_over_the_other_roles():
     memory = TensorProductMemory(sizes=(2, 2))
-    views = memory.views(TensorProductMemoryState(torch.tensor([[[3.0, 0.0], [4.0, 5.0]]])))
+    views = memory.diagnostics(TensorProductMemoryState(torch.tensor([[[3.0, 0.0], [4.0, 5.0]]])))
     assert views["strength in role 1"].tolist() == [[3.0, pytest.approx(41**0.5)]]
     assert views["strength in role 2"].tolist() == [[5.0, 5.0]]
 
@@ -137,7 +135,7 @@ def test_a_controller_drives_it(retrieved):
     torch.manual_seed(1)
     memory = TensorProductMemory(sizes=(2, 3, 4), retrieved=retrieved)
     controller = FeedForward(3 + memory.output_size, hidden_size=5)
-    cell = WithMemory(controller, memory).double()
+    cell = MemoryCell(controller, memory).double()
     x = torch.randn(B, 6, 3, dtype=torch.float64)
     y, last = cell(x)
     r, state = memory.initial_read(B), memory.initial_state(B)

@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from recurra.errors import InvalidOption
+from recurra import InvalidOption
 from recurra_algorithmic.associative_recall_task import AssociativeRecall
 
 
@@ -52,10 +52,10 @@ def test_a_blind_guess_costs_18_bits():
     task = AssociativeRecall()
     batch = draw(task)
     scores = task.scores(torch.zeros_like(batch.target), batch)
-    assert task.references()["constant"] == {"bits_per_sequence": 18, "bit_errors": 9}
+    assert task.baselines()["constant"] == {"bits_per_sequence": 18, "bit_errors": 9}
     assert scores["bits_per_sequence"].value == pytest.approx(18)
     assert scores["bit_errors"].value == pytest.approx(9, abs=0.6)  # 2.1 / sqrt(300), five times
-    assert AssociativeRecall(bits=2, vectors=5).references()["constant"]["bits_per_sequence"] == 10
+    assert AssociativeRecall(bits=2, vectors=5).baselines()["constant"]["bits_per_sequence"] == 10
 
 
 def test_the_suite_has_up_to_20_items():

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recurra.errors import InvalidOption
+from recurra import InvalidOption
 from recurra_algorithmic.copy_task import SUITE_LENGTHS, Copy
 
 
@@ -64,7 +64,7 @@ def test_a_blind_guess_costs_one_bit_per_bit_and_84_on_average():
 def test_somebody_who_knows_the_answer_is_perfect():
     task = Copy()
     batch = draw(task)
-    scores = task.scores(task.perfect(batch), batch)
+    scores = task.scores(task.oracle(batch), batch)
     assert scores["bit_errors"].value == 0
     assert task.goal.met(scores["bits_per_sequence"].value)
 
@@ -72,7 +72,7 @@ def test_somebody_who_knows_the_answer_is_perfect():
 def test_one_wrong_bit_is_counted_per_sequence():
     task = Copy(min_length=3, max_length=3)
     batch = draw(task, batch_size=2)
-    y = task.perfect(batch)
+    y = task.oracle(batch)
     y[0, -1, 0] *= -1
     assert task.scores(y, batch)["bit_errors"].value == 0.5
 
@@ -90,7 +90,7 @@ def test_lengths_the_wrong_way_round_are_refused():
 
 
 def test_the_references_are_a_blind_guess_and_no_cost():
-    references = Copy().references()
+    references = Copy().baselines()
     assert references["constant"] == {"bits_per_sequence": 84, "bit_errors": 42}
     assert references["optimal"] == {"bits_per_sequence": 0, "bit_errors": 0}
-    assert Copy(bits=3, min_length=7, max_length=7).references()["constant"]["bits_per_sequence"] == 21
+    assert Copy(bits=3, min_length=7, max_length=7).baselines()["constant"]["bits_per_sequence"] == 21

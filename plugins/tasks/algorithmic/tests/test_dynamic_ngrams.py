@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from recurra.errors import InvalidOption
+from recurra import InvalidOption
 from recurra_algorithmic.dynamic_ngrams_task import DynamicNgrams
 
 
@@ -47,7 +47,7 @@ def test_the_estimator_sees_nothing_of_the_future():
 
 
 def test_the_optimal_estimator_needs_127_7_bits_for_the_195_and_132_7_for_all():
-    references = DynamicNgrams().references()
+    references = DynamicNgrams().baselines()
     assert references["optimal"]["predictable_bits"] == pytest.approx(127.7, abs=0.6)
     assert references["optimal"]["bits_per_sequence"] == pytest.approx(132.7, abs=0.6)
     assert references["optimal"]["bits_per_sequence"] - references["optimal"]["predictable_bits"] == (

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from recurra.errors import InvalidOption
+from recurra import InvalidOption
 from recurra_algorithmic.priority_sort_task import PrioritySort
 
 
@@ -34,7 +34,7 @@ def test_priorities_are_uniform_from_minus_1_to_1():
 def test_a_blind_guess_costs_128_bits():
     task = PrioritySort()
     batch = draw(task)
-    assert task.references()["constant"] == {"bits_per_sequence": 128, "bit_errors": 64}
+    assert task.baselines()["constant"] == {"bits_per_sequence": 128, "bit_errors": 64}
     blind = task.scores(torch.zeros_like(batch.target), batch)
     assert blind["bits_per_sequence"].value == pytest.approx(128)
     assert blind["bit_errors"].value == pytest.approx(64, abs=4)  # 5.7 / sqrt(50), five times
@@ -43,7 +43,7 @@ def test_a_blind_guess_costs_128_bits():
 def test_two_neighbours_exchanged_cost_the_bits_in_which_they_differ():
     task = PrioritySort()
     batch = draw(task, 1)
-    y = task.perfect(batch)
+    y = task.oracle(batch)
     swapped = y[:, [*range(20), 21, 20, *range(22, 36)]]
     differ = float((batch.target[0, 20] != batch.target[0, 21]).sum())
     assert differ > 0

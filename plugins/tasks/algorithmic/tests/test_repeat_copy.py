@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from recurra.errors import InvalidOption
+from recurra import InvalidOption
 from recurra_algorithmic.repeat_copy_task import RepeatCopy
 
 
@@ -55,7 +55,7 @@ def test_the_number_has_mean_0_and_variance_1_in_training():
 @pytest.mark.parametrize(("bits", "blind"), [(8, 242), (6, 181.5)])
 def test_the_references_are_those_of_blind_guesses(bits, blind):
     task = RepeatCopy(bits=bits)
-    constant = task.references()["constant"]
+    constant = task.baselines()["constant"]
     assert constant["vector_bits_per_sequence"] == blind
     batch = draw(task, 4000)
     y = torch.zeros_like(batch.target)
@@ -71,7 +71,7 @@ def test_the_references_are_those_of_blind_guesses(bits, blind):
 def test_what_is_put_out_beside_the_end_marker_is_not_scored():
     task = RepeatCopy()
     batch = draw(task, 3)
-    y = task.perfect(batch)
+    y = task.oracle(batch)
     y[batch.target[..., -1] == 1, :-1] = 77.0
     scores = task.scores(y, batch)
     assert [score.value for score in scores.values()] == pytest.approx([0] * 4)
@@ -81,7 +81,7 @@ def test_what_is_put_out_beside_the_end_marker_is_not_scored():
 def test_a_marker_after_every_repeat_is_counted():
     task = RepeatCopy(min_length=4, max_length=4, min_repeats=3, max_repeats=3)
     batch = draw(task, 1)
-    y = task.perfect(batch)
+    y = task.oracle(batch)
     y[0, [6 + 4, 6 + 8], -1] = 100.0
     scores = task.scores(y, batch)
     assert scores["marker_errors"].value == scores["bit_errors"].value == 2

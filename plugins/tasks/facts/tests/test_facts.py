@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from recurra.errors import InvalidOption
+from recurra import InvalidOption
 from recurra_facts.facts_task import Facts, expected_noise
 
 
@@ -55,7 +55,7 @@ def test_another_world_has_other_facts():
 def test_an_answer_is_right_when_its_symbol_is_nearest():
     task = Facts(facts=2, size=4, symbols=4)
     batch = everything(task)
-    known, right = task.codes[-1], task.perfect(batch)
+    known, right = task.codes[-1], task.oracle(batch)
     other = known[(right[:, 0] @ known.T).argmax(-1).add(1) % 4][:, None]
     near, wrong = task.scores(3 * right + other, batch), task.scores(right + 3 * other, batch)
     assert (near["wrong_share"].value, wrong["wrong_share"].value) == (0, 1)

@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 import torch
 
-from recurra.errors import InvalidOption
+from recurra import InvalidOption
 from recurra_formal_languages import binary, expressions, strings
 from recurra_formal_languages.chomsky import LEVELS, PROBLEMS, Chomsky, Name
 
@@ -199,7 +199,7 @@ def test_a_batch_has_one_length_and_batches_have_all():
 def test_scores_by_hand():
     task = Chomsky(task="reverse-string", min_length=4, max_length=4)
     batch = task.sample(2, torch.Generator())
-    y = task.perfect(batch)
+    y = task.oracle(batch)
     y[0, 5] = y[0, 5].flip(0)
     scores = {name: score.value for name, score in task.scores(y, batch).items()}
     assert scores == {"accuracy_percent": 87.5, "exact_percent": 50}
@@ -233,7 +233,7 @@ def test_the_best_constant_is_near_what_is_known(name, expected):
     if expected is None:
         step = sum(torch.roll(torch.eye(5, dtype=torch.float64), k, 0) for k in (-1, 0, 1)) / 3
         expected = 100 * max(sum(torch.linalg.matrix_power(step, n)[:, 0] for n in range(1, 41)) / 40)
-    references = Chomsky(task=name).references()
+    references = Chomsky(task=name).baselines()
     assert references["constant"]["accuracy_percent"] == pytest.approx(float(expected), abs=1.5)
     assert references["optimal"] == {"accuracy_percent": 100, "exact_percent": 100}
 

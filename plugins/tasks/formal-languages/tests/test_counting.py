@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 import torch
 
-from recurra.errors import InvalidOption
+from recurra import InvalidOption
 from recurra_formal_languages.counting import AnBmBmAn, AnBn, AnBnCn
 
 NAMES = {AnBn: "ab", AnBnCn: "abc", AnBmBmAn: "abBA"}
@@ -76,7 +76,7 @@ def test_the_sum_of_n_and_m_can_be_bounded():
 def test_one_wrong_output_rejects_a_word():
     task = AnBnCn(min_n=4, max_n=4)
     batch = task.sample(4, torch.Generator())
-    y = task.perfect(batch)
+    y = task.oracle(batch)
     y[1, 6, 0] *= -1
     scores = {name: score.value for name, score in task.scores(y, batch).items()}
     assert scores == {"rejected_share": 0.25, "steps_before_error": (6 + 3 * 13) / 4, "bit_errors": 0.25}
@@ -92,7 +92,7 @@ def test_an_output_on_the_fence_is_wrong():
 def test_a_constant_answer_and_the_right_one():
     # n = 1, 2: S a b and S a a b b. a is legal at 2 of 3 and 3 of 5 steps, b at 1 and 3, T at 1 and 1: of 8
     # steps a is at 5, b at 4 and T at 2. The best constant says a alone: 3 + 4 + 2 wrong in two words.
-    constant, optimal = AnBn(max_n=2).references().values()
+    constant, optimal = AnBn(max_n=2).baselines().values()
     assert constant == {"rejected_share": 1, "steps_before_error": 1, "bit_errors": 4.5}
     assert optimal == {"rejected_share": 0, "steps_before_error": 4, "bit_errors": 0}
 

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 import torch
 
-from recurra.errors import InvalidOption
+from recurra import InvalidOption
 from recurra_formal_languages.dyck import Dyck
 
 OPENING, CLOSING = "([{<", ")]}>"
@@ -65,7 +65,7 @@ def test_lengths_and_kinds_are_uniform():
 
 def test_the_references_are_those_of_a_second_simulation():
     task = Dyck()
-    constant, optimal = task.references().values()
+    constant, optimal = task.baselines().values()
     assert optimal["rejected_share"] == optimal["bit_errors"] == 0
     batch = task.sample(3000, torch.Generator().manual_seed(4))
     usual = batch.target[batch.mask].mean(0) > 0.5

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from recurra.errors import InvalidOption
+from recurra import InvalidOption
 from recurra_formal_languages.parity import Parity
 
 
@@ -26,7 +26,7 @@ def test_sequences_are_as_long_as_in_the_paper():
 def test_a_blind_guess_is_wrong_half_of_the_time():
     task = Parity(min_length=1, max_length=20)
     batch = task.sample(20_000, torch.Generator())
-    known = task.references()["constant"]
+    known = task.baselines()["constant"]
     scores = task.scores(torch.full_like(batch.target, 1.0), batch)
     assert scores["wrong_share"].value == pytest.approx(known["wrong_share"], abs=0.02)
     blind = task.scores(torch.zeros_like(batch.target), batch)
@@ -36,7 +36,7 @@ def test_a_blind_guess_is_wrong_half_of_the_time():
 def test_one_wrong_verdict_is_counted():
     task = Parity(min_length=5, max_length=9)
     batch = task.sample(8, torch.Generator())
-    y = task.perfect(batch)
+    y = task.oracle(batch)
     y[2] *= -1
     assert task.scores(y, batch)["wrong_share"].value == 1 / 8
 

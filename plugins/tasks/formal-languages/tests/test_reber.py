@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from recurra.errors import InvalidOption
+from recurra import InvalidOption
 from recurra_formal_languages.automata import REBER
 from recurra_formal_languages.reber import SYMBOLS, ContinualReber
 
@@ -54,7 +54,7 @@ def test_streams_differ_from_each_other():
 
 
 def answer_with_one_mistake(task, batch, step):
-    y = task.perfect(batch)
+    y = task.oracle(batch)
     y[0, step, 3] *= -1
     return y
 
@@ -71,7 +71,7 @@ def test_the_score_counts_symbols_before_the_first_mistake():
 def test_forgetting_the_outer_symbol_costs_outer_errors_alone():
     task = ContinualReber(length=300)
     batch = task.sample(30, torch.Generator().manual_seed(2))
-    y = task.perfect(batch)
+    y = task.oracle(batch)
     seen = batch.x.argmax(-1)
     outer = torch.zeros_like(batch.mask)
     for row, text in enumerate("".join(SYMBOLS[s] for s in line) for line in seen.tolist()):
@@ -91,14 +91,14 @@ def test_forgetting_the_outer_symbol_costs_outer_errors_alone():
 def test_the_tolerance_is_on_the_absolute_error(tolerance, wrong):
     task = ContinualReber(length=20, tolerance=tolerance)
     batch = task.sample(1, torch.Generator())
-    y = task.perfect(batch)
+    y = task.oracle(batch)
     y[0, 5, 0] = torch.logit(torch.tensor(0.6 if batch.target[0, 5, 0] == 0 else 0.4))
     assert task.scores(y, batch)["bit_errors"].value == wrong
 
 
 def test_the_references_are_those_of_a_second_simulation():
     task = ContinualReber(length=100)
-    constant, optimal = (task.references()[name] for name in ("constant", "optimal"))
+    constant, optimal = (task.baselines()[name] for name in ("constant", "optimal"))
     assert optimal == {"rejected_share": 0, "steps_before_error": 100, "bit_errors": 0, "outer_errors": 0}
     batch = task.sample(2000, torch.Generator().manual_seed(9))
     # No symbol is legal at more than half of the steps, so the best constant says that none is.

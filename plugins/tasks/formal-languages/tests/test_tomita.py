@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 import torch
 
-from recurra.errors import InvalidOption
+from recurra import InvalidOption
 from recurra_formal_languages import automata
 from recurra_formal_languages.tomita import TOMITA_STRINGS, Tomita
 
@@ -59,7 +59,7 @@ def test_tomitas_own_strings_can_be_drawn(grammar):
     assert set(words_of(batch)) == set(listed)
     positive = len(TOMITA_STRINGS[grammar][0].split())
     share = positive / len(listed)
-    assert task.references()["constant"]["wrong_share"] == pytest.approx(min(share, 1 - share))
+    assert task.baselines()["constant"]["wrong_share"] == pytest.approx(min(share, 1 - share))
 
 
 def test_the_scores_of_a_blind_guess_and_of_one_mistake():
@@ -67,7 +67,7 @@ def test_the_scores_of_a_blind_guess_and_of_one_mistake():
     batch = task.sample(10, torch.Generator())
     blind = task.scores(torch.zeros_like(batch.target), batch)
     assert blind["bits_per_verdict"].value == pytest.approx(1)
-    y = task.perfect(batch)
+    y = task.oracle(batch)
     y[3] *= -1
     assert task.scores(y, batch)["wrong_share"].value == pytest.approx(0.1)
 
@@ -75,7 +75,7 @@ def test_the_scores_of_a_blind_guess_and_of_one_mistake():
 def test_the_references_are_what_constants_score():
     task = Tomita(grammar=7)
     batch = task.sample(20_000, torch.Generator().manual_seed(5))
-    known = task.references()
+    known = task.baselines()
     for answer in (1.0, -1.0):
         value = task.scores(torch.full_like(batch.target, answer), batch)["wrong_share"].value
         assert value == pytest.approx(known["constant"]["wrong_share"], abs=0.02)
@@ -87,7 +87,7 @@ def test_the_reference_of_every_step_is_measured():
     task = Tomita(grammar=4, every_step=True)
     batch = task.sample(20_000, torch.Generator().manual_seed(6))
     share = float(batch.target[batch.mask].mean())
-    assert task.references()["constant"]["wrong_share"] == pytest.approx(1 - share, abs=0.01)
+    assert task.baselines()["constant"]["wrong_share"] == pytest.approx(1 - share, abs=0.01)
     assert share > 0.6
 
 

@@ -6,7 +6,7 @@ import os
 import pytest
 import torch
 
-from recurra.errors import DamagedFile, InvalidOption, MissingFile
+from recurra import DamagedFile, InvalidOption, MissingFile
 from recurra_images.mnist_task import MNIST
 
 IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"

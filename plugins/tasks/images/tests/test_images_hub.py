@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from recurra.errors import DamagedFile, InvalidOption, MissingFile
+from recurra import DamagedFile, InvalidOption, MissingFile
 from recurra_images import hub
 from recurra_images.mnist_task import MNIST
 

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from recurra.config.options import Ref
+from recurra import Ref
 from recurra_images.mnist_task import MNIST
-from recurra_lab.training.model import Model
+from recurra_lab import Model
 
 
 @pytest.mark.slow
@@ -24,5 +24,5 @@ def test_a_gru_learns_the_sample(seed):
     test = task.batch(0, batch_size=task.count("test"), seed=0, split="test")
     with torch.no_grad():
         found = task.scores(model(test.x, lengths=test.lengths)[0], test)["accuracy_percent"].value
-    reference = task.references()["constant"]["accuracy_percent"]
+    reference = task.baselines()["constant"]["accuracy_percent"]
     assert reference + 50 < found

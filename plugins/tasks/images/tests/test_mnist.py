@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from recurra_images.made_up import made_up
 from recurra_images.mnist_task import MNIST
+from recurra_images.synthetic import synthetic
 from recurra_lab.snapshots.task import freeze, load
 
 SPLITS = ("train", "validation", "test")
@@ -97,7 +97,7 @@ def test_scores_by_hand(folder):
 def test_the_constant_is_the_share_of_each_digit_in_the_test_images(folder_of, drawn):
     images, _ = drawn(8, 2)
     task = MNIST(folder=folder_of(test=(images, torch.tensor([3, 3, 3, 3, 5, 5, 0, 9]))))
-    reference = task.references()["constant"]
+    reference = task.baselines()["constant"]
     assert reference == {"accuracy_percent": 50, "nats": pytest.approx(1.75 * math.log(2))}
     batch = draw(task)
     y = torch.full((8, 784, 10), -1e9)
@@ -117,13 +117,13 @@ def test_the_nearest_mean_is_found_by_measuring_every_distance(folder_of, drawn)
         min(means, key=lambda label: (image - means[label]).norm()) for image in test.double().flatten(1)
     ]
     right = sum(one == other for one, other in zip(nearest, answers.tolist(), strict=True))
-    assert task.references()["nearest-mean"] == {"accuracy_percent": pytest.approx(100 * right / 9)}
+    assert task.baselines()["nearest-mean"] == {"accuracy_percent": pytest.approx(100 * right / 9)}
 
 
 def test_the_sample_is_made_up_and_called_so(folder):
-    assert list(MNIST().suite()) == ["made-up-sample"]
+    assert list(MNIST().suite()) == ["synthetic-sample"]
     assert list(MNIST(folder=folder).suite()) == ["test"]
-    splits = made_up()
+    splits = synthetic()
     assert {split: len(images.labels) for split, images in splits.items()} == {
         "train": 220,
         "validation": 20,
@@ -133,7 +133,7 @@ def test_the_sample_is_made_up_and_called_so(folder):
 
 
 def test_a_made_up_digit_is_drawn_by_its_segments():
-    images = made_up()["train"]
+    images = synthetic()["train"]
     one, eight = (images.pixels[images.labels == digit][0].view(28, 28) for digit in (1, 8))
     assert len(one.unique()) == len(eight.unique()) == 2
     # Strokes are 3 wide: a bar of 19 rows, and two of them joined by three bars of 6 columns.

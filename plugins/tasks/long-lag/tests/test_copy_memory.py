@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from recurra.errors import InvalidOption
+from recurra import InvalidOption
 from recurra_long_lag.copy_memory_task import CopyMemory
 
 
@@ -47,7 +47,7 @@ def test_the_delimiter_is_the_only_thing_between_at_the_least_lag():
 def test_wrong_symbols_are_counted_per_sequence():
     task = CopyMemory(length=5)
     batch = draw(task, 2)
-    y = task.perfect(batch)
+    y = task.oracle(batch)
     y[0, [-1, -4]] = y[0, [-1, -4]].roll(1, -1)
     y[1, 3] = -y[1, 3]  # long before the answer
     scores = task.scores(y, batch)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from recurra.errors import InvalidOption
+from recurra import InvalidOption
 from recurra_long_lag.embedded_reber_task import EmbeddedReber
 from recurra_long_lag.grammar import SYMBOLS, draw
 
@@ -107,7 +107,7 @@ def test_a_string_is_right_when_its_legal_symbols_are_above_all_others():
 def test_forgetting_the_start_costs_the_second_t_or_p():
     task = EmbeddedReber(held_out="test")
     batch = shown(task, "test")
-    y = task.perfect(batch)
+    y = task.oracle(batch)
     ends = torch.tensor([len(text) - 3 for text in texts(batch)])  # where the inner E is seen
     y[torch.arange(256), ends] = torch.tensor([0.0, 2, 1, 0, 0, 0, 0])  # T, whatever came
     share = sum(text[1] == "P" for text in texts(batch)) / 256
@@ -119,7 +119,7 @@ def test_forgetting_the_start_costs_the_second_t_or_p():
 def test_the_references_are_the_frequencies_and_the_grammar():
     task = EmbeddedReber()
     batch = shown(task, "test", batch_size=512)
-    references = task.references()
+    references = task.baselines()
     optimal, constant = references["optimal"], references["constant"]
     # Half a squared error at each step with two legal symbols, over 7 outputs.
     choices = (batch.target[..., 7:].sum(-1) == 2)[batch.mask].double().mean().item()

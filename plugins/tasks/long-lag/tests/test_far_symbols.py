@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from recurra.errors import InvalidOption
+from recurra import InvalidOption
 from recurra_long_lag.delayed_xor_task import DelayedXor
 from recurra_long_lag.far_symbols import SYMBOLS
 from recurra_long_lag.temporal_order_task import TemporalOrder
@@ -77,7 +77,7 @@ def test_delayed_xor_asks_whether_two_differ():
 def test_an_error_of_3_tenths_is_wrong(task):
     batch = draw(task, 4)
     for error, wrong in ((0.299, 0.0), (0.301, 0.25)):
-        y = task.perfect(batch)
+        y = task.oracle(batch)
         last = int(batch.lengths[2]) - 1
         y[2, last, 0] = torch.logit((batch.target[2, last, 0] - error).abs())
         assert task.scores(y, batch)["wrong_share"].value == wrong

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 import torch
 
-from recurra.errors import InvalidOption
+from recurra import InvalidOption
 from recurra_long_lag.long_lag_task import LongLag
 
 
@@ -84,7 +84,7 @@ def test_an_error_at_the_bound_is_wrong(experiment, bound):
     task = LongLag(experiment=experiment, p=3)
     batch = draw(task, 2)
     for error, wrong in ((bound - 1e-3, 0.0), (bound + 1e-3, 0.5)):
-        y = task.perfect(batch)
+        y = task.oracle(batch)
         last = int(batch.lengths[0]) - 1
         target = batch.target[0, last, -1]
         y[0, last, -1] = torch.logit((target - error).abs())
@@ -95,7 +95,7 @@ def test_an_error_at_the_bound_is_wrong(experiment, bound):
 def test_errors_before_the_end_count_in_2a_alone(experiment, wrong):
     task = LongLag(experiment=experiment, p=6)
     batch = draw(task, 3)
-    y = task.perfect(batch)
+    y = task.oracle(batch)
     y[:, 2] = 0.0
     assert task.scores(y, batch)["wrong_share"].value == wrong
     assert task.loss(y, batch) > 0.01  # and are learned in both

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from recurra.errors import InvalidOption
+from recurra import InvalidOption
 from recurra_long_lag.adding_task import Adding
 from recurra_long_lag.multiplication_task import Multiplication
 
@@ -93,7 +93,7 @@ def test_the_modern_form_is_linear_and_that_of_1997_logistic():
 def test_an_error_of_4_hundredths_is_wrong(task):
     batch = draw(task, 2)
     for error, wrong in ((0.039, 0.0), (0.041, 0.5)):
-        y = task.perfect(batch)
+        y = task.oracle(batch)
         last = int(batch.lengths[1]) - 1
         y[1, last] = torch.logit((batch.target[1, last] - error).abs())
         scores = task.scores(y, batch)

@@ -41,7 +41,7 @@ def test_the_mean_scores_what_is_said_of_it(name):
     # Symbols that are never due have a mean of 0; a linear output is its own inverse.
     y = mean if name == "adding, modern" else torch.logit(mean, eps=1e-7)
     found = task.scores(y.expand(*batch.mask.shape, -1), batch)
-    for score, value in task.references()["constant"].items():
+    for score, value in task.baselines()["constant"].items():
         assert found[score].value == pytest.approx(value, rel=0.03, abs=0.012), score
 
 
@@ -50,23 +50,23 @@ def test_what_the_mean_scores_in_long_sequences():
     single = neutral_share(10**9)
     assert single == pytest.approx(0.1)
     # Without that rule the variances are 1/24 = 0.0417 and 7/144 = 0.0486.
-    squared = Adding(length=10**9).references()["constant"]["squared_error"]
+    squared = Adding(length=10**9).baselines()["constant"]["squared_error"]
     assert squared == pytest.approx(0.9 / 24 + 0.1 / 48)
     mean = 0.9 / 4 + 0.1 / 2
-    squared = Multiplication(length=10**9).references()["constant"]["squared_error"]
+    squared = Multiplication(length=10**9).baselines()["constant"]["squared_error"]
     assert squared == pytest.approx(0.9 * (7 / 144 + 1 / 16) + 0.1 / 3 - mean**2)
 
 
 def test_chance_of_the_adding_problem():
-    assert Adding().references()["constant"]["wrong_share"] == pytest.approx(1 - 0.153, abs=0.003)
-    modern = Adding(form="modern").references()["constant"]
+    assert Adding().baselines()["constant"]["wrong_share"] == pytest.approx(1 - 0.153, abs=0.003)
+    modern = Adding(form="modern").baselines()["constant"]
     assert modern["squared_error"] == pytest.approx(1 / 6)
     assert modern["wrong_share"] == pytest.approx(0.96**2)
     assert modern["absolute_error"] == pytest.approx(1 / 3)
 
 
 def test_chance_of_the_multiplication_problem():
-    assert Multiplication().references()["constant"]["wrong_share"] == pytest.approx(1 - 0.11, abs=0.015)
+    assert Multiplication().baselines()["constant"]["wrong_share"] == pytest.approx(1 - 0.11, abs=0.015)
 
 
 @pytest.mark.parametrize("signal", [1, 3])
@@ -75,8 +75,8 @@ def test_what_noise_hides_in_3b_nobody_can_tell(signal):
     batch = task.sample(ROWS, torch.Generator().manual_seed(4))
     y = 100 * batch.x[:, :signal].sum(1).sign()[:, None].expand(*batch.mask.shape, 1)
     found = task.scores(y, batch)["wrong_share"].value
-    assert found == pytest.approx(task.references()["optimal"]["wrong_share"], rel=0.15)
-    one = TwoSequence(experiment="3b", signal=1).references()["optimal"]
+    assert found == pytest.approx(task.baselines()["optimal"]["wrong_share"], rel=0.15)
+    one = TwoSequence(experiment="3b", signal=1).baselines()["optimal"]
     assert one["wrong_share"] == pytest.approx(0.01267, abs=1e-5)  # the paper's networks: 0.0121 and 0.0150
     assert TwoSequence(experiment="3b", signal=1).goal.met(one["wrong_share"])
 
@@ -84,7 +84,7 @@ def test_what_noise_hides_in_3b_nobody_can_tell(signal):
 @pytest.mark.parametrize(("lag", "published"), [(1000, 0.0204), (100, 0.1733)])
 def test_the_memoryless_baseline_of_copy_memory(lag, published):
     task = CopyMemory(length=lag)
-    references = task.references()
+    references = task.baselines()
     assert references["memoryless"]["nats_per_step"] == pytest.approx(10 * math.log(8) / (lag + 20))
     assert references["memoryless"]["nats_per_step"] == pytest.approx(published, abs=1e-4)
     batch = task.sample(300, torch.Generator().manual_seed(1))

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from recurra.errors import InvalidOption
+from recurra import InvalidOption
 from recurra_long_lag.two_sequence_task import TwoSequence
 
 
@@ -48,7 +48,7 @@ def test_3c_learns_noisy_targets_and_is_judged_by_clean_ones():
     noise = due(batch)[:, 0] - due(batch)[:, 1]
     assert noise.mean().item() == pytest.approx(0, abs=5 * 0.0071)
     assert noise.var().item() == pytest.approx(0.1, abs=0.016)
-    y = task.perfect(batch)
+    y = task.oracle(batch)
     assert task.scores(y, batch)["absolute_error"].value == pytest.approx(0, abs=1e-5)
     assert task.loss(y, batch).item() == pytest.approx(0.1, abs=0.016)
     off = torch.logit(torch.sigmoid(y) + 0.099), torch.logit(torch.sigmoid(y) + 0.101)

@@ -7,7 +7,7 @@ import pytest
 import scipy.io
 import torch
 
-from recurra.errors import DamagedFile, MissingFile
+from recurra import DamagedFile, MissingFile
 from recurra_music.mat import read_mat
 from recurra_music.piano_roll_task import PianoRoll
 

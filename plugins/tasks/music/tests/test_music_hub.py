@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from recurra.errors import DamagedFile, InvalidOption, MissingFile
+from recurra import DamagedFile, InvalidOption, MissingFile
 from recurra_music import hub
 from recurra_music.piano_roll_task import PianoRoll
 

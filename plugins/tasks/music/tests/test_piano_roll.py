@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from recurra_lab.snapshots.task import freeze, load
-from recurra_music.made_up import NUMBERS, made_up
 from recurra_music.piano_roll_task import PUBLISHED, PianoRoll
+from recurra_music.synthetic import NUMBERS, synthetic
 
 SPLITS = ("train", "validation", "test")
 
@@ -68,7 +68,7 @@ def test_a_guess_of_one_half_costs_88_log_2(folder):
     assert task.scores(torch.zeros_like(batch.target), batch)["nats_per_step"].value == pytest.approx(
         88 * math.log(2)
     )
-    assert task.scores(task.perfect(batch), batch)["nats_per_step"].value < 1e-9
+    assert task.scores(task.oracle(batch), batch)["nats_per_step"].value < 1e-9
 
 
 def test_every_piece_comes_once_before_any_comes_again(folder):
@@ -90,7 +90,7 @@ def test_the_constant_is_the_frequency_of_each_note_in_the_predicted_steps(folde
     for p in due.mean(0):
         nats -= sum(q * math.log(q) for q in (p, 1 - p) if q > 0)
     task = PianoRoll(folder=folder)
-    assert task.references()["constant"] == {"nats_per_step": pytest.approx(nats)}
+    assert task.baselines()["constant"] == {"nats_per_step": pytest.approx(nats)}
     batch = draw(task)
     y = torch.logit(torch.tensor(due.mean(0)), eps=1e-12).expand(batch.target.shape)
     assert task.scores(y, batch)["nats_per_step"].value == pytest.approx(nats, abs=1e-6)
@@ -107,13 +107,13 @@ def test_persistence_is_counted_in_training_note_by_note(folder, parts):
         for piece in parts["test"]:
             for before, now in zip(piece[:-1, note], piece[1:, note], strict=True):
                 nats -= math.log(counts[before, now] / counts[before].sum())
-    assert task.references()["persistence"] == {"nats_per_step": pytest.approx(nats / steps)}
+    assert task.baselines()["persistence"] == {"nats_per_step": pytest.approx(nats / steps)}
 
 
 def test_the_sample_is_made_up_and_called_so(folder):
-    assert list(PianoRoll().suite()) == ["made-up-sample"]
+    assert list(PianoRoll().suite()) == ["synthetic-sample"]
     assert list(PianoRoll(folder=folder).suite()) == ["test"]
-    pieces = made_up()
+    pieces = synthetic()
     assert {split: len(rolls.counts) for split, rolls in pieces.items()} == NUMBERS
     for rolls in pieces.values():
         assert int(rolls.counts.sum()) == len(rolls.values)

@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from recurra.errors import InvalidOption
+from recurra import InvalidOption
 from recurra_prediction.bits import bits_of, letters_of
 from recurra_prediction.letters import LEXICON, LettersInWords
 from recurra_prediction.reader import Reader
@@ -75,7 +75,7 @@ def test_references_agree_with_other_rows():
     batch = draw(task, 5, 300)
     guess = Reader(task.spelled).read(letters_of(batch.x))
     scores = task.scores(torch.logit(guess, eps=1e-12), batch)
-    optimal, constant = (task.references()[name] for name in ("optimal", "constant"))
+    optimal, constant = (task.baselines()[name] for name in ("optimal", "constant"))
     for name, score in scores.items():
         assert score.value == pytest.approx(optimal[name], rel=0.05), name
     assert constant["squared_error"] > 2 * optimal["squared_error"]
@@ -83,14 +83,14 @@ def test_references_agree_with_other_rows():
 
 
 def test_the_best_error_peaks_where_words_begin():
-    optimal = LettersInWords().references()["optimal"]
+    optimal = LettersInWords().baselines()["optimal"]
     assert optimal["onset_error"] > 5 * optimal["inside_error"]
 
 
 def test_scores_by_hand():
     task = LettersInWords(words=2, lexicon=("ab", "cd"))
     batch = draw(task, batch_size=1)  # three letters to predict, of which the second begins a word
-    y = task.perfect(batch)
+    y = task.oracle(batch)
     y[0, 1] = 0
     scores = task.scores(y, batch)
     assert scores["onset_error"].value == pytest.approx(0.25)

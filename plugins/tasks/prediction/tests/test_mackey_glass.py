@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from recurra.errors import InvalidOption
+from recurra import InvalidOption
 from recurra_prediction.mackey_glass import LENGTH, MackeyGlass, series
 
 
@@ -70,13 +70,13 @@ def test_the_mean_of_the_training_part_scores_its_variance():
     assert train.mean().item() == pytest.approx(0, abs=1e-9)
     assert train.square().mean().item() == pytest.approx(1)
     test = task.series[8000:]
-    assert task.references()["constant"]["squared_error"] == pytest.approx(test.square().mean().item())
+    assert task.baselines()["constant"]["squared_error"] == pytest.approx(test.square().mean().item())
     persistence = (task.series[8000 - 84 : -84] - test).square().mean().item()
-    assert task.references()["persistence"]["squared_error"] == pytest.approx(persistence)
+    assert task.baselines()["persistence"]["squared_error"] == pytest.approx(persistence)
 
 
 def test_one_step_ahead_persistence_is_good():
-    assert math.sqrt(MackeyGlass(horizon=1).references()["persistence"]["squared_error"]) < 0.2
+    assert math.sqrt(MackeyGlass(horizon=1).baselines()["persistence"]["squared_error"]) < 0.2
 
 
 def test_a_row_without_a_scored_step_is_refused():

@@ -5,8 +5,7 @@ import math
 import pytest
 import torch
 
-from recurra.errors import InvalidOption
-from recurra.task import Batch
+from recurra import Batch, InvalidOption
 from recurra_prediction.pipelined_xor import PipelinedXor
 
 
@@ -90,4 +89,4 @@ def test_three_logistic_units_answer_one_step_later():
         u = torch.sigmoid(s)
         answers.append(s[:, :1])
     scores = {name: score.value for name, score in task.scores(torch.stack(answers, 1), batch).items()}
-    assert scores == pytest.approx(task.references()["optimal"], abs=1e-6)
+    assert scores == pytest.approx(task.baselines()["optimal"], abs=1e-6)

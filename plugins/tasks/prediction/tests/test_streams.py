@@ -44,9 +44,9 @@ def test_who_remembers_two_bits_scores_as_the_optimum_says():
         same = batch.x[:, t] == batch.x[:, t - 1]
         y[:, t] = torch.where(same, -30.0, 30.0)
     scores = {name: score.value for name, score in task.scores(y, batch).items()}
-    assert scores == pytest.approx(task.references()["optimal"], abs=1e-6)
+    assert scores == pytest.approx(task.baselines()["optimal"], abs=1e-6)
     blind = {name: score.value for name, score in task.scores(torch.full_like(y, 1e-9), batch).items()}
-    expected = task.references()["constant"]
+    expected = task.baselines()["constant"]
     assert blind == pytest.approx(expected, abs=5 * 0.5 / math.sqrt(32 * 200))
 
 
@@ -99,7 +99,7 @@ def test_the_best_constant_answer_scores_as_the_reference_says():
     y = torch.zeros(*batch.mask.shape, 23)
     y[..., 5] = 1.0
     scores = {name: score.value for name, score in task.scores(y, batch).items()}
-    reference = task.references()["constant"]
+    reference = task.baselines()["constant"]
     assert scores["symbol_wrong"] == pytest.approx(reference["symbol_wrong"]) == 0.95
     assert scores["label_wrong"] == pytest.approx(reference["label_wrong"], abs=5 * 0.5 / math.sqrt(3200))
 
@@ -107,7 +107,7 @@ def test_the_best_constant_answer_scores_as_the_reference_says():
 def test_one_wrong_label_and_one_wrong_symbol_are_counted():
     task = ChunkerStream(blocks=2)
     batch = draw(task, batch_size=1)
-    y = task.perfect(batch)
+    y = task.oracle(batch)
     y[0, 20, -1] *= -1
     y[0, 3] = 0
     y[0, 3, 0] = 1
@@ -124,7 +124,7 @@ def test_the_loss_is_that_of_the_symbols_plus_that_of_the_labels():
     zeros = torch.zeros(*batch.mask.shape, 23)
     assert task.loss(zeros, batch).item() == pytest.approx(math.log(22) + math.log(2), rel=1e-5)
     only = zeros.clone()
-    only[..., :-1] = task.perfect(batch)[..., :-1]
+    only[..., :-1] = task.oracle(batch)[..., :-1]
     assert task.loss(only, batch).item() == pytest.approx(math.log(2), rel=1e-5)
 
 

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from recurra.errors import DamagedFile, InvalidInput, InvalidOption, MissingFile
+from recurra import DamagedFile, InvalidInput, InvalidOption, MissingFile
 from recurra_prediction.time_series import TimeSeries
 
 SMALL = {"window": 6, "horizon": 3, "season": 4}
@@ -85,7 +85,7 @@ def test_references_are_those_of_naive_forecasts_by_hand(file):
             persistence.append(abs(raw[end + ahead] - raw[end]))
             seasonal.append(abs(raw[end + ahead] - raw[end + ahead - 4]))
             away.append(abs(raw[end + ahead] - mean))
-    references = TimeSeries(file=file, columns=("load",), **SMALL).references()
+    references = TimeSeries(file=file, columns=("load",), **SMALL).baselines()
     for name, errors in (("persistence", persistence), ("seasonal-naive", seasonal), ("constant", away)):
         error = sum(errors) / len(errors)
         assert references[name]["absolute_error_load"] == pytest.approx(error), name
@@ -100,7 +100,7 @@ def test_a_forecast_beyond_one_season_goes_back_whole_seasons(file):
         for end in range(84, 94)
         for ahead in range(1, 7)
     ]
-    found = task.references()["seasonal-naive"]["absolute_error_load"]
+    found = task.baselines()["seasonal-naive"]["absolute_error_load"]
     assert found == pytest.approx(sum(errors) / len(errors))
 
 
@@ -110,7 +110,7 @@ def test_a_model_that_repeats_the_last_value_scores_as_persistence(file):
     y = torch.zeros_like(batch.target)
     y[:, -1] = batch.x[:, -1].repeat(1, 3)
     scores = {name: score.value for name, score in task.scores(y, batch).items()}
-    assert scores == pytest.approx(task.references()["persistence"], rel=1e-5)
+    assert scores == pytest.approx(task.baselines()["persistence"], rel=1e-5)
 
 
 def test_scores_are_in_the_units_of_each_column(file):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from recurra.errors import InvalidOption
+from recurra import InvalidOption
 from recurra_t_maze.copying import ENTMCopy
 
 
@@ -43,7 +43,7 @@ def test_fitness_by_hand():
 def test_each_sequence_counts_by_its_own_length():
     task = ENTMCopy()
     batch = task.batch(0, batch_size=64, seed=0, split="train")
-    right = task.perfect(batch)
+    right = task.oracle(batch)
     first = batch.mask & (batch.mask.cumsum(1) == 1)
     y = torch.where(first[..., None], -right, right)
     due = (1 - 1 / batch.mask.sum(1)).mean()

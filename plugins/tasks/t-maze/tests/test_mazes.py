@@ -144,7 +144,7 @@ def test_a_sensible_driver_gets_what_the_optimal_reference_says(name, reward):
     task = TASKS[name](reward=reward)
     batch = task.batch(0, batch_size=permutations(task.map.ends), seed=0, split="test")
     mean = float(np.mean(played(task, sensible, batch)))
-    assert mean == pytest.approx(task.references()["optimal"]["return"], abs=1e-9)
+    assert mean == pytest.approx(task.baselines()["optimal"]["return"], abs=1e-9)
     assert task.goal.met(mean)
 
 

@@ -7,12 +7,12 @@ import math
 import pytest
 import torch
 
-from recurra.errors import DamagedFile, InvalidOption, MissingFile
+from recurra import DamagedFile, InvalidOption, MissingFile
 from recurra_lab.snapshots.task import freeze, load
 from recurra_text import reviews
 from recurra_text.imdb_task import IMDB, words_in
-from recurra_text.made_up_reviews import made_up_reviews
 from recurra_text.reviews import Reviews, split_off
+from recurra_text.synthetic_reviews import synthetic_reviews
 
 SPLITS = ("train", "validation", "test")
 GOOD = [f"Good film, number {n}!<br /><br />It's very good." for n in range(20)]
@@ -153,7 +153,7 @@ def test_scores_by_hand(folder):
 
 
 def test_naive_bayes_against_a_loop():
-    task, splits = IMDB(steps=12, vocabulary=30), made_up_reviews()
+    task, splits = IMDB(steps=12, vocabulary=30), synthetic_reviews()
     known = dict(zip(task.words, range(2, 32), strict=True))
 
     def read(text):
@@ -170,14 +170,14 @@ def test_naive_bayes_against_a_loop():
             for c, found in counts.items()
         }
         right += (said[1] > said[0]) == bool(label)
-    assert task.references()["naive-bayes"]["accuracy_percent"] == pytest.approx(100 * right / 80)
-    assert task.references()["constant"] == {"accuracy_percent": 50, "nats": pytest.approx(math.log(2))}
+    assert task.baselines()["naive-bayes"]["accuracy_percent"] == pytest.approx(100 * right / 80)
+    assert task.baselines()["constant"] == {"accuracy_percent": 50, "nats": pytest.approx(math.log(2))}
 
 
 def test_the_sample_is_called_so(folder):
-    assert list(IMDB().suite()) == ["made-up-sample"]
+    assert list(IMDB().suite()) == ["synthetic-sample"]
     assert list(IMDB(folder=folder).suite()) == ["test"]
-    assert {split: len(part.texts) for split, part in made_up_reviews().items()} == {
+    assert {split: len(part.texts) for split, part in synthetic_reviews().items()} == {
         "train": 360,
         "validation": 40,
         "test": 80,

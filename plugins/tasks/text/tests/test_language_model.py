@@ -7,12 +7,10 @@ from itertools import pairwise
 import pytest
 import torch
 
-from recurra.config.options import Ref
-from recurra.errors import DamagedFile, InvalidOption, MissingFile
+from recurra import DamagedFile, InvalidOption, MissingFile, Ref
+from recurra_lab import Model, evaluate
 from recurra_lab.snapshots.task import freeze, load
 from recurra_lab.training.batches import Batches
-from recurra_lab.training.evaluate import evaluate
-from recurra_lab.training.model import Model
 from recurra_text.language_model_task import LanguageModel
 
 SPLITS = ("train", "validation", "test")
@@ -80,7 +78,7 @@ def test_one_file_is_cut_in_its_order(tmp_path):
 def test_windows_go_on_until_the_pass_ends(folder):
     task = LanguageModel(folder=folder, window=3)
     options = {"batch_size": 1, "seed": 0, "split": "test"}
-    assert [task.continues(k, **options) for k in range(7)] == [k % 3 > 0 for k in range(7)]
+    assert [task.continues_previous(k, **options) for k in range(7)] == [k % 3 > 0 for k in range(7)]
     read = [draw(task, k=k) for k in range(3)]
     assert torch.cat([batch.x for batch in read], 1).tolist() == [task.tokens["test"][:-1].tolist()]
     for one, other in pairwise(read):
@@ -121,7 +119,7 @@ def test_scores_by_hand(folder):
 @pytest.mark.parametrize("level", ["character", "word"])
 def test_the_references_are_what_their_answers_score(folder, level):
     task = LanguageModel(folder=folder, level=level, window=1000)
-    batch, references = draw(task), task.references()
+    batch, references = draw(task), task.baselines()
     due = torch.bincount(batch.target[0], minlength=task.output_size).double()
     known = torch.bincount(task.tokens["train"].long(), minlength=task.output_size).double() + 1
     for name, counts in (("constant", due), ("unigram", known)):
@@ -132,11 +130,11 @@ def test_the_references_are_what_their_answers_score(folder, level):
 
 
 def test_the_sample_is_called_so(folder):
-    assert list(LanguageModel().suite()) == ["made-up-sample"]
+    assert list(LanguageModel().suite()) == ["synthetic-sample"]
     assert list(LanguageModel(folder=folder).suite()) == ["test"]
     sample = LanguageModel(level="word")
     assert (sample.tokens["test"] == 0).sum() == 0
-    best = sample.references()
+    best = sample.baselines()
     assert best["bigram"]["perplexity"] < best["unigram"]["perplexity"] / 3
 
 
@@ -149,7 +147,9 @@ def test_a_frozen_text_comes_back_and_goes_on(folder, tmp_path):
             options = {"batch_size": 2, "split": split}
             pairs = zip(back.batch(k, seed=0, **options), task.batch(k, seed=5, **options), strict=True)
             assert all(torch.equal(one, other) for one, other in pairs)
-            assert back.continues(k, seed=0, **options) == task.continues(k, seed=5, **options)
+            assert back.continues_previous(k, seed=0, **options) == task.continues_previous(
+                k, seed=5, **options
+            )
     assert back.goal.below == 1.36
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recurra.errors import DamagedFile, InvalidOption
+from recurra import DamagedFile, InvalidOption
 from recurra_text.coding import Vocabulary, characters_of, lines_of, words_of
 from recurra_text.text_files import cut
 

@@ -3,11 +3,9 @@
 import pytest
 import torch
 
-from recurra.config.options import Ref
-from recurra.state import detach
+from recurra import Ref, detach
+from recurra_lab import Model, evaluate
 from recurra_lab.training.batches import Batches
-from recurra_lab.training.evaluate import evaluate
-from recurra_lab.training.model import Model
 from recurra_text.imdb_task import IMDB
 from recurra_text.language_model_task import LanguageModel
 from recurra_text.translation_task import Translation
@@ -21,7 +19,7 @@ def trained(task, seed, updates, batch_size=16, cell="lstm"):
     state = None
     for k in range(updates):
         batch = task.batch(k, batch_size=batch_size, seed=seed, split="train")
-        goes_on = task.continues(k, batch_size=batch_size, seed=seed, split="train")
+        goes_on = task.continues_previous(k, batch_size=batch_size, seed=seed, split="train")
         optimizer.zero_grad()
         y, state = model(batch.x, detach(state) if goes_on else None, batch.lengths)
         task.loss(y, batch).backward()
@@ -39,7 +37,7 @@ def _test(task):
 def test_a_language_model_beats_counting_pairs(seed):
     task = LanguageModel(level="word", window=35)
     found = trained(task, seed, 200)["perplexity"]
-    assert found < 0.9 * task.references()["bigram"]["perplexity"]
+    assert found < 0.9 * task.baselines()["bigram"]["perplexity"]
 
 
 @pytest.mark.slow
@@ -47,7 +45,7 @@ def test_a_language_model_beats_counting_pairs(seed):
 def test_reviews_are_told_apart_better_than_by_counting_words(seed):
     task = IMDB(steps=24)
     found = trained(task, seed, 200, cell="gru")["accuracy_percent"]
-    assert found > task.references()["naive-bayes"]["accuracy_percent"] + 5
+    assert found > task.baselines()["naive-bayes"]["accuracy_percent"] + 5
 
 
 @pytest.mark.slow

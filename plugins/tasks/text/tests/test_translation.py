@@ -6,9 +6,9 @@ import math
 import pytest
 import torch
 
-from recurra.errors import DamagedFile, InvalidOption, MissingFile
+from recurra import DamagedFile, InvalidOption, MissingFile
 from recurra_lab.snapshots.task import freeze, load
-from recurra_text.made_up_pairs import in_words, made_up_pairs
+from recurra_text.synthetic_pairs import in_words, synthetic_pairs
 from recurra_text.translation_task import Translation
 
 SPLITS = ("train", "validation", "test")
@@ -83,7 +83,7 @@ def test_of_one_file_no_sentence_is_in_two_splits(tmp_path):
 def test_scores_by_hand(folder):
     task = Translation(folder=folder)
     batch = draw(task)
-    y = task.perfect(batch)
+    y = task.oracle(batch)
     assert {name: score.value for name, score in task.scores(y, batch).items()} == pytest.approx(
         {"sentence_percent": 100, "token_percent": 100, "bits_per_token": 0}, abs=1e-9
     )
@@ -98,7 +98,7 @@ def test_scores_by_hand(folder):
 
 def test_the_references_are_what_their_answers_score(folder):
     task = Translation(folder=folder)
-    references = task.references()
+    references = task.baselines()
     assert references.keys() == {"constant", "bigram"}
     batch = draw(task)
     shares = torch.bincount(batch.target[batch.mask], minlength=6).double() / 5
@@ -112,7 +112,7 @@ def test_bigrams_of_translations_by_hand(tmp_path):
         (tmp_path / f"{split}.tsv").write_text("a\tx\n" if split != "train" else "a\tx\nb\tx\n")
     # Pairs of training: end x, x end, twice each. Tokens: end 2, x 2, unknown 0; and once more: 3, 3, 1 of 7.
     p = (2 + 1 * 3 / 7) / (2 + 1)
-    found = Translation(folder=tmp_path).references()["bigram"]["bits_per_token"]
+    found = Translation(folder=tmp_path).baselines()["bigram"]["bits_per_token"]
     assert found == pytest.approx(-math.log2(p))
 
 
@@ -127,13 +127,13 @@ def test_numbers_in_words():
 
 def test_the_sample_is_called_so(folder):
     sample = Translation()
-    assert list(sample.suite()) == ["made-up-sample"]
+    assert list(sample.suite()) == ["synthetic-sample"]
     assert list(Translation(folder=folder).suite()) == ["test"]
     assert [sample.count(split) for split in SPLITS] == [2000, 250, 250]
-    assert sample.references()["optimal"]["sentence_percent"] == 100
-    seen = [source for pairs in made_up_pairs().values() for source, _ in pairs]
+    assert sample.baselines()["optimal"]["sentence_percent"] == 100
+    seen = [source for pairs in synthetic_pairs().values() for source, _ in pairs]
     assert len(set(seen)) == len(seen) == 2500
-    assert made_up_pairs()["test"][0][0] == in_words(int(made_up_pairs()["test"][0][1].replace(" ", "")))
+    assert synthetic_pairs()["test"][0][0] == in_words(int(synthetic_pairs()["test"][0][1].replace(" ", "")))
 
 
 def test_a_frozen_task_comes_back(folder, tmp_path):

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 import torch
 
-from recurra.errors import InvalidOption
+from recurra import InvalidOption
 from recurra_timing.spikes import GTS, MSD, NMSD
 
 
@@ -109,7 +109,7 @@ def test_measuring_and_generating_are_inverse():
 def test_the_score_counts_intervals_before_the_first_error():
     task = MSD(least=4, intervals=5)
     batch = sampled(task, 2)
-    y = task.perfect(batch)
+    y = task.oracle(batch)
     third = int(batch.mask[0].nonzero()[2])
     y[0, third] *= -1
     scores = {name: score.value for name, score in task.scores(y, batch).items()}
@@ -122,7 +122,7 @@ def test_a_spike_too_early_ends_the_stream_before_its_interval():
     task = GTS(least=4, intervals=5)
     batch = sampled(task, 1)
     second = int(batch.target[0, :, 0].nonzero()[1])
-    y = task.perfect(batch)
+    y = task.oracle(batch)
     y[0, second - 1] *= -1
     assert task.scores(y, batch)["intervals_before_error"].value == 1
 
@@ -154,12 +154,12 @@ def best_constant(task, batch, score, values, least):
 )
 def test_the_references_are_what_a_simulation_finds(task):
     batch = sampled(task, 4000 if task.intervals < 10 else 50, seed=8)
-    constant, optimal = task.references().values()
+    constant, optimal = task.baselines().values()
     values = torch.linspace(0, 6, 121)
     for score, least in (("failed_share", True), ("intervals_before_error", False), ("squared_error", True)):
         found = best_constant(task, batch, score, values, least)
         assert found == pytest.approx(constant[score], rel=0.06, abs=1e-3), score
-    right = {name: score.value for name, score in task.scores(task.perfect(batch), batch).items()}
+    right = {name: score.value for name, score in task.scores(task.oracle(batch), batch).items()}
     assert right == optimal
 
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from recurra.errors import InvalidOption
+from recurra import InvalidOption
 from recurra_timing.waves import PFG
 
 TRIANGLE_10 = [0.2, 0.4, 0.6, 0.8, 1.0, 0.8, 0.6, 0.4, 0.2, 0.0]
@@ -73,7 +73,7 @@ def test_the_root_is_taken_per_stream():
 )
 @pytest.mark.parametrize("output", ["identity", "sigmoid"])
 def test_the_references_are_the_variance_and_nothing(name, squared, output):
-    constant, optimal = PFG(wave=name, output=output).references().values()
+    constant, optimal = PFG(wave=name, output=output).baselines().values()
     assert constant["squared_error"] == pytest.approx(squared, abs=1e-6)
     assert constant["rmse"] == pytest.approx(squared**0.5, abs=1e-6)
     assert constant["failed_share"] == 1
@@ -86,7 +86,7 @@ def test_the_references_are_the_variance_and_nothing(name, squared, output):
 def test_no_constant_has_a_lower_squared_error_than_the_reference():
     task = PFG(wave="triangle", period=25)
     batch = task.sample(1, torch.Generator())
-    known = task.references()["constant"]["squared_error"]
+    known = task.baselines()["constant"]["squared_error"]
     for value in torch.linspace(0, 1, 101):
         y = torch.full_like(batch.target, float(value))
         assert task.scores(y, batch)["squared_error"].value >= known - 1e-9

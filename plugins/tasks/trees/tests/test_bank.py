@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from recurra.errors import DamagedFile, MissingFile
+from recurra import DamagedFile, MissingFile
 from recurra_trees import bank
 from recurra_trees.bank import Tree, parsed
 from recurra_trees.sst_task import SST

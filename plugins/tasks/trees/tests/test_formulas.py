@@ -6,7 +6,7 @@ import operator
 import pytest
 import torch
 
-from recurra.errors import InvalidOption
+from recurra import InvalidOption
 from recurra_trees.arrange import arranged
 from recurra_trees.formula_tasks import ArithmeticTrees, BooleanTrees
 from recurra_trees.formulas import Formulas, evaluated, ranks_of, reach, symbols_of, value_shares
@@ -146,14 +146,14 @@ def test_the_constant_answer_scores_what_is_counted(shape):
     found = torch.bincount(torch.tensor(answers(draw(task, 20000))), minlength=5) / 20000
     shares = value_shares(shape, 7, task.table)[2:].mean(0)
     assert found.tolist() == pytest.approx(shares.tolist(), abs=0.016)  # five deviations
-    assert task.references()["constant"]["accuracy_percent"] == pytest.approx(100 * float(shares.max()))
+    assert task.baselines()["constant"]["accuracy_percent"] == pytest.approx(100 * float(shares.max()))
 
 
 def test_known_shares_of_values():
     # Of two leaves, 25 pairs: 0 comes 5 times by +, 5 by −, 9 by *; any other 5, 5 and 4 times.
     shares = value_shares("random", 2, ArithmeticTrees().table)[2]
     assert shares.tolist() == pytest.approx([19 / 75] + [14 / 75] * 4)
-    assert BooleanTrees().references()["constant"]["accuracy_percent"] == pytest.approx(50)
+    assert BooleanTrees().baselines()["constant"]["accuracy_percent"] == pytest.approx(50)
     # Two leaves: and is true once of four, or three times, xor twice.
     assert value_shares("left", 9, BooleanTrees().table)[9].tolist() == pytest.approx([0.5, 0.5])
 
@@ -178,7 +178,7 @@ def test_the_suite_has_larger_formulas_and_chains(kind):
 def test_a_wrong_answer_counts_and_a_wrong_step_before_it_does_not():
     task = ArithmeticTrees()
     batch = draw(task, 4)
-    y = task.perfect(batch)
+    y = task.oracle(batch)
     assert task.scores(y, batch)["accuracy_percent"].value == 100
     y[0, : int(batch.lengths[0]) - 1] = y[0, : int(batch.lengths[0]) - 1].roll(1, -1)
     assert task.scores(y, batch)["accuracy_percent"].value == 100

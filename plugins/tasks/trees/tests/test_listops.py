@@ -5,7 +5,7 @@ import statistics
 import pytest
 import torch
 
-from recurra.errors import InvalidOption
+from recurra import InvalidOption
 from recurra_trees.listops_task import ListOps
 from recurra_trees.lists import DIGITS, applied
 
@@ -111,7 +111,7 @@ def test_every_form_shows_the_list_whose_value_is_asked_for(options):
     assert max(depth(tree) for tree in trees) > 2
 
 
-def held(values):
+def cached_read(values):
     return torch.bincount(torch.tensor(values), minlength=DIGITS)[None]
 
 
@@ -128,7 +128,7 @@ def held(values):
     ],
 )
 def test_operators_by_hand(operator, values, result):
-    assert applied(torch.tensor([operator]), held(values)).tolist() == [result]
+    assert applied(torch.tensor([operator]), cached_read(values)).tolist() == [result]
 
 
 def test_the_example_of_the_docstring():
@@ -178,7 +178,7 @@ def test_the_share_of_nested_arguments_is_the_one_asked_for():
 def test_the_constant_answer_scores_as_much_on_other_lists():
     task = ListOps()
     share = torch.bincount(torch.tensor(answers(draw(task, 10000, seed=9)))).max().item() / 100
-    known = task.references()["constant"]["accuracy_percent"]
+    known = task.baselines()["constant"]["accuracy_percent"]
     assert known == pytest.approx(share, abs=1.5)
     assert 10 < known < 13
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from recurra.errors import InvalidOption
+from recurra import InvalidOption
 from recurra_trees.scenes_task import Scenes, connected, gabriel
 
 
@@ -96,7 +96,7 @@ def test_without_noise_features_are_those_of_the_class():
     task = Scenes(noise=0.0)
     for features, _, classes, _ in scenes(task, draw(task)):
         assert torch.equal(features, task.looks[classes])
-    assert task.references()["segment-alone"]["accuracy_percent"] == 100
+    assert task.baselines()["segment-alone"]["accuracy_percent"] == 100
 
 
 def test_one_region_makes_one_class_of_a_scene_and_many_make_more():
@@ -152,7 +152,7 @@ def test_the_references_are_what_naive_predictors_score():
             alone += nearest(task, features[i].tolist()) == int(classes[i])
             known += nearest(task, features[members].mean(0).tolist()) == int(classes[i])
         count += n
-    references = {name: scores["accuracy_percent"] for name, scores in task.references().items()}
+    references = {name: scores["accuracy_percent"] for name, scores in task.baselines().items()}
     assert references["constant"] == 12.5
     assert references["segment-alone"] == pytest.approx(100 * alone / count, abs=4)
     assert references["known-regions"] == pytest.approx(100 * known / count, abs=2)
@@ -163,7 +163,7 @@ def test_the_best_answer_without_neighbours_scores_its_reference():
     task = Scenes()
     batch = draw(task, 300, seed=4)
     found = task.scores(task.nearness(batch.x[..., :-2]), batch)["accuracy_percent"].value
-    assert found == pytest.approx(task.references()["segment-alone"]["accuracy_percent"], abs=3)
+    assert found == pytest.approx(task.baselines()["segment-alone"]["accuracy_percent"], abs=3)
 
 
 def test_the_suite_has_twice_as_many_segments_of_the_same_world():

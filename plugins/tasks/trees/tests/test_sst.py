@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from recurra.errors import DamagedFile, InvalidOption
+from recurra import DamagedFile, InvalidOption
 from recurra_trees.bank import read_sample
 from recurra_trees.sst_task import SST
 
@@ -58,7 +58,7 @@ def test_neutral_nodes_are_not_scored_in_two_classes(folder):
 def test_scores_by_hand(folder):
     task = SST(folder=folder)
     batch = draw(task, "test")
-    y = task.perfect(batch)
+    y = task.oracle(batch)
     assert [score.value for score in task.scores(y, batch).values()] == [100, 100]
     y[0, 2] = y[1, 4]  # the root of the first sentence is called positive, and it is neutral
     y[1, 0] = y[2, 0]  # so is a word
@@ -73,14 +73,14 @@ def test_only_the_root_may_be_supervised(folder):
     task = SST(folder=folder, supervision="root")
     batch = draw(task, "test")
     assert batch.mask.nonzero().tolist() == [[0, 2], [1, 4], [2, 0]]
-    assert list(task.scores(task.perfect(batch), batch)) == ["root_percent"]
-    assert list(task.references()["constant"]) == ["root_percent"]
+    assert list(task.scores(task.oracle(batch), batch)) == ["root_percent"]
+    assert list(task.baselines()["constant"]) == ["root_percent"]
 
 
 def test_the_constant_is_the_largest_class_of_the_test_split(folder_of):
     task = SST(folder=folder_of(test=[PLAIN, FILM, WORD, "(4 (4 lovely) (4 lovely))"]))
     # Roots: 2, 3, 4, 4. Nodes: five of class 2, one of 3, six of 4.
-    assert task.references()["constant"] == {
+    assert task.baselines()["constant"] == {
         "root_percent": 50,
         "nodes_percent": pytest.approx(100 * 6 / 12),
     }
@@ -88,7 +88,7 @@ def test_the_constant_is_the_largest_class_of_the_test_split(folder_of):
     y = torch.zeros(4, 5, 5)
     y[..., 4] = 1
     found = {name: score.value for name, score in task.scores(y, batch).items()}
-    assert found == pytest.approx(task.references()["constant"])
+    assert found == pytest.approx(task.baselines()["constant"])
 
 
 def test_every_sentence_comes_once_before_any_comes_again(folder_of):
@@ -105,7 +105,7 @@ def test_every_sentence_comes_once_before_any_comes_again(folder_of):
 
 def test_the_sample_is_made_up_and_called_so():
     task = SST()
-    assert list(task.suite()) == ["made-up-sample"]
+    assert list(task.suite()) == ["synthetic-sample"]
     assert {split: len(trees) for split, trees in read_sample().items()} == {
         "train": 60,
         "validation": 20,

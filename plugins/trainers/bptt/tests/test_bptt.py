@@ -3,22 +3,10 @@
 import pytest
 import torch
 
-from recurra import Batch, Cell, Goal, NoState, Score, Tags, Task
-from recurra.errors import IncompatibleParts, InvalidOption
+from recurra import Batch, Cell, Goal, IncompatibleParts, InvalidOption, NoState, Score, Tags, Task
 from recurra_bptt.trainer import BPTT
-from recurra_lab import Model
-from recurra_lab.training.optim import (
-    SGD,
-    AdaGrad,
-    Adam,
-    Constant,
-    Cosine,
-    Graves,
-    GravesRMSProp,
-    OneCycle,
-    RMSprop,
-    Step,
-)
+from recurra_lab import AdaGrad, Adam, Constant, Model
+from recurra_lab.training.optim import SGD, Cosine, Graves, GravesRMSProp, OneCycle, RMSprop, Step
 
 
 class Sum(Task):

@@ -8,8 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from recurra import Batch, Cell
-from recurra.errors import InvalidOption
+from recurra import Batch, Cell, InvalidOption
 from recurra_bptt.trainer import BPTT
 from recurra_bptt.windows import windows
 from recurra_contract import ToyTask

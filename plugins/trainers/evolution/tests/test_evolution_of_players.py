@@ -2,15 +2,12 @@
 
 import torch
 
-from recurra.capabilities.environment import Environment
-from recurra.task import Goal
+from recurra import Environment, Goal
 from recurra_contract import ToyCell
 from recurra_contract.harness import CellOf, fit, seeded
 from recurra_evolution.fitness import fitness
 from recurra_evolution.trainer import Evolution
-from recurra_lab.training.evaluate import play
-from recurra_lab.training.model import Model
-from recurra_lab.training.population import WeightSpace
+from recurra_lab import Model, WeightSpace, play
 
 
 class Rooms:

@@ -3,13 +3,12 @@
 import pytest
 import torch
 
-from recurra.errors import IncompatibleParts, InvalidOption
-from recurra_contract.examples.tasks import ToyTask
+from recurra import IncompatibleParts, InvalidOption
+from recurra_contract import ToyTask
 from recurra_contract.harness import CellOf, PlainCell
 from recurra_evolution.searches import GradientSearch, centred_ranks
 from recurra_evolution.trainer import Evolution
-from recurra_lab.training.model import Model
-from recurra_lab.training.population import WeightSpace
+from recurra_lab import Model, WeightSpace
 
 
 def test_ranks_by_hand():

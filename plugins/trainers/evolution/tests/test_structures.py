@@ -8,16 +8,14 @@ import neat
 import pytest
 import torch
 
-from recurra.capabilities.topology import Topology
-from recurra.config.options import Ref
-from recurra.errors import IncompatibleParts
+from recurra import IncompatibleParts, Ref, Topology
 from recurra_contract import ToyTask
 from recurra_evolution.genomes import as_weights, restored, saved
 from recurra_evolution.library import Genome
 from recurra_evolution.structures import StructureSearch
 from recurra_evolution.trainer import Evolution
 from recurra_evolving_ntm.network import NeatNetwork
-from recurra_lab.training.model import Model
+from recurra_lab import Model
 
 GROWTH = {"add_node": 0.4, "add_connection": 0.6, "remove_connection": 0.2, "remove_node": 0.1, "enable": 0.1}
 SLOPE_OF_THE_LIBRARY = 5.0

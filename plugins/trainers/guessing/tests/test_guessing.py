@@ -5,14 +5,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from recurra import Goal, Ref, Score
-from recurra.errors import IncompatibleParts
+from recurra import Goal, IncompatibleParts, Ref, Score
 from recurra_contract import ToyTask
 from recurra_contract.harness import CellOf, OpaqueCell, PlainCell, SaveAt, fit, module_of
 from recurra_guessing.guess import FINALISTS, Judgement, drawn, judged, passed, screens
 from recurra_guessing.trainer import Guessing
-from recurra_lab import Model
-from recurra_lab.training.population import WeightSpace
+from recurra_lab import Model, WeightSpace
 
 SHARE = Goal("wrong_share", below=1e-9)
 
@@ -198,7 +196,7 @@ def test_what_cannot_be_guessed_is_refused():
         Guessing().module(model, ToyTask(), 0)
 
     class Stream(ToyTask):
-        def continues(self, k, *, batch_size, seed, split):
+        def continues_previous(self, k, *, batch_size, seed, split):
             return k > 0
 
     with pytest.raises(IncompatibleParts, match="have no past, and task 'Stream' goes on"):

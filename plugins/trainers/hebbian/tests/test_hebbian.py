@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from recurra import Batch, Cell, Goal, NoState, Score, Task
-from recurra.errors import IncompatibleParts
+from recurra import Batch, Cell, Goal, IncompatibleParts, NoState, Score, Task
 from recurra_contract.harness import BATCH_SIZE, SEED, CellOf, OpaqueCell, SaveAt, fit, module_of
 from recurra_hebbian.due import due
 from recurra_hebbian.trainer import Hebbian

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from recurra.errors import IncompatibleParts, InvalidOption
+from recurra import IncompatibleParts, InvalidOption
 from recurra_contract import ToyTask
 from recurra_contract.harness import PlainCell, SaveAt, StagedCell, fit, model_of, module_of
 from recurra_history_compression.trainer import HistoryCompression

@@ -5,14 +5,11 @@ import itertools
 import pytest
 import torch
 
-from recurra import Batch, Goal, Score
-from recurra.capabilities.graphs import GraphTask, forest, graph_of, most_certain, parsed
-from recurra.errors import IncompatibleParts
+from recurra import Batch, Goal, GraphTask, IncompatibleParts, Score, forest, graph_of, most_certain, parsed
 from recurra.plugins.registry import load
 from recurra_contract import ToyTask
 from recurra_contract.harness import CellOf, PlainCell, fit, model_of
-from recurra_lab.training.graph_model import make_model
-from recurra_lab.training.optim import LBFGS, Adam
+from recurra_lab import LBFGS, Adam, make_model
 from recurra_max_margin.module import ONLY_RIGHT, wrong_nodes
 from recurra_max_margin.trainer import MaxMargin
 

@@ -4,13 +4,12 @@ import pytest
 import torch
 from torch import nn
 
-from recurra import Batch, Cell, Goal, Score, Task
-from recurra.errors import IncompatibleParts, InvalidOption
+from recurra import Batch, Cell, Goal, IncompatibleParts, InvalidOption, Score, Task
 from recurra.plugins.registry import load
 from recurra_contract import ToyTask
 from recurra_contract.harness import CellOf, PlainCell, fit, model_of
-from recurra_lab import Model
-from recurra_lab.training.optim import LBFGS, SGD
+from recurra_lab import LBFGS, Model
+from recurra_lab.training.optim import SGD
 from recurra_rtrl import influence
 from recurra_rtrl.trainer import RTRL
 
@@ -187,7 +186,7 @@ def test_weights_move_at_every_scored_step(gradient):
 class Stream(ToyTask):
     """Each batch goes on where the last one ended."""
 
-    def continues(self, k, *, batch_size, seed, split):
+    def continues_previous(self, k, *, batch_size, seed, split):
         return k % 4 != 0
 
 

@@ -6,9 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from torch import Tensor, nn
 
-from recurra.cell import Cell, Tags
-from recurra.errors import InvalidOption
-from recurra.wrappers.torch_weights import as_module, filled, layer_weights, no_counterpart
+from recurra import Cell, InvalidOption, Tags, torch_weights
 from recurra_elman.units import FUNCTIONS, Scale, Size, Squash, Start, Truncated, start_input
 
 
@@ -70,7 +68,7 @@ class Elman(Cell[ElmanState]):
         h = self.f(self.from_x(x) + self.from_h(context))
         return h, ElmanState(h)
 
-    def views(self, state: ElmanState) -> dict[str, Tensor]:
+    def diagnostics(self, state: ElmanState) -> dict[str, Tensor]:
         """Return the hidden units."""
         return {"hidden units": state.h}
 
@@ -85,9 +83,9 @@ class Elman(Cell[ElmanState]):
             InvalidInput: `module` is not an `nn.RNN`.
             InvalidOption: It has no such layer or direction.
         """
-        weights = layer_weights("Elman", module, nn.RNN, layer, reverse)
+        weights = torch_weights.layer_weights("Elman", module, nn.RNN, layer, reverse)
         cell = cls(weights.W.shape[1], hidden_size=module.hidden_size, squash=module.nonlinearity)
-        return filled(cell, weights)
+        return torch_weights.filled(cell, weights)
 
     def to_torch(self) -> nn.RNN:
         """Return a batch-first `nn.RNN` of one layer with the weights, copied; dtype and device as here.
@@ -98,7 +96,7 @@ class Elman(Cell[ElmanState]):
             InvalidOption: The cell is truncated or has logistic units, which `nn.RNN` has not.
         """
         if self.truncated:
-            raise no_counterpart(self, nn.RNN, "truncated")
+            raise torch_weights.no_counterpart(self, nn.RNN, "truncated")
         if self.options["squash"] == "logistic":
-            raise no_counterpart(self, nn.RNN, "squash")
-        return as_module(nn.RNN, self, nonlinearity=self.options["squash"])
+            raise torch_weights.no_counterpart(self, nn.RNN, "squash")
+        return torch_weights.as_module(nn.RNN, self, nonlinearity=self.options["squash"])

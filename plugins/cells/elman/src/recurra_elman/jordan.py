@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 from pydantic import Field
 from torch import Tensor, nn
 
-from recurra.cell import Cell, Tags
+from recurra import Cell, Tags
 from recurra_elman.units import FUNCTIONS, Size, Squash, Truncated, start_input
 
 
@@ -72,6 +72,6 @@ class Jordan(Cell[JordanState]):
         y = self.f_y(self.to_y(h)).to(c.dtype)
         return y, JordanState(y + self.trace * c)
 
-    def views(self, state: JordanState) -> dict[str, Tensor]:
+    def diagnostics(self, state: JordanState) -> dict[str, Tensor]:
         """Return the state units."""
         return {"state units": state.c}

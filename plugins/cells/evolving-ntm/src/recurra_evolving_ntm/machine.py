@@ -8,13 +8,10 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from recurra.config.options import Ref, fields_of
-from recurra.errors import IncompatibleParts
-from recurra.memory import DrivesMemory, Memory, WithMemoryState
-from recurra.plugins.registry import load
+from recurra import ControllerWithMemory, IncompatibleParts, Memory, MemoryCellState, Ref
 
 
-class EvolvingNTM(DrivesMemory):
+class EvolvingNTM(ControllerWithMemory):
     """Evolving Neural Turing Machine: one network puts out both the answer and what moves the head.
 
         [y, v, i, j, s] = network([x, r]);  r = memory([v, i, j, s])
@@ -53,17 +50,17 @@ class EvolvingNTM(DrivesMemory):
         super().__init__(controller, driven, output_size)
         self.sizes = sizes
 
-    def step(self, x: Tensor, state: WithMemoryState) -> tuple[Tensor, WithMemoryState]:
+    def step(self, x: Tensor, state: MemoryCellState) -> tuple[Tensor, MemoryCellState]:
         """Advance by one step: x (B, I), state -> y (B, O), state."""
         out, controller = self.controller.step(torch.cat([x, state.r], -1), state.controller)
         y, emitted = torch.split(out, self.sizes, -1)
         r, memory = self.memory.step(emitted, state.memory)
-        return y, WithMemoryState(controller, memory, r)
+        return y, MemoryCellState(controller, memory, r)
 
 
 def _as_wide(network: Ref, width: int) -> Ref:
     """Return the network with so many outputs."""
-    if "output_size" not in fields_of(load("cell", network.name)):
+    if not network.has_option("output_size"):
         told = f"network '{network.name}' has no option output_size, which says how much it puts out"
         raise IncompatibleParts(f"EvolvingNTM: {told}; choose neat-network")
     return Ref("cell", network.name, **{**network.options, "output_size": width})

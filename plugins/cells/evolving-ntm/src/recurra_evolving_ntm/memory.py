@@ -8,8 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from recurra.cell import Tags
-from recurra.memory import Memory
+from recurra import Memory, Tags
 
 Count = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -157,7 +156,7 @@ class EvolvingNTMMemory(Memory[EvolvingNTMMemoryState]):
     def _grown(self, length: Tensor, grows: Tensor) -> Tensor:
         return (length + grows).clamp_max(self.longest)
 
-    def views(self, state: EvolvingNTMMemoryState) -> dict[str, Tensor]:
+    def diagnostics(self, state: EvolvingNTMMemoryState) -> dict[str, Tensor]:
         """Return which slot the head is on, and which are the tape: it began in 0, left of which is N - 1."""
         cells = (self.slots - state.first[:, None]) % self.capacity < state.length[:, None]
         head = self.slots == state.head[:, None]

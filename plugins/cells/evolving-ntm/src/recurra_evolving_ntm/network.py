@@ -8,8 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from recurra.capabilities.topology import Topology
-from recurra.cell import Cell
+from recurra import Cell, Topology
 
 Count = Annotated[int, Field(gt=0)]
 
@@ -81,6 +80,6 @@ class NeatNetwork(Cell[NeatNetworkState]):
         """Return where its connections are; see `recurra.capabilities.topology`."""
         return Topology(self.w, self.input_size, self.output_size, self.hidden_size, self.layers)
 
-    def views(self, state: NeatNetworkState) -> dict[str, Tensor]:
+    def diagnostics(self, state: NeatNetworkState) -> dict[str, Tensor]:
         """Return what all nodes put out."""
         return {"nodes": state.a}

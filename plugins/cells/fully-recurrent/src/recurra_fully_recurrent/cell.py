@@ -9,8 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from recurra.cell import Cell
-from recurra.errors import InvalidOption
+from recurra import Cell, InvalidOption
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Outputs = Annotated[tuple[int, ...], Field(strict=False)]
@@ -140,7 +139,7 @@ class FullyRecurrent(Cell[FullyRecurrentState]):
         u = state.u.index_copy(1, shown, target.to(state.u.dtype))
         return FullyRecurrentState(torch.where(scored[:, None], u, state.u))
 
-    def views(self, state: FullyRecurrentState) -> dict[str, Tensor]:
+    def diagnostics(self, state: FullyRecurrentState) -> dict[str, Tensor]:
         """Return the units."""
         return {"units": state.u}
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from recurra.plugins.hooks import Component, hookimpl
+from recurra import Component, hookimpl
 
 FULL, REDUCED = "Cho et al. 2014", "Dey and Salem 2017"
 

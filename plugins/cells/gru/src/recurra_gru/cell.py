@@ -10,8 +10,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from recurra.cell import Cell
-from recurra.wrappers.torch_weights import as_module, filled, layer_weights, no_counterpart
+from recurra import Cell, torch_weights
 
 Size = Annotated[int, Field(gt=0, description="H, number of units")]
 Reset = Annotated[Literal["before", "after"], Field(description="whether r acts on h or on U_n h")]
@@ -80,7 +79,7 @@ class GRU(Cell[GRUState]):
         h = n + torch.sigmoid(x_z + h_z) * (h - n)
         return h, GRUState(h)
 
-    def views(self, state: GRUState) -> dict[str, Tensor]:
+    def diagnostics(self, state: GRUState) -> dict[str, Tensor]:
         """Return the output."""
         return {"hidden units": state.h}
 
@@ -95,12 +94,12 @@ class GRU(Cell[GRUState]):
             InvalidInput: `module` is not an `nn.GRU`.
             InvalidOption: It has no such layer or direction.
         """
-        weights = layer_weights("GRU", module, nn.GRU, layer, reverse)
+        weights = torch_weights.layer_weights("GRU", module, nn.GRU, layer, reverse)
         (x_rz, x_n), (h_rz, h_n) = (
             torch.split(b, [2 * module.hidden_size, module.hidden_size]) for b in (weights.b_x, weights.b_h)
         )
         cell = cls(weights.W.shape[1], hidden_size=module.hidden_size)
-        return filled(cell, weights, bias=torch.cat([x_rz + h_rz, x_n]), reset_bias=h_n)
+        return torch_weights.filled(cell, weights, bias=torch.cat([x_rz + h_rz, x_n]), reset_bias=h_n)
 
     def to_torch(self) -> nn.GRU:
         """Return a batch-first `nn.GRU` of one layer with the weights, copied; dtype and device as here.
@@ -111,9 +110,9 @@ class GRU(Cell[GRUState]):
             InvalidOption: The cell resets before the product or has a ReLU candidate, which `nn.GRU` has not.
         """
         if self.options["candidate"] != "tanh":
-            raise no_counterpart(self, nn.GRU, "candidate")
+            raise torch_weights.no_counterpart(self, nn.GRU, "candidate")
         if self.reset_bias is None:
-            raise no_counterpart(self, nn.GRU, "reset")
-        return as_module(
+            raise torch_weights.no_counterpart(self, nn.GRU, "reset")
+        return torch_weights.as_module(
             nn.GRU, self, torch.cat([self.reset_bias.new_zeros(2 * self.output_size), self.reset_bias])
         )

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from recurra.cell import Cell
+from recurra import Cell
 from recurra_gru.cell import FUNCTIONS, Candidate, GRUState, Reset, Size
 
 
@@ -59,7 +59,7 @@ class ReducedGRU(Cell[GRUState]):
         h = n + z * (h - n)
         return h, GRUState(h)
 
-    def views(self, state: GRUState) -> dict[str, Tensor]:
+    def diagnostics(self, state: GRUState) -> dict[str, Tensor]:
         """Return the output."""
         return {"hidden units": state.h}
 

@@ -9,8 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from recurra.cell import Cell
-from recurra.config.options import Ref
+from recurra import Cell, Ref
 from recurra_history_compressor import codec
 from recurra_history_compressor.codec import Compressed
 from recurra_history_compressor.level import (
@@ -87,7 +86,7 @@ class HistoryCompressor(Cell[HistoryCompressorState]):
         after = ascend(typed(self.levels), x, state.levels)
         return torch.cat([s.h for s in after], -1), HistoryCompressorState(after)
 
-    def own_loss(self, state: HistoryCompressorState) -> Tensor:
+    def auxiliary_loss(self, state: HistoryCompressorState) -> Tensor:
         """Return the nats per prediction (B,), summed over levels."""
         return self.stage_losses(state).sum(0)
 
@@ -99,7 +98,7 @@ class HistoryCompressor(Cell[HistoryCompressorState]):
         """Return the nats per prediction of each level: (S, B)."""
         return prediction_losses(typed(self.levels), state.levels)
 
-    def views(self, state: HistoryCompressorState) -> dict[str, Tensor]:
+    def diagnostics(self, state: HistoryCompressorState) -> dict[str, Tensor]:
         """Return how far up the last input went, and what each level put out."""
         hidden = {f"level {s}": one.h for s, one in enumerate(state.levels, 1)}
         return {"unexpected at level": surprises(state.levels), **hidden}

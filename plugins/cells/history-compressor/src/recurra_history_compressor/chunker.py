@@ -8,8 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from recurra.cell import Cell, Tags
-from recurra.config.options import Ref
+from recurra import Cell, Ref, Tags
 from recurra_history_compressor import codec
 from recurra_history_compressor.cell import TANH, Confidence, Net, TimeBits
 from recurra_history_compressor.codec import Compressed
@@ -78,7 +77,7 @@ class AutomatizerChunker(Cell[AutomatizerChunkerState]):
     def _levels(self) -> list[Level]:
         return [self.automatizer, self.chunker]
 
-    def own_loss(self, state: AutomatizerChunkerState) -> Tensor:
+    def auxiliary_loss(self, state: AutomatizerChunkerState) -> Tensor:
         """Return the nats per prediction of both, plus A's squared error per step about C's state: (B,)."""
         predictions = prediction_losses(self._levels(), state[:2]).sum(0)
         return predictions + state.error / state.automatizer.seen.clamp(min=1)
@@ -89,9 +88,9 @@ class AutomatizerChunker(Cell[AutomatizerChunkerState]):
 
     def stage_losses(self, state: AutomatizerChunkerState) -> Tensor:
         """Return the loss of both: (1, B)."""
-        return self.own_loss(state)[None]
+        return self.auxiliary_loss(state)[None]
 
-    def views(self, state: AutomatizerChunkerState) -> dict[str, Tensor]:
+    def diagnostics(self, state: AutomatizerChunkerState) -> dict[str, Tensor]:
         """Return who did not expect the last input, and what both nets put out."""
         return {
             "unexpected to A, C": surprises(state[:2]),

@@ -19,10 +19,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from recurra.errors import InvalidInput, InvalidOption
+from recurra import InvalidInput, InvalidOption
 from recurra_history_compressor.level import Level
 
-WHOLE = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
+INTEGER_DTYPES = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
 
 class Surprise(NamedTuple):
@@ -156,7 +156,7 @@ def _rows(alphabet: int, symbols: Tensor, lengths: Tensor | None) -> list[list[i
     wanted = f"symbols must be a tensor (batch, time) of whole numbers from 0 to {alphabet - 1}"
     if not isinstance(symbols, Tensor):
         raise InvalidInput(f"{wanted}, got {type(symbols).__name__}")
-    if symbols.dim() != 2 or symbols.dtype not in WHOLE:
+    if symbols.dim() != 2 or symbols.dtype not in INTEGER_DTYPES:
         raise InvalidInput(f"{wanted}, got {tuple(symbols.shape)} of {symbols.dtype}")
     rows: list[list[int]] = symbols.tolist()
     if lengths is not None:
@@ -172,7 +172,7 @@ def _lengths(symbols: Tensor, lengths: Tensor) -> list[int]:
     wanted = f"lengths must be a tensor ({batch_size},) of whole numbers from 0 to {steps}"
     if not isinstance(lengths, Tensor):
         raise InvalidInput(f"{wanted}, got {type(lengths).__name__}")
-    if lengths.shape != (batch_size,) or lengths.dtype not in WHOLE:
+    if lengths.shape != (batch_size,) or lengths.dtype not in INTEGER_DTYPES:
         raise InvalidInput(f"{wanted}, got {tuple(lengths.shape)} of {lengths.dtype}")
     numbers: list[int] = lengths.tolist()
     if not all(0 <= number <= steps for number in numbers):

@@ -10,9 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from recurra.cell import Cell, add_losses
-from recurra.config.options import Ref
-from recurra.state import select
+from recurra import Cell, Ref, add_losses, select
 from recurra_history_compressor.clock import bits_of, number_of
 
 
@@ -131,7 +129,7 @@ def ascend(levels: Sequence[Level], x: Tensor, states: Iterable[LevelState]) -> 
 def prediction_losses(levels: Sequence[Level], states: Sequence[LevelState]) -> Tensor:
     """Return the nats per prediction of every level, with the loss of its net's own: (levels, B)."""
     costs = [s.loss / (s.seen - 1).clamp(min=1) for s in states]
-    nets = [level.net.own_loss(s.net) for level, s in zip(levels, states, strict=True)]
+    nets = [level.net.auxiliary_loss(s.net) for level, s in zip(levels, states, strict=True)]
     return torch.stack([cast("Tensor", add_losses(pair)) for pair in zip(costs, nets, strict=True)])
 
 

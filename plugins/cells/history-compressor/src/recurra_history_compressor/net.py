@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from recurra.cell import Cell
+from recurra import Cell
 
 
 class TanhRecurrentState(NamedTuple):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from recurra.plugins.hooks import Component, hookimpl
+from recurra import Component, hookimpl
 
 ORIGINAL, FORGET = "Hochreiter and Schmidhuber 1997", "Gers, Schmidhuber and Cummins 2000"
 

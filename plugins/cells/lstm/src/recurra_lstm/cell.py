@@ -8,8 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from recurra.cell import Cell
-from recurra.wrappers.torch_weights import as_module, filled, layer_weights, no_counterpart
+from recurra import Cell, torch_weights
 
 
 class LSTMState(NamedTuple):
@@ -76,7 +75,7 @@ class LSTM(Cell[LSTMState]):
         h = torch.sigmoid(o) * torch.tanh(c)
         return h, LSTMState(h, c)
 
-    def views(self, state: LSTMState) -> dict[str, Tensor]:
+    def diagnostics(self, state: LSTMState) -> dict[str, Tensor]:
         """Return the cell."""
         return {"cell": state.c}
 
@@ -91,8 +90,8 @@ class LSTM(Cell[LSTMState]):
             InvalidInput: `module` is not an `nn.LSTM`.
             InvalidOption: It projects its output, or has no such layer or direction.
         """
-        weights = layer_weights("LSTM", module, nn.LSTM, layer, reverse)
-        return filled(cls(weights.W.shape[1], hidden_size=module.hidden_size), weights)
+        weights = torch_weights.layer_weights("LSTM", module, nn.LSTM, layer, reverse)
+        return torch_weights.filled(cls(weights.W.shape[1], hidden_size=module.hidden_size), weights)
 
     def to_torch(self) -> nn.LSTM:
         """Return a batch-first `nn.LSTM` of one layer with the weights, copied; dtype and device as here.
@@ -103,5 +102,5 @@ class LSTM(Cell[LSTMState]):
             InvalidOption: The cell has peepholes, which `nn.LSTM` has not.
         """
         if self.peepholes is not None:
-            raise no_counterpart(self, nn.LSTM, "peepholes")
-        return as_module(nn.LSTM, self)
+            raise torch_weights.no_counterpart(self, nn.LSTM, "peepholes")
+        return torch_weights.as_module(nn.LSTM, self)

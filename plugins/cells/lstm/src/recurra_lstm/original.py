@@ -9,8 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from recurra.cell import Cell, Tags
-from recurra.errors import InvalidOption
+from recurra import Cell, InvalidOption, Tags
 
 Bias = float | Annotated[tuple[float, ...], Field(strict=False)] | None
 Biases = Literal["none", "gates", "all"]
@@ -165,6 +164,6 @@ class LSTM1997(Cell[LSTM1997State]):
             return 0.0
         return (self.peepholes[self.gates.index(gate)] * self._cut(s)).sum(-1)
 
-    def views(self, state: LSTM1997State) -> dict[str, Tensor]:
+    def diagnostics(self, state: LSTM1997State) -> dict[str, Tensor]:
         """Return s, and the gates."""
         return {"cells": state.s.flatten(1), "gates": state.gates}

@@ -6,11 +6,10 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from recurra.config.options import Ref
-from recurra.memory import WithMemory
+from recurra import MemoryCell, Ref
 
 
-class NTM(WithMemory):
+class NTM(MemoryCell):
     """Neural Turing Machine: any controller driving the memory of the paper.
 
         h = controller([x, r]);  r = memory(W h + b);  y = [h, r]

@@ -8,8 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from recurra.cell import Cell
-from recurra.state import NoState
+from recurra import Cell, NoState
 
 
 class FeedForward(Cell[NoState]):

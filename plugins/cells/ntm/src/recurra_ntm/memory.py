@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from recurra.memory import Memory
+from recurra import Memory
 from recurra_ntm.addressing import content_weighting, interpolate, sharpen, shift
 from recurra_ntm.squashing import Free, Positive, Unit, squash
 
@@ -89,9 +89,9 @@ class NTMMemory(Memory[NTMMemoryState]):
         else:
             self.register_buffer(name, value)
 
-    def connect(self, interface: nn.Linear) -> None:
+    def init_interface(self, interface: nn.Linear) -> None:
         """Initialise the layer that drives the heads: Glorot's weights, zero biases but for β's."""
-        super().connect(interface)
+        super().init_interface(interface)
         first = self.heads * self.width
         with torch.no_grad():
             interface.bias[first : first + self.heads] = self._raw_strength()
@@ -131,7 +131,7 @@ class NTMMemory(Memory[NTMMemoryState]):
     def _words(self, v: Tensor) -> Tensor:
         return torch.unflatten(v, -1, (-1, self.width))  # (B, heads, W)
 
-    def views(self, state: NTMMemoryState) -> dict[str, Tensor]:
+    def diagnostics(self, state: NTMMemoryState) -> dict[str, Tensor]:
         """Return the weighting of every head."""
         heads = [("read", w) for w in state.w_r.unbind(1)] + [("write", w) for w in state.w_w.unbind(1)]
         numbers = [*range(1, self.read_heads + 1), *range(1, self.heads - self.read_heads + 1)]

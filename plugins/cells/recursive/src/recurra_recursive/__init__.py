@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from recurra.plugins.hooks import Component, hookimpl
+from recurra import Component, hookimpl
 
 FIRST, TENSOR = "Socher et al. 2011", "Socher et al. 2013"
 LSTM = "Tai, Socher and Manning 2015"

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from recurra.errors import InvalidOption
+from recurra import InvalidOption
 from recurra_recursive.found import Found, Penalty, check_leaves, grown
 from recurra_recursive.trees import TreeCell
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from recurra.errors import InvalidInput
+from recurra import InvalidInput
 from recurra_recursive.trees import TreeCell
 
 Penalty = Callable[[Tensor], Tensor]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from recurra.errors import InvalidInput
+from recurra import InvalidInput
 from recurra_recursive.found import Found, Penalty, check_leaves, grown
 from recurra_recursive.trees import TreeCell
 

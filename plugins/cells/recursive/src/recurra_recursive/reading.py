@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from recurra.errors import InvalidInput
+from recurra import InvalidInput
 
 
 class Limits(NamedTuple):

@@ -10,7 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from recurra.errors import InvalidOption
+from recurra import InvalidOption
 from recurra_recursive.found import Found
 from recurra_recursive.greedy import greedy_graph
 from recurra_recursive.margin import mixed_regions

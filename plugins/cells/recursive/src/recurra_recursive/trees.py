@@ -9,8 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from recurra.cell import Cell, Tags
-from recurra.errors import IncompatibleParts, InvalidOption
+from recurra import Cell, IncompatibleParts, InvalidOption, Tags
 from recurra_recursive.fold import fold
 from recurra_recursive.reading import Limits, checked
 
@@ -46,7 +45,7 @@ class TreeCell(Cell[TreeState]):
             children than wait for a parent, or more nodes wait than the stack has places.
     """
 
-    tags = Tags(reads="trees")
+    tags = Tags(input_kind="trees")
     contract_options: ClassVar[dict[str, Any]] = {"hidden_size": 4, "stack_size": 8}
 
     def __init__(
@@ -122,7 +121,7 @@ class TreeCell(Cell[TreeState]):
         y, nodes, waiting = fold(self, x[..., :-1], arity, live, state.nodes, state.waiting)
         return y[..., : self.output_size], TreeState(nodes, waiting)
 
-    def views(self, state: TreeState) -> dict[str, Tensor]:
+    def diagnostics(self, state: TreeState) -> dict[str, Tensor]:
         """Return h of the latest node without a parent, and which places of the stack are taken."""
         last = (state.waiting - 1).clamp(min=0)[:, None, None].expand(-1, 1, self.output_size)
         taken = torch.arange(self.limits.places, device=last.device) < state.waiting[:, None]

@@ -8,9 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from recurra.cell import Cell
-from recurra.errors import IncompatibleParts
-from recurra.state import NoState
+from recurra import Cell, IncompatibleParts, NoState
 from recurra_tensor_product.facts import product
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from recurra.errors import InvalidInput
+from recurra import InvalidInput
 
 
 def store(T: Tensor, fact: Sequence[Tensor]) -> Tensor:

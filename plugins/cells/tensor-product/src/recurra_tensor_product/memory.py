@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from recurra.memory import Memory
+from recurra import Memory
 from recurra_tensor_product.facts import retrieve, store
 
 Sizes = tuple[Annotated[int, Field(gt=0)], ...]
@@ -91,7 +91,7 @@ class TensorProductMemory(Memory[TensorProductMemoryState]):
             return retrieve(T, [*cues, None])
         return torch.cat([retrieve(T, [*cues[:j], None, *cues[j + 1 :]]) for j in range(self.rank)], -1)
 
-    def views(self, state: TensorProductMemoryState) -> dict[str, Tensor]:
+    def diagnostics(self, state: TensorProductMemoryState) -> dict[str, Tensor]:
         """Return how strong each number of each role is in the facts, as a length over all other axes."""
         axes = range(1, self.rank + 1)
         return {

@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from recurra.task import Batch, Goal, Task
+from recurra import Batch, Goal, Task
 from recurra_algorithmic.bit_answer import BitAnswer, Bits, Count, blind_references, check_range
 
 SUITE_ITEMS = (6, 10, 15, 20)
@@ -74,7 +74,7 @@ class AssociativeRecall(BitAnswer):
         shown = shown * (torch.arange(shown.shape[1]) < query[:, None])[..., None]
         return torch.cat([shown, torch.zeros(batch_size, 2 * vectors + 2, self.input_size)], 1)
 
-    def references(self) -> Mapping[str, Mapping[str, float]]:
+    def baselines(self) -> Mapping[str, Mapping[str, float]]:
         """Return what a blind guess scores, 18 bits with the paper's items, and a right answer."""
         return blind_references(self.bits * self.vectors)
 

@@ -10,8 +10,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from recurra.errors import InvalidOption
-from recurra.task import Batch, Score, Task
+from recurra import Batch, InvalidOption, Score, Task
 
 Count = Annotated[int, Field(gt=0)]
 Bits = Annotated[Count, Field(description="bits per vector")]
@@ -45,7 +44,7 @@ class BitAnswer(Task):
         """Turn logits into the probability that each bit is one."""
         return torch.sigmoid(y)
 
-    def perfect(self, batch: Batch) -> Tensor:
+    def oracle(self, batch: Batch) -> Tensor:
         """Return the outputs of somebody who knows the answer, for checks."""
         return 100 * (batch.target - 0.5)
 
@@ -57,7 +56,7 @@ def cost(y: Tensor, target: Tensor) -> float:
 
 
 def blind_references(bits: float) -> dict[str, dict[str, float]]:
-    """Return the references of an answer of so many fair bits: a guess at each, and all of them right."""
+    """Return the baselines of an answer of so many fair bits: a guess at each, and all of them right."""
     return {
         "constant": {"bits_per_sequence": bits, "bit_errors": bits / 2},
         "optimal": {"bits_per_sequence": 0.0, "bit_errors": 0.0},

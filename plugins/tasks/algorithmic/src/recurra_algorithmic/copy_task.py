@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from recurra.task import Batch, Goal, Task
+from recurra import Batch, Goal, Task
 from recurra_algorithmic.bit_answer import BitAnswer, Bits, Count, blind_references, check_range
 
 SUITE_LENGTHS = (10, 20, 30, 50, 120)
@@ -60,7 +60,7 @@ class Copy(BitAnswer):
         x[torch.arange(batch_size), lengths + 1, -1] = 1
         return x
 
-    def references(self) -> Mapping[str, Mapping[str, float]]:
+    def baselines(self) -> Mapping[str, Mapping[str, float]]:
         """Return what a blind guess scores, 84 bits over the lengths 1 to 20, and a right answer."""
         return blind_references(self.bits * (self.min_length + self.max_length) / 2)
 

@@ -10,8 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from recurra.errors import InvalidOption
-from recurra.task import Batch, Goal, Score, Task
+from recurra import Batch, Goal, InvalidOption, Score, Task
 from recurra_algorithmic.bit_answer import BitAnswer, Count, cost
 
 REFERENCE_ROWS = 4000
@@ -105,7 +104,7 @@ class DynamicNgrams(BitAnswer):
             "excess_bits": Score(total - least, rows),
         }
 
-    def references(self) -> Mapping[str, Mapping[str, float]]:
+    def baselines(self) -> Mapping[str, Mapping[str, float]]:
         """Return what the optimal estimator scores on 4,000 sequences of seed 0, and a blind guess there."""
         batch = self.sample(REFERENCE_ROWS, torch.Generator().manual_seed(0))
         optimal = {name: score.value for name, score in self.scores(self.estimate(batch), batch).items()}

@@ -8,7 +8,7 @@ from typing import Annotated
 import torch
 from pydantic import Field
 
-from recurra.task import Batch, Goal, Task
+from recurra import Batch, Goal, Task
 from recurra_algorithmic.bit_answer import BitAnswer, Bits, Count, blind_references, check_range
 
 
@@ -52,7 +52,7 @@ class PrioritySort(BitAnswer):
         mask = (torch.arange(steps) >= self.vectors).repeat(batch_size, 1)
         return Batch(x, target, mask, torch.full((batch_size,), steps))
 
-    def references(self) -> Mapping[str, Mapping[str, float]]:
+    def baselines(self) -> Mapping[str, Mapping[str, float]]:
         """Return what a blind guess scores, 128 bits with the paper's sizes, and a right answer."""
         return blind_references(self.bits * self.kept)
 

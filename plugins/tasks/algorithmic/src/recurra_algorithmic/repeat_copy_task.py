@@ -10,7 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from recurra.task import Batch, Goal, Score, Task
+from recurra import Batch, Goal, Score, Task
 from recurra_algorithmic.bit_answer import BitAnswer, Bits, Count, blind_references, check_range, cost
 
 SUITE = {"length-10-repeats-10": (10, 10), "length-20-repeats-10": (20, 10), "length-10-repeats-20": (10, 20)}
@@ -101,7 +101,7 @@ class RepeatCopy(BitAnswer):
             "marker_errors": Score(float(wrong.sum()), batch.x.shape[0]),
         }
 
-    def references(self) -> Mapping[str, Mapping[str, float]]:
+    def baselines(self) -> Mapping[str, Mapping[str, float]]:
         """Return what a blind guess scores, which knows how often an end marker comes, and a right answer."""
         steps = sum(self.lengths) / 2 * sum(self.repeats) / 2  # on which a vector is due
         marker = -(math.log2(1 / (steps + 1)) + steps * math.log2(steps / (steps + 1)))

@@ -11,9 +11,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from recurra.data.corpus import Corpus
-from recurra.errors import InvalidOption
-from recurra.task import Batch, Goal, Score, Split, Task
+from recurra import Batch, Corpus, Goal, InvalidOption, Score, Split, Task
 
 Count = Annotated[int, Field(gt=0)]
 
@@ -92,11 +90,11 @@ class Facts(Corpus):
             "cosine": Score(float(cosine.sum()), len(y)),
         }
 
-    def perfect(self, batch: Batch) -> Tensor:
+    def oracle(self, batch: Batch) -> Tensor:
         """Return the outputs of somebody who knows the answers, for checks."""
         return batch.target
 
-    def references(self) -> Mapping[str, Mapping[str, float]]:
+    def baselines(self) -> Mapping[str, Mapping[str, float]]:
         """Return what the commonest answer scores, and what is possible."""
         most = self.known[:, -1].bincount().max()
         return {

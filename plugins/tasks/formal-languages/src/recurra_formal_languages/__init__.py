@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from recurra.plugins.hooks import Component, hookimpl
+from recurra import Component, hookimpl
 
 HERE = "recurra_formal_languages"
 GERS_2001 = "Gers and Schmidhuber 2001"

@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from recurra.task import Batch, Score, Task
+from recurra import Batch, Score, Task
 
 NONE = 1e-9
 """What a share is below when it is zero."""
@@ -50,7 +50,7 @@ class BinaryTask(Task):
         """Turn logits into probabilities."""
         return torch.sigmoid(y)
 
-    def perfect(self, batch: Batch) -> Tensor:
+    def oracle(self, batch: Batch) -> Tensor:
         """Return the outputs of somebody who knows the answer, for checks."""
         return 100 * (batch.target - 0.5)
 
@@ -73,7 +73,7 @@ class LegalSets(BinaryTask):
             "bit_errors": Score(float(wrong.sum()), rows),
         }
 
-    def references(self) -> Mapping[str, Mapping[str, float]]:
+    def baselines(self) -> Mapping[str, Mapping[str, float]]:
         """Return what the right answer scores (`optimal`), and one set for all steps (`constant`).
 
         The set holds what is legal at more than half of the steps, which makes the fewest bit errors.
@@ -81,11 +81,11 @@ class LegalSets(BinaryTask):
         batch = self.reference_batch()
         usual = batch.target[batch.mask].mean(0) > 0.5
         one_set = torch.where(usual, 100.0, -100.0).expand_as(batch.target)
-        answers = {"constant": one_set, "optimal": self.perfect(batch)}
+        answers = {"constant": one_set, "optimal": self.oracle(batch)}
         return {name: {s: v.value for s, v in self.scores(y, batch).items()} for name, y in answers.items()}
 
     def reference_batch(self) -> Batch:
-        """Return the sequences on which `references` are taken: 1,000, drawn with a seed of their own."""
+        """Return the sequences on which `baselines` are taken: 1,000, drawn with a seed of their own."""
         return self.sample(REFERENCE_ROWS, torch.Generator().manual_seed(0))
 
 
@@ -116,7 +116,7 @@ class Verdicts(BinaryTask):
 
 
 def verdict_references(share: float) -> dict[str, dict[str, float]]:
-    """Return the references of verdicts of which a share is yes: always the same, and the right one."""
+    """Return the baselines of verdicts of which a share is yes: always the same, and the right one."""
     entropy = -sum(p * math.log2(p) for p in (share, 1 - share) if p)
     return {
         "constant": {"wrong_share": min(share, 1 - share), "bits_per_verdict": entropy},

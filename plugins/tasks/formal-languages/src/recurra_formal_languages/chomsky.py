@@ -10,8 +10,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import cross_entropy, one_hot
 
-from recurra.errors import InvalidOption
-from recurra.task import Batch, Goal, Score, Task
+from recurra import Batch, Goal, InvalidOption, Score, Task
 from recurra_formal_languages import binary, expressions, strings
 from recurra_formal_languages.answers import Count
 from recurra_formal_languages.problem import Problem
@@ -131,11 +130,11 @@ class Chomsky(Task):
         """Turn logits into the probabilities of the answer's symbols."""
         return torch.softmax(y, -1)
 
-    def perfect(self, batch: Batch) -> Tensor:
+    def oracle(self, batch: Batch) -> Tensor:
         """Return the outputs of somebody who knows the answer, for checks."""
         return 100 * one_hot(batch.target, self.output_size).float()
 
-    def references(self) -> Mapping[str, Mapping[str, float]]:
+    def baselines(self) -> Mapping[str, Mapping[str, float]]:
         """Return the best of the answers that repeat one symbol (`constant`), and the right one (`optimal`).
 
         The former is measured on 200 sequences each of up to 40 lengths, spread evenly over the task's.

@@ -10,8 +10,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from recurra.errors import InvalidOption
-from recurra.task import Batch, Goal, Task
+from recurra import Batch, Goal, InvalidOption, Task
 from recurra_formal_languages.answers import NONE, Count, LegalSets, Tolerance
 
 RANGES = ((1, 10), (11, 20), (21, 50), (51, 100), (101, 200), (201, 500), (501, 1000))

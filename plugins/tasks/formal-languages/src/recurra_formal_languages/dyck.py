@@ -10,8 +10,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from recurra.errors import InvalidOption
-from recurra.task import Batch, Goal, Task
+from recurra import Batch, Goal, InvalidOption, Task
 from recurra_formal_languages.answers import NONE, Count, LegalSets, Tolerance
 from recurra_formal_languages.automata import brackets
 

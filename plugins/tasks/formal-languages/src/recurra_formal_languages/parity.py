@@ -8,8 +8,7 @@ from typing import Annotated
 import torch
 from pydantic import Field
 
-from recurra.errors import InvalidOption
-from recurra.task import Batch, Goal, Task
+from recurra import Batch, Goal, InvalidOption, Task
 from recurra_formal_languages.answers import NONE, Count, Verdicts, verdict_references
 
 SUITE_LENGTHS = (10, 50, 100, 500, 1000)
@@ -52,7 +51,7 @@ class Parity(Verdicts):
         odd = (ones.cumsum(1) % 2) * last
         return Batch(x[..., None].float(), odd[..., None].float(), last, lengths)
 
-    def references(self) -> Mapping[str, Mapping[str, float]]:
+    def baselines(self) -> Mapping[str, Mapping[str, float]]:
         """Return a blind guess (`constant`), wrong half of the time, and the right verdict (`optimal`)."""
         return verdict_references(0.5)
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from recurra.task import Batch, Goal, Score, Task
+from recurra import Batch, Goal, Score, Task
 from recurra_formal_languages.answers import NONE, LegalSets, Tolerance
 from recurra_formal_languages.automata import embedded_reber
 

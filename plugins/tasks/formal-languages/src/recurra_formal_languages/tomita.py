@@ -10,8 +10,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from recurra.errors import InvalidOption
-from recurra.task import Batch, Goal, Task
+from recurra import Batch, Goal, InvalidOption, Task
 from recurra_formal_languages import automata
 from recurra_formal_languages.answers import NONE, Verdicts, verdict_references
 
@@ -116,7 +115,7 @@ class Tomita(Verdicts):
         x = one_hot(seen, 3) * live[..., None]
         return Batch(x.float(), (verdicts & mask)[..., None].float(), mask, lengths + 1)
 
-    def references(self) -> Mapping[str, Mapping[str, float]]:
+    def baselines(self) -> Mapping[str, Mapping[str, float]]:
         """Return what always the same verdict scores (`constant`), and the right one (`optimal`).
 
         The share of strings inside is known, but with `every_step` it is taken from 10,000 strings.

@@ -12,8 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from recurra.data.files import from_hub, held, parquet
-from recurra.errors import DamagedFile, InvalidOption, MissingFile
+from recurra import DamagedFile, InvalidOption, MissingFile, files
 from recurra_images.idx import REMEDY
 from recurra_images.images import SIDE, Images, Splits, check_labels, split_off
 
@@ -40,7 +39,7 @@ def read_hub(revision: str) -> Splits:
     if not revision:
         raise InvalidOption(f"MNIST: revision names a commit of {NAME}, and it is empty")
     what = f"{NAME} at revision '{revision}'"
-    found = from_hub(what, f"{REMEDY}, and name their folder in task.folder", NAME, revision=revision)
+    found = files.from_hub(what, f"{REMEDY}, and name their folder in task.folder", NAME, revision=revision)
     training, test = (_checked(found, part) for part in NUMBERS)
     return split_off(training, test, what)
 
@@ -77,15 +76,15 @@ def _files(folder: Path, part: str) -> list[Path]:
 
 
 def _read_part(folder: Path, part: str) -> Images:
-    files = _files(folder, part)
-    if not files:
+    paths = _files(folder, part)
+    if not paths:
         raise MissingFile(f"{folder} has no {part}-*.parquet beside the others; take it from {NAME}")
-    return held(_read_files, *files)
+    return files.cached_read(_read_files, *paths)
 
 
-def _read_files(*files: Path) -> Images:
+def _read_files(*paths: Path) -> Images:
     remedy = f"take it from {NAME}"
-    parts = [_images(parquet(path, remedy), str(path), remedy) for path in files]
+    parts = [_images(files.parquet(path, remedy), str(path), remedy) for path in paths]
     return Images(*(torch.cat(tensors) for tensors in zip(*parts, strict=True)))
 
 

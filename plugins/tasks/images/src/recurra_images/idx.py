@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recurra.data.files import content_of, first_of, held
-from recurra.errors import DamagedFile, InvalidOption, MissingFile
+from recurra import DamagedFile, InvalidOption, MissingFile, files
 from recurra_images.images import SIDE, Images, Splits, check_labels, split_off
 
 PARTS = {"train": "training", "t10k": "test"}
@@ -49,7 +48,7 @@ def _image_files(folder: Path, part: str) -> list[Path]:
         for end in ("", ".gz")
         for path in folder.glob(f"{part}*images[-.]idx3-ubyte{end}")
     )
-    return [first_of(folder, (name, f"{name}.gz"), REMEDY) for name in dict.fromkeys(names)]
+    return [files.first_of(folder, (name, f"{name}.gz"), REMEDY) for name in dict.fromkeys(names)]
 
 
 def _read_part(folder: Path, part: str) -> Images:
@@ -62,7 +61,9 @@ def _read_part(folder: Path, part: str) -> Images:
         raise InvalidOption(f"{told}; leave one of them in the folder")
     before, _, after = found[0].name.removesuffix(".gz").rpartition("images")
     label_file = f"{before}labels{after.replace('idx3', 'idx1')}"
-    return held(_read_pair, found[0], first_of(folder, (label_file, f"{label_file}.gz"), REMEDY))
+    return files.cached_read(
+        _read_pair, found[0], files.first_of(folder, (label_file, f"{label_file}.gz"), REMEDY)
+    )
 
 
 def _read_pair(image_file: Path, label_file: Path) -> Images:
@@ -79,7 +80,7 @@ def _read_pair(image_file: Path, label_file: Path) -> Images:
 
 def _read(path: Path, axes: int) -> Tensor:
     """Read numbers from 0 to 255 with so many axes: zeros, type and axes, the sizes, the numbers."""
-    data, kind = content_of(path, "IDX", REMEDY), bytes([0, 0, 8, axes])
+    data, kind = files.content_of(path, "IDX", REMEDY), bytes([0, 0, 8, axes])
     if data[:4] != kind:
         told = f"{path} is no IDX file of {'images' if axes == 3 else 'labels'}: it begins with"
         raise DamagedFile(f"{told} '{data[:4].hex(' ')}' instead of '{kind.hex(' ')}'; replace it: {REMEDY}")

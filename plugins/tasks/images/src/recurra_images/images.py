@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from recurra.errors import DamagedFile
-from recurra.task import Split
+from recurra import DamagedFile, Split
 
 SIDE, CLASSES = 28, 10
 HELD_OUT = 12

@@ -11,14 +11,11 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import cross_entropy, one_hot
 
-from recurra.data.corpus import Corpus
-from recurra.data.files import check_folder
-from recurra.errors import InvalidOption, MissingFile
-from recurra.task import Batch, Goal, Score, Split
+from recurra import Batch, Corpus, Goal, InvalidOption, MissingFile, Score, Split, files
 from recurra_images.hub import REVISION, has_parquet, read_hub, read_parquet_folder
 from recurra_images.idx import REMEDY, has_idx, read_idx_folder
 from recurra_images.images import CLASSES, SIDE, Splits
-from recurra_images.made_up import made_up
+from recurra_images.synthetic import synthetic
 
 Form = Literal["pixels", "permuted", "rows"]
 SOLVED: Mapping[Form, float] = {"pixels": 96.2, "permuted": 87.3, "rows": 98.0}
@@ -35,7 +32,7 @@ class MNIST(Corpus):
     test images are the official ones. Training sees every image once before any comes again, each time in an
     order that depends on the seed; validation and test go through the images in their order. Without a
     folder, and without `hub`, there are a few made-up digits, so that everything can be tried: what is scored
-    on them says nothing of MNIST, and their suite is called `made-up-sample`.
+    on them says nothing of MNIST, and their suite is called `synthetic-sample`.
 
     Shapes: x (B, 784, 1), or (B, 28, 28) by rows; y (B, T, 10), logits, scored at the last step.
     Scores: accuracy_percent; nats, the cross-entropy per image.
@@ -69,8 +66,8 @@ class MNIST(Corpus):
         if folder and hub:
             raise InvalidOption(f"MNIST: folder = {folder} and hub = true exclude each other; name one")
         super().__init__(SIDE if form == "rows" else 1, CLASSES)
-        self.images = _read_folder(folder) if folder else read_hub(revision) if hub else made_up()
-        self.made_up = not folder and not hub
+        self.images = _read_folder(folder) if folder else read_hub(revision) if hub else synthetic()
+        self.synthetic = not folder and not hub
         self.order = _order(permutation) if form == "permuted" else None  # (784,)
         vars(self).update(goal=Goal("accuracy_percent", above=SOLVED[form]))  # of a class elsewhere
 
@@ -106,11 +103,11 @@ class MNIST(Corpus):
         """Turn logits into the probabilities of the digits."""
         return torch.softmax(y, -1)
 
-    def perfect(self, batch: Batch) -> Tensor:
+    def oracle(self, batch: Batch) -> Tensor:
         """Return the outputs of somebody who knows the answer, for checks."""
         return 100 * one_hot(batch.target, CLASSES).to(batch.x.dtype)
 
-    def references(self) -> Mapping[str, Mapping[str, float]]:
+    def baselines(self) -> Mapping[str, Mapping[str, float]]:
         """Return what one answer to all test images scores, and the nearest of the mean training images."""
         labels = self.images["test"].labels
         shares = torch.bincount(labels, minlength=CLASSES).double() / len(labels)
@@ -120,7 +117,7 @@ class MNIST(Corpus):
 
 
 def _read_folder(folder: Path) -> Splits:
-    check_folder(folder, REMEDY)
+    files.check_folder(folder, REMEDY)
     if has_idx(folder):
         return read_idx_folder(folder)
     if has_parquet(folder):

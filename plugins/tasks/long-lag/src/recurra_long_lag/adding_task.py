@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from recurra.task import Batch, Goal, Task
+from recurra import Batch, Goal, Task
 from recurra_long_lag.judged import ALL_RIGHT, Judged, Tolerance
 from recurra_long_lag.marked_pairs import Length, Marked, draw_marked, neutral_share
 
@@ -71,11 +71,11 @@ class Adding(Judged):
         """Return what is compared with the target: σ(y), in the modern form y."""
         return y if self.modern else super().predict(y)
 
-    def perfect(self, batch: Batch) -> Tensor:
+    def oracle(self, batch: Batch) -> Tensor:
         """Return the outputs of somebody who knows the answer, for checks."""
-        return batch.target if self.modern else super().perfect(batch)
+        return batch.target if self.modern else super().oracle(batch)
 
-    def references(self) -> Mapping[str, Mapping[str, float]]:
+    def baselines(self) -> Mapping[str, Mapping[str, float]]:
         """Return what the mean scores for ever, and the right answer."""
         single = 0.0 if self.modern else neutral_share(self.length)  # only one number counts
         # In units in which each number is spread evenly from −1 to 1.

@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import cross_entropy, one_hot
 
-from recurra.task import Batch, Goal, Score, Task
+from recurra import Batch, Goal, Score, Task
 from recurra_long_lag.judged import Count
 
 SUITE_LAGS = (100, 200, 300, 500, 1000)
@@ -80,11 +80,11 @@ class CopyMemory(Task):
         """Turn logits into probabilities."""
         return torch.softmax(y, -1)
 
-    def perfect(self, batch: Batch) -> Tensor:
+    def oracle(self, batch: Batch) -> Tensor:
         """Return the outputs of somebody who knows the answer, for checks."""
         return 100 * (batch.target - 0.5)
 
-    def references(self) -> Mapping[str, Mapping[str, float]]:
+    def baselines(self) -> Mapping[str, Mapping[str, float]]:
         """Return what the frequencies of all steps score, blanks and an even guess, and a right answer."""
         copied, steps = self.copied, self.length + 2 * self.copied
         share = copied / steps

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from recurra.task import Task
+from recurra import Task
 from recurra_long_lag.far_symbols import TWO, FarSymbols, Length
 from recurra_long_lag.judged import ALL_RIGHT, Loss, share_answer
 
@@ -34,7 +34,7 @@ class DelayedXor(FarSymbols):
         """Return 1 (B, 1) where the two differ."""
         return far.sum(1, keepdim=True) % 2
 
-    def references(self) -> Mapping[str, Mapping[str, float]]:
+    def baselines(self) -> Mapping[str, Mapping[str, float]]:
         """Return what one half scores, and the right answer."""
         return {"constant": share_answer(0.5), "optimal": ALL_RIGHT}
 

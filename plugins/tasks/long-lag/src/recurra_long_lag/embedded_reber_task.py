@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from recurra.task import Batch, Goal, Score, Split, Task
+from recurra import Batch, Goal, Score, Split, Task
 from recurra_long_lag.coding import coded
 from recurra_long_lag.grammar import SYMBOLS, E, Strings, draw, draw_others, joined
 from recurra_long_lag.judged import NONE, Loss, Squashed
@@ -92,16 +92,16 @@ class EmbeddedReber(Squashed):
             "squared_error": Score(float(error.square().sum()), error.numel()),
         }
 
-    def perfect(self, batch: Batch) -> Tensor:
+    def oracle(self, batch: Batch) -> Tensor:
         """Return the outputs of somebody who knows the grammar: log-odds of 1, 1/2 and 0."""
         legal = batch.target[..., 7:]
         return 200 * (legal / legal.sum(-1, keepdim=True).clamp(min=1) - 0.5)
 
-    def references(self) -> Mapping[str, Mapping[str, float]]:
+    def baselines(self) -> Mapping[str, Mapping[str, float]]:
         """Return what the frequencies of the symbols score on the held-out strings, and the grammar."""
         batch = self._shown(self.held_out)
         usual = torch.logit(batch.target[batch.mask][:, :7].mean(0)).expand_as(batch.x)
-        answers = {"constant": usual, "optimal": self.perfect(batch)}
+        answers = {"constant": usual, "optimal": self.oracle(batch)}
         return {name: {s: v.value for s, v in self.scores(y, batch).items()} for name, y in answers.items()}
 
     def suite(self) -> Mapping[str, Task]:

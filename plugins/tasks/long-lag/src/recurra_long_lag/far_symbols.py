@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from recurra.task import Batch
+from recurra import Batch
 from recurra_long_lag.coding import coded, last_steps, lengths_from
 from recurra_long_lag.judged import Judged
 

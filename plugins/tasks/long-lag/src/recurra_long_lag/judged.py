@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 
-from recurra.task import Batch, Goal, Score, Task
+from recurra import Batch, Goal, Score, Task
 
 NONE = 1e-9
 """What a share is below when it is zero."""
@@ -91,7 +91,7 @@ class Judged(Squashed):
         """Return which sequences are wrong, (..., B)."""
         return ((error >= self.tolerance).any(-1) & self.judged(batch)).any(-1)
 
-    def perfect(self, batch: Batch) -> Tensor:
+    def oracle(self, batch: Batch) -> Tensor:
         """Return the outputs of somebody who knows the answer, for checks."""
         return torch.logit(batch.target[..., -self.output_size :], eps=1e-6)
 

@@ -9,8 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from recurra.errors import InvalidOption
-from recurra.task import Batch, Task
+from recurra import Batch, InvalidOption, Task
 from recurra_long_lag.coding import coded, last_steps
 from recurra_long_lag.judged import ALL_RIGHT, Count, Judged, Loss, share_answer
 
@@ -88,7 +87,7 @@ class LongLag(Judged):
         steps = torch.arange(batch.mask.shape[1], device=batch.mask.device)
         return steps == batch.lengths.to(batch.mask.device)[:, None] - 1
 
-    def references(self) -> Mapping[str, Mapping[str, float]]:
+    def baselines(self) -> Mapping[str, Mapping[str, float]]:
         """Return what the frequencies of the judged symbols score, and the right answer."""
         p = self.p
         if self.experiment == "2a":

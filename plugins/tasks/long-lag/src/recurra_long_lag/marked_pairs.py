@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from recurra.task import Batch
+from recurra import Batch
 from recurra_long_lag.coding import last_steps, lengths_from
 
 EARLY = 10

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import torch
 from pydantic import Field
 
-from recurra.task import Batch, Goal, Task
+from recurra import Batch, Goal, Task
 from recurra_long_lag.judged import ALL_RIGHT, Judged, Tolerance
 from recurra_long_lag.marked_pairs import Length, draw_marked, neutral_share
 
@@ -53,7 +53,7 @@ class Multiplication(Judged):
         drawn = draw_marked(self.length, batch_size, 0.0, 1.0, rng)
         return drawn.asking(drawn.numbers.prod(1))
 
-    def references(self) -> Mapping[str, Mapping[str, float]]:
+    def baselines(self) -> Mapping[str, Mapping[str, float]]:
         """Return what the mean scores for ever, and the right answer."""
         single = neutral_share(self.length)  # only one number counts
         mean = single / 2 + (1 - single) / 4

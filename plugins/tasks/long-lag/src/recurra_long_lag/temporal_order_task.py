@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from recurra.task import Task
+from recurra import Task
 from recurra_long_lag.far_symbols import THREE, TWO, FarSymbols, Length
 from recurra_long_lag.judged import ALL_RIGHT, Loss, share_answer
 
@@ -48,7 +48,7 @@ class TemporalOrder(FarSymbols):
             number = 2 * number + digit
         return one_hot(number, self.output_size)
 
-    def references(self) -> Mapping[str, Mapping[str, float]]:
+    def baselines(self) -> Mapping[str, Mapping[str, float]]:
         """Return what the shares of the classes score, and the right answer."""
         return {"constant": share_answer(1 / self.output_size), "optimal": ALL_RIGHT}
 

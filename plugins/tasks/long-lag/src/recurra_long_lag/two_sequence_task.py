@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import torch
 from pydantic import Field
 
-from recurra.task import Batch, Goal, Task
+from recurra import Batch, Goal, Task
 from recurra_long_lag.coding import last_steps, lengths_from
 from recurra_long_lag.judged import ALL_RIGHT, NONE, Count, Judged, Loss, Tolerance, share_answer
 
@@ -74,7 +74,7 @@ class TwoSequence(Judged):
             due = torch.cat([due + shift, due], 1)
         return Batch(x[..., None], due[:, None] * mask[..., None], mask, lengths)
 
-    def references(self) -> Mapping[str, Mapping[str, float]]:
+    def baselines(self) -> Mapping[str, Mapping[str, float]]:
         """Return what the mean target scores, and the best; in 3b some classes cannot be told.
 
         There the sign of the sum of the first N numbers is wrong in a share Φ(−√(N / variance)).

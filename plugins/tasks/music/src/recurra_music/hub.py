@@ -10,10 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from recurra.data.files import from_hub, held, parquet
-from recurra.data.ragged import Ragged
-from recurra.errors import DamagedFile, MissingFile
-from recurra.task import Split
+from recurra import DamagedFile, MissingFile, Ragged, Split, files
 from recurra_music.rolls import LOWEST, NOTES, REMEDY, Splits, ended
 
 if TYPE_CHECKING:
@@ -33,7 +30,7 @@ def read_hub(name: str, revision: str, collection: str) -> Splits:
         DamagedFile: What is there is laid out in another way.
     """
     what, remedy = f"{collection} of {name} at revision '{revision}'", f"{REMEDY}, and name their folder"
-    found = from_hub(what, f"{remedy} in task.folder", name, collection, revision=revision)
+    found = files.from_hub(what, f"{remedy} in task.folder", name, collection, revision=revision)
     return {split: _part(found, split, what) for split in SPLITS}
 
 
@@ -55,16 +52,16 @@ def read_parquet_folder(folder: Path, collection: str) -> Splits:
         MissingFile: There is no file of a split.
         DamagedFile: A file cannot be read as Parquet, or is laid out in another way.
     """
-    files = {split: parquet_files(folder, collection, split) for split in SPLITS}
-    lacking = [split for split, found in files.items() if not found]
+    paths = {split: parquet_files(folder, collection, split) for split in SPLITS}
+    lacking = [split for split, found in paths.items() if not found]
     if lacking:
         raise MissingFile(f"{folder / collection} has no {lacking[0]}-*.parquet; put {LAYOUT}, there")
-    return {split: held(_read_files, *found) for split, found in files.items()}
+    return {split: files.cached_read(_read_files, *found) for split, found in paths.items()}
 
 
-def _read_files(*files: Path) -> Ragged:
+def _read_files(*paths: Path) -> Ragged:
     remedy = f"write it again, with {LAYOUT}"
-    return _pieces([parquet(path, remedy) for path in files], ", ".join(map(str, files)))
+    return _pieces([files.parquet(path, remedy) for path in paths], ", ".join(map(str, paths)))
 
 
 def _pieces(tables: list[pa.Table], where: str) -> Ragged:

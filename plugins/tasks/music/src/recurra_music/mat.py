@@ -8,10 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from recurra.data.files import unreadable
-from recurra.data.ragged import Ragged
-from recurra.errors import DamagedFile
-from recurra.task import Split
+from recurra import DamagedFile, Ragged, Split, files
 from recurra_music.rolls import REMEDY, Splits, joined
 
 VARIABLES: Mapping[Split, str] = {"train": "traindata", "validation": "validdata", "test": "testdata"}
@@ -29,7 +26,7 @@ def read_mat(path: Path) -> Splits:
     try:
         found = loadmat(path)
     except Exception as error:  # whatever a damaged file makes the reader raise
-        raise unreadable(path, ".mat", error, REMEDY) from None
+        raise files.unreadable(path, ".mat", error, REMEDY) from None
     return {split: _pieces(found, name, path) for split, name in VARIABLES.items()}
 
 

@@ -11,15 +11,11 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from recurra.data.corpus import Corpus
-from recurra.data.files import check_folder, held
-from recurra.data.ragged import Ragged, inside
-from recurra.errors import InvalidOption, MissingFile
-from recurra.task import Batch, Goal, Score, Split
+from recurra import Batch, Corpus, Goal, InvalidOption, MissingFile, Ragged, Score, Split, files, unpadded
 from recurra_music.hub import parquet_files, read_hub, read_parquet_folder
-from recurra_music.made_up import made_up
 from recurra_music.mat import read_mat
 from recurra_music.rolls import NOTES, REMEDY, Collection, Splits
+from recurra_music.synthetic import synthetic
 
 PUBLISHED: Mapping[Collection, float] = {
     "JSB_Chorales": 8.54,
@@ -40,7 +36,7 @@ class PianoRoll(Corpus):
     `Piano_midi`. Training sees every piece once before any comes again, each time in an order that depends
     on the seed; validation and test go through the pieces in their order. Without a folder, and without
     `hub`, there are a few made-up pieces, so that everything can be tried: what is scored on them says
-    nothing of the collections, and their suite is called `made-up-sample`.
+    nothing of the collections, and their suite is called `synthetic-sample`.
 
     Shapes: x (B, T, 88), zeros and ones, all steps of a piece but the last; y (B, T, 88), logits of what
     sounds one step later.
@@ -76,11 +72,11 @@ class PianoRoll(Corpus):
         if folder and hub:
             raise InvalidOption(f"PianoRoll: folder = {folder} and hub = {hub} exclude each other; name one")
         super().__init__(NOTES, NOTES)
-        self.made_up = not folder and not hub
+        self.synthetic = not folder and not hub
         if hub:
             self.pieces = read_hub(hub, _pinned(hub, revision), collection)
         else:
-            self.pieces = _read_folder(folder, collection) if folder else made_up()
+            self.pieces = _read_folder(folder, collection) if folder else synthetic()
         vars(self).update(goal=Goal("nats_per_step", below=PUBLISHED[collection]))  # of a class elsewhere
 
     def count(self, split: Split) -> int:
@@ -96,7 +92,7 @@ class PianoRoll(Corpus):
             Ragged(values, starts + later, counts - 1).padded(rows, steps, 0).to(torch.get_default_dtype())
             for later in (0, 1)
         )
-        return Batch(x, target, inside(lengths, steps), lengths)
+        return Batch(x, target, unpadded(lengths, steps), lengths)
 
     def loss(self, y: Tensor, batch: Batch) -> Tensor:
         """Return the mean over the steps of the cross-entropy of all notes together, in nats."""
@@ -110,11 +106,11 @@ class PianoRoll(Corpus):
         """Turn logits into the probability of each note."""
         return torch.sigmoid(y)
 
-    def perfect(self, batch: Batch) -> Tensor:
+    def oracle(self, batch: Batch) -> Tensor:
         """Return the outputs of somebody who knows the piece, for checks."""
         return 100 * (2 * batch.target - 1)
 
-    def references(self) -> Mapping[str, Mapping[str, float]]:
+    def baselines(self) -> Mapping[str, Mapping[str, float]]:
         """Return what two predictors score that look at each note by itself, the second at its last step."""
         known, due = (_counts(self.pieces[split]) for split in ("train", "test"))
         now = due.sum(0)
@@ -135,10 +131,10 @@ def _pinned(hub: str, revision: str | None) -> str:
 
 
 def _read_folder(folder: Path, collection: Collection) -> Splits:
-    check_folder(folder, REMEDY)
+    files.check_folder(folder, REMEDY)
     path = folder / f"{collection}.mat"
     if path.is_file():
-        return held(read_mat, path)
+        return files.cached_read(read_mat, path)
     if parquet_files(folder, collection, "train"):
         return read_parquet_folder(folder, collection)
     told = f"{folder} has neither {collection}.mat nor {collection}/train-*.parquet"

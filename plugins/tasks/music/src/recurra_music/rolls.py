@@ -9,9 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recurra.data.ragged import Ragged
-from recurra.errors import DamagedFile
-from recurra.task import Split
+from recurra import DamagedFile, Ragged, Split
 
 NOTES, LOWEST = 88, 21
 """Keys of a piano, and the MIDI number of the lowest."""

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from recurra.task import Batch, Score, Task
+from recurra import Batch, Score, Task
 
 BITS = 5
 """Of a letter."""
@@ -52,7 +52,7 @@ class Bits(Task):
         """Turn logits into the probability that each bit is one."""
         return torch.sigmoid(y)
 
-    def perfect(self, batch: Batch) -> Tensor:
+    def oracle(self, batch: Batch) -> Tensor:
         """Return the outputs of somebody who sees the future, for checks."""
         return 100 * (self.bits_of(batch) - 0.5)
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, one_hot
 
-from recurra.task import Batch, Goal, Score, Task
+from recurra import Batch, Goal, Score, Task
 from recurra_prediction.bits import Count, mean_where
 
 SUITE_BLOCKS = (5, 50)
@@ -81,11 +81,11 @@ class ChunkerStream(Task):
         """Turn logits into probabilities of the symbols, and of the label."""
         return torch.cat([torch.softmax(y[..., :-1], -1), torch.sigmoid(y[..., -1:])], -1)
 
-    def perfect(self, batch: Batch) -> Tensor:
+    def oracle(self, batch: Batch) -> Tensor:
         """Return the outputs of somebody who sees the future, for checks."""
         return 100 * (batch.target - 0.5)
 
-    def references(self) -> Mapping[str, Mapping[str, float]]:
+    def baselines(self) -> Mapping[str, Mapping[str, float]]:
         """Return what one symbol and one label for every step score, and what is possible."""
         return {
             "constant": {"label_wrong": 0.5, "symbol_wrong": 1 - 1 / self.lag},

@@ -9,8 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from recurra.errors import InvalidOption
-from recurra.task import Batch, Goal, Score
+from recurra import Batch, Goal, InvalidOption, Score
 from recurra_prediction.bits import BITS, Bits, Count, Loss, bits_of, letters_of, mean_where
 from recurra_prediction.reader import Reader
 
@@ -83,7 +82,7 @@ class LettersInWords(Bits):
             "inside_error": mean_where(errors, batch.mask & ~onset),
         }
 
-    def references(self) -> Mapping[str, Mapping[str, float]]:
+    def baselines(self) -> Mapping[str, Mapping[str, float]]:
         """Return what the mean of every bit scores, and who knows the lexicon, on 200 rows of seed 0."""
         batch = self.sample(REFERENCE_ROWS, torch.Generator().manual_seed(0))
         target = self.bits_of(batch).double()

@@ -9,8 +9,7 @@ from typing import Annotated
 import torch
 from pydantic import Field
 
-from recurra.errors import InvalidOption
-from recurra.task import Goal
+from recurra import Goal, InvalidOption
 from recurra_prediction.bits import Count
 from recurra_prediction.windows import Cut, Windows
 
@@ -62,7 +61,7 @@ class MackeyGlass(Windows):
             raise InvalidOption(f"{told}; 17 and more do not")
         super().__init__(values[:, None], cut)
 
-    def references(self) -> Mapping[str, Mapping[str, float]]:
+    def baselines(self) -> Mapping[str, Mapping[str, float]]:
         """Return what the mean and the last value score over the test part."""
         return {"constant": self.constant(), "persistence": self.naive()}
 

@@ -9,8 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from recurra.errors import InvalidOption
-from recurra.task import Batch, Goal, Score, Task
+from recurra import Batch, Goal, InvalidOption, Score, Task
 from recurra_prediction.bits import Bits, Count, Loss, mean_where
 
 MOST_DELAY = 100
@@ -67,7 +66,7 @@ class PipelinedXor(Bits):
             "squared_error": mean_where(self.squared_errors(y, batch), batch.mask),
         }
 
-    def references(self) -> Mapping[str, Mapping[str, float]]:
+    def baselines(self) -> Mapping[str, Mapping[str, float]]:
         """Return what one half for every bit scores, and the right answer."""
         return {
             "constant": {"wrong_share": 0.5, "squared_error": 0.25},

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from recurra.data.files import brief
-from recurra.errors import DamagedFile, InvalidInput, InvalidOption, MissingFile, nearest
+from recurra import DamagedFile, InvalidInput, InvalidOption, MissingFile, files, nearest
 
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
@@ -58,7 +57,7 @@ def _read(path: Path) -> pa.Table:
         return _reader(path)(str(path))
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         kind = path.suffix[1:].replace("csv", "CSV").replace("parquet", "Parquet")
-        raise DamagedFile(f"{path} cannot be read as {kind}: {brief(error)}") from None
+        raise DamagedFile(f"{path} cannot be read as {kind}: {files.short_message(error)}") from None
 
 
 def _reader(path: Path) -> Callable[[str], Any]:

@@ -11,8 +11,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from recurra.errors import InvalidInput, InvalidOption
-from recurra.task import Goal, Score, Split
+from recurra import Goal, InvalidInput, InvalidOption, Score, Split
 from recurra_prediction.bits import Count
 from recurra_prediction.series_file import read_series
 from recurra_prediction.windows import Cut, Windows
@@ -82,7 +81,7 @@ class TimeSeries(Windows):
             },
         }
 
-    def references(self) -> Mapping[str, Mapping[str, float]]:
+    def baselines(self) -> Mapping[str, Mapping[str, float]]:
         """Return what naive forecasts score over the whole test part."""
         return {
             "constant": self.constant(),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from recurra.task import Batch, Score, Split, Task
+from recurra import Batch, Score, Split, Task
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Windows(Task):
         """Return the scores of the outputs (B, W, K C)."""
         return self.measured(self.errors(y, batch))
 
-    def perfect(self, batch: Batch) -> Tensor:
+    def oracle(self, batch: Batch) -> Tensor:
         """Return the outputs of somebody who sees the future, for checks."""
         return batch.target
 

@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from recurra.task import Batch, Goal, Score, Task
+from recurra import Batch, Goal, Score, Task
 from recurra_prediction.bits import Bits, Count, Loss, mean_where
 
 SUITE_TRIPLES = (100, 1000)
@@ -62,7 +62,7 @@ class XorInTime(Bits):
         """Return at which steps (B, T) the next bit is the third of its triple."""
         return batch.mask & (torch.arange(batch.mask.shape[1], device=batch.mask.device) % 3 == 1)
 
-    def references(self) -> Mapping[str, Mapping[str, float]]:
+    def baselines(self) -> Mapping[str, Mapping[str, float]]:
         """Return what one half for every bit scores, and what is possible."""
         return {
             "constant": {"third_error": 0.25, "other_error": 0.25, "third_wrong": 0.5},

@@ -10,8 +10,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from recurra.errors import InvalidOption
-from recurra.task import Batch, Goal, Score, Split, Task
+from recurra import Batch, Goal, InvalidOption, Score, Split, Task
 
 TOLERANCE = 0.25
 """An output that is further than this from its bit counts nothing."""
@@ -85,11 +84,11 @@ class ENTMCopy(Task):
         """Return the probability of each bit."""
         return y.sigmoid()
 
-    def perfect(self, batch: Batch) -> Tensor:
+    def oracle(self, batch: Batch) -> Tensor:
         """Return the right answers (B, T, O)."""
         return (2 * batch.target - 1) * 20
 
-    def references(self) -> Mapping[str, Mapping[str, float]]:
+    def baselines(self) -> Mapping[str, Mapping[str, float]]:
         """Return the best that one output for all steps reaches, score by score, and the right answer."""
         lengths = range(self.shortest, self.longest + 1)
         lucky = sum(2.0 ** (-self.bits * n) for n in lengths) / len(lengths)

@@ -9,8 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from recurra.capabilities.environment import Environment
-from recurra.task import Batch, Goal, Task
+from recurra import Batch, Environment, Goal, Task
 from recurra_t_maze.deployments import permutations, rounds
 from recurra_t_maze.maps import DOUBLE, SINGLE, Map
 from recurra_t_maze.side_by_side import LOW, Mazes
@@ -56,7 +55,7 @@ class MazeTask(Environment):
         """Return the task itself, and the reward moving three times."""
         return {"test": self, f"swaps-{SUITE_SWAPS}": type(self)(**{**self.options, "swaps": SUITE_SWAPS})}
 
-    def references(self) -> Mapping[str, Mapping[str, float]]:
+    def baselines(self) -> Mapping[str, Mapping[str, float]]:
         """Return what one action for ever gets, which turns or crashes, and who never errs."""
         return {"constant": {"return": 0.0}, "optimal": {"return": self._best()}}
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import cross_entropy, one_hot
 
-from recurra.task import Batch, Score, Task
+from recurra import Batch, Score, Task
 
 Count = Annotated[int, Field(gt=0)]
 
@@ -37,6 +37,6 @@ class Answers(Task):
         """Turn logits into the probabilities of the symbols."""
         return torch.softmax(y, -1)
 
-    def perfect(self, batch: Batch) -> Tensor:
+    def oracle(self, batch: Batch) -> Tensor:
         """Return the outputs of somebody who knows the answer, for checks."""
         return 100 * one_hot(batch.target, self.output_size).to(torch.get_default_dtype())

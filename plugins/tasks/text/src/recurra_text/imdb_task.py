@@ -12,15 +12,12 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from recurra.data.corpus import Corpus
-from recurra.data.ragged import Ragged, inside
-from recurra.errors import InvalidOption
-from recurra.task import Batch, Goal, Score, Split
+from recurra import Batch, Corpus, Goal, InvalidOption, Ragged, Score, Split, unpadded
 from recurra_text.answers import Answers, Count
 from recurra_text.coding import Vocabulary, words_of
 from recurra_text.counts import entropy, most_frequent
-from recurra_text.made_up_reviews import made_up_reviews
 from recurra_text.reviews import NAME, REVISION, Splits, read_folder, read_hub
+from recurra_text.synthetic_reviews import synthetic_reviews
 
 PADDING, UNKNOWN = 0, 1
 FIRST = 2
@@ -42,7 +39,7 @@ class IMDB(Answers, Corpus):
     review that comes there twice is taken once; those for test are the official ones. One CSV file has no
     official split: the last half of each class is for test. Without a folder, and without `hub`, there are a
     few made-up reviews, so that everything can be tried: what is scored on them says nothing of the data set,
-    and their suite is called `made-up-sample`.
+    and their suite is called `synthetic-sample`.
 
     Shapes: x (B, T) tokens, T = `steps` or less; y (B, T, 2), logits, scored at the last step of each row.
     Scores: accuracy_percent; nats, the cross-entropy per review.
@@ -81,8 +78,8 @@ class IMDB(Answers, Corpus):
             raise InvalidOption(f"IMDB: folder = {folder} and hub = true exclude each other; name one")
         if not revision:
             raise InvalidOption(f"IMDB: revision names a commit of {NAME}, and it is empty")
-        self.made_up = not folder and not hub
-        splits = read_folder(folder) if folder else read_hub(revision) if hub else made_up_reviews()
+        self.synthetic = not folder and not hub
+        splits = read_folder(folder) if folder else read_hub(revision) if hub else synthetic_reviews()
         self.labels = {split: torch.tensor(part.labels) for split, part in splits.items()}
         self.steps, self.keep, self.filled = steps, keep, padding == "before"
         known = self._take_words(splits, vocabulary)
@@ -127,7 +124,7 @@ class IMDB(Answers, Corpus):
         """Return accuracy_percent, and the nats per review."""
         return {"accuracy_percent": self.percent(y, batch), "nats": Score(*self.nats(y, batch))}
 
-    def references(self) -> Mapping[str, Mapping[str, float]]:
+    def baselines(self) -> Mapping[str, Mapping[str, float]]:
         """Return what one answer to all test reviews scores, and what counting words does."""
         labels = self.labels["test"]
         constant = {"accuracy_percent": most_frequent(labels), "nats": entropy(labels)}
@@ -148,7 +145,7 @@ class IMDB(Answers, Corpus):
         """Return all words that are read of a split, (2, N): of which review and which token; the labels."""
         reviews = self.reviews[split]
         read = reviews.padded(torch.arange(len(reviews.counts)), self.steps, PADDING).long()
-        rows = inside(reviews.counts, self.steps).nonzero()[:, 0]
+        rows = unpadded(reviews.counts, self.steps).nonzero()[:, 0]
         return torch.stack([rows, read[read != PADDING]]), self.labels[split]
 
 

@@ -11,13 +11,12 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from recurra.errors import InvalidOption
-from recurra.task import Batch, Goal, Perplexity, Score, Split, Task
+from recurra import Batch, Goal, InvalidOption, Perplexity, Score, Split, Task
 from recurra_text.answers import Answers, Count
 from recurra_text.coding import Level
 from recurra_text.counts import bigram_nats, entropy, most_frequent, unigram_nats
-from recurra_text.made_up_text import made_up_text
 from recurra_text.streams import Streams, streams
+from recurra_text.synthetic_text import synthetic_text
 from recurra_text.tables import pinned
 from recurra_text.text_files import Share
 from recurra_text.texts import Texts, read_folder, read_hub, read_one, tokens_of
@@ -45,7 +44,7 @@ class LanguageModel(Answers):
     of the training text are known; any other, and the word `<unk>`, is the token 0. `byte`: all 256 are
     known. One file is cut in its order: what is trained on, then validation, then test. Without a file, a
     folder and `hub`, there are a few made-up sentences, so that everything can be tried: what is scored on
-    them says nothing of another text, and their suite is called `made-up-sample`.
+    them says nothing of another text, and their suite is called `synthetic-sample`.
 
     Shapes: x (B, T) tokens, T the window or, at the end of a pass, less; y (B, T, O), logits, all scored.
     Scores: perplexity and bits_per_word; bits_per_character; bits_per_byte; accuracy_percent.
@@ -62,7 +61,7 @@ class LanguageModel(Answers):
     """
 
     goal = GOALS["character"]
-    made_up: bool
+    synthetic: bool
 
     def __init__(
         self,
@@ -88,7 +87,7 @@ class LanguageModel(Answers):
         ]
         if len(named) > 1:
             raise InvalidOption(f"LanguageModel: {' and '.join(named)} exclude each other; name one")
-        self.made_up = not named
+        self.synthetic = not named
         if hub:
             revision = pinned("LanguageModel", hub, revision)
             texts = read_hub(hub, revision, configuration, column)
@@ -106,7 +105,7 @@ class LanguageModel(Answers):
         """Return window k of the streams of a split; the seed matters in training only."""
         return self._read_at(split, self._streams(split, batch_size).places(k, seed))
 
-    def continues(self, k: int, *, batch_size: int, seed: int, split: Split) -> bool:
+    def continues_previous(self, k: int, *, batch_size: int, seed: int, split: Split) -> bool:
         """Say whether window k goes on where the one before ended: all but the first of a pass do."""
         return k % self._streams(split, batch_size).windows > 0
 
@@ -133,7 +132,7 @@ class LanguageModel(Answers):
     def _bits(self) -> str:
         return f"bits_per_{self.level}"
 
-    def references(self) -> Mapping[str, Mapping[str, float]]:
+    def baselines(self) -> Mapping[str, Mapping[str, float]]:
         """Return what counting symbols, and pairs of them, scores on the whole test split."""
         known, test = (self.tokens[split].long() for split in ("train", "test"))
         due, kinds = test[1:], self.output_size
@@ -150,10 +149,10 @@ class LanguageModel(Answers):
 
     def suite(self) -> Mapping[str, Task]:
         """Return the task itself, under a name that says whether its text is made up."""
-        return {"made-up-sample" if self.made_up else "test": self}
+        return {"synthetic-sample" if self.synthetic else "test": self}
 
 
 def _read(file: Path | None, folder: Path | None, column: str) -> Texts:
     if file:
         return read_one(file)
-    return read_folder(folder, column) if folder else made_up_text()
+    return read_folder(folder, column) if folder else synthetic_text()

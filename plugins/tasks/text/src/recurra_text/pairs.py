@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from recurra.data.files import held
-from recurra.errors import DamagedFile
-from recurra.task import Split
+from recurra import DamagedFile, Split, files
 from recurra_text.tables import PARTS, Columns, hub_columns, parquet_columns, parquet_files
 from recurra_text.text_files import check_file, check_sizes, cut, decoded, file_of, files_of, filled
 
@@ -29,7 +27,7 @@ def read_one(path: Path, held_out: tuple[float, float]) -> Splits:
         InvalidOption: The shares leave nothing to train on.
     """
     check_file(path, REMEDY)
-    pairs: Pairs = held(_read, path)
+    pairs: Pairs = files.cached_read(_read, path)
     sentences = list(dict.fromkeys(sentence for sentence, _ in pairs))
     spans = cut(len(sentences), held_out, 1, str(path))
     split_of = {sentence: split for split, span in spans.items() for sentence in sentences[span]}
@@ -47,7 +45,9 @@ def read_folder(folder: Path, columns: tuple[str, str]) -> Splits:
         return _zipped(
             {split: parquet_columns(folder, split, columns, REMEDY) for split in PARTS}, str(folder)
         )
-    return {split: held(_read, path) for split, path in files_of(folder, ENDINGS, REMEDY).items()}
+    return {
+        split: files.cached_read(_read, path) for split, path in files_of(folder, ENDINGS, REMEDY).items()
+    }
 
 
 def read_hub(name: str, revision: str, configuration: str | None, columns: tuple[str, str]) -> Splits:

@@ -10,9 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from recurra.data.files import check_folder, content_of, held
-from recurra.errors import DamagedFile, MissingFile
-from recurra.task import Split
+from recurra import DamagedFile, MissingFile, Split, files
 from recurra_text.tables import Columns, hub_columns, parquet_columns, parquet_files
 from recurra_text.text_files import decoded
 
@@ -46,7 +44,7 @@ def read_folder(folder: Path) -> Splits:
         MissingFile: There is no such folder, or nothing of this in it.
         DamagedFile: A file cannot be read, or holds something else; or a split lacks a class.
     """
-    check_folder(folder, REMEDY)
+    files.check_folder(folder, REMEDY)
     for root in (folder, folder / "aclImdb"):
         if (root / "train" / "pos").is_dir():
             training, test = (_of_files(root, split) for split in NUMBERS)
@@ -118,16 +116,16 @@ def _chosen(reviews: Reviews, rows: Sequence[int]) -> Reviews:
 
 def _of_files(root: Path, split: Split) -> Reviews:
     """Read `pos` and `neg` below the folder of a split, a review in each file."""
-    files = {name: sorted((root / split / name).glob("*.txt")) for name in CLASSES}
-    lacking = [name for name, found in files.items() if not found]
+    paths = {name: sorted((root / split / name).glob("*.txt")) for name in CLASSES}
+    lacking = [name for name, found in paths.items() if not found]
     if lacking:
         raise MissingFile(f"{root / split / lacking[0]} has no reviews, *.txt; {REMEDY}")
-    texts: list[str] = held(_read_files, *chain.from_iterable(files.values()))
-    return Reviews(texts, [CLASSES[name] for name, found in files.items() for _ in found])
+    texts: list[str] = files.cached_read(_read_files, *chain.from_iterable(paths.values()))
+    return Reviews(texts, [CLASSES[name] for name, found in paths.items() for _ in found])
 
 
-def _read_files(*files: Path) -> list[str]:
-    return [decoded(content_of(path, "text", REMEDY), path, REMEDY) for path in files]
+def _read_files(*paths: Path) -> list[str]:
+    return [decoded(files.content_of(path, "text", REMEDY), path, REMEDY) for path in paths]
 
 
 def _labelled(columns: Columns, where: str, remedy: str) -> Reviews:
@@ -141,17 +139,17 @@ def _labelled(columns: Columns, where: str, remedy: str) -> Reviews:
 
 def _of_csv(folder: Path) -> Splits:
     """Read one file that has no split of its own: of each class the first half is for training."""
-    files = sorted([*folder.glob("*.csv"), *folder.glob("*.csv.gz")])
-    if len(files) != 1:
+    paths = sorted([*folder.glob("*.csv"), *folder.glob("*.csv.gz")])
+    if len(paths) != 1:
         told = f"{folder} has neither train/pos, nor train-*.parquet, nor one file *.csv or *.csv.gz"
         raise MissingFile(f"{told}; {REMEDY}")
-    training, test = _parted(_once(held(_read_csv, files[0])), HALF)
-    return split_off(training, test, str(files[0]))
+    training, test = _parted(_once(files.cached_read(_read_csv, paths[0])), HALF)
+    return split_off(training, test, str(paths[0]))
 
 
 def _read_csv(path: Path) -> Reviews:
     remedy = "write a table with the columns review and sentiment, positive or negative"
-    text = decoded(content_of(path, "CSV", remedy), path, remedy)
+    text = decoded(files.content_of(path, "CSV", remedy), path, remedy)
     rows = csv.DictReader(io.StringIO(text, newline=""))
     if not {"review", "sentiment"} <= set(rows.fieldnames or ()):
         told = f"{path} has the columns {', '.join(rows.fieldnames or ['none'])}"

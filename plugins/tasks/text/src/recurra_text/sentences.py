@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recurra.data.ragged import Ragged
-from recurra.task import Split
+from recurra import Ragged, Split
 from recurra_text.coding import Vocabulary, words_of
 from recurra_text.pairs import Pairs
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from recurra.task import Split
+from recurra import Split
 
 MOST_SKIPPED = 99
 

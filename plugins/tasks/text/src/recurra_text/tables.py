@@ -7,9 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recurra.data.files import from_hub, held, parquet
-from recurra.errors import DamagedFile, InvalidOption, MissingFile
-from recurra.task import Split
+from recurra import DamagedFile, InvalidOption, MissingFile, Split, files
 
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
@@ -54,7 +52,9 @@ def hub_columns(
     """
     what = f"{name} at revision '{revision}'"
     named = [name] if configuration is None else [name, configuration]
-    found = from_hub(what, f"{remedy}, and name them in the options of the task", *named, revision=revision)
+    found = files.from_hub(
+        what, f"{remedy}, and name them in the options of the task", *named, revision=revision
+    )
     return {split: _of_split(found, split, columns, what) for split in splits}
 
 
@@ -79,15 +79,15 @@ def parquet_columns(folder: Path, split: Split, columns: Sequence[str], remedy: 
         MissingFile: There is no file of the split.
         DamagedFile: A file cannot be read as Parquet, or lacks a column or a value.
     """
-    files = parquet_files(folder, split)
-    if not files:
+    paths = parquet_files(folder, split)
+    if not paths:
         raise MissingFile(f"{folder} has no {split}-*.parquet beside the others; {remedy}")
-    tables = held(_read_files, *files)
-    return _columns(tables, columns, ", ".join(map(str, files)), remedy)
+    tables = files.cached_read(_read_files, *paths)
+    return _columns(tables, columns, ", ".join(map(str, paths)), remedy)
 
 
-def _read_files(*files: Path) -> list[pa.Table]:
-    return [parquet(path, "write it again") for path in files]
+def _read_files(*paths: Path) -> list[pa.Table]:
+    return [files.parquet(path, "write it again") for path in paths]
 
 
 def _columns(tables: Sequence[pa.Table], columns: Sequence[str], where: str, remedy: str) -> Columns:

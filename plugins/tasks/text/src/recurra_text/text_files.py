@@ -9,9 +9,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from recurra.data.files import check_folder, content_of, unreadable
-from recurra.errors import DamagedFile, InvalidOption, MissingFile
-from recurra.task import Split
+from recurra import DamagedFile, InvalidOption, MissingFile, Split, files
 from recurra_text.tables import PARTS
 
 Share = Annotated[
@@ -28,7 +26,7 @@ def decoded(data: bytes, path: Path, remedy: str) -> str:
     try:
         return data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
-        raise unreadable(path, "text in UTF-8", error, remedy) from None
+        raise files.unreadable(path, "text in UTF-8", error, remedy) from None
 
 
 def check_file(path: Path, remedy: str) -> None:
@@ -47,7 +45,7 @@ def filled(path: Path, remedy: str) -> bytes:
     Raises:
         DamagedFile: It cannot be read, or is empty.
     """
-    data = content_of(path, "text", remedy)
+    data = files.content_of(path, "text", remedy)
     if not data.strip():
         raise DamagedFile(f"{path} is empty; {remedy}")
     return data
@@ -59,7 +57,7 @@ def files_of(folder: Path, endings: Sequence[str], remedy: str) -> Mapping[Split
     Raises:
         MissingFile: There is no such folder, or no file of a split.
     """
-    check_folder(folder, remedy)
+    files.check_folder(folder, remedy)
     found = {split: file_of(folder, split, endings) for split in PARTS}
     lacking = [split for split, path in found.items() if path is None]
     if lacking:

@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recurra.data.files import held
-from recurra.task import Split
+from recurra import Split, files
 from recurra_text.coding import (
     BYTES,
     UNKNOWN,
@@ -55,7 +54,7 @@ def read_one(path: Path) -> Texts:
         DamagedFile: It cannot be read, or is empty.
     """
     check_file(path, REMEDY)
-    return Texts(held(_read, path), str(path))
+    return Texts(files.cached_read(_read, path), str(path))
 
 
 def _read(path: Path) -> bytes:
@@ -72,8 +71,8 @@ def read_folder(folder: Path, column: str) -> Texts:
     if file_of(folder, "train", ENDINGS) is None and parquet_files(folder, "train"):
         parts = {split: parquet_columns(folder, split, (column,), REMEDY)[0] for split in PARTS}
         return Texts({split: joined(lines) for split, lines in parts.items()}, str(folder))
-    files = files_of(folder, ENDINGS, REMEDY)
-    return Texts({split: held(_read, path) for split, path in files.items()}, str(folder))
+    paths = files_of(folder, ENDINGS, REMEDY)
+    return Texts({split: files.cached_read(_read, path) for split, path in paths.items()}, str(folder))
 
 
 def read_hub(name: str, revision: str, configuration: str | None, column: str) -> Texts:

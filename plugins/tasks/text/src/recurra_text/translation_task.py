@@ -10,15 +10,12 @@ from typing import Annotated, Literal
 from pydantic import Field
 from torch import Tensor
 
-from recurra.data.corpus import Corpus
-from recurra.data.ragged import inside
-from recurra.errors import InvalidOption
-from recurra.task import Batch, Goal, Score, Split
+from recurra import Batch, Corpus, Goal, InvalidOption, Score, Split, unpadded
 from recurra_text.answers import Answers, Count
 from recurra_text.counts import bigram_nats, entropy, most_frequent
-from recurra_text.made_up_pairs import made_up_pairs
 from recurra_text.pairs import read_folder, read_hub, read_one
 from recurra_text.sentences import END, SEPARATOR, followers, language, rows_of, spelled_pairs
+from recurra_text.synthetic_pairs import synthetic_pairs
 from recurra_text.tables import pinned
 from recurra_text.text_files import Share, check_sizes
 
@@ -41,7 +38,7 @@ class Translation(Answers, Corpus):
     other is unknown, and to say so of a word that is unknown counts as right. Pairs of which one side is
     longer than `longest` are left out of all splits. Of one file the splits are cut in its order, by its
     different sentences, so that none is in two. Without a file, a folder and `hub`, numbers in words are
-    translated into digits, so that everything can be tried; their suite is called `made-up-sample`.
+    translated into digits, so that everything can be tried; their suite is called `synthetic-sample`.
 
     Shapes: x (B, T) tokens, T = n + 1 + m; y (B, T, O), logits, scored from the separator on.
     Scores: sentence_percent, translations without a wrong word; token_percent; bits_per_token, each with the
@@ -89,13 +86,13 @@ class Translation(Answers, Corpus):
         ]
         if len(named) > 1:
             raise InvalidOption(f"Translation: {' and '.join(named)} exclude each other; name one")
-        self.made_up = not named
+        self.synthetic = not named
         if hub:
             pairs = read_hub(hub, pinned("Translation", hub, revision), configuration, columns)
         elif folder:
             pairs = read_folder(folder, columns)
         else:
-            pairs = read_one(file, (validation_share, test_share)) if file else made_up_pairs()
+            pairs = read_one(file, (validation_share, test_share)) if file else synthetic_pairs()
         spelled = {split: spelled_pairs(part, level, longest) for split, part in pairs.items()}
         sizes = {split: len(part) for split, part in spelled.items()}
         check_sizes(sizes, 1, f"the pairs of at most {longest} words")
@@ -113,7 +110,7 @@ class Translation(Answers, Corpus):
         read, due, before = self.rows[split]
         lengths = read.counts[rows]
         steps = int(lengths.max())
-        mask = inside(lengths, steps) & ~inside(before[rows], steps)
+        mask = unpadded(lengths, steps) & ~unpadded(before[rows], steps)
         return Batch(read.padded(rows, steps, SEPARATOR), due.padded(rows, steps, END), mask, lengths)
 
     def scores(self, y: Tensor, batch: Batch) -> dict[str, Score]:
@@ -126,7 +123,7 @@ class Translation(Answers, Corpus):
             "bits_per_token": Score(nats / math.log(2), tokens),
         }
 
-    def references(self) -> Mapping[str, Mapping[str, float]]:
+    def baselines(self) -> Mapping[str, Mapping[str, float]]:
         """Return what frequencies of tokens and of pairs of them score; of the sample the best there is."""
         known, test = (followers(self.rows[split]) for split in ("train", "test"))
         due = test[1]
@@ -135,4 +132,4 @@ class Translation(Answers, Corpus):
             "bigram": {"bits_per_token": bigram_nats(known, test, self.output_size) / math.log(2)},
         }
         best = {"sentence_percent": 100.0, "token_percent": 100.0, "bits_per_token": 0.0}
-        return {**counted, "optimal": best} if self.made_up else counted
+        return {**counted, "optimal": best} if self.synthetic else counted

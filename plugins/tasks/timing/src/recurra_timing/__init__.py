@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from recurra.plugins.hooks import Component, hookimpl
+from recurra import Component, hookimpl
 
 PAPER = "Gers, Schraudolph and Schmidhuber 2002"
 

@@ -9,8 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from recurra.errors import InvalidOption
-from recurra.task import Batch, Goal, Task
+from recurra import Batch, Goal, InvalidOption, Task
 from recurra_timing.stream import NONE, Count, Output, TimedStream, Tolerance
 
 SUITE_INTERVALS = (100, 1000)
@@ -94,7 +93,7 @@ class Measuring(SpikeTask):
         """Return 1 at every spike that ends an interval."""
         return batch.mask.double()
 
-    def references(self) -> Mapping[str, Mapping[str, float]]:
+    def baselines(self) -> Mapping[str, Mapping[str, float]]:
         """Return the best that one number for all spikes reaches, score by score, and the right answer."""
         p, n = 1 / len(self.extra), self.intervals
         variance = float(self.extra.double().var(correction=0))
@@ -225,7 +224,7 @@ class GTS(SpikeTask):
         """Return 1 at every step at which a spike is due."""
         return batch.target[..., 0].double()
 
-    def references(self) -> Mapping[str, Mapping[str, float]]:
+    def baselines(self) -> Mapping[str, Mapping[str, float]]:
         """Return the best of constant outputs, which never reaches a spike, and the right answer.
 
         The squared error is that of the constant p, the share of steps at which a spike is due.

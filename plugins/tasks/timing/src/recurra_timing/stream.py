@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
-from recurra.task import Batch, Score, Task
+from recurra import Batch, Score, Task
 
 NONE = 1e-9
 """What a share is below when it is zero."""
@@ -58,6 +58,6 @@ class TimedStream(Task):
         """Return what is compared with the target: y, or σ(y)."""
         return torch.sigmoid(y) if self.output == "sigmoid" else y
 
-    def perfect(self, batch: Batch) -> Tensor:
+    def oracle(self, batch: Batch) -> Tensor:
         """Return the outputs of somebody who knows the answer, for checks."""
         return 100 * (batch.target - 0.5) if self.output == "sigmoid" else batch.target

@@ -10,7 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from recurra.task import Batch, Goal, Score, Task
+from recurra import Batch, Goal, Score, Task
 from recurra_timing.stream import NONE, Count, Output, TimedStream, Tolerance
 
 SUITE_PERIODS = (100, 1000)
@@ -85,13 +85,13 @@ class PFG(TimedStream):
         roots = (error.square().sum(1) / batch.mask.sum(1)).sqrt()
         return super().scores(y, batch) | {"rmse": Score(float(roots.sum()), batch.x.shape[0])}
 
-    def perfect(self, batch: Batch) -> Tensor:
+    def oracle(self, batch: Batch) -> Tensor:
         """Return the outputs of somebody who knows the answer, for checks."""
         if self.output == "identity":
             return batch.target
         return torch.logit(batch.target.clamp(1e-6, 1 - 1e-6))
 
-    def references(self) -> Mapping[str, Mapping[str, float]]:
+    def baselines(self) -> Mapping[str, Mapping[str, float]]:
         """Return what the function's mean scores for ever (`constant`), and the function (`optimal`)."""
         batch = self.sample(1, torch.Generator())
         mean = batch.target.mean()
@@ -99,7 +99,7 @@ class PFG(TimedStream):
             "constant": torch.full_like(
                 batch.target, float(torch.logit(mean) if self.output == "sigmoid" else mean)
             ),
-            "optimal": self.perfect(batch),
+            "optimal": self.oracle(batch),
         }
         return {name: {s: v.value for s, v in self.scores(y, batch).items()} for name, y in answers.items()}
 

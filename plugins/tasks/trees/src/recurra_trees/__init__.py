@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from recurra.plugins.hooks import Component, hookimpl
+from recurra import Component, hookimpl
 
 SENTIMENT, LISTS, SCENES = "Socher et al. 2013", "Nangia and Bowman 2018", "Socher et al. 2011"
 

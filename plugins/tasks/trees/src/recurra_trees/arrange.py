@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from recurra.task import Batch
+from recurra import Batch
 from recurra_trees.classes import Classes, last_step
 
 NODE = 0

@@ -8,9 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from recurra.data.files import check_folder, content_of, first_of, from_hub, unreadable
-from recurra.errors import DamagedFile, InvalidOption
-from recurra.task import Split
+from recurra import DamagedFile, InvalidOption, Split, files
 
 LABELS = "01234"
 FILES: Mapping[Split, str] = {"train": "train", "validation": "dev", "test": "test"}
@@ -84,7 +82,7 @@ def _close(tree: Tree, open_nodes: list[list[Any]]) -> None:
 
 def read_sample() -> Mapping[Split, list[Tree]]:
     """Read the made-up sentences that this package ships."""
-    return read_folder(cast(Path, resources.files(__package__).joinpath("made_up_sample")))
+    return read_folder(cast(Path, resources.files(__package__).joinpath("synthetic_sample")))
 
 
 def read_folder(folder: Path) -> Mapping[Split, list[Tree]]:
@@ -94,16 +92,16 @@ def read_folder(folder: Path) -> Mapping[Split, list[Tree]]:
         MissingFile: There is no such folder, or no such file in it.
         DamagedFile: A file cannot be read, holds something that is no binary tree, or is empty.
     """
-    check_folder(folder, REMEDY)
+    files.check_folder(folder, REMEDY)
     return {split: _read_file(folder, name) for split, name in FILES.items()}
 
 
 def _read_file(folder: Path, name: str) -> list[Tree]:
-    path = first_of(folder, (f"{name}.txt", f"{name}.txt.gz"), REMEDY)
+    path = files.first_of(folder, (f"{name}.txt", f"{name}.txt.gz"), REMEDY)
     try:
-        text = content_of(path, "text", REMEDY).decode()
+        text = files.content_of(path, "text", REMEDY).decode()
     except UnicodeDecodeError as error:
-        raise unreadable(path, "text", error, REMEDY) from None
+        raise files.unreadable(path, "text", error, REMEDY) from None
     return trees_of(str(path), text.split("\n"))
 
 
@@ -139,7 +137,7 @@ def read_hub(revision: str) -> Mapping[Split, list[Tree]]:
         raise InvalidOption(f"SST: revision names a commit or a branch of {HUB}, and it is empty")
     parts = {split: f"hf://datasets/{HUB}@{revision}/{CONFIG}/{split}/0000.parquet" for split in FILES}
     what, remedy = f"{HUB} at revision '{revision}'", f"{REMEDY}, and name their folder in task.folder"
-    found = from_hub(what, remedy, "parquet", data_files=parts)
+    found = files.from_hub(what, remedy, "parquet", data_files=parts)
     return {split: _checked(f"{HUB} ({split})", found[split], PUBLISHED[split]) for split in FILES}
 
 

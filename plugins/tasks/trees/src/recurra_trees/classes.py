@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import cross_entropy, one_hot
 
-from recurra.task import Batch, Score, Task
+from recurra import Batch, Score, Task
 
 Count = Annotated[int, Field(gt=0)]
 
@@ -38,7 +38,7 @@ class Classes(Task):
         """Turn logits into the probabilities of the classes."""
         return torch.softmax(y, -1)
 
-    def perfect(self, batch: Batch) -> Tensor:
+    def oracle(self, batch: Batch) -> Tensor:
         """Return the outputs of somebody who knows the answer, for checks."""
         return 100 * one_hot(self.classes(batch), self.output_size).float()
 

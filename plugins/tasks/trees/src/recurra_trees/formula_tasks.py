@@ -9,8 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from recurra.errors import InvalidOption
-from recurra.task import Batch, Goal, Task
+from recurra import Batch, Goal, InvalidOption, Task
 from recurra_trees.arrange import Evaluation, Form, arranged
 from recurra_trees.classes import Count
 from recurra_trees.formulas import Shape, drawn, evaluated, symbols_of, value_shares
@@ -50,7 +49,7 @@ class Formula(Evaluation):
         shown = arranged(symbols_of(formulas, self.options["form"], self.values, self.operators))
         return self.asked(*shown, evaluated(formulas, self.table))
 
-    def references(self) -> Mapping[str, Mapping[str, float]]:
+    def baselines(self) -> Mapping[str, Mapping[str, float]]:
         """Return what the most frequent value scores, by exact counting (`constant`), and the right one."""
         shares = value_shares(self.shape, self.max_leaves, self.table)[self.min_leaves :].mean(0)
         return {

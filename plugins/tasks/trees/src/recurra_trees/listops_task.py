@@ -8,8 +8,7 @@ from typing import Annotated, Any, ClassVar
 import torch
 from pydantic import Field
 
-from recurra.errors import InvalidOption
-from recurra.task import Batch, Goal, Task
+from recurra import Batch, Goal, InvalidOption, Task
 from recurra_trees.arrange import Evaluation, Form, arranged
 from recurra_trees.classes import Count
 from recurra_trees.lists import DIGITS, END, FEWEST, Rules, symbols_of, written
@@ -72,7 +71,7 @@ class ListOps(Evaluation):
         lists = written(batch_size, self.rules, rng)
         return self.asked(*arranged(symbols_of(lists, self.options["form"])), lists.value)
 
-    def references(self) -> Mapping[str, Mapping[str, float]]:
+    def baselines(self) -> Mapping[str, Mapping[str, float]]:
         """Return what the most frequent value scores in 4,000 rows (`constant`), and the right one."""
         lists = written(REFERENCE_ROWS, self.rules, torch.Generator().manual_seed(0))
         share = float(torch.bincount(lists.value).max()) / REFERENCE_ROWS

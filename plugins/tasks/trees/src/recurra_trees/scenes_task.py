@@ -10,9 +10,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import pad
 
-from recurra.capabilities.graphs import GraphTask
-from recurra.errors import InvalidOption
-from recurra.task import Batch, Goal, Task
+from recurra import Batch, Goal, GraphTask, InvalidOption, Task
 from recurra_trees.classes import Classes, Count
 
 REFERENCE_SCENES = 1000
@@ -115,7 +113,7 @@ class Scenes(Classes, GraphTask):
         same = self.adjacency(batch) & (named[:, :, None] == named[:, None, :])
         return connected(same).int().argmax(2)
 
-    def references(self) -> Mapping[str, Mapping[str, float]]:
+    def baselines(self) -> Mapping[str, Mapping[str, float]]:
         """Return what is right by chance, by one segment alone, and by whole regions, if they were known."""
         batch = self.sample(REFERENCE_SCENES, torch.Generator().manual_seed(0))
         features = batch.x[..., : self.features - 2]

@@ -12,9 +12,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from recurra.data.corpus import Corpus
-from recurra.errors import DamagedFile, InvalidOption
-from recurra.task import Batch, Goal, Score, Split
+from recurra import Batch, Corpus, DamagedFile, Goal, InvalidOption, Score, Split
 from recurra_trees.arrange import NODE
 from recurra_trees.bank import FILES, Tree, read_folder, read_hub, read_sample
 from recurra_trees.classes import Classes, Count, last_step
@@ -43,7 +41,7 @@ class SST(Classes, Corpus):
 
     Words are those that training has at least `min_count` times; any other is the token of unknown words.
     Without a folder, and without `hub`, there are a few made-up sentences, so that everything can be tried:
-    what is scored on them says nothing of the treebank, and their suite is called `made-up-sample`.
+    what is scored on them says nothing of the treebank, and their suite is called `synthetic-sample`.
 
     Shapes: x (B, T, 2), [token, arity]; y (B, T, 5 or 2), logits, scored at every node, or with
     `supervision` = `root` at the last step of each row alone.
@@ -82,7 +80,7 @@ class SST(Classes, Corpus):
         if folder and hub:
             raise InvalidOption(f"SST: folder = {folder} and hub = true exclude each other; name one of them")
         trees = read_folder(folder) if folder else read_hub(revision) if hub else read_sample()
-        self.made_up = not folder and not hub
+        self.synthetic = not folder and not hub
         self.lowercase, self.fine, self.only_root = lowercase, labels == "fine", supervision == "root"
         self.vocabulary = self._vocabulary(trees["train"], min_count)
         super().__init__(len(self.vocabulary) + 2, 5 if self.fine else 2)
@@ -131,7 +129,7 @@ class SST(Classes, Corpus):
         found = {"root_percent": self.percent(y, batch, root)}
         return found if self.only_root else {**found, "nodes_percent": self.percent(y, batch, batch.mask)}
 
-    def references(self) -> Mapping[str, Mapping[str, float]]:
+    def baselines(self) -> Mapping[str, Mapping[str, float]]:
         """Return what the largest class of the test split scores, of the roots and of the nodes."""
         sentences = self.sentences["test"]
         roots = torch.stack([sentence.labels[-1] for sentence in sentences])

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from recurra_lab.training.optim import Choice
+from recurra_lab import Choice
 
 Decay = Annotated[float, Field(gt=0, lt=1, description="share of the old average at every update")]
 Start = Annotated[int, Field(ge=0, description="training batches before the average begins")]

@@ -8,14 +8,10 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from recurra.cell import Network
-from recurra.state import detach
-from recurra.task import Batch, Task
+from recurra import Batch, Network, Task, detach
 from recurra_bptt.noise import WeightNoise, disturb_gradients
 from recurra_bptt.windows import windows
-from recurra_lab.training.model import Model
-from recurra_lab.training.module import LearningModule
-from recurra_lab.training.optim import clip
+from recurra_lab import LearningModule, Model, clip
 
 if TYPE_CHECKING:
     from recurra_bptt.trainer import BPTT

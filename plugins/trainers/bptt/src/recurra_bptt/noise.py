@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from recurra.rng import generator_of
+from recurra import generator_of
 
 ANNEALED = 0.55
 """The variance of gradient noise falls with this power of the number of updates."""

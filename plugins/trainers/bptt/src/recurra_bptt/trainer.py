@@ -6,12 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from recurra.cell import Network
-from recurra.errors import IncompatibleParts, InvalidOption
-from recurra.task import Task
-from recurra.trainer import Trainer
+from recurra import IncompatibleParts, InvalidOption, Network, Task, Trainer
 from recurra_bptt.averaging import AveragingChoice, NoAverage
-from recurra_lab.training.optim import Adam, Constant, OptimizerChoice, ScheduleChoice
+from recurra_lab import Adam, Constant, OptimizerChoice, ScheduleChoice
 
 if TYPE_CHECKING:
     from recurra_bptt.module import BPTTModule

@@ -7,11 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from recurra.capabilities.environment import Environment
-from recurra.cell import Network
-from recurra.state import map_state
-from recurra.task import Batch, Task
-from recurra_lab.training.population import Weights, losses, run_each
+from recurra import Batch, Environment, Network, Task, map_state
+from recurra_lab import Weights, losses, run_each
 
 
 def fitness(model: Network, task: Task, weights: Weights, batch: Batch, state: Any, by: str) -> Tensor:

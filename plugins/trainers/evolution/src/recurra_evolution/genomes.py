@@ -13,7 +13,7 @@ from neat.graphs import feed_forward_layers, required_for_output
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recurra.capabilities.topology import Topology
+from recurra import Topology
 from recurra_evolution.library import Genome, NodeGene
 
 

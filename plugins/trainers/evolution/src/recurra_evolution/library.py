@@ -14,7 +14,7 @@ from neat.reproduction import DefaultReproduction
 from neat.species import DefaultSpeciesSet
 from neat.stagnation import DefaultStagnation
 
-from recurra.capabilities.topology import Topology
+from recurra import Topology
 
 FEW_GENES = 20
 """Genomes of fewer genes are not made alike by dividing their distance by the number of genes."""

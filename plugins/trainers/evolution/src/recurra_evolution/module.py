@@ -7,14 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 from torch import Tensor
 
-from recurra.capabilities.environment import Environment
-from recurra.cell import Network
-from recurra.rng import seed_of
-from recurra.task import Batch, Task
+from recurra import Batch, Environment, Network, Task, seed_of
 from recurra_evolution.fitness import fitness
-from recurra_lab.training.evaluate import evaluation_mode, play
-from recurra_lab.training.module import LearningModule
-from recurra_lab.training.population import WeightSpace
+from recurra_lab import LearningModule, WeightSpace, evaluation_mode, play
 
 if TYPE_CHECKING:
     from recurra_evolution.trainer import Evolution

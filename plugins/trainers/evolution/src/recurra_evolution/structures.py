@@ -13,7 +13,7 @@ import torch
 from neat.species import Species
 from torch import Tensor
 
-from recurra.capabilities.topology import Topology
+from recurra import Topology
 from recurra_evolution.genetics import Genetics
 from recurra_evolution.genomes import as_weights, restored, saved
 from recurra_evolution.library import Genome, library

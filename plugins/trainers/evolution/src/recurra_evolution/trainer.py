@@ -6,16 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from recurra.capabilities.topology import Evolvable, Topology
-from recurra.cell import Network
-from recurra.errors import IncompatibleParts, InvalidOption
-from recurra.task import Task
-from recurra.trainer import Trainer
+from recurra import Evolvable, IncompatibleParts, InvalidOption, Network, Task, Topology, Trainer
 from recurra_evolution.genetics import Genetics
-from recurra_lab.training.population import WeightSpace
+from recurra_lab import WeightSpace
 
 if TYPE_CHECKING:
-    from recurra.cell import Cell
+    from recurra import Cell
     from recurra_evolution.module import EvolutionModule
     from recurra_evolution.searches import Search
 

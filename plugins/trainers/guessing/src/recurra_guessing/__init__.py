@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from recurra.plugins.hooks import Component, hookimpl
+from recurra import Component, hookimpl
 
 
 @hookimpl

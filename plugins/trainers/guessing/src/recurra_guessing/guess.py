@@ -8,10 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from recurra.cell import Network
-from recurra.rng import generator_of
-from recurra.task import Batch, Goal, Task
-from recurra_lab.training.population import WeightSpace, losses, run_each
+from recurra import Batch, Goal, Network, Task, generator_of
+from recurra_lab import WeightSpace, losses, run_each
 
 AT_ONCE = 4_000_000
 """How many numbers the inputs and outputs of the networks that run side by side may have."""

@@ -7,12 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 from torch import Tensor
 
-from recurra.cell import Network
-from recurra.errors import IncompatibleParts
-from recurra.task import Batch, Task
+from recurra import Batch, IncompatibleParts, Network, Task
 from recurra_guessing.guess import Judgement, drawn, judged, passed, screens
-from recurra_lab.training.module import LearningModule
-from recurra_lab.training.population import WeightSpace
+from recurra_lab import LearningModule, WeightSpace
 
 if TYPE_CHECKING:
     from recurra_guessing.trainer import Guessing
@@ -39,7 +36,7 @@ class GuessingModule(LearningModule):
         super().__init__(model, task, seed)
         self.rule, self.automatic_optimization = rule, False
         self.space = WeightSpace(model)
-        if task.continues(1, batch_size=1, seed=seed, split="train"):
+        if task.continues_previous(1, batch_size=1, seed=seed, split="train"):
             self._refuse_stream()
         self.register_buffer("best", torch.full((2,), torch.nan, dtype=torch.float64))  # score and loss
         self.register_buffer("guesses", torch.zeros((), dtype=torch.int64))
@@ -56,7 +53,7 @@ class GuessingModule(LearningModule):
     def learn(self, batch: Batch) -> Tensor:
         """Draw and try networks, and return the loss of the one that is kept."""
         k = int(self.batches_seen) - 1
-        if self._continues(k, batch):
+        if self._continues_previous(k, batch):
             self._refuse_stream()
         self._guess(k, batch)
         y, state = self.model(batch.x, lengths=batch.lengths)

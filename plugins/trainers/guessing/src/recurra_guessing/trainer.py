@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from recurra.cell import Network
-from recurra.task import Task
-from recurra.trainer import Trainer
+from recurra import Network, Task, Trainer
 
 if TYPE_CHECKING:
     from recurra_guessing.module import GuessingModule

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from recurra.errors import IncompatibleParts
-from recurra.task import Batch, Task
+from recurra import Batch, IncompatibleParts, Task
 
 
 def due(task: Task, batch: Batch) -> Tensor:

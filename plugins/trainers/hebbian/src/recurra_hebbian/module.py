@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch import Tensor, nn
 
-from recurra.cell import Network
-from recurra.task import Batch, Task
+from recurra import Batch, Network, Task
 from recurra_hebbian.due import due
-from recurra_lab.training.module import LearningModule
+from recurra_lab import LearningModule
 
 if TYPE_CHECKING:
     from recurra_hebbian.trainer import Hebbian

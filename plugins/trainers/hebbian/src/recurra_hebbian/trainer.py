@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 from torch import nn
 
-from recurra.cell import Network
-from recurra.errors import IncompatibleParts
-from recurra.task import Task
-from recurra.trainer import Trainer
+from recurra import IncompatibleParts, Network, Task, Trainer
 
 if TYPE_CHECKING:
     from recurra_hebbian.module import HebbianModule

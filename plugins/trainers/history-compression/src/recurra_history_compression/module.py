@@ -7,11 +7,8 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch import Tensor, nn
 
-from recurra.capabilities.staged import Staged
-from recurra.cell import Network
-from recurra.task import Batch, Task
-from recurra_lab.training.module import LearningModule
-from recurra_lab.training.optim import clip
+from recurra import Batch, Network, Staged, Task
+from recurra_lab import LearningModule, clip
 
 if TYPE_CHECKING:
     from recurra_history_compression.trainer import HistoryCompression

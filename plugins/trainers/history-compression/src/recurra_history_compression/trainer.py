@@ -6,12 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from recurra.capabilities.staged import Staged
-from recurra.cell import Cell, Network
-from recurra.errors import IncompatibleParts
-from recurra.task import Task
-from recurra.trainer import Trainer
-from recurra_lab.training.optim import Adam, Constant, OptimizerChoice, ScheduleChoice
+from recurra import Cell, IncompatibleParts, Network, Staged, Task, Trainer
+from recurra_lab import Adam, Constant, OptimizerChoice, ScheduleChoice
 
 if TYPE_CHECKING:
     from recurra_history_compression.module import HistoryCompressionModule

@@ -10,11 +10,8 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, one_hot
 from torch.optim import Optimizer
 
-from recurra.capabilities.graphs import FindsTrees, Forest, GraphTask, Tree, forest, most_certain, parsed
-from recurra.task import Batch, Task
-from recurra_lab.training.graph_model import GraphModel
-from recurra_lab.training.module import LearningModule
-from recurra_lab.training.optim import clip
+from recurra import Batch, FindsTrees, Forest, GraphTask, Task, Tree, forest, most_certain, parsed
+from recurra_lab import GraphModel, LearningModule, clip
 
 if TYPE_CHECKING:
     from recurra_max_margin.trainer import MaxMargin

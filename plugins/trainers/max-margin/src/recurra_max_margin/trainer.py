@@ -6,16 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from recurra.capabilities.graphs import GraphTask
-from recurra.cell import Network
-from recurra.errors import IncompatibleParts
-from recurra.task import Task
-from recurra.trainer import Trainer
-from recurra_lab.training.graph_model import GraphModel
-from recurra_lab.training.optim import AdaGrad, Constant, OptimizerChoice, ScheduleChoice
+from recurra import GraphTask, IncompatibleParts, Network, Task, Trainer
+from recurra_lab import AdaGrad, Constant, GraphModel, OptimizerChoice, ScheduleChoice
 
 if TYPE_CHECKING:
-    from recurra.cell import Cell
+    from recurra import Cell
     from recurra_max_margin.module import MaxMarginModule
 
 Weight = Annotated[float, Field(ge=0)]

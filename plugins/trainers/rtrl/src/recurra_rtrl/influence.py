@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.func import jacrev, vjp, vmap
 
-from recurra.errors import IncompatibleParts
+from recurra import IncompatibleParts
 from recurra_rtrl.one_step import Forced, OneStep
 
 Rows = tuple[Tensor, ...]

@@ -8,12 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from recurra.cell import Network, placement
-from recurra.rng import generator_of
-from recurra.state import detach
-from recurra.task import Batch, Task
-from recurra_lab.training.module import LearningModule
-from recurra_lab.training.optim import clip
+from recurra import Batch, Network, Task, detach, generator_of, placement
+from recurra_lab import LearningModule, clip
 from recurra_rtrl.influence import Exact, RankOne, Rows, Signs
 from recurra_rtrl.one_step import Forced, OneStep, replaced, standing_still
 
@@ -102,7 +98,7 @@ class RTRLModule(LearningModule):
     def _own_loss(self, now: Now, rows: int) -> Tensor:
         """Return the cells' own loss of the final state, whose gradient is added."""
         s = self._step[0].vector_of(now.state, rows).requires_grad_()
-        own = self.model.sequencer.own_loss(replaced(now.state, s))
+        own = self.model.sequencer.auxiliary_loss(replaced(now.state, s))
         if own is None:
             return s.new_zeros(())
         self._add(own.mean(), s, now.rows)

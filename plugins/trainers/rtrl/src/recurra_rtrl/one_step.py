@@ -9,9 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from recurra.capabilities.teacher_forcing import TakesTargets
-from recurra.cell import Cell, Network
-from recurra.state import leaves, map_state, select
+from recurra import Cell, Network, TakesTargets, leaves, map_state, select
 
 Weights = Mapping[str, Tensor]
 

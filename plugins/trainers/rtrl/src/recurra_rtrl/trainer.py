@@ -7,12 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 from torch import nn
 
-from recurra.capabilities.teacher_forcing import TakesTargets
-from recurra.cell import Cell, Network
-from recurra.errors import IncompatibleParts, InvalidOption
-from recurra.task import Task
-from recurra.trainer import Trainer
-from recurra_lab.training.optim import LBFGS, Adam, Constant, OptimizerChoice, ScheduleChoice
+from recurra import Cell, IncompatibleParts, InvalidOption, Network, TakesTargets, Task, Trainer
+from recurra_lab import LBFGS, Adam, Constant, OptimizerChoice, ScheduleChoice
 
 if TYPE_CHECKING:
     from recurra_rtrl.module import RTRLModule
@@ -95,8 +91,9 @@ def _obstacle(model: Network) -> str | None:
         return f"needs a differentiable cell, and {cell} is not; try trainer=guessing"
     if model.tags.stochastic:
         return f"needs a step that draws no random numbers, and {cell} does; switch dropout and zoneout off"
-    if model.tags.reads != "vectors":
-        return f"needs a cell that reads step by step, and {cell} reads {model.tags.reads}; try trainer=bptt"
+    if model.tags.input_kind != "vectors":
+        kind = model.tags.input_kind
+        return f"needs a cell that reads step by step, and {cell} reads {kind}; try trainer=bptt"
     return None
 
 

@@ -6,7 +6,7 @@ import functools
 import random
 from collections.abc import Mapping
 
-from recurra.task import Split
+from recurra import Split
 from recurra_text.texts import Texts
 
 NUMBERS: Mapping[Split, int] = {"train": 1500, "validation": 150, "test": 150}
@@ -31,7 +31,7 @@ GRAMMAR: Mapping[str, tuple[str, ...]] = {
 
 
 @functools.cache
-def made_up_text() -> Texts:
+def synthetic_text() -> Texts:
     """Return a sentence a line, for each split."""
     rng = random.Random(0)
     return Texts({split: _lines(number, rng).encode() for split, number in NUMBERS.items()}, "the sample")

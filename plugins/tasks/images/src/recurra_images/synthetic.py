@@ -23,7 +23,7 @@ DIGITS = ("abcdef", "bc", "abdeg", "abcdg", "bcfg", "acdfg", "acdefg", "abc", "a
 
 
 @functools.cache
-def made_up() -> Splits:
+def synthetic() -> Splits:
     """Return 220 images for training, 20 for validation and 40 for test."""
     rng = torch.Generator().manual_seed(0)
     return split_off(_drawn(240, rng), _drawn(40, rng), "the sample")

@@ -5,9 +5,20 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from recurra import Batch, Cell, Goal, Memory, NoState, Ref, Score, Task, Trainer, WithMemory
-from recurra.errors import InvalidOption
-from recurra.plugins.hooks import Component
+from recurra import (
+    Batch,
+    Cell,
+    Component,
+    Goal,
+    InvalidOption,
+    Memory,
+    MemoryCell,
+    NoState,
+    Ref,
+    Score,
+    Task,
+    Trainer,
+)
 
 Count = Annotated[int, Field(gt=0)]
 
@@ -66,7 +77,7 @@ class Tape(Matrix):
         super().__init__()
 
 
-class NTM(WithMemory):
+class NTM(MemoryCell):
     def __init__(
         self,
         input_size,

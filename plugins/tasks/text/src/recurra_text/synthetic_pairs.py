@@ -18,7 +18,7 @@ HELD_OUT = (0.1, 0.1)
 
 
 @functools.cache
-def made_up_pairs() -> Splits:
+def synthetic_pairs() -> Splits:
     """Return 2,000 numbers for training, 250 for validation and 250 for test, no number twice."""
     drawn = random.Random(0).sample(range(MOST), NUMBER)
     pairs = [(in_words(number), " ".join(str(number))) for number in drawn]

@@ -8,8 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from recurra.data.ragged import Ragged
-from recurra.task import Split
+from recurra import Ragged, Split
 from recurra_music.rolls import NOTES, Splits, ended
 
 CHORDS = torch.tensor([[0, 4, 7], [5, 9, 12], [7, 11, 14], [9, 12, 16]])
@@ -19,7 +18,7 @@ NUMBERS: Mapping[Split, int] = {"train": 24, "validation": 8, "test": 8}
 
 
 @functools.cache
-def made_up() -> Splits:
+def synthetic() -> Splits:
     """Return a few pieces for each split, of 16 to 48 steps."""
     rng = torch.Generator().manual_seed(0)
     return {split: _joined([_piece(rng) for _ in range(number)]) for split, number in NUMBERS.items()}

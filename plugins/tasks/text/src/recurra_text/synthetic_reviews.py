@@ -14,7 +14,7 @@ ASIDES = ("i saw it with a friend", "it runs for two hours", "it is set in a sma
 
 
 @functools.cache
-def made_up_reviews() -> Splits:
+def synthetic_reviews() -> Splits:
     """Return 360 reviews for training, 40 for validation and 80 for test, half of them favourable."""
     rng = random.Random(0)
     return split_off(_written(400, rng), _written(80, rng), "the sample")
