@@ -37,7 +37,7 @@ SIZES = ((100, 32, 128, 128), (784, 32, 100, 1), (100, 64, 256, 256), (1000, 16,
 RESULT = Path(__file__).parent / "results" / "engine.md"
 FIRST_CALL = """
 import time, torch
-from recurra.registry import load
+from recurra.plugins.registry import load
 from recurra_engine import dispatch
 torch.set_num_threads(1)
 cell = load("cell", "{name}")(10)
@@ -52,7 +52,7 @@ import re, torch
 from pathlib import Path
 from torch import nn
 from recurra import checkpointing
-from recurra.registry import load
+from recurra.plugins.registry import load
 torch.set_num_threads(1)
 T, B, H, I = {size}
 module = {module}

@@ -26,7 +26,7 @@ COMMANDS = {
     "recurra plugins": ["-m", "recurra", "plugins"],
 }
 HOOK = """
-from recurra.hooks import Component, hookimpl
+from recurra import Component, hookimpl
 
 @hookimpl
 def recurra_components():

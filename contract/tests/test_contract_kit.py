@@ -14,7 +14,7 @@ from recurra_lab.cli import main
 
 PAGE = Path(__file__).parents[3] / "docs" / "contract.md"
 HOOK = """
-from recurra.hooks import Component, hookimpl
+from recurra import Component, hookimpl
 
 @hookimpl
 def recurra_components():
@@ -23,7 +23,7 @@ def recurra_components():
 """
 # No other process can import a class that hides in a function, so one slow check is skipped.
 PARTS = """
-from recurra.testing import ToyTask
+from recurra_contract import ToyTask
 
 def hidden():
     class Good(ToyTask):

@@ -31,7 +31,7 @@ def test_honest_trees_pass(honest):
 
 
 HASHES = """
-from recurra.testing import ToyTask
+from recurra_contract import ToyTask
 
 class Hashes(ToyTask):
     def sample(self, batch_size, rng):

@@ -90,7 +90,7 @@ class Plugin:
     def files(self) -> dict[str, str]:
         """Return path -> content of every file, relative to the plugin's folder."""
         words = self._words()
-        templates = files("recurra") / "templates"
+        templates = files("recurra_lab.scaffold") / "templates"
         found = [*(templates / "common").iterdir(), *(templates / self.kind).iterdir()]
         return {
             _place(file.name.removesuffix(_SUFFIX), words["module"]): Template(
@@ -126,7 +126,8 @@ class Plugin:
             **names,
             "cls": _class_name(self.name, self.kind),
             "rule": _class_name(self.name, "rule"),
-            "core": _core_requirement(),
+            "requirement": _requirement("recurra-lab" if self.kind == "trainer" else "recurra-core"),
+            "contract": _requirement("recurra-contract"),
             "summary": blueprint.summary,
             "command": self.command,
             "holds": Template(blueprint.holds).substitute(names),
@@ -152,9 +153,9 @@ def _class_name(name: str, ending: str) -> str:
     return "".join(word.capitalize() for word in [*words, ending])
 
 
-def _core_requirement() -> str:
+def _requirement(dist: str) -> str:
     major, minor = (int(number) for number in __version__.split(".")[:2])
-    return f"recurra-core>={major}.{minor},<{major}.{minor + 1}"
+    return f"{dist}>={major}.{minor},<{major}.{minor + 1}"
 
 
 def _check_form(name: str) -> None:

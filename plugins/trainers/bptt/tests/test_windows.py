@@ -147,11 +147,11 @@ def test_a_reach_that_fits_no_window_is_refused(options, told):
 LONG = """
 import resource, torch
 torch.set_num_threads(1)
-from recurra.model import Model
-from recurra.options import Ref
+from recurra import Ref
+from recurra_lab import Model
 from recurra.task import Batch
-from recurra.testing import ToyTask
-from recurra.testing.fitting import fit
+from recurra_contract import ToyTask
+from recurra_contract.harness import fit
 from recurra_bptt.trainer import BPTT
 
 class Long(ToyTask):
