@@ -90,7 +90,8 @@ class TestGenerated:
         about = tomllib.loads((home / "pyproject.toml").read_text("utf-8"))["project"]
         assert about["name"] == "recurra-two-words"
         assert about["entry-points"]["recurra"] == {"two-words": "recurra_two_words"}
-        assert about["dependencies"][0] == "recurra-core>=0.1,<0.2"
+        needed = "recurra-lab" if kind == "trainer" else "recurra-core"
+        assert about["dependencies"][0] == f"{needed}>=0.1,<0.2"
 
     def test_the_next_steps_are_told(self, kind, none_installed, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
