@@ -10,9 +10,9 @@ from typing import Any
 import torch
 
 from recurra import Cell
+from recurra_engine import printer
 from recurra_engine.compiled import traced
 from recurra_engine.cpu.source import source
-from recurra_engine.ir import printer
 from recurra_engine.passes.joint import with_gradient
 
 ROOT = Path(__file__).parents[1]

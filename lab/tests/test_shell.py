@@ -52,7 +52,10 @@ def test_doctor_names_every_defect_in_one_line(planted):
     assert result.returncode == 1, result.stderr
     lines = [line for line in result.stdout.splitlines() if line.startswith("defect")]
     sentences = {dist: sentence for dist, (_, sentence) in PLANTED.items()}
-    sentences |= {"bad-attribute": "AttributeError", "bad-group": "plugins belong in 'recurra', engines in 'recurra.engines'"}
+    sentences |= {
+        "bad-attribute": "AttributeError",
+        "bad-group": "plugins belong in 'recurra', engines in 'recurra.engines'",
+    }
     sentences |= {"bad-version": "it needs recurra-core>=99"}
     for dist, sentence in sentences.items():
         (line,) = [line for line in lines if line.startswith(f"defect  {dist}:")]

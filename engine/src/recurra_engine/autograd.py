@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from recurra_engine import eager
+from recurra_engine.dtypes import uncast
 from recurra_engine.ir.graph import Node
-from recurra_engine.mixed_precision import uncast
 from recurra_engine.passes.backend import Backend, LoopResult
 from recurra_engine.passes.joint import Training, with_gradient
 from recurra_engine.passes.program import Pass, Program, kept_leaf

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from recurra.state import leaves
-from recurra_engine.mixed_precision import cast_to
+from recurra_engine.dtypes import cast_to
 
 INTERNAL = frozenset(vars(nn.Module())) - {"training"}
 PLAIN = (int, float, bool, str, bytes, type(None))

@@ -16,9 +16,10 @@ from recurra.state import leaves
 from recurra_engine import cpu, cuda, eager
 from recurra_engine.cache_key import kind_of
 from recurra_engine.compiled import Compiled, Traced, traced
+from recurra_engine.dtypes import HALF, cast_to, computed, converted, uncast
 from recurra_engine.frontend.aten import Untranslated
 from recurra_engine.levels import Level
-from recurra_engine.mixed_precision import HALF, Widened, cast_to, computed, converted, uncast
+from recurra_engine.mixed_precision import Widened
 from recurra_engine.passes.backend import Backend
 from recurra_engine.verify import difference
 

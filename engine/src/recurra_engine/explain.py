@@ -9,9 +9,8 @@ from typing import Any
 import torch
 
 from recurra.cell import Cell
-from recurra_engine import dispatch
+from recurra_engine import dispatch, printer
 from recurra_engine.cpu.source import source
-from recurra_engine.ir import printer
 from recurra_engine.ir.graph import Node
 from recurra_engine.lower.layout import Layout
 from recurra_engine.lower.schedule import schedule

@@ -13,39 +13,12 @@ from torch import Tensor
 
 from recurra import sequence
 from recurra.state import leaves, map_state
+from recurra_engine.dtypes import converted, uncast
 
 if TYPE_CHECKING:
     from recurra.cell import Cell
     from recurra_engine.autograd import Differentiable
     from recurra_engine.compiled import Compiled, Traced
-
-HALF = (torch.bfloat16, torch.float16)
-
-
-def cast_to(device: torch.device) -> torch.dtype | None:
-    """Return what autocast is on for, or None."""
-    kind = device.type
-    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None
-
-
-def computed(x: Tensor) -> torch.dtype:
-    """Return in which numbers a call with x is computed: on a GPU bfloat16 is stored as it is."""
-    if x.dtype == torch.float64:
-        return x.dtype
-    asked = cast_to(x.device) or x.dtype
-    if asked == torch.bfloat16 and x.is_cuda:
-        return asked
-    return torch.float32 if asked in HALF else x.dtype
-
-
-def uncast(device: torch.device) -> torch.autocast:
-    """Switch autocast off."""
-    return torch.autocast(device.type, enabled=False)
-
-
-def converted(state: Any, dtype: torch.dtype) -> Any:
-    """Return a state in other numbers."""
-    return map_state(lambda part: part.to(dtype), state)
 
 
 class Widened:

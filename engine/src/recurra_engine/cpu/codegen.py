@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from recurra_engine.cpu.loop_nests import at, expression, merged, nest, number
+from recurra_engine.cpu.elementwise import expression, nest, number
 from recurra_engine.ir.graph import Node, is_const
 from recurra_engine.lower.layout import Layout, Task
+from recurra_engine.lower.loop_nests import at, merged
 from recurra_engine.lower.schedule import Group, in_register
 from recurra_engine.lower.views import Storage, View
 

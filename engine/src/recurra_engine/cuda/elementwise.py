@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from recurra_engine.cpu.loop_nests import merged
 from recurra_engine.cuda.addressing import Access
 from recurra_engine.cuda.expressions import expression, number, place
 from recurra_engine.cuda.fusion import Group
 from recurra_engine.ir.graph import Node, is_const
 from recurra_engine.lower.layout import Layout, Task
+from recurra_engine.lower.loop_nests import merged
 from recurra_engine.lower.schedule import in_register
 from recurra_engine.lower.views import View
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from recurra_engine.cpu.loop_nests import at
 from recurra_engine.ir.graph import Node
+from recurra_engine.lower.loop_nests import at
 
 _SIGNS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<=", "eq": "==", "ne": "!="}
 _INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/"}

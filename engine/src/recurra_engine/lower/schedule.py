@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from recurra_engine.cpu.loop_nests import CALLS
 from recurra_engine.ir.graph import Node, is_const
 from recurra_engine.lower.layout import Layout, Task
+from recurra_engine.lower.loop_nests import CALLS
 
 Group = list[Task]
 """Tasks of one loop; any other task is alone."""

@@ -1,10 +1,10 @@
-"""C for elementwise work: loops over the elements of a row, as few and as plain as strides allow."""
+"""C for elementwise work: expressions of single elements, and plain loops around them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from recurra_engine.ir.graph import Node, Shape
+from recurra_engine.ir.graph import Node
 
 UNARY = {
     "neg": "-({0})",
@@ -30,8 +30,6 @@ BINARY = {
     },
 }
 EXPRESSIONS = UNARY | BINARY | {"where": "({0} != 0 ? {1} : {2})"}
-CALLS = frozenset({"pow", "sin", "cos", "erf"})
-"""Functions that are calls: a loop with one of them is not vectorised, so they have loops of their own."""
 
 
 def number(value: float) -> str:
@@ -43,36 +41,6 @@ def number(value: float) -> str:
 def expression(node: Node, args: Sequence[str]) -> str:
     """Return the C expression of a pointwise node."""
     return f"({EXPRESSIONS[node.op].format(*args)})"
-
-
-def merged(space: Shape, strides: Sequence[Shape]) -> tuple[list[int], list[list[int]]]:
-    """Merge neighbouring dimensions that every operand crosses in one stride.
-
-    Returns:
-        The sizes, and for every operand its strides.
-    """
-    sizes: list[int] = []
-    kept: list[list[int]] = [[] for _ in strides]
-    for d, n in enumerate(space):
-        if sizes and all(kept[o][-1] == s[d] * n for o, s in enumerate(strides)):
-            sizes[-1] *= n
-            for o, s in enumerate(strides):
-                kept[o][-1] = s[d]
-        else:
-            sizes.append(n)
-            for o, s in enumerate(strides):
-                kept[o].append(s[d])
-    return sizes, kept
-
-
-def at(offset: int, strides: Sequence[int], axes: Sequence[str]) -> str:
-    """Return a C index: an offset and a stride for every loop."""
-    terms = [
-        axis if stride == 1 else f"{stride} * {axis}"
-        for stride, axis in zip(strides, axes, strict=True)
-        if stride
-    ]
-    return " + ".join([*([str(offset)] if offset or not terms else []), *terms])
 
 
 def nest(sizes: Sequence[int], body: Sequence[str], *, axis: str = "i") -> list[str]:
