@@ -108,6 +108,27 @@ def world(tmp_path, monkeypatch):
             del sys.modules[name]
 
 
+@pytest.fixture
+def durably_written(monkeypatch):
+    """The paths of the files that were written durably: as a whole, under another name at first."""
+    paths, replace = set(), os.replace
+
+    def noted(source, target):
+        paths.add(Path(target))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", noted)
+    return paths
+
+
+@pytest.fixture
+def private_umask():
+    """A umask that lets the group read and nobody else."""
+    before = os.umask(0o027)
+    yield
+    os.umask(before)
+
+
 @pytest.fixture(scope="session")
 def synthetic():
     """The module of made-up parts, under the name by which its components are imported."""

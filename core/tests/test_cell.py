@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_sequence
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from recurra.cell import Cell, Tags
 from recurra.errors import InvalidInput, RecurraError
@@ -90,6 +91,75 @@ def test_a_wrong_state_is_refused(wrong):
     state, told = WRONG_STATES[wrong]
     with pytest.raises(InvalidInput, match=f"^{told}$"):
         Leaky(3)(X, state)
+
+
+class DrawnStart(Leaky):
+    """Counts how often its initial state is computed, and draws it."""
+
+    def __init__(self, input_size):
+        super().__init__(input_size)
+        self.computed = 0
+
+    def initial_state(self, batch_size):
+        self.computed += 1
+        h, age = super().initial_state(batch_size)
+        return h + torch.rand(batch_size, 1).to(h), age
+
+
+def test_a_given_state_draws_nothing_and_needs_the_initial_one_only_once():
+    cell = DrawnStart(3)
+    _, state = cell(X)
+    before = torch.get_rng_state()
+    cell(X, state)
+    assert torch.equal(torch.get_rng_state(), before)
+    cell.computed = 0
+    for rows in (2, 1, 0):
+        cell(X[:rows], tuple(part[:rows] for part in state))
+    assert cell.computed == 0
+    assert torch.equal(torch.get_rng_state(), before)
+    with pytest.raises(InvalidInput, match="must have shape"):
+        cell(X, (H[:1], AGE))
+
+
+CHANGES = {
+    "dtype": (lambda cell: cell.double(), X.double(), (H.double(), AGE), "must be torch.float64"),
+    "device": (lambda cell: cell.to("meta"), X.to("meta"), (H.to("meta"), AGE), "must be on meta"),
+    "a part": (lambda cell: cell.layer.double(), X.double(), (H.double(), AGE), "must be torch.float64"),
+    "size": (lambda cell: setattr(cell, "output_size", 4), X, (torch.zeros(2, 4), AGE), r"shape \(2, 4\)"),
+}
+
+
+@pytest.mark.parametrize("change", [name for name in CHANGES if name != "size"])
+def test_a_state_of_before_a_change_of_the_cell_is_refused(change):
+    make, x, _, told = CHANGES[change]
+    cell = Leaky(3)
+    cell(X, (H, AGE))
+    make(cell)
+    with pytest.raises(InvalidInput, match=told):
+        cell(x, (H, AGE))
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_state_of_after_a_change_of_the_cell_is_taken(change):
+    make, _, state, _ = CHANGES[change]
+    cell = Leaky(3)
+    cell(X, (H, AGE))
+    make(cell)
+    assert cell.started(state, 2) is state
+
+
+def test_lengths_are_read_at_once():
+    class InputKind(TorchDispatchMode):
+        count = 0
+
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            self.count += function is torch.ops.aten._local_scalar_dense.default
+            return function(*args, **(kwargs or {}))
+
+    for lengths in ([5, 2], [5, 5]):
+        with InputKind() as reads:
+            Identity(3)(X, lengths=torch.tensor(lengths))
+        assert reads.count <= 1
 
 
 def test_a_state_for_a_cell_without_state_is_refused():

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import pytest
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from recurra import Ref
 from recurra.config.describe import choices_of, values_in_full, values_in_words
@@ -18,6 +18,7 @@ from recurra.config.options import (
     options_model,
     part_of,
     plain,
+    references,
 )
 from recurra.errors import InvalidOption
 
@@ -187,6 +188,20 @@ def test_options_become_plain_data(parts):
         "path": "a",
         "nothing": None,
     }
+
+
+def test_references_are_found_at_any_depth():
+    class CellWrapper(BaseModel):
+        model_config = ConfigDict(arbitrary_types_allowed=True)
+        inner: Ref
+
+    inner = [Ref("cell", name) for name in "abcde"]
+    outer = Ref("cell", "outer", parts=(inner[0], [inner[1]]), named={"one": {"two": inner[2]}}, size=3)
+    model = CellWrapper(inner=Ref("memory", "m", of=inner[3]))
+    names = [
+        ref.name for ref in references({"outer": outer, "model": model, "text": "cell", "last": inner[4]})
+    ]
+    assert names == ["outer", "a", "b", "c", "m", "d", "e"]
 
 
 def test_the_options_of_a_component_are_its_keyword_arguments(parts):

@@ -5,8 +5,9 @@ import sys
 import pytest
 
 from recurra import Ref
-from recurra.errors import AmbiguousComponent, BrokenComponent, UnknownComponent
+from recurra.errors import AmbiguousComponent, BrokenComponent, InvalidOption, UnknownComponent
 from recurra.plugins.registry import components, find, load
+from recurra_lab.experiments import Experiment
 
 TINY = """
 from recurra import Cell, Memory, NoState, Task, Trainer
@@ -68,8 +69,32 @@ def test_blocking_one_of_two_ends_the_ambiguity(world, monkeypatch):
     world.add_good("other-memory", "memory", "ntm")
     monkeypatch.setenv("RECURRA_BLOCK", "acme-memory")
     assert find("memory", "ntm").dist == "other-memory"
-    with pytest.raises(UnknownComponent, match="acme-memory:main is blocked by RECURRA_BLOCK"):
+    with pytest.raises(UnknownComponent, match="1 installed plugin is blocked by RECURRA_BLOCK; see"):
         find("memory", "acme-memory:ntm")
+
+
+def test_excluded_plugins_are_counted_in_one_line(world, monkeypatch):
+    for dist in ("acme-cells", "acme-tasks", "other-tasks"):
+        world.add_good(dist)
+    monkeypatch.setenv("RECURRA_PLUGINS", "acme-cells")
+    with pytest.raises(UnknownComponent) as error:
+        find("task", "copy")
+    first, *rest = str(error.value).splitlines()
+    assert first == "there is no task 'copy'; installed: none"
+    assert rest == ["2 installed plugins are excluded by RECURRA_PLUGINS; see `recurra plugins`"]
+
+
+def test_what_is_said_of_several_unknown_names_is_said_once_and_last(world, monkeypatch):
+    world.add("acme-cells", "import no_such_module_anywhere")
+    world.add_good("acme-tasks")
+    monkeypatch.setenv("RECURRA_BLOCK", "acme-tasks")
+    with pytest.raises(InvalidOption) as error:
+        Experiment.compose("copy", "lstm")
+    task, cell, trainer, defect, excluded = str(error.value).splitlines()
+    for line, name in ((task, "task 'copy'"), (cell, "cell 'lstm'"), (trainer, "trainer 'bptt'")):
+        assert line.startswith(f"there is no {name}")
+    assert "acme-cells:main: cannot be imported" in defect
+    assert excluded == "1 installed plugin is blocked by RECURRA_BLOCK; see `recurra plugins`"
 
 
 def test_an_unknown_name_gets_the_nearest_and_the_whole_list(world):

@@ -8,7 +8,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 
 from recurra.cell import Cell, Tags
 from recurra.errors import IncompatibleParts, InvalidOption
-from recurra.state import leaves
+from recurra.state import leaves, map_state
 from recurra.wrappers import (
     Bidirectional,
     LayerNormalised,
@@ -141,6 +141,16 @@ def test_tensors_that_are_named_for_nothing_are_refused():
         Zoneout(Counter(2), only=("c",))
     with pytest.raises(InvalidOption, match=r"^LayerNormalised: only = c needs states = true$"):
         LayerNormalised(Counter(2), only=("c",))
+
+
+def test_a_state_that_goes_on_draws_no_masks():
+    cell = RecurrentDropout(ToyCell(3), inputs=0.5, states=0.5, only=("h",)).train()
+    x = torch.randn(2, 4, 3)
+    _, state = cell(x)
+    before = torch.get_rng_state()
+    for rows in (2, 1):
+        cell(x[:rows], map_state(lambda part, rows=rows: part[:rows], state))
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_training_goes_on_after_a_cut_and_packs_as_if_whole():

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from recurra.cell import Cell, Tags
+from recurra.cell import Cell, SequenceLayer, Tags
 from recurra.errors import IncompatibleParts, InvalidOption
 from recurra.state import leaves, map_state
 from recurra.wrappers import Bidirectional, Layers, Stacked
@@ -152,6 +152,30 @@ def test_a_stack_promises_what_its_layers_promise():
     assert Stacked([Trees(2), Sum(1)]).tags == Tags(input_kind="trees", exact_gradient=False)
     assert Bidirectional(Sum(2), Sum(2)).tags == Tags()
     assert Tags() == Cell.tags  # those of the class are as they were
+
+
+class Doubled(SequenceLayer):
+    """A third party's layer that contains no cell."""
+
+    tags = Tags(stochastic=True)
+
+    def __init__(self, width):
+        super().__init__()
+        self.input_size = self.output_size = width
+
+    def initial_state(self, batch_size):
+        return ()
+
+    def run(self, x, state, lengths):
+        return 2 * x, state
+
+
+def test_a_layer_without_a_cell_promises_for_itself():
+    assert Layers([Doubled(2), Sum(2)]).tags == Tags(stochastic=True)
+    assert Bidirectional(Doubled(2), Doubled(2)).tags == Tags(stochastic=True)
+    y, state = Layers([Doubled(2)])(X)
+    assert torch.equal(y, 2 * X)
+    assert state == ((),)
 
 
 def test_kinds_and_sizes_may_differ_and_the_state_is_handed_on():

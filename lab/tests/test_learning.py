@@ -8,9 +8,10 @@ from torch import nn
 
 from recurra import Batch, Cell, Goal, Perplexity, Score, Task
 from recurra.errors import NonFinite
+from recurra.rng import reseed
 from recurra_lab import LearningModule, Model
 from recurra_lab.training.batches import Batches, FromPosition, training_loader
-from recurra_lab.training.module import all_finite, reseed
+from recurra_lab.training.module import all_finite
 from recurra_lab.training.nonfinite import first_non_finite
 
 

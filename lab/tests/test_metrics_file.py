@@ -1,5 +1,9 @@
 """The log of a run survives a crash in the middle of a row, and forgets what will happen again."""
 
+import os
+
+import pytest
+
 from recurra_lab.artifacts.metrics_csv import MetricsFile, read_metrics
 
 
@@ -28,6 +32,20 @@ def test_rewinding_forgets_later_rows(tmp_path):
     log.save()
     log.rewind(2)
     assert read_metrics(log.path) == [(1, "loss", 0.1), (2, "loss", 0.2)]
+
+
+def test_a_crash_while_rewinding_loses_nothing(tmp_path, monkeypatch):
+    log = MetricsFile(tmp_path / "metrics.csv")
+    log.log_metrics({"loss": 0.5}, step=1)
+    log.save()
+
+    def crash(*paths):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", crash)
+    with pytest.raises(KeyboardInterrupt):
+        log.rewind(1)
+    assert read_metrics(log.path) == [(1, "loss", 0.5)]
 
 
 def test_no_file_has_no_rows(tmp_path):

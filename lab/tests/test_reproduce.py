@@ -1,6 +1,7 @@
 """Published experiments, run again: what ships, one run for each seed, and the ledger."""
 
 import json
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -146,9 +147,60 @@ def test_it_runs_every_seed_and_compares(experiment, tmp_path):
     (interrupted,) = out.rglob("seed-6/copy/*/*/scores.json")
     interrupted.unlink()
     before = {path: path.stat().st_mtime_ns for path in out.rglob("seed-5/copy/*/*/*.json")}
-    again = json.loads(run("graves2014/two-vectors", "--out", out, "--json").output)
+    again = json.loads(run("graves2014/two-vectors", "--out", out, "--json", "run.max_steps=3").output)
     assert again == found
     assert {path: path.stat().st_mtime_ns for path in out.rglob("seed-5/copy/*/*/*.json")} == before
+
+
+def test_a_run_with_other_options_is_neither_reused_nor_recorded(experiment, tmp_path, durably_written):
+    out, record = tmp_path / "out", tmp_path / "record"
+    words = ["graves2014/two-vectors", "--out", out, "--seeds", 1, "--json", "--record", record]
+    short = json.loads(run(*words, "run.max_steps=2").output)
+    assert short["overrides"] == ["run.max_steps=2"]
+    assert short["numbers"][1]["of_seeds"] == [8]
+    told = (record / "graves2014-two-vectors.md").read_text()
+    assert "Run with `run.max_steps=2`, unlike the published experiment." in told
+
+    whole = json.loads(run(*words).output)
+    assert "overrides" not in whole
+    assert set(record.iterdir()) <= durably_written
+    assert whole["numbers"][1]["of_seeds"] == [16]
+    assert json.loads((record / "graves2014-two-vectors.json").read_text()) == whole
+    assert "unlike" not in (record / "graves2014-two-vectors.md").read_text()
+
+    # Both are still there, and found by their own options.
+    assert len(list(out.rglob("scores.json"))) == 2
+    assert json.loads(run(*words, "run.max_steps=2").output) == short
+    assert len(list(out.rglob("scores.json"))) == 2
+
+
+def begun(root, name, text, age):
+    folder = root / "copy" / "lstm-bptt" / name
+    folder.mkdir(parents=True)
+    for file in ("experiment.toml", "outcome.json", "scores.json"):
+        (folder / file).write_text(text)
+        os.utime(folder / file, ns=(10**9 - age, 10**9 - age))
+    return folder
+
+
+def test_of_several_runs_the_newest_is_reused_whatever_its_name(experiment, tmp_path):
+    text = Experiment.compose(file=experiment, overrides=["run.progress=false"]).to_toml()
+    root = tmp_path / "seed-5"
+    begun(root, "20240101-000000-ffff", text, age=1)
+    newest = begun(root, "20240101-000000-0000", text, age=0)
+    begun(root, "20240102-000000-0000", "damaged", age=-1)
+    (found,) = run_seeds(experiment, [5], tmp_path, words=[], at_once=1, tell=print)
+    assert found.path == newest
+
+
+def test_a_seed_among_the_options_is_the_first_one_and_not_that_of_all(experiment, tmp_path, monkeypatch):
+    def trained(words, root):
+        overrides = words[3 : words.index("--out")]
+        begun(root, "run", Experiment.compose(file=experiment, overrides=overrides).to_toml(), age=0)
+
+    monkeypatch.setattr("recurra_lab.reproductions.seed_runs._recurra", trained)
+    runs = run_seeds(experiment, [8, 9], tmp_path, words=["seed=8"], at_once=1, tell=print)
+    assert [Experiment.from_toml(run.experiment).seed for run in runs] == [8, 9]
 
 
 def test_a_run_that_fails_says_why_and_where(experiment, tmp_path):

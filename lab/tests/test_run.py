@@ -6,6 +6,8 @@ import signal
 
 import pytest
 import torch
+from safetensors.torch import load_model
+from torch import nn
 
 from recurra import InvalidOption, MissingFile
 from recurra.errors import NonFinite
@@ -15,7 +17,8 @@ from recurra_lab.artifacts.checkpoint import newest_intact
 from recurra_lab.artifacts.metrics_csv import read_metrics
 from recurra_lab.artifacts.run_folder import RunFolder
 from recurra_lab.runs import callbacks
-from recurra_lab.runs.restore import restore
+from recurra_lab.runs.provenance import versions_of
+from recurra_lab.runs.restore import restore, save_weights
 from recurra_lab.runs.run import Run
 from recurra_lab.runs.signals import Interrupted
 
@@ -60,6 +63,21 @@ def test_it_writes_what_the_readme_promises(start):
     assert len(list(folder.checkpoints.glob("*.ckpt"))) == 2
 
 
+def test_versions_name_the_plugins_of_every_layer():
+    words = ['model.stack=["gru", {name="elman"}]']
+    plugins = versions_of(Experiment.compose("copy", "ntm", file=None, overrides=words))["plugins"]
+    assert {"recurra-gru", "recurra-elman", "recurra-ntm"} < set(plugins)
+
+
+@pytest.mark.usefixtures("private_umask")
+def test_every_file_is_whole_or_absent_and_as_private_as_the_user_wants(start, durably_written):
+    folder, run, _ = start()
+    run.start()
+    files = {path for path in folder.path.rglob("*") if path.is_file()}
+    assert files - durably_written == {folder.metrics}  # which grows
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o640}
+
+
 def test_every_step_and_every_validation_is_logged(start):
     folder, run, _ = start()
     run.start()
@@ -74,6 +92,17 @@ def test_the_model_comes_back(start):
     _, _, model = restore(folder)
     for name, tensor in run.parts.model.state_dict().items():
         assert torch.equal(model.state_dict()[name], tensor), name
+
+
+def test_weights_that_several_names_share_come_back(tmp_path):
+    one, other = (nn.ModuleDict({name: nn.Linear(3, 2) for name in "abc"}) for _ in range(2))
+    for model in (one, other):
+        model["a"].weight = model["b"].weight
+        model["c"].weight = nn.Parameter(torch.randn(3, 2).T)
+    save_weights(one, tmp_path / "weights")
+    load_model(other, tmp_path / "weights")
+    for name, tensor in one.state_dict().items():
+        assert torch.equal(other.state_dict()[name], tensor), name
 
 
 def test_it_stops_at_its_goal(start):

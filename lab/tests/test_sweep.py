@@ -10,6 +10,7 @@ from recurra import InvalidOption
 from recurra.errors import RunFailed
 from recurra_lab.artifacts.run_folder import RunFolder
 from recurra_lab.cli import main
+from recurra_lab.experiments import Experiment
 from recurra_lab.sweeps import executors as places
 from recurra_lab.sweeps import results, study
 from recurra_lab.sweeps.space import Choices, Range, split
@@ -89,7 +90,7 @@ def sweep(*words):
     return CliRunner().invoke(main, ["sweep", "copy", "lstm", *map(str, words)])
 
 
-def test_every_combination_of_choices_is_tried_once(tried, tmp_path):
+def test_every_combination_of_choices_is_tried_once(tried, tmp_path, durably_written):
     said = sweep("cell.hidden_size=16,32,20,64", "--seeds", 2, "--out", tmp_path, "seed=3")
     assert said.exit_code == 0, said.output
     assert sorted(tried) == [16, 20, 32, 64]
@@ -102,9 +103,23 @@ def test_every_combination_of_choices_is_tried_once(tried, tmp_path):
         b"cell.hidden_size" in (folder / "results.svg").read_bytes()
         or (folder / "results.svg").stat().st_size
     )
+    written = {"experiment.toml", "results.csv", "results.md", "results.svg"}
+    assert {path.name for path in durably_written} == written
     again = sweep("cell.hidden_size=16,32,20,64", "--seeds", 2, "--out", tmp_path, "seed=3")
     assert again.exit_code == 0
     assert len(tried) == 4
+
+
+def test_trials_of_another_experiment_or_over_other_seeds_are_not_mixed_in(tried, tmp_path, monkeypatch):
+    def folders(*words):
+        said = sweep("cell.hidden_size=16,32", "--out", tmp_path, *words)
+        assert said.exit_code == 0, said.output
+        return len(list(tmp_path.iterdir()))
+
+    assert folders() == folders("--trials", 2) == 1
+    assert folders("--seeds", 2) == 2
+    monkeypatch.setattr(Experiment, "config_hash", lambda self: "another default")
+    assert folders() == 3  # by the same command
 
 
 def test_what_optuna_chooses_comes_near_the_best(tried, tmp_path):

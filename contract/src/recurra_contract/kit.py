@@ -63,8 +63,11 @@ class Check:
         return (self.function.__doc__ or "").strip()
 
     def __call__(self) -> None:
-        """Run the check; raises what it raises."""
-        self.function(self.make)
+        """Run the check; raises what it raises. Torch's generators stay as they were."""
+        from recurra.rng import preserve_rng_state
+
+        with preserve_rng_state():
+            self.function(self.make)
 
     def result(self, expected_failure: str | None = None) -> Result:
         """Run the check and tell what came of it; an expected failure that passes has failed."""

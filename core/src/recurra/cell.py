@@ -6,6 +6,7 @@ import abc
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +15,8 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 from recurra import sequence
 from recurra.config.options import Configurable
 from recurra.errors import InvalidInput
-from recurra.state import leaves
+from recurra.rng import preserve_rng_state
+from recurra.state import Structure, misfit, mixes_precisions, structure_of
 
 S = TypeVar("S")
 InputKind = Literal["vectors", "trees"]
@@ -38,6 +40,28 @@ class Tags:
     exact_gradient: bool = True
     stochastic: bool = False
     input_kind: InputKind = "vectors"
+
+    @classmethod
+    def combined(cls, parts: Iterable[SequenceLayer], *, stochastic: bool = False) -> Tags:
+        """Return what parts promise together; the first one decides what is read.
+
+        The cells in a part decide; a part without one, such as a layer of its own kind, promises for itself.
+
+        Args:
+            parts: At least one.
+            stochastic: What joins the parts draws random numbers of its own.
+        """
+        each = [tags for part in parts for tags in _tags_of(part)]
+        return cls(
+            differentiable=all(tags.differentiable for tags in each),
+            exact_gradient=all(tags.exact_gradient for tags in each),
+            stochastic=stochastic or any(tags.stochastic for tags in each),
+            input_kind=each[0].input_kind,
+        )
+
+
+def _tags_of(part: SequenceLayer) -> list[Tags]:
+    return [module.tags for module in part.modules() if isinstance(module, Cell)] or [part.tags]
 
 
 class SequenceLayer(nn.Module, abc.ABC):
@@ -76,14 +100,20 @@ class SequenceLayer(nn.Module, abc.ABC):
         """
         if isinstance(x, PackedSequence):
             return self._forward_packed(x, state)
-        check_input(self, x, lengths)
-        start = self.initial_state(x.shape[0])
-        if state is not None:
-            check_state(state, start)
-        if lengths is not None:
-            full = bool((lengths == x.shape[1]).all())  # then there is no padding to step around
-            lengths = None if full else lengths.to(x.device)
-        return self.run(x, start if state is None else state, lengths)
+        check_input(self, x)
+        lengths = checked_lengths(self, x, lengths)
+        return self.run(x, self.started(state, x.shape[0]), lengths)
+
+    def started(self, state: Any, batch_size: int) -> Any:
+        """Return the initial state for None, and else the given state, after a check.
+
+        Raises:
+            InvalidInput: The structure, or a shape, dtype or device, is not that of the initial state.
+        """
+        if state is None:
+            return self.initial_state(batch_size)
+        check_state(self, state, batch_size)
+        return state
 
     def _forward_packed(self, x: PackedSequence, state: Any) -> tuple[PackedSequence, Any]:
         padded, lengths = pad_packed_sequence(x, batch_first=True)
@@ -186,7 +216,7 @@ def add_losses(losses: Iterable[Tensor | None]) -> Tensor | None:
     return torch.stack(own).sum(0) if own else None
 
 
-def check_input(module: SequenceLayer, x: Tensor, lengths: Tensor | None) -> None:
+def check_input(module: SequenceLayer, x: Tensor) -> None:
     """Refuse an input that would fail, or silently broadcast, deeper down."""
     who, wanted = type(module).__name__, f"(batch, time, {module.input_size})"
     if not isinstance(x, Tensor):
@@ -196,8 +226,6 @@ def check_input(module: SequenceLayer, x: Tensor, lengths: Tensor | None) -> Non
     if not x.is_floating_point():
         raise InvalidInput(f"{who}: x must hold real numbers, got {x.dtype}; tokens need an embedding")
     _check_placement(who, module, x)
-    if lengths is not None:
-        _check_lengths(who, x, lengths)
 
 
 def _check_placement(who: str, module: SequenceLayer, x: Tensor) -> None:
@@ -208,41 +236,57 @@ def _check_placement(who: str, module: SequenceLayer, x: Tensor) -> None:
     if like.device != x.device:
         place = f"x is on {x.device} but the {what} are on {like.device}"
         raise InvalidInput(f"{who}: {place}; move one of them")
-    if like.is_floating_point() and like.dtype != x.dtype and not _mixes_precisions(x):
+    if like.is_floating_point() and like.dtype != x.dtype and not mixes_precisions(x):
         raise InvalidInput(f"{who}: x is {x.dtype} but the {what} are {like.dtype}; convert one of them")
 
 
-def _check_lengths(who: str, x: Tensor, lengths: Tensor) -> None:
-    batch_size, steps = x.shape[:2]
+def checked_lengths(module: SequenceLayer, x: Tensor, lengths: Tensor | None) -> Tensor | None:
+    """Return valid lengths on the device of x (B, T, I), or None where every row has all T steps."""
+    if lengths is None:
+        return None
+    who, (batch_size, steps) = type(module).__name__, x.shape[:2]
+    _check_kind_of_lengths(who, batch_size, lengths)
+    if not batch_size:
+        return None
+    # Both ends are read at once, since reading a number of a GPU waits for all its work.
+    shortest, longest = torch.stack(lengths.aminmax()).tolist()
+    if not 0 <= shortest <= longest <= steps:
+        span = f"{shortest} to {longest}"
+        raise InvalidInput(f"{who}: lengths must lie between 0 and the {steps} steps of x, got {span}")
+    return None if shortest == steps else lengths.to(x.device)
+
+
+def _check_kind_of_lengths(who: str, batch_size: int, lengths: Tensor) -> None:
     wanted = f"{who}: lengths must be a tensor ({batch_size},) of whole numbers"
     if not isinstance(lengths, Tensor):
         raise InvalidInput(f"{wanted}, got {type(lengths).__name__}")
     if lengths.shape != (batch_size,) or lengths.dtype not in INTEGER_DTYPES:
         raise InvalidInput(f"{wanted}, got {tuple(lengths.shape)} of {lengths.dtype}")
-    if batch_size and not 0 <= int(lengths.min()) <= int(lengths.max()) <= steps:
-        span = f"{int(lengths.min())} to {int(lengths.max())}"
-        raise InvalidInput(f"{who}: lengths must lie between 0 and the {steps} steps of x, got {span}")
 
 
-def check_state(state: Any, expected: Any) -> None:
-    """Refuse a state whose structure, shapes, dtypes or devices differ from those of the initial state."""
-    got, want = dict(leaves(state)), dict(leaves(expected))
-    if got.keys() != want.keys():
-        names = ", ".join(want) or "none"
-        raise InvalidInput(f"state must have the tensors {names}, got {', '.join(got) or 'none'}")
-    for name, tensor in want.items():
-        _check_leaf(name, got[name], tensor)
+_structures: WeakKeyDictionary[SequenceLayer, tuple[Any, Structure]] = WeakKeyDictionary()
+"""The structure of each module's states, beside what it depends on."""
 
 
-def _check_leaf(name: str, got: Tensor, want: Tensor) -> None:
-    if got.shape != want.shape:
-        raise InvalidInput(f"{name} must have shape {tuple(want.shape)}, got {tuple(got.shape)}")
-    if got.device != want.device:
-        raise InvalidInput(f"{name} must be on {want.device}, got {got.device}")
-    if got.dtype != want.dtype and not (got.is_floating_point() and _mixes_precisions(got)):
-        raise InvalidInput(f"{name} must be {want.dtype}, got {got.dtype}")
+def check_state(module: SequenceLayer, state: Any, batch_size: int) -> None:
+    """Refuse a state whose structure, shapes, dtypes or devices differ from those of the initial state.
+
+    The initial state, which may be large or drawn, is computed for the first given state only, and again for
+    one that does not fit: the module may have changed.
+    """
+    if torch.compiler.is_compiling():  # what is remembered, and generators, are out of reach of a trace
+        return _refuse_misfit(state, structure_of(module.initial_state(batch_size)), batch_size)
+    tensors = tuple((t.shape, t.dtype, t.device) for t in (*module.parameters(), *module.buffers()))
+    key, (known, structure) = (module.training, tensors), _structures.get(module, (None, {}))
+    if key == known and misfit(state, structure, batch_size) is None:
+        return None
+    with torch.no_grad(), preserve_rng_state():
+        structure = structure_of(module.initial_state(batch_size))
+    _structures[module] = key, structure
+    return _refuse_misfit(state, structure, batch_size)
 
 
-def _mixes_precisions(tensor: Tensor) -> bool:
-    device = tensor.device.type
-    return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+def _refuse_misfit(state: Any, structure: Structure, batch_size: int) -> None:
+    told = misfit(state, structure, batch_size)
+    if told is not None:
+        raise InvalidInput(told)

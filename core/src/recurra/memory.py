@@ -7,9 +7,8 @@ from typing import Any, NamedTuple, TypeVar
 import torch
 from torch import Tensor, nn
 
-from recurra.cell import Cell, add_losses
+from recurra.cell import Cell, Tags, add_losses
 from recurra.errors import IncompatibleParts
-from recurra.wrappers.base import inherit_tags
 
 S = TypeVar("S")
 
@@ -54,7 +53,7 @@ class ControllerWithMemory(Cell[MemoryCellState]):
             raise IncompatibleParts(f"{type(self).__name__}: {told}; choose another controller")
         super().__init__(controller.input_size - memory.output_size, output_size)
         self.controller, self.memory = controller, memory
-        inherit_tags(self, [controller, memory])
+        self.tags = Tags.combined([controller, memory])
 
     def initial_state(self, batch_size: int) -> MemoryCellState:
         """Return the initial states of both parts and the memory's initial read."""

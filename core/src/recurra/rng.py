@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -16,3 +18,24 @@ def seed_of(*words: object) -> int:
 def generator_of(*words: object) -> torch.Generator:
     """Return a generator on the CPU with that seed."""
     return torch.Generator().manual_seed(seed_of(*words))
+
+
+def reseed(*words: object) -> None:
+    """Seed torch's generators, those of the CPU and of the current CUDA device, with `seed_of` the words."""
+    value = seed_of(*words)
+    # torch.manual_seed would also visit every backend, which costs a hundred times as much.
+    torch.default_generator.manual_seed(value)
+    if _cuda_is_used():
+        torch.cuda.manual_seed(value)
+
+
+@contextmanager
+def preserve_rng_state() -> Iterator[None]:
+    """Put torch's generators back afterwards to where they were."""
+    with torch.random.fork_rng(range(torch.cuda.device_count()) if _cuda_is_used() else ()):
+        yield
+
+
+def _cuda_is_used() -> bool:
+    # Before that, no CUDA device has drawn anything, and to initialise one would keep processes from forking.
+    return bool(torch.cuda.is_initialized())  # type: ignore[no-untyped-call]

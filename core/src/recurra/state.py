@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 import torch
@@ -53,3 +53,51 @@ def detach(state: S) -> S:
 def select(live: Tensor, new: S, old: S) -> S:
     """Take `new` in the rows where `live` (B,) is true and `old` elsewhere."""
     return map_state(lambda n, o: torch.where(live.view(-1, *[1] * (n.dim() - 1)), n, o), new, old)
+
+
+class Leaf(NamedTuple):
+    """What a tensor of a state is like: its sizes for one sequence, its dtype and its device."""
+
+    sizes: tuple[int, ...]
+    dtype: torch.dtype
+    device: torch.device
+
+
+Structure = Mapping[str, Leaf]
+"""The tensors of a state by their dotted names, whatever the batch."""
+
+
+def structure_of(state: State) -> Structure:
+    """Return the structure of a state; errors as in `leaves`."""
+    return {name: Leaf(tuple(t.shape[1:]), t.dtype, t.device) for name, t in leaves(state)}
+
+
+def misfit(state: State, structure: Structure, batch_size: int) -> str | None:
+    """Return how a state of a batch differs from a structure, or None.
+
+    Raises:
+        InvalidInput: A part is neither a tensor nor a tuple.
+    """
+    got = dict(leaves(state))
+    if got.keys() != structure.keys():
+        names = ", ".join(structure) or "none"
+        return f"state must have the tensors {names}, got {', '.join(got) or 'none'}"
+    told = (_misfit_of_leaf(name, got[name], leaf, batch_size) for name, leaf in structure.items())
+    return next((sentence for sentence in told if sentence), None)
+
+
+def _misfit_of_leaf(name: str, got: Tensor, want: Leaf, batch_size: int) -> str | None:
+    shape = (batch_size, *want.sizes)
+    if got.shape != shape:
+        return f"{name} must have shape {shape}, got {tuple(got.shape)}"
+    if got.device != want.device:
+        return f"{name} must be on {want.device}, got {got.device}"
+    if got.dtype != want.dtype and not (got.is_floating_point() and mixes_precisions(got)):
+        return f"{name} must be {want.dtype}, got {got.dtype}"
+    return None
+
+
+def mixes_precisions(tensor: Tensor) -> bool:
+    """Say whether autocast, which lets precisions mix, is on where a tensor is."""
+    device = tensor.device.type
+    return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from recurra.cell import Cell
+from recurra.rng import preserve_rng_state
 from recurra_engine import dispatch, printer
 from recurra_engine.cpu.source import source
 from recurra_engine.ir.graph import Node
@@ -60,7 +61,8 @@ def graphs(cell: Cell[Any]) -> str:
 
 
 def _call(cell: Cell[Any]) -> tuple[torch.Tensor, Any]:
-    state = cell.initial_state(ROWS)
+    with preserve_rng_state():
+        state = cell.initial_state(ROWS)
     like = next(cell.parameters(), torch.empty(0))
     return torch.zeros(ROWS, STEPS, cell.input_size, dtype=like.dtype, device=like.device), state
 

@@ -137,8 +137,9 @@ def test_the_folder_says_what_it_holds(frozen):
     assert Frozen(folder=frozen).options == {"folder": frozen}
 
 
-def test_the_same_task_gives_the_same_bytes(frozen, tmp_path):
+def test_the_same_task_gives_the_same_bytes(frozen, tmp_path, durably_written):
     again = freeze(Marked(), tmp_path / "again", batches=FEW, batch_size=4, seed=3)
+    assert durably_written == set(again.iterdir())
     for path in frozen.iterdir():
         assert path.read_bytes() == (again / path.name).read_bytes()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, ClassVar, TypeVar, get_origin, get_type_hints
@@ -85,6 +85,20 @@ def plain(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     return value.as_dict() if isinstance(value, Ref) else repr(value)
+
+
+def references(value: Any) -> Iterator[Ref]:
+    """Yield every reference in a value: at any depth of collections, models and other references' options."""
+    if isinstance(value, Ref):
+        yield value
+        yield from references(value.options)
+    elif isinstance(value, BaseModel):
+        yield from references(dict(value))
+    elif isinstance(value, Mapping):
+        yield from references(list(value.values()))
+    elif isinstance(value, list | tuple | set | frozenset):
+        for item in value:
+            yield from references(item)
 
 
 class Configurable:

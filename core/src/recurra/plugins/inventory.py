@@ -150,7 +150,7 @@ def _blocked(dist: str) -> str:
     if dist in names_in(BLOCK):
         return f"blocked by {BLOCK}"
     allowed = names_in(ALLOW)
-    return f"not in {ALLOW}" if allowed and dist not in allowed else ""
+    return f"excluded by {ALLOW}" if allowed and dist not in allowed else ""
 
 
 def names_in(variable: str) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -109,6 +110,7 @@ def _unknown(kind: Kind, name: str, offers: Sequence[Offer]) -> Iterator[str]:
     plugins = discovery.plugins()
     for defect in plugins.defects:
         yield f"perhaps a plugin with a defect offers it: {defect}"
-    for source in plugins.inventory.sources:
-        if source.blocked:
-            yield f"perhaps a plugin that is left out offers it: {source.label} is {source.blocked}"
+    reasons = Counter(source.blocked for source in plugins.inventory.sources if source.blocked)
+    for reason, count in reasons.items():
+        left_out = "1 installed plugin is" if count == 1 else f"{count} installed plugins are"
+        yield f"{left_out} {reason}; see `recurra plugins`"

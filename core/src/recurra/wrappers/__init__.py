@@ -5,7 +5,6 @@ a wrapped cell is a cell again, so wrappers go around each other.
 """
 
 from recurra.wrappers.base import CellWrapper as CellWrapper
-from recurra.wrappers.base import combine_tags as combine_tags
 from recurra.wrappers.bidirectional import Bidirectional as Bidirectional
 from recurra.wrappers.bidirectional import reverse as reverse
 from recurra.wrappers.dropout import DroppedState as DroppedState

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Sequence
 from typing import Annotated, Any, TypeVar
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from recurra.cell import Cell, SequenceLayer, Tags
+from recurra.cell import Cell, Tags
 from recurra.errors import IncompatibleParts, InvalidOption, nearest
 from recurra.state import leaves, map_state
 
@@ -35,7 +34,7 @@ class CellWrapper(Cell[Any]):
         _check_cell(type(self).__name__, cell)
         super().__init__(cell.input_size, cell.output_size)
         self.cell = cell
-        inherit_tags(self, [cell])
+        self.tags = Tags.combined([cell])
 
     def initial_state(self, batch_size: int) -> Any:
         """Return the cell's initial state."""
@@ -57,23 +56,6 @@ class CellWrapper(Cell[Any]):
 def _check_cell(who: str, cell: Any) -> None:
     if not isinstance(cell, Cell):
         raise IncompatibleParts(f"{who}: needs a cell, which can be stepped, got {type(cell).__name__}")
-
-
-def combine_tags(parts: Iterable[SequenceLayer]) -> Tags:
-    """Return what parts promise together; what is read is what the first one reads."""
-    each = [m.tags for part in parts for m in part.modules() if isinstance(m, Cell)]
-    return Tags(
-        differentiable=all(tags.differentiable for tags in each),
-        exact_gradient=all(tags.exact_gradient for tags in each),
-        stochastic=any(tags.stochastic for tags in each),
-        input_kind=each[0].input_kind,
-    )
-
-
-def inherit_tags(wrapper: SequenceLayer, parts: Iterable[SequenceLayer], *, stochastic: bool = False) -> None:
-    """Give a wrapper the tags of its parts; `stochastic` says that it draws random numbers of its own."""
-    tags = combine_tags(parts)
-    wrapper.tags = replace(tags, stochastic=tags.stochastic or stochastic)
 
 
 def floating(state: Any) -> dict[str, Tensor]:

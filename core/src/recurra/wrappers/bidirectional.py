@@ -7,9 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from recurra.cell import SequenceLayer, add_losses
+from recurra.cell import SequenceLayer, Tags, add_losses
 from recurra.errors import IncompatibleParts
-from recurra.wrappers.base import inherit_tags
 
 
 class Bidirectional(SequenceLayer):
@@ -33,7 +32,7 @@ class Bidirectional(SequenceLayer):
         self.ahead, self.back = ahead, back
         self.input_size = ahead.input_size
         self.output_size = ahead.output_size + back.output_size
-        inherit_tags(self, [ahead, back])
+        self.tags = Tags.combined([ahead, back])
 
     def initial_state(self, batch_size: int) -> tuple[Any, Any]:
         """Return the initial states of both directions."""

@@ -8,14 +8,13 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from recurra.cell import Cell
+from recurra.cell import Cell, Tags
 from recurra.errors import IncompatibleParts, InvalidOption
 from recurra.wrappers.base import (
     CellWrapper,
     Share,
     check_used,
     floating,
-    inherit_tags,
     map_leaves,
     selected_leaves,
 )
@@ -74,7 +73,7 @@ class RecurrentDropout(CellWrapper):
         self.names = tuple(selected_leaves("RecurrentDropout", cell, only)) if only else ()
         check_used("RecurrentDropout", only, states, "states, the probability of dropping a number of them")
         self._check()
-        inherit_tags(self, [cell], stochastic=max(inputs, outputs, states) > 0)
+        self.tags = Tags.combined([cell], stochastic=max(inputs, outputs, states) > 0)
 
     def _check(self) -> None:
         if self.inputs and self.tags.input_kind != "vectors":

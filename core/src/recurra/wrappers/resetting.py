@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-from recurra.cell import Cell, check_input
+from recurra.cell import Cell, check_input, checked_lengths
 from recurra.errors import InvalidInput
 from recurra.state import select
 from recurra.wrappers.base import CellWrapper
@@ -49,13 +49,14 @@ class Resetting(CellWrapper):
         """
         if resets is None:
             return super().forward(x, state, lengths)
-        marked = _packed(x, resets) if isinstance(x, PackedSequence) else self._padded(x, lengths, resets)
-        return _Marked(self.cell)(marked, state, lengths)  # type: ignore[no-any-return]
-
-    def _padded(self, x: Tensor, lengths: Tensor | None, resets: Tensor) -> Tensor:
-        check_input(self, x, lengths)
+        marked = _Marked(self.cell)
+        if isinstance(x, PackedSequence):
+            return marked(_packed(x, resets), state)  # type: ignore[no-any-return]
+        check_input(self, x)
+        lengths = checked_lengths(self, x, lengths)
         _check(resets, (x.shape[0], x.shape[1]))
-        return torch.cat([x, resets[..., None].to(x)], -1)
+        both = torch.cat([x, resets[..., None].to(x)], -1)
+        return marked.run(both, self.started(state, x.shape[0]), lengths)
 
     def run(self, x: Tensor, state: Any, lengths: Tensor | None) -> tuple[Tensor, Any]:
         """Run the cell as it runs by itself."""

@@ -11,10 +11,10 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import dropout
 
-from recurra.cell import Cell, SequenceLayer, add_losses
+from recurra.cell import Cell, SequenceLayer, Tags, add_losses
 from recurra.config.options import Configurable
 from recurra.errors import IncompatibleParts, InvalidOption
-from recurra.wrappers.base import Share, inherit_tags
+from recurra.wrappers.base import Share
 
 Skip = Annotated[bool, Field(description="every layer also reads x, and y is what all layers put out")]
 Drop = Annotated[Share, Field(description="share of a layer's output that the next one does not see")]
@@ -50,7 +50,7 @@ class Layers(Configurable, SequenceLayer):
         self.skip, self.dropout = skip, dropout
         self.input_size = layers[0].input_size
         self.output_size = sum(layer.output_size for layer in layers[0 if skip else -1 :])
-        inherit_tags(self, layers, stochastic=dropout > 0)
+        self.tags = Tags.combined(layers, stochastic=dropout > 0)
 
     def initial_state(self, batch_size: int) -> tuple[Any, ...]:
         """Return the initial state of each layer."""

@@ -8,13 +8,12 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from recurra.cell import Cell
+from recurra.cell import Cell, Tags
 from recurra.wrappers.base import (
     CellWrapper,
     Only,
     Share,
     check_used,
-    inherit_tags,
     map_leaves,
     selected_leaves,
     updated_output,
@@ -53,7 +52,7 @@ class Zoneout(CellWrapper):
         self.p = p
         self.names = frozenset(selected_leaves("Zoneout", cell, only))
         check_used("Zoneout", only, p, "p, the probability of keeping the old value of a number of them")
-        inherit_tags(self, [cell], stochastic=p > 0)
+        self.tags = Tags.combined([cell], stochastic=p > 0)
 
     def step(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
         """Advance by one step, and keep some of the old state: x (B, I), state -> y (B, O), state."""

@@ -41,10 +41,15 @@ def sync_folder(path: Path) -> None:
         os.close(handle)
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write text durably, as UTF-8."""
+    with durable(path) as file:
+        file.write(text.encode())
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write JSON durably."""
-    with durable(path) as file:
-        file.write((json.dumps(value, indent=2) + "\n").encode())
+    write_text(path, json.dumps(value, indent=2) + "\n")
 
 
 def read_json(path: Path) -> Any:

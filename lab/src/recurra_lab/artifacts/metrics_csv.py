@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
+import io
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
+
+from recurra_lab.artifacts.atomic_files import durable
 
 HEADER = ("step", "metric", "value")
 
@@ -51,12 +54,9 @@ class MetricsFile(Logger):
     @rank_zero_only
     def save(self) -> None:
         """Append what was logged since the last save."""
-        fresh = not self.path.exists()
-        with self.path.open("a", newline="") as file:
-            writer = csv.writer(file)
-            if fresh:
-                writer.writerow(HEADER)
-            writer.writerows(self._rows)
+        rows = self._rows if self.path.exists() else [HEADER, *self._rows]
+        with self.path.open("ab") as file:
+            file.write(_lines(rows))
         self._rows.clear()
 
     @rank_zero_only
@@ -69,9 +69,14 @@ class MetricsFile(Logger):
         """Forget the rows after a step, and a last row that a crash left unfinished."""
         self._rows.clear()
         kept = [row for row in read_metrics(self.path) if row[0] <= step]
-        self.path.unlink(missing_ok=True)
-        self._rows += kept
-        self.save()
+        with durable(self.path) as file:
+            file.write(_lines([HEADER, *kept]))
+
+
+def _lines(rows: Iterable[Sequence[object]]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()
 
 
 def read_metrics(path: Path) -> list[tuple[int, str, float]]:

@@ -21,18 +21,20 @@ def evaluate(run: Path, batches: int | None, seed: int | None, as_json: bool) ->
     """
     from recurra_lab.artifacts.run_folder import RunFolder
     from recurra_lab.cli._output import show_json, show_scores
+    from recurra_lab.runs.build import threads
     from recurra_lab.runs.restore import restore
     from recurra_lab.training.evaluate import evaluate_suite, suite_baselines
 
     experiment, task, model = restore(RunFolder.open(run))
     options = experiment.run
-    scores = evaluate_suite(
-        model,
-        task,
-        batches=batches or options.suite_batches,
-        batch_size=options.evaluation_batch_size,
-        seed=experiment.seed if seed is None else seed,
-    )
+    with threads(options.threads):
+        scores = evaluate_suite(
+            model,
+            task,
+            batches=batches or options.suite_batches,
+            batch_size=options.evaluation_batch_size,
+            seed=experiment.seed if seed is None else seed,
+        )
     if as_json:
         show_json(scores)
     else:

@@ -16,7 +16,7 @@ def report(run: Path, curve: Path | None) -> None:
     """Write the report of the run in the folder RUN anew, and print where it is."""
     from recurra_lab.artifacts.run_folder import RunFolder
     from recurra_lab.reports import write_curve, write_report
-    from recurra_lab.runs.build import goal_of
+    from recurra_lab.runs.build import goal_of, threads
     from recurra_lab.runs.restore import restore
 
     folder = RunFolder.open(run)
@@ -24,7 +24,8 @@ def report(run: Path, curve: Path | None) -> None:
     goal = goal_of(experiment, task)
     if curve is not None and not curve.parent.is_dir():
         raise MissingFile(f"--curve {curve}: the folder {curve.parent} does not exist")
-    click.echo(write_report(folder, model, task, experiment.seed, goal))
+    with threads(experiment.run.threads):
+        click.echo(write_report(folder, model, task, experiment.seed, goal))
     if curve is not None:
         write_curve(folder, goal, curve, task.baselines())
         click.echo(curve)

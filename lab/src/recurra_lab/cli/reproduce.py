@@ -41,7 +41,8 @@ def reproduce(
     recurra reproduce hochreiter1996/latch-100
     recurra reproduce hochreiter1996/latch-100 --seeds 3 run.max_steps=50
 
-    What is interrupted goes on when the same command is given again; finished seeds are not run twice.
+    What is interrupted goes on when the same command is given again; finished seeds are not run twice. With
+    other options, other runs are begun, and the result names these options.
     """
     if name is None:
         _list(as_json)
@@ -104,12 +105,13 @@ def _found(
     seeds = range(first, first + (count or known.seeds))
     tell = (lambda line: None) if quiet else click.echo
     runs = run_seeds(experiment.path, seeds, folder, words=words, at_once=at_once, tell=tell)
-    return ledger.entry(experiment.name, known, seeds, runs)
+    return ledger.entry(experiment.name, known, seeds, runs, words)
 
 
 def _write(found: dict[str, Any], stem: Path) -> None:
+    from recurra_lab.artifacts.atomic_files import write_text
     from recurra_lab.reproductions.ledger import as_json, markdown
 
     stem.parent.mkdir(parents=True, exist_ok=True)
-    stem.with_suffix(".md").write_text(markdown(found), "utf-8")
-    stem.with_suffix(".json").write_text(as_json(found), "utf-8")
+    write_text(stem.with_suffix(".md"), markdown(found))
+    write_text(stem.with_suffix(".json"), as_json(found))

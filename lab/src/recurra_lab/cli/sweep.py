@@ -54,41 +54,37 @@ def sweep(
     from recurra_lab.sweeps.results import rows, write
     from recurra_lab.sweeps.study import run, study_of
 
-    asked = _asked(task, cell, words, config, out)
-    made = _sweep(asked, words, task, cell, config, trials, seeds)
+    made = _sweep(task, cell, words, config, trials, seeds, out)
     study = study_of(made)
     run(made, study, place(cluster, gpus), at_once, click.echo)
     write(study, made.space, made.check().score, made.folder)
     _show(rows(study, made.space), made.folder)
 
 
-def _asked(task: str, cell: str, words: tuple[str, ...], config: Path | None, out: Path) -> Path:
-    """Return the folder of this very command."""
-    text = "\n".join((task, cell, *words, config.read_text() if config and config.is_file() else ""))
-    return out / f"{task}-{cell}-{hashlib.blake2b(text.encode(), digest_size=4).hexdigest()}"
-
-
 def _sweep(
-    folder: Path,
-    words: tuple[str, ...],
     task: str,
     cell: str,
+    words: tuple[str, ...],
     config: Path | None,
     trials: int | None,
     seeds: int,
+    out: Path,
 ) -> Sweep:
+    from recurra_lab.artifacts.atomic_files import write_text
     from recurra_lab.experiments import Experiment
     from recurra_lab.sweeps.space import split
     from recurra_lab.sweeps.study import Sweep
 
     space, fixed = split(words)
     experiment = Experiment.compose(task, cell, file=config, overrides=fixed)
-    made = Sweep(
-        folder / "experiment.toml", space, range(experiment.seed, experiment.seed + seeds), trials, folder
-    )
+    # Trials are compared with each other: one of another experiment, or over other seeds, is none of these.
+    asked = f"{experiment.config_hash()} {space} {seeds}"
+    folder = out / f"{task}-{cell}-{hashlib.blake2b(asked.encode(), digest_size=4).hexdigest()}"
+    numbers = range(experiment.seed, experiment.seed + seeds)
+    made = Sweep(folder / "experiment.toml", space, numbers, trials, folder)
     made.count()
     folder.mkdir(parents=True, exist_ok=True)
-    made.file.write_text(experiment.to_toml(), "utf-8")
+    write_text(made.file, experiment.to_toml())
     return made
 
 

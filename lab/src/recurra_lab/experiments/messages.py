@@ -20,17 +20,24 @@ MOST_OPTIONS = 10
 
 
 def refuse(problems: Sequence[Problem]) -> None:
-    """Raise one error that tells all problems, a line each.
+    """Raise one error that tells all problems, a line each, and then whatever else is said of them, once.
 
     Raises:
         RecurraError: The only problem, by its own class.
         InvalidOption: There are several.
     """
-    lines = list(dict.fromkeys(_told(problem) for problem in problems))
-    if len(lines) == 1:
-        raise type(problems[0].error)(lines[0])
-    if lines:
-        raise InvalidOption("\n".join(lines))
+    told = list(dict.fromkeys(_told(problem) for problem in problems))
+    if len(told) == 1:
+        raise type(problems[0].error)(told[0])
+    if told:
+        raise InvalidOption("\n".join(_without_repetition(told)))
+
+
+def _without_repetition(told: Sequence[str]) -> Iterator[str]:
+    """Yield the first lines of all messages and then the others, such as which plugins are excluded."""
+    lines = [message.splitlines() for message in told]
+    yield from (first for first, *_ in lines)
+    yield from dict.fromkeys(line for _, *rest in lines for line in rest)
 
 
 def _told(problem: Problem) -> str:

@@ -22,13 +22,23 @@ STATISTICS: dict[Statistic, Callable[[Sequence[float]], float]] = {
 }
 
 
-def entry(name: str, known: Published, seeds: Sequence[int], runs: Sequence[RunFolder]) -> dict[str, Any]:
-    """Return the ledger's entry of an experiment: who succeeded, and every number with those of all seeds."""
+def entry(
+    name: str,
+    known: Published,
+    seeds: Sequence[int],
+    runs: Sequence[RunFolder],
+    overrides: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Return the ledger's entry of an experiment: who succeeded, and every number with those of all seeds.
+
+    Overrides are named in it, since with them the experiment is no longer the published one.
+    """
     successes = [succeeded(run, known.success) for run in runs]
     return {
         "experiment": name,
         "paper": known.paper,
         "claim": known.claim,
+        **({"overrides": list(overrides)} if overrides else {}),
         "seeds": list(seeds),
         "succeeded": successes,
         "versions": read_json(runs[0].versions),
@@ -92,6 +102,7 @@ def markdown(found: dict[str, Any]) -> str:
         "",
         f"{found['paper']}: {found['claim']}.",
         "",
+        *_differences(found.get("overrides", ())),
         f"**{sum(successes)} of {len(seeds)} seeds succeeded** ({_span(seeds)}, all counted).",
         "",
         "| | published | ours | all seeds |",
@@ -104,6 +115,11 @@ def markdown(found: dict[str, Any]) -> str:
         of_seeds = ", ".join(shown(value) for value in row["of_seeds"])
         lines.append(f"| {row['what']} | {published} | {ours} | {of_seeds} |")
     return "\n".join([*lines, ""])
+
+
+def _differences(overrides: Sequence[str]) -> list[str]:
+    told = ", ".join(f"`{word}`" for word in overrides)
+    return [f"Run with {told}, unlike the published experiment.", ""] if overrides else []
 
 
 def _span(seeds: Sequence[int]) -> str:

@@ -1,4 +1,7 @@
-"""One run for each seed: found finished, gone on with, or begun; so an interrupted series continues."""
+"""One run for each seed: found finished, gone on with, or begun; so an interrupted series continues.
+
+Only a run of the very same experiment, every option included, counts as found.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from recurra.errors import RunFailed
+from recurra.errors import RecurraError, RunFailed
 from recurra_lab.artifacts.run_folder import RunFolder
+from recurra_lab.experiments import Experiment
 
 Tell = Callable[[str], None]
 
@@ -41,28 +45,32 @@ def run_seeds(
 
 
 def _finished(experiment: Path, seed: int, root: Path, words: Sequence[str]) -> RunFolder:
-    if is_finished(_begun(root)):
-        return _known(root)
-    begun = _begun(root)
+    given = ["run.progress=false", *words, f"seed={seed}"]
+    wanted = _hash(experiment, given)
+    begun = _begun(root, wanted)
     if begun is None:
-        given = [f"seed={seed}", "run.progress=false", *words]
         _recurra(["train", "-c", str(experiment), *given, "--out", str(root)], root)
-    else:
+    elif not is_finished(begun):
         _recurra(["resume", str(begun.path)], root)
-    return _known(root)
-
-
-def _known(root: Path) -> RunFolder:
-    folder = _begun(root)
+    folder = _begun(root, wanted)
     if folder is None or not is_finished(folder):
         raise RunFailed(f"there is no result in {root}; see {root / 'output.txt'}")
     return folder
 
 
-def _begun(root: Path) -> RunFolder | None:
-    """Return the newest run that was begun here."""
-    found = sorted(path.parent for path in root.glob("*/*/*/experiment.toml"))
-    return RunFolder(found[-1]) if found else None
+def _begun(root: Path, wanted: str | None) -> RunFolder | None:
+    """Return the newest run here whose experiment has this hash."""
+    files = [path for path in root.glob("*/*/*/experiment.toml") if wanted and _hash(path) == wanted]
+    newest = max(files, key=lambda path: path.stat().st_mtime_ns, default=None)
+    return RunFolder(newest.parent) if newest else None
+
+
+def _hash(path: Path, words: Sequence[str] = ()) -> str | None:
+    """Return the hash of an experiment; None where it is invalid, which its own run will say."""
+    try:
+        return Experiment.compose(file=path, overrides=words).config_hash()
+    except RecurraError:
+        return None
 
 
 def is_finished(folder: RunFolder | None) -> bool:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 
 from recurra.cell import Network
 from recurra.errors import InvalidOption, nearest
+from recurra.rng import preserve_rng_state, reseed
 from recurra.task import Goal, Task
 from recurra_lab.experiments import Experiment
-from recurra_lab.training.module import LearningModule, reseed
+from recurra_lab.training.module import LearningModule
 
 
 @dataclass(frozen=True)
@@ -23,13 +26,26 @@ class Parts:
 
 
 def build(experiment: Experiment) -> Parts:
-    """Build the task, the model and the learning module; the initial weights depend on the seed alone."""
-    if experiment.run.threads is not None:
-        torch.set_num_threads(experiment.run.threads)
-    reseed(experiment.seed, -1, 0)
-    task = experiment.make_task()
-    model = experiment.make_model(task)
-    return Parts(task, model, experiment.make_trainer().module(model, task, experiment.seed))
+    """Build the task, the model and the learning module; the initial weights depend on the seed alone.
+
+    The threads and the random generators of the process stay as they were.
+    """
+    with threads(experiment.run.threads), preserve_rng_state():
+        reseed(experiment.seed, -1, 0)
+        task = experiment.make_task()
+        model = experiment.make_model(task)
+        return Parts(task, model, experiment.make_trainer().module(model, task, experiment.seed))
+
+
+@contextmanager
+def threads(count: int | None) -> Iterator[None]:
+    """Compute with a number of CPU threads, and then with as many as before; None changes nothing."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def goal_of(experiment: Experiment, task: Task) -> Goal:

@@ -9,8 +9,9 @@ from tempfile import TemporaryDirectory
 from pytorch_lightning.tuner.tuning import Tuner
 
 from recurra.errors import IncompatibleParts
+from recurra.rng import preserve_rng_state
 from recurra_lab.experiments import Experiment
-from recurra_lab.runs.build import build
+from recurra_lab.runs.build import build, threads
 from recurra_lab.runs.pl_trainer import lightning, quiet
 from recurra_lab.training.batches import Batches, training_loader
 
@@ -36,9 +37,16 @@ class Rates:
 def find_rates(experiment: Experiment, lowest: float, highest: float, batches: int) -> Rates:
     """Train on a number of batches with rates that rise evenly in their logarithm.
 
+    The threads and the random generators of the process stay as they were.
+
     Raises:
         IncompatibleParts: The learning rule has no optimiser.
     """
+    with threads(experiment.run.threads), preserve_rng_state():
+        return _found(experiment, lowest, highest, batches)
+
+
+def _found(experiment: Experiment, lowest: float, highest: float, batches: int) -> Rates:
     parts = build(experiment)
     if parts.module.configure_optimizers() is None:
         told = f"trainer '{experiment.trainer.name}' has no learning rate that can be tried like this"

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from recurra.config.options import Ref
+from recurra.config.options import references
 from recurra.plugins import registry
 from recurra.task import Task
 from recurra_lab.artifacts.atomic_files import read_json
@@ -20,7 +20,7 @@ from recurra_lab.experiments import Experiment
 
 def versions_of(experiment: Experiment) -> dict[str, Any]:
     """Return the versions of everything that an experiment uses."""
-    offers = {registry.find(ref.kind, ref.name) for ref in _refs(experiment)}
+    offers = {registry.find(ref.kind, ref.name) for ref in references(vars(experiment))}
     task: type[Task] = registry.load("task", experiment.task.name)
     return {
         "python": platform.python_version(),
@@ -32,22 +32,13 @@ def versions_of(experiment: Experiment) -> dict[str, Any]:
     }
 
 
-def _refs(experiment: Experiment) -> Iterator[Ref]:
-    todo: list[Any] = [experiment.task, experiment.cell, experiment.trainer]
-    while todo:
-        value = todo.pop()
-        if isinstance(value, Ref):
-            yield value
-            todo += value.options.values()
-
-
 def identity(experiment: Experiment) -> dict[str, Any]:
     """Return what must be equal for a resumed run to be equal to the bit."""
     run = experiment.run
     return {
         "configuration": experiment.config_hash(),
         "versions": versions_of(experiment),
-        "threads": torch.get_num_threads(),
+        "threads": run.threads or torch.get_num_threads(),
         "processes": f"{run.nodes} x {run.devices} {run.accelerator}",
     }
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.utilities import rank_zero_only
 from pytorch_lightning.utilities.exceptions import SIGTERMException
-from safetensors.torch import save_model
 
 from recurra.errors import MISTAKE, InvalidOption, NonFinite, RecurraError
 from recurra.plugins import discovery
+from recurra.rng import reseed
 from recurra.task import Split
 from recurra_lab.artifacts.atomic_files import durable, read_json, write_json
 from recurra_lab.artifacts.checkpoint import (
@@ -30,9 +30,10 @@ from recurra_lab.artifacts.run_folder import RunFolder
 from recurra_lab.experiments import Experiment
 from recurra_lab.reports import write_report
 from recurra_lab.runs import callbacks
-from recurra_lab.runs.build import build, goal_of
+from recurra_lab.runs.build import build, goal_of, threads
 from recurra_lab.runs.pl_trainer import lightning, quiet, tensorboard
 from recurra_lab.runs.provenance import differences, identity, versions_of
+from recurra_lab.runs.restore import save_weights
 from recurra_lab.runs.signals import Interrupted, SignalFlag
 from recurra_lab.training.batches import Batches, training_loader
 from recurra_lab.training.evaluate import evaluate_suite
@@ -103,7 +104,8 @@ class Run:
             InvalidOption: The experiment is not the one that the checkpoint was made by.
         """
         path = newest_intact(self.folder.checkpoints, self.tell)
-        rank_zero_only(remove_leftovers)(self.folder.checkpoints)
+        for folder in (self.folder.path, self.folder.checkpoints):
+            rank_zero_only(remove_leftovers)(folder)
         if path is None:
             self.tell("no intact checkpoint; starting from the beginning")
         else:
@@ -127,6 +129,12 @@ class Run:
             self.tell(f"warning: {difference}; the last bits of the result may differ")
 
     def _fit(self, checkpoint: Path | None) -> Outcome | None:
+        """Train and conclude, with the threads and the seed of the run."""
+        reseed(self.experiment.seed, -1, 0)
+        with threads(self.options.threads):
+            return self._trained(checkpoint)
+
+    def _trained(self, checkpoint: Path | None) -> Outcome | None:
         began = time.perf_counter()
         with SignalFlag() as flag, quiet():
             validation, checkpoints = self._validation(flag), self._checkpoints(flag)
@@ -221,6 +229,6 @@ class Run:
         size, batches = self.options.evaluation_batch_size, self.options.suite_batches
         scores = evaluate_suite(model, task, batches=batches, batch_size=size, seed=seed)
         write_json(self.folder.scores, scores)
-        save_model(model, str(self.folder.weights))
+        save_weights(model, self.folder.weights)
         write_report(self.folder, model, task, seed, self.goal)
         return outcome

@@ -15,6 +15,7 @@ from recurra.data.files import short_message
 from recurra.data.ragged import Ragged, unpadded
 from recurra.errors import DamagedFile
 from recurra.task import Batch
+from recurra_lab.artifacts.atomic_files import durable
 
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
@@ -111,10 +112,11 @@ def _tensor(values: pa.Array) -> Tensor:
 
 
 def write_table(table: pa.Table, path: Path) -> None:
-    """Write a table as Parquet."""
+    """Write a table durably as Parquet."""
     import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
-    pq.write_table(table, path)
+    with durable(path) as file:
+        pq.write_table(table, file)
 
 
 def read_table(path: Path) -> pa.Table:

@@ -11,6 +11,7 @@ import optuna
 from matplotlib.figure import Figure
 from optuna.trial import FrozenTrial, TrialState
 
+from recurra_lab.artifacts.atomic_files import durable, write_text
 from recurra_lab.reports.figures import BLUE, FONT_SIZE, INK, ORANGE
 from recurra_lab.sweeps.space import Range, Space
 
@@ -45,9 +46,10 @@ def write(study: optuna.Study, space: Space, score: str, folder: Path) -> None:
     table = rows(study, space)
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(table)
-    (folder / "results.csv").write_text(text.getvalue(), "utf-8")
-    (folder / "results.md").write_text(_markdown(table), "utf-8")
-    _picture(ranked(study), space, score).savefig(folder / "results.svg", metadata={"Date": None})
+    write_text(folder / "results.csv", text.getvalue())
+    write_text(folder / "results.md", _markdown(table))
+    with durable(folder / "results.svg") as file:
+        _picture(ranked(study), space, score).savefig(file, format="svg", metadata={"Date": None})
 
 
 def _markdown(table: Sequence[Sequence[str]]) -> str:

@@ -23,7 +23,6 @@ from recurra.wrappers import (
     RecurrentDropout,
     Stacked,
     Zoneout,
-    combine_tags,
 )
 from recurra.wrappers.stacked import Drop, Skip
 
@@ -133,7 +132,7 @@ class Model(Configurable, Network):
     @property
     def tags(self) -> Tags:
         """What all cells of the model promise together."""
-        return combine_tags([self.sequencer])
+        return Tags.combined([self.sequencer])
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from torch import Tensor
 from recurra.capabilities.environment import Environment
 from recurra.cell import Network
 from recurra.errors import NonFinite
-from recurra.rng import seed_of
+from recurra.rng import reseed
 from recurra.state import detach, leaves, map_state
 from recurra.task import Batch, Task
 from recurra_lab.training.nonfinite import first_non_finite
@@ -176,15 +176,6 @@ class LearningModule(pl.LightningModule):
         step = int(self.batches_seen)
         found = first_non_finite(self.model, self.task, batch)
         return f"at step {step} {what} became {value}; the first tensor that went bad is {found}"
-
-
-def reseed(seed: int, k: int, rank: int) -> None:
-    """Seed torch's generators for batch k on one rank."""
-    value = seed_of(seed, k, rank)
-    # torch.manual_seed would also visit every backend, which costs a hundred times as much.
-    torch.default_generator.manual_seed(value)
-    if torch.cuda.is_available():
-        torch.cuda.manual_seed(value)
 
 
 def all_finite(tensors: list[Tensor]) -> bool:
