@@ -56,3 +56,16 @@ def test_what_is_no_number_of_steps_is_refused(every):
         checkpointing(every),
     ):
         pass
+
+
+@pytest.mark.parametrize("level", ["scan", "native"])
+def test_a_checkpoint_of_torch_may_surround_the_first_call(level):
+    torch.manual_seed(0)
+    cell, x = load("cell", "lstm")(3, hidden_size=5), torch.randn(2, 7, 3, requires_grad=True)
+    with sequence.using(level):
+        y = torch.utils.checkpoint.checkpoint(lambda x: cell(x)[0], x, use_reentrant=False)
+        y.sum().backward()
+    again = x.detach().clone().requires_grad_()
+    with sequence.using("loop"):
+        cell(again)[0].sum().backward()
+    torch.testing.assert_close(x.grad, again.grad)

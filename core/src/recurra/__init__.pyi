@@ -22,7 +22,6 @@ from recurra.cell import SequenceLayer as SequenceLayer
 from recurra.cell import Tags as Tags
 from recurra.cell import add_losses as add_losses
 from recurra.cell import placement as placement
-from recurra.checkpointing import checkpointing as checkpointing
 from recurra.config.options import Configurable as Configurable
 from recurra.config.options import Ref as Ref
 from recurra.data import files as files
@@ -36,6 +35,7 @@ from recurra.errors import InvalidOption as InvalidOption
 from recurra.errors import MissingFile as MissingFile
 from recurra.errors import RecurraError as RecurraError
 from recurra.errors import nearest as nearest
+from recurra.gradient_checkpointing import checkpointing as checkpointing
 from recurra.memory import ControllerWithMemory as ControllerWithMemory
 from recurra.memory import Memory as Memory
 from recurra.memory import MemoryCell as MemoryCell

@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from recurra import checkpointing
+from recurra import gradient_checkpointing
 from recurra.errors import InvalidOption, nearest
 from recurra.plugins.engines import engines
 from recurra.state import select
@@ -105,10 +105,16 @@ def run(cell: Any, x: Tensor, state: S, lengths: Tensor | None = None) -> tuple[
 
     Past `lengths[b]` the state of row b stands still and its output is zero, whatever the padding holds.
     """
-    segment = checkpointing.segment_length(x.shape[1])
+    segment = gradient_checkpointing.segment_length(x.shape[1])
     if segment is None:
         return _at_best_level(cell, x, state, lengths)
-    return checkpointing.run_in_segments(_at_best_level, segment, cell, x, state, lengths)
+    level = forced_level()
+
+    def whole(*arguments: Any) -> tuple[Tensor, Any]:
+        with using(level):  # a segment is computed again on the way back, when nothing may be forced any more
+            return _at_best_level(*arguments)
+
+    return gradient_checkpointing.run_in_segments(whole, segment, cell, x, state, lengths)
 
 
 def _at_best_level(cell: Any, x: Tensor, state: Any, lengths: Tensor | None) -> tuple[Tensor, Any]:

@@ -67,8 +67,14 @@ def choose(cell: Cell[Any], x: Tensor, state: Any) -> Choice:
             if choice is None:
                 if len(known) >= MOST_KINDS:
                     known.clear()
-                choice = known[key] = _chosen(cell, x, state, level)
+                # The trial's own tensors are no business of a checkpoint that surrounds the call.
+                with torch.autograd.graph.saved_tensors_hooks(_same, _same):
+                    choice = known[key] = _chosen(cell, x, state, level)
     return choice
+
+
+def _same(tensor: Tensor) -> Tensor:
+    return tensor
 
 
 def _obstacle(cell: nn.Module, x: Tensor, state: Any, forced: bool) -> str | None:
