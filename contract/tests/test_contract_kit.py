@@ -12,7 +12,7 @@ from recurra_contract import Check, CheckFailed, Contract, Skip, checks
 from recurra_contract.docs_page import START, every_check, updated
 from recurra_lab.cli import main
 
-PAGE = Path(__file__).parents[3] / "docs" / "contract.md"
+PAGE = Path(__file__).parents[2] / "docs" / "contract.md"
 HOOK = """
 from recurra import Component, hookimpl
 
@@ -63,6 +63,7 @@ SKIPPED = "check_batch_is_the_same_in_another_process"
 def plugin(world):
     """Install a plugin with tasks of these names."""
     (world.path / "synthetic_parts.py").write_text(PARTS)
+    world.add("made-up-check", "", entry_points="[recurra]\ncheck = recurra_contract.plugin\n")
     return lambda *names: world.add("made-up", HOOK.format(names=names))
 
 
@@ -163,6 +164,7 @@ class TestShell:
 
     def test_a_defect_is_told(self, world):
         world.add("made-up", "import no_such_module")
+        world.add("made-up-check", "", entry_points="[recurra]\ncheck = recurra_contract.plugin\n")
         result = CliRunner().invoke(main, ["check", "made-up"])
         assert result.exit_code == 2
         assert "no_such_module" in result.output

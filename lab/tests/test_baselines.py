@@ -29,8 +29,8 @@ def shown(*words):
     return result.output
 
 
-def test_info_of_a_task_names_its_references(parts, monkeypatch):
-    monkeypatch.setattr(parts.Copy, "references", lambda task: REFERENCES)
+def test_info_of_a_task_names_its_baselines(parts, monkeypatch):
+    monkeypatch.setattr(parts.Copy, "baselines", lambda task: REFERENCES)
     told = (
         "\nWhat predictors that learn nothing score, with the defaults:\n"
         "  constant: bit_errors 42, bits 84.25\n"

@@ -263,7 +263,7 @@ def check_goal_is_a_score(make: Make) -> None:
     expect((goal.below is None) != (goal.above is None), "the goal must be either below or above a value")
 
 
-def check_references_are_scores(make: Make) -> None:
+def check_baselines_are_scores(make: Make) -> None:
     """`baselines` gives finite numbers for scores that `scores` has; nothing is better than `optimal`."""
     for name, task in with_suite(make()):
         known, baselines = set(blind_scores(task)), task.baselines()
@@ -312,18 +312,20 @@ def check_suite_fits_the_model(make: Make) -> None:
         )
 
 
-def check_perfect_answer_meets_the_goal(make: Make) -> None:
-    """`perfect(batch)`, where defined, meets the goal and has a lower loss than zeros, in the whole suite."""
+def check_oracle_meets_the_goal(make: Make) -> None:
+    """`oracle(batch)`, where defined, meets the goal and has a lower loss than zeros, in the whole suite."""
     task = make()
-    if not hasattr(task, "perfect"):
-        raise Skip("the task defines no `perfect`")
+    if not hasattr(task, "oracle"):
+        raise Skip("the task defines no `oracle`")
     for name, variant in with_suite(task):
         batch = draw(variant)
         y = variant.oracle(batch)
         value = variant.scores(y, batch)[task.goal.score].value
-        expect(task.goal.met(value), f"{name}: the perfect answer scores {value}, which misses the goal")
+        expect(task.goal.met(value), f"{name}: the oracle's answer scores {value}, which misses the goal")
         losses = [float(variant.loss(answer, batch)) for answer in (y, torch.zeros_like(y))]
-        expect(losses[0] < losses[1], f"{name}: the perfect answer loses {losses[0]}, zeros lose {losses[1]}")
+        expect(
+            losses[0] < losses[1], f"{name}: the oracle's answer loses {losses[0]}, zeros lose {losses[1]}"
+        )
 
 
 def check_fingerprints_are_stable(make: Make) -> None:

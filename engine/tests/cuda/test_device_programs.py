@@ -99,7 +99,7 @@ def test_kernels_compile_for_a_gpu(toys, name, dtype, ragged, tmp_path, monkeypa
 def counted(monkeypatch, toys, most):
     """Return graphs that are only counted, and a function that runs a size."""
     monkeypatch.setattr(graphs_module, "MOST_GRAPHS", most)
-    monkeypatch.setattr(graphs_module, "eager", lambda *_: "eager")
+    monkeypatch.setattr(graphs_module, "launch_each", lambda *_: "eager")
     monkeypatch.setattr(graphs_module, "launch", lambda _: None)
     loop, _ = passes(toys.GRU(16, 70))
     made, cpu = program(loop, torch.float32, ragged=False), torch.device("cpu")

@@ -114,7 +114,7 @@ class TestFork:
     def test_a_child_can_load_though_another_thread_holds_the_lock(self):
         load(answering(20), name="twenty")
         code = (
-            "import os, threading; from recurra_engine.cpu import toolchain\n"
+            "import os, threading; from recurra_engine.cpu import cache as toolchain\n"
             "held, done = threading.Event(), threading.Event()\n"
             "def hold():\n    with toolchain._lock:\n        held.set(); done.wait(60)\n"
             "threading.Thread(target=hold, daemon=True).start(); held.wait()\n"

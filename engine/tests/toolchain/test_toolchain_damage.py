@@ -134,7 +134,7 @@ class TestAFolderThatWillNotDo:
     def test_the_private_folder_goes_with_its_process(self, tmp_path):
         (tmp_path / "file").write_text("")
         code = (
-            "import os; from recurra_engine.cpu import toolchain\n"
+            "import os; from recurra_engine.cpu import cache as toolchain\n"
             f"load({answering(16)!r}, name='sixteen')\n"
             "child = os.fork()\nif child == 0: raise SystemExit\nos.waitpid(child, 0)\n"
             "(made,) = toolchain._private.values(); print(made, made.is_dir())"

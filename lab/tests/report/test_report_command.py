@@ -19,7 +19,7 @@ def command(monkeypatch):
     from recurra_lab.runs import restore
 
     class Experiment:
-        seed = 7
+        seed, run = 7, RunOptions()
 
     monkeypatch.setattr(restore, "restore", lambda folder: (Experiment(), Echo(), make(Echo())))
     monkeypatch.setattr(setup, "goal_of", lambda experiment, task: task.goal)

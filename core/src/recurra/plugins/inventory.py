@@ -22,6 +22,8 @@ from recurra.plugins.hooks import ENTRY_POINT_GROUP
 CORE = "recurra-core"
 ENGINES = "recurra.engines"
 """The entry-point group of engines; see `recurra.plugins.engines`."""
+FRAMEWORK = ("recurra-contract",)
+"""What adds commands and is no plugin: naming the plugins that are allowed does not exclude it."""
 BLOCK, ALLOW, FILES = "RECURRA_BLOCK", "RECURRA_PLUGINS", "RECURRA_FILES"
 
 
@@ -149,7 +151,7 @@ def _unmet_requirement(lines: Iterable[object]) -> str:
 def _blocked(dist: str) -> str:
     if dist in names_in(BLOCK):
         return f"blocked by {BLOCK}"
-    allowed = names_in(ALLOW)
+    allowed = names_in(ALLOW) if dist not in FRAMEWORK else set()
     return f"excluded by {ALLOW}" if allowed and dist not in allowed else ""
 
 
