@@ -1,5 +1,7 @@
 """The repository has the shape that its README promises: one test walks every package."""
 
+import ast
+import os
 import re
 import subprocess
 import sys
@@ -12,6 +14,8 @@ ROOT = Path(__file__).parents[1]
 PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/*/*/pyproject.toml"))
 PACKAGES = [*(ROOT / name for name in ("core", "engine", "lab", "contract", "metapackage")), *PLUGINS]
 FRAGMENTS = sorted(set(ROOT.glob("changelog.d/*")) - {ROOT / "changelog.d/README.md"})
+
+TOOLS = {**os.environ, "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
 
 ROOT_FILES = {
     ".gitignore",
@@ -152,6 +156,43 @@ class TestPlugin:
         assert installs == ["pip install recurra"]
         assert text.index("pip install recurra\n") < text.index("\nrecurra ")
         assert f"`pip install recurra-{plugin.name}`" in text.replace("\n", " ")
+
+
+def imported_modules(path: Path) -> set[str]:
+    nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
+    plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    return plain | {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
+
+
+@pytest.mark.parametrize("plugin", PLUGINS, ids=name_of)
+def test_a_plugin_imports_public_names_alone(plugin):
+    own = "recurra_" + plugin.name.replace("-", "_")
+    for path in (plugin / "src").rglob("*.py"):
+        ours = {name for name in imported_modules(path) if name.startswith("recurra")}
+        foreign = {name for name in ours if name != own and not name.startswith(f"{own}.")}
+        assert foreign <= {"recurra", "recurra_lab"}, path
+
+
+def test_templates_and_documents_import_public_names_alone():
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("plugins/*/*/README.md")]
+    templates = ROOT.glob("lab/src/recurra_lab/scaffold/templates/*/*.template")
+    for path in [*pages, *templates]:
+        imports = re.findall(r"^ *(?:from|import) (recurra[\w.]*)", path.read_text("utf-8"), re.MULTILINE)
+        bundled = {"recurra_" + plugin.name.replace("-", "_") for plugin in PLUGINS}
+        private = [name for name in imports if "." in name and name.partition(".")[0] not in bundled]
+        assert private == [], path
+
+
+def test_who_may_import_whom():
+    done = subprocess.run(["lint-imports"], cwd=ROOT, capture_output=True, text=True, env=TOOLS, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_core_is_minimal():
+    lines = sum(len(path.read_text("utf-8").splitlines()) for path in (ROOT / "core/src").rglob("*.py"))
+    needs = [re.match(r"[\w-]+", need)[0] for need in project(ROOT / "core")["project"]["dependencies"]]
+    assert lines <= 3_500
+    assert needs == ["packaging", "pluggy", "pydantic", "torch"]
 
 
 @pytest.mark.parametrize("package", ["core", "engine", "lab", "contract"])

@@ -6,8 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from torch import Tensor, nn
 
-from recurra import Cell, InvalidOption, Tags
-from recurra.wrappers import torch_weights
+from recurra import Cell, InvalidOption, Tags, torch_weights
 from recurra_elman.units import FUNCTIONS, Scale, Size, Squash, Start, Truncated, start_input
 
 

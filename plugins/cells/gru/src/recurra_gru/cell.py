@@ -10,8 +10,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from recurra import Cell
-from recurra.wrappers import torch_weights
+from recurra import Cell, torch_weights
 
 Size = Annotated[int, Field(gt=0, description="H, number of units")]
 Reset = Annotated[Literal["before", "after"], Field(description="whether r acts on h or on U_n h")]

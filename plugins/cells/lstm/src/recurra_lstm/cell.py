@@ -8,8 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from recurra import Cell
-from recurra.wrappers import torch_weights
+from recurra import Cell, torch_weights
 
 
 class LSTMState(NamedTuple):
