@@ -12,7 +12,7 @@ from recurra_contract import Check, CheckFailed, Contract, Skip, checks
 from recurra_contract.docs_page import START, every_check, updated
 from recurra_lab.cli import main
 
-PAGE = Path(__file__).parents[3] / "docs" / "contract.md"
+PAGE = Path(__file__).parents[2] / "docs" / "contract.md"
 HOOK = """
 from recurra import Component, hookimpl
 
