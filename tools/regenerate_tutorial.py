@@ -8,16 +8,17 @@ import re
 from pathlib import Path
 
 from recurra.plugins import registry
+from recurra.plugins.hooks import Kind
 from recurra_lab.scaffold.plugin import Plugin
 
 PAGE = Path(__file__).parents[1] / "docs" / "writing-a-plugin.md"
-SHOWN = {"cell": "leaky", "memory": "fading", "task": "echo", "trainer": "descent"}
+SHOWN: dict[Kind, str] = {"cell": "leaky", "memory": "fading", "task": "echo", "trainer": "descent"}
 BLOCK = re.compile(r"<!-- (src/\S+?)(?: from (\w+))? -->\n```python\n.*?```", re.DOTALL)
 
 
 def sources() -> dict[str, str]:
     """Return the files that `recurra new` writes for the plugins of the tutorial, path -> content."""
-    registry.components = lambda kind=None: []  # type: ignore[assignment]  # a name may be taken here
+    registry.components = lambda kind=None: []  # a plugin of one of these names may be installed here
     return {path: text for kind, name in SHOWN.items() for path, text in Plugin(kind, name).files().items()}
 
 
