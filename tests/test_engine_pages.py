@@ -22,7 +22,7 @@ def test_every_stage_is_shown():
 
 def test_the_files_that_they_name_exist():
     root = PAGES.parents[1]
-    places = (root, root / "core" / "src" / "recurra" / "engine")
+    places = (root, root / "engine" / "src" / "recurra_engine", root / "core" / "src" / "recurra")
     for name, text in TEXTS.items():
         named = re.findall(r"`([a-z_/]+\.(?:py|h))`", text)
         assert not [word for word in named if not any((place / word).exists() for place in places)], name

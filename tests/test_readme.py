@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from recurra_lab.cli import COMMANDS
+from recurra_lab.cli import COMMANDS, plugin_commands
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -17,11 +17,11 @@ def test_its_python_runs():
 
 
 def test_its_commands_exist_and_all_commands_are_in_it():
-    text = re.sub(r"```python\n.*?```", "", README, flags=re.DOTALL)
-    named = set(re.findall(r"`(?:[^`]*\s)?recurra ([a-z-]+)", text)) | set(
-        re.findall(r"^recurra ([a-z-]+)", text, re.MULTILINE)
-    )
-    assert named == set(COMMANDS)
+    blocks = re.findall(r"^```\w*\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    prose = re.sub(r"^```.*?^```", "", README, flags=re.MULTILINE | re.DOTALL)
+    code = "\n".join([*blocks, *re.findall(r"`([^`\n]+)`", prose)])
+    named = set(re.findall(r"^(?:\.venv/bin/)?recurra ([a-z-]+)", code, re.MULTILINE))
+    assert named == {*COMMANDS, *plugin_commands()}
 
 
 def test_the_files_it_links_to_exist():

@@ -43,16 +43,16 @@ def test_a_suite_has_a_row_for_each_structure_with_the_cells_that_read_it(writer
     offers = {"task": [offer(name) for name in gives], "cell": [offer(name) for name in reads]}
 
     def load(kind, name):
-        tags = SimpleNamespace(reads=reads.get(name))
+        tags = SimpleNamespace(input_kind=reads.get(name))
         return SimpleNamespace(gives=gives.get(name), tags=tags)
 
     monkeypatch.setattr(writer, "components", offers.get)
     monkeypatch.setattr(writer, "load", load)
     assert writer.tasks().splitlines()[2:] == [
-        "| `recurra-x` | `count` | vectors | every cell but `fold` |",
-        "| `recurra-x` | `draw` | pictures | no cell yet |",
+        "| `recurra-x` | `count` | vectors | all cells except `fold` |",
+        "| `recurra-x` | `draw` | pictures | none yet |",
         "| `recurra-x` | `parse` | token-trees | `fold` |",
-        "| `recurra-x` | `spell` | tokens | every cell but `fold` |",
+        "| `recurra-x` | `spell` | tokens | all cells except `fold` |",
     ]
     offers["cell"].pop()
-    assert "| `recurra-x` | `count` | vectors | every cell |" in writer.tasks()
+    assert "| `recurra-x` | `count` | vectors | all cells |" in writer.tasks()

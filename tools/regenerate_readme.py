@@ -29,7 +29,7 @@ def tasks() -> str:
         f"| `{dist}` | {_listed(offers)} | {gives} | {_told(readers, STRUCTURE.get(gives, gives))} |"
         for (dist, gives), offers in suites.items()
     ]
-    return _table(["plugin", "tasks", "each gives", "read by"], sorted(rows))
+    return _table(["plugin", "tasks", "input kind", "compatible cells"], sorted(rows))
 
 
 def rules() -> str:
@@ -38,7 +38,7 @@ def rules() -> str:
         f"| `{offer.component.name}` | {offer.component.summary} | {offer.component.paper} |"
         for offer in components("trainer")
     ]
-    return _table(["trainer", "what it does", "from"], sorted(rows))
+    return _table(["trainer", "description", "source"], sorted(rows))
 
 
 def papers() -> str:
@@ -65,8 +65,8 @@ def _told(readers: dict[str, list[Offer]], reads: str) -> str:
     these = readers[reads]
     others = [offer for kind, offers in readers.items() if kind != reads for offer in offers]
     if len(these) <= len(others):
-        return _listed(these) or "no cell yet"
-    return f"every cell but {_listed(others)}" if others else "every cell"
+        return _listed(these) or "none yet"
+    return f"all cells except {_listed(others)}" if others else "all cells"
 
 
 TABLES = {"tasks": tasks, "rules": rules, "papers": papers}

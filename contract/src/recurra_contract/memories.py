@@ -40,7 +40,7 @@ def _filled(memory: Memory[Any], value: float) -> Any:
 
 
 def check_initial_read(make: Make) -> None:
-    """What is read before the first step is (B, O), and the same for every sequence."""
+    """The initial read is (B, O) and the same for every sequence."""
     memory = _made(make)
     if not isinstance(memory, Memory):
         raise CheckFailed(f"{type(memory).__name__} is not a recurra.Memory")
@@ -54,7 +54,7 @@ def check_initial_read(make: Make) -> None:
 
 
 def check_memory_options(make: Make) -> None:
-    """The options survive JSON, and a memory made from them has the same parameters."""
+    """The options survive JSON, and a memory built from them has the same parameters."""
     memory = _made(make)
     again = type(memory)(**json.loads(json.dumps(plain(memory.options))))
     shapes = [{name: tuple(t.shape) for name, t in m.state_dict().items()} for m in (memory, again)]
@@ -63,7 +63,7 @@ def check_memory_options(make: Make) -> None:
 
 
 def check_weightings(make: Make) -> None:
-    """Every view whose name has `weighting` in it is a distribution, for inputs of mixed sizes up to 1e6."""
+    """Every diagnostic named `weighting` is a distribution, for inputs of mixed sizes up to 1e6."""
     for dtype, tolerance in TOLERANCES.items():
         memory = _made(make, dtype)
         _check_weightings(memory, memory.initial_state(BATCH), f"at first in {dtype}", tolerance)
@@ -101,7 +101,7 @@ def _check_distribution(what: str, w: Tensor, tolerance: float) -> None:
 
 
 def check_extreme_contents(make: Make) -> None:
-    """Contents and inputs that are zero or huge give finite results."""
+    """Contents and inputs that are zero or very large give finite results."""
     memory = _made(make, torch.float32)
     for value in (0.0, 1e-38, 1e10):
         for scale in (0.0, 1e4):
@@ -113,7 +113,7 @@ def check_extreme_contents(make: Make) -> None:
 
 
 def check_finite_gradients(make: Make) -> None:
-    """Gradients for inputs, parameters and contents are finite when these are zero, tiny or huge."""
+    """Gradients of inputs, parameters and contents are finite if these are zero, tiny or very large."""
     memory = _made(make, torch.float32)
     learnable(memory)
     for scale in (0.0, 1e-6, 1e3, 1e6):
@@ -139,7 +139,7 @@ def _check_gradients(what: str, memory: Memory[Any], v: Tensor, state: Any) -> N
 
 
 def check_nothing_leaks(make: Make) -> None:
-    """A sequence that starts anew sees nothing of another one, in the same batch or before."""
+    """A new sequence is not affected by any other, in the same batch or before."""
     memory = _made(make)
     v = _raw(memory, 1.0)
     first, state = memory.step(v, memory.initial_state(BATCH))
@@ -155,7 +155,7 @@ def check_nothing_leaks(make: Make) -> None:
 
 
 def check_it_remembers(make: Make) -> None:
-    """What was put in earlier changes what is read later."""
+    """Earlier inputs change later reads."""
     memory = _made(make)
     v = _raw(memory, 1.0)
     reads = []

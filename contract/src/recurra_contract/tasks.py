@@ -34,7 +34,7 @@ from recurra_lab.training.batches import Batches
 
 
 def check_options_round_trip(make: Make) -> None:
-    """The options of a task, written to JSON and read back, make a task with the same options and data."""
+    """Options written to JSON and read back create a task with the same options and data."""
     task = make()
     try:
         again = type(task)(**json.loads(json.dumps(plain(task.options))))
@@ -45,9 +45,9 @@ def check_options_round_trip(make: Make) -> None:
 
 
 def check_sizes_are_declared(make: Make) -> None:
-    """`input_size` and `output_size` are positive whole numbers, and `gives` is a structure that is known.
+    """`input_size` and `output_size` are positive integers, and the input kind is a known one.
 
-    These are vectors, trees, tokens, token-trees and graphs.
+    The input kinds are vectors, trees, tokens, token-trees and graphs.
     """
     task = make()
     for name in ("input_size", "output_size"):
@@ -61,9 +61,9 @@ def check_sizes_are_declared(make: Make) -> None:
 def check_batch_has_declared_shapes(make: Make) -> None:
     """A batch is x (B, T, input_size) or tokens (B, T), target (B, T, ...), mask (B, T), lengths (B,).
 
-    Vectors are finite floating-point numbers, tokens whole numbers from 0 to input_size - 1, the mask is
+    Vectors are finite floating-point numbers and tokens integers from 0 to input_size - 1. The mask is
     boolean, lengths lie between 1 and T, and all tensors are on the CPU. Trees of tokens are (B, T, 2). The
-    last channel of a tree holds whole numbers, and no node takes more children than wait for a parent.
+    last channel of a tree holds integers, and no node takes more children than wait for a parent.
     """
     task = make()
     batch = draw(task)
@@ -107,7 +107,7 @@ def _expect_values(task: Task, x: Tensor) -> None:
 
 
 def check_batch_size_is_honoured(make: Make) -> None:
-    """A batch has as many rows as were asked for, also one."""
+    """A batch has the requested number of rows, including a single one."""
     task = make()
     for size in (1, 2, 5):
         rows = [part.shape[0] for part in draw(task, batch_size=size)]
@@ -115,7 +115,7 @@ def check_batch_size_is_honoured(make: Make) -> None:
 
 
 def check_mask_lies_within_lengths(make: Make) -> None:
-    """Every row has a scored step, and none is scored past the row's length, in the task and its suite."""
+    """Every row has a scored step, and none is scored after its end, in the task and its suite."""
     for name, task in with_suite(make()):
         batch = draw(task)
         outside = ~inside(batch) & batch.mask
@@ -124,7 +124,7 @@ def check_mask_lies_within_lengths(make: Make) -> None:
 
 
 def check_batch_is_a_function_of_its_number(make: Make) -> None:
-    """Batch k has the same bytes whatever was drawn before it, in any instance of the task."""
+    """Batch k has the same bytes whatever was drawn before, in any instance of the task."""
     first, second = make(), make()
     forth = [draw(first, k) for k in range(3)]
     torch.rand(1)
@@ -134,7 +134,7 @@ def check_batch_is_a_function_of_its_number(make: Make) -> None:
 
 
 def check_batch_is_the_same_in_another_process(make: Make) -> None:
-    """Batch k has the same bytes in another process, where Python hashes words in another way."""
+    """Batch k has the same bytes in another process, with another hash seed of Python."""
     task = make()
     there = batch_in_another_process(task, batch_size=SIZE, seed=SEED)
     here = [content(part).hex() for part in draw(task)]
@@ -142,7 +142,7 @@ def check_batch_is_the_same_in_another_process(make: Make) -> None:
 
 
 def check_batches_differ(make: Make) -> None:
-    """Another number, another seed and another split each give another batch."""
+    """Another number, another seed and another split each give a different batch."""
     task = make()
     base = draw(task)
     others = {
@@ -157,7 +157,7 @@ def check_batches_differ(make: Make) -> None:
 
 
 def check_all_randomness_comes_from_rng(make: Make) -> None:
-    """`sample` gives the same for the same state of `rng`, and something else for another state."""
+    """`sample` is the same for equal states of `rng`, and differs for another state."""
     task = make()
     one, same, other = (task.sample(SIZE, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
     expect_same(one, same, "a second sample from the same state of rng")
@@ -167,7 +167,7 @@ def check_all_randomness_comes_from_rng(make: Make) -> None:
 
 
 def check_global_generators_are_left_alone(make: Make) -> None:
-    """Drawing a batch moves no global generator: not torch's, not Python's, not NumPy's."""
+    """Drawing a batch changes no global generator: not PyTorch's, not Python's, not NumPy's."""
     task = make()
     before = generator_states()
     draw(task)
@@ -176,7 +176,7 @@ def check_global_generators_are_left_alone(make: Make) -> None:
 
 
 def check_ranks_share_a_batch(make: Make) -> None:
-    """The rows of all ranks, put together, are the rows of one process: none twice, none missing."""
+    """The rows of all ranks together are the rows of a single process, without duplicates or gaps."""
     task = make()
     whole = draw(task)
     shares = [Batches(task, SIZE, SEED, "train", rank, 2)[0] for rank in range(2)]
@@ -188,7 +188,7 @@ def check_ranks_share_a_batch(make: Make) -> None:
 
 
 def check_loss_is_differentiable(make: Make) -> None:
-    """The loss is one finite number, with a finite gradient by the outputs that is not zero."""
+    """The loss is a finite scalar with a finite, non-zero gradient for the outputs."""
     task = make()
     batch, y = answered(task)
     loss = task.loss(y.requires_grad_(), batch)
@@ -201,7 +201,7 @@ def check_loss_is_differentiable(make: Make) -> None:
 
 
 def check_loss_and_scores_change_nothing(make: Make) -> None:
-    """`loss`, `scores` and `predict` change neither the outputs nor the batch that they are given."""
+    """`loss`, `scores` and `predict` modify neither the outputs nor the batch."""
     task = make()
     batch, y = answered(task)
     before, y_before = Batch(*(part.clone() for part in batch)), y.clone()
@@ -212,7 +212,7 @@ def check_loss_and_scores_change_nothing(make: Make) -> None:
 
 
 def check_only_the_mask_counts(make: Make) -> None:
-    """Outputs at steps that are not scored change neither the loss nor a score."""
+    """Outputs at steps that are not scored affect neither the loss nor a score."""
     task = make()
     batch, y = answered(task)
     outside = ~batch.mask[..., None]
@@ -228,7 +228,7 @@ def check_only_the_mask_counts(make: Make) -> None:
 
 
 def check_scores_are_sums_and_weights(make: Make) -> None:
-    """`scores` returns name -> `Score`, with a finite total and a positive weight, both plain numbers."""
+    """`scores` maps names to `Score`s with a finite total and a positive weight, both plain numbers."""
     for name, score in blind_scores(make()).items():
         expect(isinstance(score, Score), f"{name} must be a Score, got {type(score).__name__}")
         for part in score:
@@ -240,7 +240,7 @@ def check_scores_are_sums_and_weights(make: Make) -> None:
 
 
 def check_scores_add(make: Make) -> None:
-    """The scores of single rows add up to those of the batch, so that ranks and batches can be summed."""
+    """The scores of single rows add up to those of the batch, so ranks and batches can be summed."""
     task = make()
     batch, y = answered(task)
     total: dict[str, Score] = {}
@@ -264,7 +264,7 @@ def check_goal_is_a_score(make: Make) -> None:
 
 
 def check_baselines_are_scores(make: Make) -> None:
-    """`baselines` gives finite numbers for scores that `scores` has; nothing is better than `optimal`."""
+    """`baselines` gives finite values for existing scores; none is better than `optimal`."""
     for name, task in with_suite(make()):
         known, baselines = set(blind_scores(task)), task.baselines()
         for predictor, values in baselines.items():
@@ -298,7 +298,7 @@ def check_predict_keeps_steps(make: Make) -> None:
 
 
 def check_suite_fits_the_model(make: Make) -> None:
-    """The suite has at least one variant, each a task that a model of this task can answer."""
+    """The suite has at least one variant, each a task that a model of this task can run on."""
     task = make()
     suite = task.suite()
     expect(isinstance(suite, Mapping) and len(suite) > 0, "suite must return at least one variant")
@@ -313,7 +313,7 @@ def check_suite_fits_the_model(make: Make) -> None:
 
 
 def check_oracle_meets_the_goal(make: Make) -> None:
-    """`oracle(batch)`, where defined, meets the goal and has a lower loss than zeros, in the whole suite."""
+    """`oracle(batch)`, if defined, meets the goal and has a lower loss than zeros, in the whole suite."""
     task = make()
     if not hasattr(task, "oracle"):
         raise Skip("the task defines no `oracle`")
@@ -329,9 +329,9 @@ def check_oracle_meets_the_goal(make: Make) -> None:
 
 
 def check_fingerprints_are_stable(make: Make) -> None:
-    """Two instances have the same fingerprints in training and the suite, whose variants all differ.
+    """Two instances have the same fingerprints in training and in the suite, whose variants all differ.
 
-    Those of an environment need not: its batches are nothing but seeds.
+    Variants of an environment may be equal: its batches contain only seeds.
     """
     one, two = fingerprints(make()), fingerprints(make())
     changed = [name for name in one if one[name] != two.get(name)]

@@ -40,7 +40,7 @@ BATCHES, LONG = 5, 80
 
 
 def check_options_round_trip(make: Make) -> None:
-    """The options of a trainer, written to JSON and read back, make a trainer with the same options."""
+    """Options written to JSON and read back create a trainer with the same options."""
     trainer = make()
     try:
         again = type(trainer)(**json.loads(json.dumps(plain(trainer.options))))
@@ -50,7 +50,7 @@ def check_options_round_trip(make: Make) -> None:
 
 
 def check_module_teaches_the_model(make: Make) -> None:
-    """`module` returns a `LearningModule` of the model, task and seed that it was given, at batch 0."""
+    """The module is a `LearningModule` of the given model, task and seed, at batch 0."""
     task = task_of(make)
     model = model_of(task, teachable(make))
     module = make().module(model, task, SEED)
@@ -79,7 +79,7 @@ def check_module_needs_no_accelerator(make: Make) -> None:
 
 
 def check_options_for_lightning_exist(make: Make) -> None:
-    """`options_for_lightning` returns a dictionary of arguments that Lightning's trainer has."""
+    """`options_for_lightning` returns a dictionary of existing arguments of `pl.Trainer`."""
     options = make().options_for_lightning()
     expect(isinstance(options, dict), f"options_for_lightning must be a dict, got {type(options).__name__}")
     known = inspect.signature(pl.Trainer.__init__).parameters
@@ -88,7 +88,7 @@ def check_options_for_lightning_exist(make: Make) -> None:
 
 
 def check_learning_changes_weights(make: Make) -> None:
-    """A few batches change weights of the model, and leave all of them finite."""
+    """A few batches change the model's weights and leave all of them finite."""
     module = module_of(make)
     before = weights(module)
     fit(make, module, BATCHES)
@@ -99,7 +99,7 @@ def check_learning_changes_weights(make: Make) -> None:
 
 
 def check_position_counts_batches(make: Make) -> None:
-    """`batches_seen` counts the training batches, and is saved with the weights."""
+    """`batches_seen` counts the training batches and is saved with the weights."""
     module = module_of(make)
     fit(make, module, BATCHES)
     expect(
@@ -109,7 +109,7 @@ def check_position_counts_batches(make: Make) -> None:
 
 
 def check_progress_is_recorded(make: Make) -> None:
-    """The number of the batch, the loss and the score of the goal are logged for the curve of the run."""
+    """The batch number, the loss and the score of the goal are logged for the learning curve."""
     module = module_of(make)
     logged = fit(make, module, BATCHES).callback_metrics
     for name in ("step", "train/loss", f"train/{module.task.goal.score}"):
@@ -118,19 +118,19 @@ def check_progress_is_recorded(make: Make) -> None:
 
 
 def check_same_seed_same_weights(make: Make) -> None:
-    """Two trainings with the same seed give the same weights, to the bit."""
+    """Two training runs with the same seed give bit-identical weights."""
     one, two = _trained(make), _trained(make)
     different = changed(one, two)
     expect(not different, f"a second training with the same seed gives another {', '.join(different)}")
 
 
 def check_other_seed_other_weights(make: Make) -> None:
-    """Two trainings of the same model with different seeds give different weights."""
+    """Two training runs of the same model with different seeds give different weights."""
     expect(bool(changed(_trained(make), _trained(make, seed=SEED + 1))), "the seed does not matter")
 
 
 def check_resume_equals_uninterrupted(make: Make) -> None:
-    """Training in two halves, by a checkpoint and a fresh module, gives the bits of training in one."""
+    """Training in two halves, with a checkpoint and a new module, equals training at once, bit for bit."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "half.ckpt"
         whole, rest = module_of(make), module_of(make)
@@ -143,9 +143,10 @@ def check_resume_equals_uninterrupted(make: Make) -> None:
 
 
 def check_streams_are_continued(make: Make) -> None:
-    """Where a task's batches continue one another the state is handed on, and a resumed training has it.
+    """If a task's batches continue one another, the state is carried over, also after resuming.
 
-    A rule that cannot hand it on refuses such a task with `IncompatibleParts`. Graphs have no order in time.
+    A rule that cannot carry it over rejects such a task with `IncompatibleParts`. Graphs have no
+    order in time.
     """
     if isinstance(task_of(make), GraphTask):
         return
@@ -165,7 +166,7 @@ def check_streams_are_continued(make: Make) -> None:
 
 
 def check_looking_changes_nothing(make: Make) -> None:
-    """Validation, checkpoints and random numbers drawn between batches change no weight, to the bit."""
+    """Validation, checkpoints and random numbers drawn between batches change no bit of the weights."""
     module = module_of(make)
     with TemporaryDirectory() as folder:
         fit(make, module, BATCHES, Disturb(Path(folder)))
@@ -174,7 +175,7 @@ def check_looking_changes_nothing(make: Make) -> None:
 
 
 def check_non_finite_loss_stops(make: Make) -> None:
-    """A loss that is NaN stops the training at that batch with `NonFinite`."""
+    """A NaN loss stops training at that batch with `NonFinite`."""
     module = module_of(make, task=_spoiled(make))
     try:
         fit(make, module, BATCHES)
@@ -186,7 +187,7 @@ def check_non_finite_loss_stops(make: Make) -> None:
 
 
 def check_loss_falls(make: Make) -> None:
-    """Eighty batches of a very simple task lower the loss on data that was not seen."""
+    """Eighty batches of a very simple task reduce the loss on unseen data."""
     module = module_of(make, teachable(make))
     before = evaluation_loss(module)
     fit(make, module, LONG)
@@ -195,9 +196,9 @@ def check_loss_falls(make: Make) -> None:
 
 
 def check_every_cell_is_taught_or_refused(make: Make) -> None:
-    """A cell that the rule cannot teach is refused with `IncompatibleParts`; any other is taught.
+    """A cell that the rule cannot train raises `IncompatibleParts`; all others are trained.
 
-    One without any restriction may be refused by a rule that says, by `contract_cell`, what it needs instead.
+    A rule whose examples declare what it requires of a cell may reject a cell without restrictions.
     """
     own = make().contract_cell()
     for cell in (PlainCell, NoisyCell, InexactCell, OpaqueCell, *([own] if own else [])):

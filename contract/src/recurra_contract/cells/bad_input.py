@@ -30,7 +30,7 @@ def _refused(what: str, argument: str, call: Callable[[], Any]) -> None:
 
 
 def check_wrong_input_is_refused(make: Make) -> None:
-    """An input of the wrong width, rank or dtype is refused with `InvalidInput`."""
+    """Inputs of the wrong width, rank or dtype raise `InvalidInput`."""
     cell = made(make)
     for what, x in (
         ("an input that is too wide", torch.zeros(BATCH, STEPS, WIDTH + 1).double()),
@@ -44,7 +44,7 @@ def check_wrong_input_is_refused(make: Make) -> None:
 
 
 def check_wrong_lengths_are_refused(make: Make) -> None:
-    """Lengths beyond x, below zero, not whole or of another batch are refused with `InvalidInput`."""
+    """Lengths that exceed x, are negative, not integers, or of another batch size raise `InvalidInput`."""
     cell = made(make)
     x = inputs(cell)
     for what, lengths in (
@@ -57,7 +57,7 @@ def check_wrong_lengths_are_refused(make: Make) -> None:
 
 
 def check_wrong_state_is_refused(make: Make) -> None:
-    """A state of another batch (which would broadcast), structure or dtype is refused with `InvalidInput`."""
+    """A state of another batch size (which would broadcast), structure or dtype raises `InvalidInput`."""
     cell = made(make)
     x = inputs(cell)
     if not list(leaves(cell.initial_state(1))):

@@ -19,7 +19,7 @@ EXPORTED_SIZES = ((1, 1), (BATCH, 7))
 
 
 def check_device(make: Make) -> None:
-    """A cell that is moved to another device starts and runs there, with the same results on a GPU."""
+    """A cell moved to another device starts and runs there, with the same results on a GPU."""
     cell = made(make)
     if first_tensor(cell) is None:
         raise Skip("it has neither parameters nor buffers that could be moved")
@@ -51,7 +51,7 @@ def _check_there(device: torch.device, *named: tuple[str, Tensor]) -> None:
 
 
 def check_export(make: Make) -> None:
-    """Exported to a file and loaded again, a cell computes the same for any number of rows and of steps."""
+    """A cell exported to a file and loaded again computes the same for any batch size and number of steps."""
     cell, file = made(make), io.BytesIO()
     try:
         save(cell, file)

@@ -29,7 +29,7 @@ from recurra_contract.kit import CheckFailed, Make, Skip
 
 
 def check_exact_gradient(make: Make) -> None:
-    """The gradient, for the input and every parameter, is that of finite differences in float64."""
+    """Gradients of the input and every parameter equal finite differences in float64."""
     cell = made(make)
     learnable(cell)
     if not cell.tags.exact_gradient:
@@ -51,7 +51,7 @@ def check_exact_gradient(make: Make) -> None:
 
 
 def check_every_parameter_learns(make: Make) -> None:
-    """Every parameter that may learn gets a gradient that is not zero."""
+    """Every trainable parameter receives a non-zero gradient."""
     cell = made(make)
     learnable(cell)
     x = inputs(cell).requires_grad_()
@@ -72,7 +72,7 @@ def check_precision(make: Make) -> None:
 
 
 def check_mixed_precision(make: Make) -> None:
-    """Under autocast to bfloat16 a sequence runs, is handed on and has finite gradients; y is within 3e-2."""
+    """Under bfloat16 autocast, a sequence runs, continues and has finite gradients; y is within 3e-2."""
     cell = made(make, torch.float32)
     x = inputs(cell, dtype=torch.float32).requires_grad_()
     exact, _ = cell(x, lengths=LENGTHS)
@@ -114,7 +114,7 @@ def _refuse_any(bad: Callable[[Tensor], Tensor], what: str, y: Tensor, state: ob
 
 
 def check_windows_are_cut(make: Make) -> None:
-    """A detached state holds no graph, nor does the cell: streams can be learned in constant memory."""
+    """A detached state holds no graph, nor does the cell: streams can be trained in constant memory."""
     cell = made(make)
     learnable(cell)
     _check_graph_is_freed(cell)

@@ -29,7 +29,7 @@ from recurra_contract.kit import CheckFailed, Make
 
 
 def check_forward_equals_steps(make: Make) -> None:
-    """A sequence equals its steps at every level of the engine: outputs and final state."""
+    """A sequence equals its single steps at every level of the engine: outputs and final state."""
     cell = made(make)
     x = inputs(cell)
     for level in sequence.levels():
@@ -38,7 +38,7 @@ def check_forward_equals_steps(make: Make) -> None:
 
 
 def check_gradients_equal_steps(make: Make) -> None:
-    """With lengths or without, at every level, x and parameters have the gradients of the steps."""
+    """At every level, with lengths or without, gradients of x and parameters equal those of single steps."""
     cell = made(make)
     x = inputs(cell).requires_grad_()
     learnable(cell)
@@ -52,7 +52,7 @@ def check_gradients_equal_steps(make: Make) -> None:
 
 
 def check_gradients_cross_cuts(make: Make) -> None:
-    """A gradient flows through a state that is handed on: two halves have the gradients of the whole."""
+    """Gradients flow through a state passed to the next call: two halves have the gradients of the whole."""
     cell = made(make)
     x = inputs(cell).requires_grad_()
     learnable(cell)
@@ -64,7 +64,7 @@ def check_gradients_cross_cuts(make: Make) -> None:
 
 
 def check_hand_off(make: Make) -> None:
-    """A sequence may be cut anywhere: its state, also saved and loaded, carries on."""
+    """A sequence may be split anywhere: its state, also if saved and loaded, continues it."""
     cell = made(make)
     x = inputs(cell)
     whole = cell(x)
@@ -82,7 +82,7 @@ def _saved_and_loaded(leaf: Tensor) -> Tensor:
 
 
 def check_lengths(make: Make) -> None:
-    """A row with a length equals that row alone; past it any state stands still and y is zero."""
+    """A row with a length equals that row alone; after its end the state is unchanged and y is zero."""
     cell = made(make)
     x = inputs(cell)
     for what, start in (("", cell.initial_state(BATCH)), (" from a given state", reached(cell))):
@@ -95,7 +95,7 @@ def check_lengths(make: Make) -> None:
 
 
 def check_packed(make: Make) -> None:
-    """A `PackedSequence`, its rows unsorted, gives one of the same layout that equals the padded run."""
+    """An unsorted `PackedSequence` returns one with the same layout that equals the padded run."""
     cell, lengths = made(make), torch.tensor([3, 1, STEPS, 3])
     packed = pack_padded_sequence(inputs(cell), lengths, batch_first=True, enforce_sorted=False)
     start = reached(cell)
@@ -139,7 +139,7 @@ def _padded(x: Tensor, junk: float) -> Tensor:
 
 
 def check_rows_are_independent(make: Make) -> None:
-    """A NaN in one row leaves the others as they were, and permuted rows give permuted results."""
+    """A NaN in one row leaves the others unchanged, and permuted rows give permuted results."""
     cell = made(make)
     x = inputs(cell)
     clean, spoilt = cell(x), x.clone()
@@ -151,14 +151,14 @@ def check_rows_are_independent(make: Make) -> None:
 
 
 def check_batch_size(make: Make) -> None:
-    """A row gives the same alone as in a batch, within 1e-5 in float32."""
+    """A row gives the same result alone as in a batch, within 1e-5 in float32."""
     cell = made(make, torch.float32)
     x = inputs(cell, dtype=torch.float32)
     compare("a row alone", cell(x[:1]), rows(cell(x), slice(0, 1)), 1e-5)
 
 
 def check_causality(make: Make) -> None:
-    """What comes later changes nothing that came before."""
+    """Later inputs do not change earlier outputs."""
     cell = made(make)
     x = inputs(cell)
     later = x.clone()
@@ -167,7 +167,7 @@ def check_causality(make: Make) -> None:
 
 
 def check_input_matters(make: Make) -> None:
-    """Another input gives another output."""
+    """Different inputs give different outputs."""
     cell = made(make)
     x = inputs(cell)
     if torch.equal(cell(x)[0], cell(varied(cell, x, x + 1))[0]):
@@ -175,7 +175,7 @@ def check_input_matters(make: Make) -> None:
 
 
 def check_no_chance_in_evaluation(make: Make) -> None:
-    """In evaluation mode a run draws no random numbers; in training mode one seed gives the same bits."""
+    """In evaluation mode no random numbers are drawn; in training mode a seed determines every bit."""
     cell = made(make)
     x = inputs(cell)
     before = torch.get_rng_state()

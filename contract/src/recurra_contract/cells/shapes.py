@@ -53,7 +53,7 @@ def _check_leaf(name: str, tensor: Tensor, before: Tensor | None, dtype: torch.d
 
 
 def check_pure(make: Make) -> None:
-    """A step changes neither its arguments nor the module, also in training, and gives the same again."""
+    """A step changes neither its arguments nor the module, also in training, and is repeatable."""
     cell = made(make)
     x = inputs(cell)[:, 0]
     state = map_state(nudged, cell.initial_state(BATCH))
@@ -92,7 +92,7 @@ def _check_unchanged(what: str, before: dict[str, Tensor | str], after: dict[str
 
 
 def check_whole_state(make: Make) -> None:
-    """Everything that survives a step is in the state: two streams through one cell do not meet."""
+    """The state holds everything that survives a step: two streams through one cell do not interfere."""
     cell = made(make)
     x = inputs(cell)
     alone = cell(x)
@@ -105,7 +105,7 @@ def check_whole_state(make: Make) -> None:
 
 
 def check_initial_state(make: Make) -> None:
-    """The initial state depends on the parameters alone, not on what ran before."""
+    """The initial state depends only on the parameters, not on what ran before."""
     cell = made(make)
     fresh = map_state(Tensor.clone, cell.initial_state(BATCH))
     cell(inputs(cell))
@@ -117,7 +117,7 @@ def check_initial_state(make: Make) -> None:
 
 
 def check_copies(make: Make) -> None:
-    """A deep copy, and a new cell with the loaded weights, do the same as the original."""
+    """A deep copy, and a new cell with the loaded weights, behave like the original."""
     cell = made(make)
     x = inputs(cell)
     fresh = make(input_size=cell.input_size).double().eval()
@@ -127,7 +127,7 @@ def check_copies(make: Make) -> None:
 
 
 def check_options(make: Make) -> None:
-    """The options survive JSON, and a cell made from them has the same parameters."""
+    """The options survive JSON, and a cell built from them has the same parameters."""
     cell = made(make)
     wiring = [
         p.name for p in inspect.signature(type(cell)).parameters.values() if p.kind is not p.KEYWORD_ONLY
@@ -142,7 +142,7 @@ def check_options(make: Make) -> None:
 
 
 def check_diagnostics(make: Make) -> None:
-    """Each view of a state is (B, n), finite, and as wide at the end as at the start."""
+    """Every diagnostic of a state is (B, n), finite, and as wide at the end as at the start."""
     cell = made(make)
     first = cell.diagnostics(cell.initial_state(BATCH))
     last = cell.diagnostics(cell(inputs(cell))[1])
@@ -159,7 +159,7 @@ def check_diagnostics(make: Make) -> None:
 
 
 def check_auxiliary_loss(make: Make) -> None:
-    """A loss of the cell's own, if it has one, is (B,) and finite."""
+    """An auxiliary loss, if defined, is (B,) and finite."""
     cell = made(make)
     for state in (cell.initial_state(BATCH), cell(inputs(cell))[1]):
         loss = cell.auxiliary_loss(state)
@@ -170,7 +170,7 @@ def check_auxiliary_loss(make: Make) -> None:
 
 
 def check_empty(make: Make) -> None:
-    """No steps leave the initial or a given state as it is; no rows give no rows."""
+    """Zero steps leave the initial or a given state unchanged; zero rows give zero rows."""
     cell = made(make)
     x, nothing = inputs(cell, steps=0), torch.zeros(BATCH, 0, cell.output_size).double()
     compare("no steps", cell(x), (nothing, cell.initial_state(BATCH)))
