@@ -15,6 +15,7 @@ def command(monkeypatch):
     from click.testing import CliRunner
 
     from recurra_lab.cli.report import report
+    from recurra_lab.experiments.run_options import RunOptions
     from recurra_lab.runs import build as setup
     from recurra_lab.runs import restore
 
