@@ -1,9 +1,10 @@
-"""What all tests share: one thread, determinism, no network, no deadline, and worlds of made-up plugins."""
+"""What all tests share: one thread, determinism, no network, worlds of synthetic plugins, slow checks."""
 
 import importlib.util
 import os
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
 from textwrap import dedent
 from types import SimpleNamespace
@@ -20,6 +21,17 @@ from recurra.plugins.inventory import ALLOW, BLOCK, FILES, inventory
 
 hypothesis.settings.register_profile("recurra", deadline=None)
 hypothesis.settings.load_profile("recurra")
+
+COSTLY = (
+    "check_export",
+    "check_extremes",
+    "check_windows_are_cut",
+    "check_forward_equals_steps",
+    "check_gradients_equal_steps",
+)
+"""Checks of a cell that export, compile or take thousands of steps: a second each, not milliseconds."""
+MOST = 30
+"""Of each costly check, the fast tests run so many, however many plugins there are."""
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -152,3 +164,26 @@ def parts(synthetic, monkeypatch):
     )
     monkeypatch.setattr(discovery, "plugins", lambda: world)
     return synthetic
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark costly checks beyond the first `MOST` as slow; a component's default form comes before others."""
+    from recurra_contract.selection import order
+
+    costly = defaultdict(list)
+    for item in items:
+        if checked(item) in COSTLY:
+            costly[checked(item)].append(item)
+    for check, found in costly.items():
+        found.sort(key=lambda item: (item.callspec.id != check, order(item.nodeid)))
+        for item in found[MOST:]:
+            item.add_marker(pytest.mark.slow)
+
+
+def checked(item: pytest.Item) -> str | None:
+    """Return the name of the check of an installed component that a test runs."""
+    from recurra_contract.parametrize import Shown
+
+    shown = item.callspec.params.get("check") if hasattr(item, "callspec") else None
+    return shown.check.name if isinstance(shown, Shown) else None

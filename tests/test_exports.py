@@ -1,45 +1,30 @@
-"""Every installed cell, and every run, can be exported for programs that have torch alone."""
+"""Models that read trees, and every run, can be exported for programs that have torch alone.
 
-import subprocess
-import sys
+That each cell can be exported is part of its contract.
+"""
 
 import pytest
 import torch
+from click.testing import CliRunner
 
 from recurra import Ref, leaves
 from recurra.plugins.registry import components, load
 from recurra_contract import ToyTask
+from recurra_contract.selection import every_pair
 from recurra_lab import Model
 from recurra_lab.artifacts.run_folder import RunFolder
+from recurra_lab.cli import main
 from recurra_lab.export import export, named_start
 from recurra_lab.runs.restore import restore
 
 
 def recurra(*arguments):
-    command = [sys.executable, "-m", "recurra", *map(str, arguments)]
-    return subprocess.run(command, check=False, capture_output=True, text=True)
+    return CliRunner().invoke(main, [*map(str, arguments)])
 
 
 def arities(steps):
     """Return those of a binary tree that branches to the left, in post-order, up to some step."""
     return torch.tensor(([0, 0, 2] + [0, 2] * steps)[:steps])
-
-
-@pytest.mark.parametrize("name", [offer.component.name for offer in components("cell")])
-def test_a_cell_is_exported_for_any_number_of_sequences_and_steps(name):
-    cls = load("cell", name)
-    torch.manual_seed(0)
-    cell = cls(4, **cls.contract_options).eval()
-    program = export(cell).module()
-    for sizes in [(1, 1), (2, 17)]:
-        x = torch.randn(*sizes, cell.input_size)
-        if cell.tags.input_kind == "trees":
-            x[..., -1] = arities(sizes[1])
-        y, state = program(x)
-        expected, expected_state = cell(x)
-        torch.testing.assert_close(y, expected)
-        for leaf, tensor in leaves(expected_state):
-            torch.testing.assert_close(state[leaf], tensor)
 
 
 TREES = [
@@ -55,9 +40,9 @@ class Words(ToyTask):
     gives = "token-trees"
 
 
-@pytest.mark.parametrize("name", TREES)
-@pytest.mark.parametrize("streaming", [False, True])
-def test_a_model_that_reads_trees_of_tokens_is_exported(name, streaming):
+@pytest.mark.parametrize(("name", "how"), every_pair(TREES, ["whole", "streaming"]))
+def test_a_model_that_reads_trees_of_tokens_is_exported(name, how):
+    streaming = how == "streaming"
     cls = load("cell", name)
     torch.manual_seed(0)
     model = Model(Words(), Ref("cell", name, **cls.contract_options), embedding_size=3).eval()
@@ -77,7 +62,7 @@ def run(tmp_path_factory):
     root = tmp_path_factory.mktemp("runs")
     small = ["task.max_length=2", "run.max_steps=1", "run.validation_batches=1", "run.progress=false"]
     trained = recurra("train", "copy", "gru", "cell.hidden_size=4", *small, "--out", root)
-    assert trained.returncode == 0, trained.stderr
+    assert trained.exit_code == 0, trained.output
     (folder,) = root.glob("copy/gru-bptt/*")
     return folder
 
@@ -90,7 +75,7 @@ def test_a_run_is_exported_from_the_shell(run, tmp_path):
 
 
 def test_a_streaming_program_takes_a_state(run, tmp_path):
-    assert recurra("export", run, "--streaming", "--to", tmp_path / "stream.pt2").returncode == 0
+    assert recurra("export", run, "--streaming", "--to", tmp_path / "stream.pt2").exit_code == 0
     program = torch.export.load(tmp_path / "stream.pt2").module()
     _, state = program(torch.randn(2, 4, 10), {"state.h": torch.zeros(2, 4)})
     assert state["state.h"].shape == (2, 4)
@@ -98,6 +83,6 @@ def test_a_streaming_program_takes_a_state(run, tmp_path):
 
 def test_a_folder_that_is_not_there_is_said_before_the_work(run, tmp_path):
     refused = recurra("export", run, "--to", tmp_path / "no" / "model.pt2")
-    assert refused.returncode != 0
+    assert refused.exit_code != 0
     assert f"the folder {tmp_path / 'no'} does not exist" in refused.stderr
     assert "Traceback" not in refused.stderr

@@ -1,6 +1,4 @@
-"""Every installed rule with every installed cell: it teaches it, or refuses it with a sentence."""
-
-import itertools
+"""A rule teaches a cell, or refuses it; the slow tests try every installed rule with every installed cell."""
 
 import pytest
 import torch
@@ -9,6 +7,7 @@ from recurra import IncompatibleParts, Ref
 from recurra.plugins.registry import components, load
 from recurra_contract.harness import SEED, changed, fit, seeded, task_of, weights
 from recurra_contract.kit import maker
+from recurra_contract.selection import accepted
 from recurra_lab import make_model
 
 BATCHES = 2
@@ -33,18 +32,45 @@ def finds_trees(task, cell):
     return task.gives == "graphs" and hasattr(load("cell", cell), "parse")
 
 
-@pytest.mark.parametrize(("trainer", "cell"), list(itertools.product(names("trainer"), names("cell"))))
-def test_a_rule_teaches_a_cell_or_refuses_it(trainer, cell):
-    make = maker("trainer", load("trainer", trainer), FEW.get(trainer))
-    try:
-        task = task_for(make(), cell)
-        options = {**load("cell", cell).contract_options, **(TREES if finds_trees(task, cell) else {})}
-        with seeded():
-            model = make_model(task, Ref("cell", cell, **options))
-        module = make().module(model, task, SEED)
-    except IncompatibleParts as refused:
-        pytest.skip(str(refused))
+def making(trainer):
+    return maker("trainer", load("trainer", trainer), FEW.get(trainer))
+
+
+def built(trainer, cell):
+    """Return the module in which a rule teaches a cell; raises `IncompatibleParts` where it refuses to."""
+    rule = making(trainer)()
+    task = task_for(rule, cell)
+    options = {**load("cell", cell).contract_options, **(TREES if finds_trees(task, cell) else {})}
+    with seeded():
+        model = make_model(task, Ref("cell", cell, **options))
+    return rule.module(model, task, SEED)
+
+
+def check(trainer, module):
     before = weights(module)
-    fit(make, module, BATCHES)
+    fit(making(trainer), module, BATCHES)
     assert changed(before, weights(module))
     assert all(torch.isfinite(weight).all() for weight in weights(module).values())
+
+
+@pytest.mark.parametrize("trainer", names("trainer"))
+def test_a_rule_teaches_a_cell(trainer):
+    for _, module in accepted([(trainer, cell) for cell in names("cell")], built, 1):
+        check(trainer, module)
+
+
+@pytest.mark.parametrize("cell", names("cell"))
+def test_a_cell_is_taught_by_a_rule(cell):
+    for (trainer, _), module in accepted([(trainer, cell) for trainer in names("trainer")], built, 1):
+        check(trainer, module)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cell", names("cell"))
+@pytest.mark.parametrize("trainer", names("trainer"))
+def test_every_rule_teaches_every_cell_or_refuses_it(trainer, cell):
+    try:
+        module = built(trainer, cell)
+    except IncompatibleParts as refused:
+        pytest.skip(str(refused))
+    check(trainer, module)

@@ -1,6 +1,7 @@
 """Wrappers around every installed cell keep the contract; and what only bundled cells can prove.
 
-Each wrapper alone is checked around two small cells, and around the installed ones several at once.
+Each wrapper alone is checked around a small cell, and around the installed ones several at once; the slow
+tests put each around all of them.
 """
 
 import itertools
@@ -30,6 +31,7 @@ from recurra_contract import Contract, ToyCell, ToyMemory, ToyTask
 from recurra_contract.cells.probes import inputs
 from recurra_contract.examples.cells import driven_by_toy
 from recurra_contract.kit import maker
+from recurra_contract.selection import every_pair
 from recurra_lab import Model
 
 
@@ -62,8 +64,8 @@ SKIP_AND_DROPOUT = "skip and dropout"
 SMALL = {"toy": maker("cell", ToyCell), "toy with memory": driven_by_toy(ToyMemory)}
 CELLS = [offer.qualified for offer in components("cell")]
 PAIRS = [
-    *itertools.product(SMALL, [*ALONE, SKIP_AND_DROPOUT]),
-    *itertools.product(CELLS, [*TOGETHER, SKIP_AND_DROPOUT]),
+    *every_pair(SMALL, [*ALONE, SKIP_AND_DROPOUT]),
+    *every_pair(CELLS, [*TOGETHER, SKIP_AND_DROPOUT]),
 ]
 SLOW = ("check_export", "check_extremes", "check_windows_are_cut")
 """Around installed cells these are slow tests: every cell, and the wrappers around toys, pass them anyway."""
