@@ -161,7 +161,7 @@ class BPTT(Trainer):
     ):
         self.clip_norm = clip_norm
 
-    def module(self, model, task, seed):
+    def lightning_module(self, model, task, seed):
         raise AssertionError("no test trains")
 
 

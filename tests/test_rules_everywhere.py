@@ -41,7 +41,7 @@ def test_a_rule_teaches_a_cell_or_refuses_it(trainer, cell):
         options = {**load("cell", cell).contract_options, **(TREES if finds_trees(task, cell) else {})}
         with seeded():
             model = make_model(task, Ref("cell", cell, **options))
-        module = make().module(model, task, SEED)
+        module = make().lightning_module(model, task, SEED)
     except IncompatibleParts as refused:
         pytest.skip(str(refused))
     before = weights(module)

@@ -19,7 +19,7 @@ def trainer_of(broken):
         return broken
 
     class Mutant(ToyTrainer):
-        def module(self, model, task, seed):
+        def lightning_module(self, model, task, seed):
             self.check(model)
             return broken(model, task, seed, self.lr)
 
@@ -53,10 +53,10 @@ def test_a_rule_that_refuses_noise_is_checked_without():
 
 def test_a_rule_that_refuses_streams_is_checked_without():
     class Whole(ToyTrainer):
-        def module(self, model, task, seed):
+        def lightning_module(self, model, task, seed):
             if task.continues_previous(1, batch_size=4, seed=0, split="train"):
                 raise IncompatibleParts("only whole sequences")
-            return super().module(model, task, seed)
+            return super().lightning_module(model, task, seed)
 
     CHECKS["check_streams_are_continued"](maker("trainer", Whole))
 

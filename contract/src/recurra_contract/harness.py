@@ -164,7 +164,7 @@ def module_of(
 
 
 def _module(make: Make, cell: type[Cell[Any]], seed: int, task: Task) -> LearningModule:
-    module: LearningModule = make().module(model_of(task, cell), task, seed)
+    module: LearningModule = make().lightning_module(model_of(task, cell), task, seed)
     return module
 
 
@@ -183,14 +183,14 @@ def fit(
     checkpoint: Path | None = None,
 ) -> pl.Trainer:
     """Train up to batch number `batches`, from the start or a checkpoint."""
-    module.updates = batches
+    module.max_updates = batches
     options = RunOptions(max_steps=batches, accelerator="cpu", progress=False)
     data = Batches(module.task, BATCH_SIZE, module.seed, "train", rank=0, ranks=1)
     with quiet(), seeded(), TemporaryDirectory() as folder:
         trainer = lightning(
             options,
             Path(folder),
-            make().options_for_lightning(),
+            make().lightning_options(),
             logger=False,
             callbacks=list(callbacks),
             plugins=[DurableCheckpoints({})],

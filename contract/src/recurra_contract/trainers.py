@@ -53,7 +53,7 @@ def check_module_teaches_the_model(make: Make) -> None:
     """`module` returns a `LearningModule` of the model, task and seed that it was given, at batch 0."""
     task = task_of(make)
     model = model_of(task, teachable(make))
-    module = make().module(model, task, SEED)
+    module = make().lightning_module(model, task, SEED)
     expect(
         isinstance(module, LearningModule), f"module must be a LearningModule, got {type(module).__name__}"
     )
@@ -78,13 +78,13 @@ def check_module_needs_no_accelerator(make: Make) -> None:
         )
 
 
-def check_options_for_lightning_exist(make: Make) -> None:
-    """`options_for_lightning` returns a dictionary of arguments that Lightning's trainer has."""
-    options = make().options_for_lightning()
-    expect(isinstance(options, dict), f"options_for_lightning must be a dict, got {type(options).__name__}")
+def check_lightning_options_exist(make: Make) -> None:
+    """`lightning_options` returns a dictionary of arguments that Lightning's trainer has."""
+    options = make().lightning_options()
+    expect(isinstance(options, dict), f"lightning_options must be a dict, got {type(options).__name__}")
     known = inspect.signature(pl.Trainer.__init__).parameters
     for name in options:
-        expect(name in known, f"options_for_lightning names '{name}', which is no argument of pl.Trainer")
+        expect(name in known, f"lightning_options names '{name}', which is no argument of pl.Trainer")
 
 
 def check_learning_changes_weights(make: Make) -> None:

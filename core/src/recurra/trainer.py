@@ -17,7 +17,7 @@ class Trainer(Configurable, abc.ABC):
     """
 
     @abc.abstractmethod
-    def module(self, model: Network, task: Task, seed: int) -> Any:
+    def lightning_module(self, model: Network, task: Task, seed: int) -> Any:
         """Return the Lightning module that teaches the model the task by this rule.
 
         Raises:
@@ -39,6 +39,6 @@ class Trainer(Configurable, abc.ABC):
         """
         return None
 
-    def options_for_lightning(self) -> dict[str, Any]:
+    def lightning_options(self) -> dict[str, Any]:
         """Return arguments of `pl.Trainer` that this rule wants; the user's own win."""
         return {}

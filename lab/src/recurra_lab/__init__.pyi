@@ -5,6 +5,7 @@ from recurra_lab.training.evaluate import evaluate as evaluate
 from recurra_lab.training.evaluate import evaluate_suite as evaluate_suite
 from recurra_lab.training.evaluate import evaluation_mode as evaluation_mode
 from recurra_lab.training.evaluate import play as play
+from recurra_lab.training.gradient_rule import GradientRule as GradientRule
 from recurra_lab.training.graph_model import GraphModel as GraphModel
 from recurra_lab.training.graph_model import make_model as make_model
 from recurra_lab.training.model import Model as Model
@@ -13,9 +14,14 @@ from recurra_lab.training.optim import LBFGS as LBFGS
 from recurra_lab.training.optim import AdaGrad as AdaGrad
 from recurra_lab.training.optim import Adam as Adam
 from recurra_lab.training.optim import Choice as Choice
+from recurra_lab.training.optim import ClipNorm as ClipNorm
+from recurra_lab.training.optim import ClipValue as ClipValue
 from recurra_lab.training.optim import Constant as Constant
+from recurra_lab.training.optim import OptimizationOptions as OptimizationOptions
 from recurra_lab.training.optim import OptimizerChoice as OptimizerChoice
+from recurra_lab.training.optim import OptimizerOption as OptimizerOption
 from recurra_lab.training.optim import ScheduleChoice as ScheduleChoice
+from recurra_lab.training.optim import ScheduleOption as ScheduleOption
 from recurra_lab.training.optim import clip as clip
 from recurra_lab.training.population import Weights as Weights
 from recurra_lab.training.population import WeightSpace as WeightSpace

@@ -80,7 +80,7 @@ class ToyTrainer(Trainer):
     def __init__(self, *, lr: Annotated[float, Field(gt=0, description="learning rate")] = 0.01) -> None:
         self.lr = lr
 
-    def module(self, model: Network, task: Task, seed: int) -> ToyRule:
+    def lightning_module(self, model: Network, task: Task, seed: int) -> ToyRule:
         """Return the Lightning module.
 
         Raises:

@@ -29,7 +29,7 @@ def build(experiment: Experiment) -> Parts:
     reseed(experiment.seed, -1, 0)
     task = experiment.make_task()
     model = experiment.make_model(task)
-    return Parts(task, model, experiment.make_trainer().module(model, task, experiment.seed))
+    return Parts(task, model, experiment.make_trainer().lightning_module(model, task, experiment.seed))
 
 
 def goal_of(experiment: Experiment, task: Task) -> Goal:

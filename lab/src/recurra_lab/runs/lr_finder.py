@@ -43,9 +43,9 @@ def find_rates(experiment: Experiment, lowest: float, highest: float, batches: i
     if parts.module.configure_optimizers() is None:
         told = f"trainer '{experiment.trainer.name}' has no learning rate that can be tried like this"
         raise IncompatibleParts(f"{told}; trainer=bptt has")
-    parts.module.updates = batches
+    parts.module.max_updates = batches
     data = Batches(parts.task, experiment.run.batch_size, experiment.seed, "train", 0, 1)
-    rule = experiment.make_trainer().options_for_lightning()
+    rule = experiment.make_trainer().lightning_options()
     with quiet(), TemporaryDirectory() as folder:
         trainer = lightning(experiment.run, Path(folder), rule, logger=False, callbacks=[])
         found = Tuner(trainer).lr_find(

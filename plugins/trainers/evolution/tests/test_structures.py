@@ -196,9 +196,11 @@ def test_mistakes_are_told():
     task = ToyTask()
     model = Model(task, Ref("cell", "neat-network", output_size=3))
     with pytest.raises(IncompatibleParts, match=r"cell=evolving-ntm, and model\.readout=none"):
-        Evolution(algorithm="neat").module(model, task, 0)
+        Evolution(algorithm="neat").lightning_module(model, task, 0)
     with pytest.raises(IncompatibleParts, match="those of one network that can grow must be all there are"):
-        Evolution(algorithm="neat").module(Model(task, Ref("cell", "elman", hidden_size=3)), task, 0)
+        Evolution(algorithm="neat").lightning_module(
+            Model(task, Ref("cell", "elman", hidden_size=3)), task, 0
+        )
 
 
 def test_genomes_of_the_library_are_ours():

@@ -104,7 +104,7 @@ def test_a_cell_without_parts_is_refused():
     with pytest.raises(
         IncompatibleParts, match="needs a cell whose parts learn one by one, and PlainCell is none"
     ):
-        rule().module(model_of(ToyTask(), PlainCell), ToyTask(), 0)
+        rule().lightning_module(model_of(ToyTask(), PlainCell), ToyTask(), 0)
 
 
 def test_an_option_out_of_range_is_refused():

@@ -74,7 +74,7 @@ class Evolution(Trainer):
 
         return GrowingCell if self.algorithm == "neat" else None
 
-    def module(self, model: Network, task: Task, seed: int) -> EvolutionModule:
+    def lightning_module(self, model: Network, task: Task, seed: int) -> EvolutionModule:
         """Return the Lightning module.
 
         Raises:
@@ -82,7 +82,17 @@ class Evolution(Trainer):
         """
         from recurra_evolution.module import EvolutionModule
 
-        return EvolutionModule(model, task, seed, self)
+        space = WeightSpace(model)
+        return EvolutionModule(
+            model,
+            task,
+            seed,
+            space=space,
+            search=self.search(model, space),
+            fitness_by=self.fitness,
+            champion=self.champion,
+            at_once=self.at_once,
+        )
 
     def search(self, model: Network, space: WeightSpace) -> Search:
         """Return the search, which begins at the weights of a model.

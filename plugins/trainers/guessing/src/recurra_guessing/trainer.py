@@ -51,7 +51,7 @@ class Guessing(Trainer):
     ) -> None:
         self.weight_range, self.guesses, self.screens = weight_range, guesses, screens
 
-    def module(self, model: Network, task: Task, seed: int) -> GuessingModule:
+    def lightning_module(self, model: Network, task: Task, seed: int) -> GuessingModule:
         """Return the Lightning module.
 
         Raises:
@@ -60,4 +60,11 @@ class Guessing(Trainer):
         """
         from recurra_guessing.module import GuessingModule
 
-        return GuessingModule(model, task, seed, self)
+        return GuessingModule(
+            model,
+            task,
+            seed,
+            weight_range=self.weight_range,
+            guesses=self.guesses,
+            screens=self.screens,
+        )

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from recurra import GraphTask, IncompatibleParts, Network, Task, Trainer
-from recurra_lab import AdaGrad, Constant, GraphModel, OptimizerChoice, ScheduleChoice
+from recurra_lab import (
+    AdaGrad,
+    ClipNorm,
+    ClipValue,
+    Constant,
+    GraphModel,
+    OptimizationOptions,
+    OptimizerOption,
+    ScheduleOption,
+)
 
 if TYPE_CHECKING:
     from recurra import Cell
@@ -45,26 +54,23 @@ class MaxMargin(Trainer):
         self,
         *,
         optimizer: Annotated[
-            OptimizerChoice, Field(description="what turns gradients into updates; the paper's is lbfgs")
+            OptimizerOption, Field(description="what turns gradients into updates; the paper's is lbfgs")
         ] = ADAGRAD,
-        schedule: Annotated[ScheduleChoice, Field(description="how the learning rate changes")] = CONSTANT,
+        schedule: ScheduleOption = CONSTANT,
         kappa: Annotated[Weight, Field(description="κ, the margin for each wrong node")] = 0.05,
         violation: Annotated[
             Literal["whole", "largest"], Field(description="compare whole trees, or what differs most so far")
         ] = "whole",
         labels: Annotated[Weight, Field(description="ν, how much the labels of nodes count")] = 1.0,
         weight_penalty: Annotated[Weight, Field(description="λ, on squared weights")] = 1e-4,
-        clip_norm: Annotated[
-            float | None, Field(gt=0, description="largest norm of the whole gradient")
-        ] = None,
-        clip_value: Annotated[
-            float | None, Field(gt=0, description="largest size of one component of it")
-        ] = None,
+        clip_norm: ClipNorm = None,
+        clip_value: ClipValue = None,
     ) -> None:
-        self.optimizer, self.schedule = optimizer, schedule
+        self.optimization = OptimizationOptions(
+            optimizer=optimizer, schedule=schedule, clip_norm=clip_norm, clip_value=clip_value
+        )
         self.kappa, self.violation = kappa, violation
         self.labels, self.weight_penalty = labels, weight_penalty
-        self.clip_norm, self.clip_value = clip_norm, clip_value
 
     def contract_cell(self) -> type[Cell[Any]]:
         """Return a cell that finds trees."""
@@ -79,7 +85,7 @@ class MaxMargin(Trainer):
 
         return ToyGraphTask()
 
-    def module(self, model: Network, task: Task, seed: int) -> MaxMarginModule:
+    def lightning_module(self, model: Network, task: Task, seed: int) -> MaxMarginModule:
         """Return the Lightning module.
 
         Raises:
@@ -92,4 +98,13 @@ class MaxMargin(Trainer):
             raise IncompatibleParts(
                 f"trainer 'max-margin' needs a task that gives graphs, {told}; try scenes"
             )
-        return MaxMarginModule(model, task, seed, self)
+        return MaxMarginModule(
+            model,
+            task,
+            seed,
+            self.optimization,
+            kappa=self.kappa,
+            violation=self.violation,
+            labels=self.labels,
+            weight_penalty=self.weight_penalty,
+        )
