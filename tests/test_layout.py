@@ -142,6 +142,11 @@ class TestPlugin:
             words = path.read_text("utf-8").replace(own, "")
             assert not [other for other in others if f"recurra_{other}" in words], path
 
+    def test_imports_the_contract_kit_only_where_the_kit_looks_for_examples(self, plugin):
+        for path in (plugin / "src").rglob("*.py"):
+            imports = re.search(r"\b(from|import) recurra_contract\b", path.read_text("utf-8"))
+            assert imports is None or path.name == "contract.py", path
+
     def test_has_tests_and_a_readme(self, plugin):
         assert list((plugin / "tests").glob("test_*.py"))
         assert len((plugin / "README.md").read_text("utf-8").splitlines()) > 5

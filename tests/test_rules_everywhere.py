@@ -7,6 +7,7 @@ import torch
 
 from recurra import IncompatibleParts, Ref
 from recurra.plugins.registry import components, load
+from recurra_contract import examples_of
 from recurra_contract.harness import SEED, changed, fit, seeded, task_of, weights
 from recurra_contract.kit import maker
 from recurra_lab import make_model
@@ -24,7 +25,7 @@ def names(kind):
 
 def task_for(rule, cell):
     """Return the rule's own task, or trees for what reads trees."""
-    if load("cell", cell).tags.input_kind == "trees" and rule.contract_task() is None:
+    if load("cell", cell).tags.input_kind == "trees" and examples_of(rule).task is None:
         return load("task", "boolean-trees")(form="binary")
     return task_of(lambda: rule)
 

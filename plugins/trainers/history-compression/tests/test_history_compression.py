@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from recurra import IncompatibleParts, InvalidOption
-from recurra_contract import ToyTask
-from recurra_contract.harness import PlainCell, SaveAt, StagedCell, fit, model_of, module_of
+from recurra_contract import StagedCell, ToyTask
+from recurra_contract.harness import PlainCell, SaveAt, fit, model_of, module_of
 from recurra_history_compression.trainer import HistoryCompression
 
 BLOCK = 4

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple
+from typing import NamedTuple
 
 from torch import Tensor, nn
 
@@ -32,7 +32,7 @@ class Elman(Cell[ElmanState]):
     Source: Elman 1990, Cognitive Science 14:179-211; IRNN: Le, Jaitly and Hinton 2015, arXiv 1504.00941.
     """
 
-    contract_options: ClassVar[dict[str, Any]] = {"hidden_size": 5}
+    contract_options = {"hidden_size": 5}
 
     def __init__(
         self,

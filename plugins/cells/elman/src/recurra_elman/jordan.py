@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 from torch import Tensor, nn
@@ -35,7 +35,7 @@ class Jordan(Cell[JordanState]):
     Source: Jordan 1986, Institute for Cognitive Science report 8604.
     """
 
-    contract_options: ClassVar[dict[str, Any]] = {"hidden_size": 5, "units": 3}
+    contract_options = {"hidden_size": 5, "units": 3}
 
     def __init__(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import torch
 from pydantic import Field
@@ -52,7 +52,7 @@ class EvolvingNTMMemory(Memory[EvolvingNTMMemoryState]):
     M_0: Tensor
 
     tags = Tags(differentiable=False)  # no gradient reaches j and s
-    contract_options: ClassVar[dict[str, Any]] = {"width": 3, "capacity": 2001}  # a check takes 2,000 steps
+    contract_options = {"width": 3, "capacity": 2001}  # a check takes 2,000 steps
 
     def __init__(
         self,

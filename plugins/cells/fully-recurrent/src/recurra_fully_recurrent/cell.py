@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import torch
 from pydantic import Field
@@ -52,7 +52,7 @@ class FullyRecurrent(Cell[FullyRecurrentState]):
     fixed: Tensor
     shown: Tensor | None
 
-    contract_options: ClassVar[dict[str, Any]] = {"hidden_size": 5, "density": 0.7, "trained": 0.7}
+    contract_options = {"hidden_size": 5, "density": 0.7, "trained": 0.7}
 
     def __init__(
         self,

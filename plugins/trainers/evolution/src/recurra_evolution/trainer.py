@@ -11,7 +11,6 @@ from recurra_evolution.genetics import Genetics
 from recurra_lab import WeightSpace
 
 if TYPE_CHECKING:
-    from recurra import Cell
     from recurra_evolution.module import EvolutionModule
     from recurra_evolution.searches import Search
 
@@ -36,6 +35,8 @@ class Evolution(Trainer):
     Source: Hansen and Ostermeier 2001 (by the library `cmaes`); Salimans et al. 2017; Stanley and
     Miikkulainen 2002 (by the library `neat-python`).
     """
+
+    contract_examples = "recurra_evolution.contract:examples"
 
     def __init__(
         self,
@@ -67,12 +68,6 @@ class Evolution(Trainer):
         self.algorithm, self.population, self.sigma = algorithm, population, sigma
         self.learning_rate, self.fitness = learning_rate, fitness
         self.champion, self.at_once, self.neat = champion, at_once, neat
-
-    def contract_cell(self) -> type[Cell[Any]] | None:
-        """Return a cell that can grow, for neat."""
-        from recurra_contract.examples.topology import GrowingCell
-
-        return GrowingCell if self.algorithm == "neat" else None
 
     def lightning_module(self, model: Network, task: Task, seed: int) -> EvolutionModule:
         """Return the Lightning module.

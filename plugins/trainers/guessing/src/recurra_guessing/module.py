@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -40,7 +39,7 @@ class GuessingModule(LearningModule):
         *,
         weight_range: float,
         guesses: int,
-        screens: Sequence[int],
+        screens: tuple[int, ...],
     ) -> None:
         super().__init__(model, task, seed)
         self.weight_range, self.guesses_per_batch, self.screens = weight_range, guesses, screens

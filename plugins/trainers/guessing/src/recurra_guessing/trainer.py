@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
@@ -38,7 +37,7 @@ class Guessing(Trainer):
     Source: Hochreiter and Schmidhuber 1996, NIPS 9:473-479; Schmidhuber and Hochreiter 1996, IDSIA-19-96.
     """
 
-    contract_options: ClassVar[Mapping[str, Any]] = {"weight_range": 1.0, "guesses": 200}
+    contract_options = {"weight_range": 1.0, "guesses": 200}
 
     def __init__(
         self,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from recurra import Cell, IncompatibleParts, Network, Staged, Task, Trainer
+from recurra import IncompatibleParts, Network, Staged, Task, Trainer
 from recurra_lab import (
     Adam,
     ClipNorm,
@@ -40,7 +40,8 @@ class HistoryCompression(Trainer):
     Source: Schmidhuber 1992, Neural Computation 4(2):234-242.
     """
 
-    contract_options: ClassVar[dict[str, Any]] = {"block": 5, "most": 10}
+    contract_examples = "recurra_history_compression.contract:examples"
+    contract_options = {"block": 5, "most": 10}
 
     def __init__(
         self,
@@ -62,12 +63,6 @@ class HistoryCompression(Trainer):
             optimizer=optimizer, schedule=schedule, clip_norm=clip_norm, clip_value=clip_value
         )
         self.block, self.improvement, self.most, self.taught = block, improvement, most, taught
-
-    def contract_cell(self) -> type[Cell[Any]]:
-        """Return a cell of two parts."""
-        from recurra_contract.harness import StagedCell
-
-        return StagedCell
 
     def lightning_module(self, model: Network, task: Task, seed: int) -> HistoryCompressionModule:
         """Return the Lightning module.

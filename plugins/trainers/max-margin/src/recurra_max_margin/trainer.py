@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
@@ -19,7 +19,6 @@ from recurra_lab import (
 )
 
 if TYPE_CHECKING:
-    from recurra import Cell
     from recurra_max_margin.module import MaxMarginModule
 
 Weight = Annotated[float, Field(ge=0)]
@@ -48,7 +47,7 @@ class MaxMargin(Trainer):
     Source: Socher, Lin, Ng and Manning 2011, sections 3.2 to 3.4; for `violation` Huang, Fayong and Guo 2012.
     """
 
-    contract_options: ClassVar[dict[str, Any]] = {}
+    contract_examples = "recurra_max_margin.contract:examples"
 
     def __init__(
         self,
@@ -71,19 +70,6 @@ class MaxMargin(Trainer):
         )
         self.kappa, self.violation = kappa, violation
         self.labels, self.weight_penalty = labels, weight_penalty
-
-    def contract_cell(self) -> type[Cell[Any]]:
-        """Return a cell that finds trees."""
-        from recurra_contract.examples.graphs import MergingCell
-
-        return MergingCell
-
-    @classmethod
-    def contract_task(cls) -> Task:
-        """Return a task that gives graphs."""
-        from recurra_contract.examples.graphs import ToyGraphTask
-
-        return ToyGraphTask()
 
     def lightning_module(self, model: Network, task: Task, seed: int) -> MaxMarginModule:
         """Return the Lightning module.
