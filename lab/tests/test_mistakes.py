@@ -34,6 +34,7 @@ WORDS = {
     "trainer.schedule.zzz=3": "unknown key trainer.schedule.zzz; constant has no option 'zzz', it has name",
     "trainer.optimizer.nesterov=true": "unknown key trainer.optimizer.nesterov;"
     " adam has no option 'nesterov', it belongs to trainer.optimizer=sgd",
+    "trainer.clip=3": "trainer.clip is now called trainer.clip_norm",
     "run.name=3": "unknown key run.name; run has no option 'name', see `recurra info run`",
     # types
     "cell.memory.slots=abc": "expected a whole number greater than 0",

@@ -58,6 +58,8 @@ def check_module_teaches_the_model(make: Make) -> None:
     module = make().lightning_module(model, task, SEED)
     got = type(module).__name__
     expect(isinstance(module, LearningModule), f"lightning_module returned no LearningModule, but a {got}")
+    promised, kept = make().supports_environments, module.supports_environments
+    expect(promised == kept, f"supports_environments is {promised} in the trainer, but {kept} in its module")
     expect(module.model is model, "the module has another model than was given")
     expect(module.task is task, "the module has another task than was given")
     expect(module.seed == SEED, f"the module has seed {module.seed}, but {SEED} was given")

@@ -26,6 +26,10 @@ class OwnSeed(ToyTrainer):
         return super().lightning_module(model, task, 0)
 
 
+class PromisesEnvironments(ToyTrainer):
+    supports_environments = True
+
+
 class OtherTask(ToyRule):
     def __init__(self, model, task, seed, lr):
         super().__init__(model, None, seed, lr)
@@ -215,6 +219,7 @@ MUTANTS = [
     ("check_options_round_trip", KeepsObjects),
     ("check_module_teaches_the_model", ReturnsTheModel),
     ("check_module_teaches_the_model", OwnSeed),
+    ("check_module_teaches_the_model", PromisesEnvironments),
     ("check_module_teaches_the_model", OtherTask),
     ("check_module_teaches_the_model", OtherModel),
     ("check_module_teaches_the_model", StartsLate),

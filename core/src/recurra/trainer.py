@@ -22,6 +22,9 @@ class Trainer(Configurable, abc.ABC):
     The function takes the trainer and returns `recurra_contract.Examples`; only the contract kit imports it.
     """
 
+    supports_environments: ClassVar[bool] = False
+    """Whether the rule can learn an `Environment`, which provides rewards instead of targets."""
+
     @abc.abstractmethod
     def lightning_module(self, model: Network, task: Task, seed: int) -> Any:
         """Return the Lightning module that teaches the model the task by this rule.

@@ -9,6 +9,7 @@ from recurra_lab.training.gradient_rule import GradientRule as GradientRule
 from recurra_lab.training.graph_model import GraphModel as GraphModel
 from recurra_lab.training.graph_model import make_model as make_model
 from recurra_lab.training.model import Model as Model
+from recurra_lab.training.model_options import ModelOptions as ModelOptions
 from recurra_lab.training.module import LearningModule as LearningModule
 from recurra_lab.training.optim import LBFGS as LBFGS
 from recurra_lab.training.optim import AdaGrad as AdaGrad

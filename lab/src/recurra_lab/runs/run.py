@@ -177,7 +177,7 @@ class Run:
         if options.progress:
             around.append(callbacks.Progress(leave=True))
         around += self._plugin_callbacks()
-        rule = self.experiment.make_trainer().lightning_options()
+        rule = self.parts.trainer.lightning_options()
         return lightning(options, folder.path, rule, logger=loggers, callbacks=around, plugins=[self.store])
 
     def _plugin_callbacks(self) -> list[Any]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor, nn
 
+from recurra.config.options import Options
 from recurra_lab.training.optim.clipping import clip
 from recurra_lab.training.optim.optimizers import Adam, OptimizerChoice
 from recurra_lab.training.optim.schedules import Constant, ScheduleChoice
@@ -18,14 +19,12 @@ ClipNorm = Annotated[float | None, Field(gt=0, description="largest norm of the 
 ClipValue = Annotated[float | None, Field(gt=0, description="largest size of one component of it")]
 
 
-class OptimizationOptions(BaseModel):
+class OptimizationOptions(Options):
     """How a gradient becomes an update.
 
     A trainer lists these four among its own options, with the aliases above and its own defaults, and hands
     them to its `GradientRule`.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     optimizer: OptimizerOption = Adam()
     schedule: ScheduleOption = Constant()

@@ -45,6 +45,8 @@ class BPTT(Trainer):
         InvalidOption: `k2` is no multiple of `k1`, or is given without it.
     """
 
+    renamed_options = {"window": "k1", "reach": "k2"}
+
     def __init__(
         self,
         *,

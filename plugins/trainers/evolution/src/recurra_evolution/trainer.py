@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 MOST_WEIGHTS = 5000
 """The covariance of more would not fit."""
-NOTHING: dict[str, Any] = {}
+GENETICS = Genetics()
 
 
 class Evolution(Trainer):
@@ -36,6 +36,7 @@ class Evolution(Trainer):
     Miikkulainen 2002 (by the library `neat-python`).
     """
 
+    supports_environments = True
     contract_examples = "recurra_evolution.contract:examples"
 
     def __init__(
@@ -61,7 +62,7 @@ class Evolution(Trainer):
             ),
         ] = "mean",
         at_once: Annotated[int, Field(gt=0, description="candidates side by side in memory")] = 512,
-        neat: Annotated[dict[str, Any], Genetics, Field(description="how structures change")] = NOTHING,
+        neat: Annotated[Genetics, Field(description="how structures change")] = GENETICS,
     ) -> None:
         if algorithm == "openai-es" and population % 2:
             raise InvalidOption(f"Evolution: population = {population} must be even for openai-es")
