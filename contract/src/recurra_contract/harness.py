@@ -25,7 +25,7 @@ from recurra_lab.experiments.run_options import RunOptions
 from recurra_lab.runs.pl_trainer import lightning, quiet
 from recurra_lab.training.batches import Batches, training_loader
 from recurra_lab.training.evaluate import evaluate
-from recurra_lab.training.model import Model
+from recurra_lab.training.graph_model import make_model
 from recurra_lab.training.module import LearningModule
 
 BATCH_SIZE, SEED = 8, 3
@@ -132,7 +132,7 @@ def model_of(task: Task, cell: type[Cell[Any]]) -> Network:
     """Return a model with the same weights every time; a network that can grow is all there is to it."""
     with seeded():
         readout = "none" if issubclass(cell, Evolvable) else "linear"
-        return Model(task, CellOf(cell), readout=readout)  # type: ignore[arg-type]
+        return make_model(task, CellOf(cell), readout=readout)  # type: ignore[arg-type]
 
 
 def fit(

@@ -10,6 +10,7 @@ import torch
 
 from recurra import IncompatibleParts, Ref, Topology
 from recurra_contract import ToyTask
+from recurra_evolution.genetics import Genetics
 from recurra_evolution.genomes import as_weights, restored, saved
 from recurra_evolution.library import Genome
 from recurra_evolution.structures import StructureSearch
@@ -22,7 +23,9 @@ SLOPE_OF_THE_LIBRARY = 5.0
 
 
 def search_in(cell, population, **options):
-    return StructureSearch(cell.topology(), cell.w.detach().double().flatten(), population, options)
+    return StructureSearch(
+        cell.topology(), cell.w.detach().double().flatten(), population, Genetics(**options)
+    )
 
 
 def grown(cell, generations, seed=0, population=30, **options):
