@@ -232,3 +232,11 @@ def test_no_words_whatever_give_a_traceback(words):
     with suppress(RecurraError):
         experiment = Experiment.compose("copy", "ntm", overrides=[f"{key}={value}" for key, value in words])
         assert experiment.to_toml()
+
+
+def test_a_former_name_of_an_option_in_a_file(tmp_path):
+    file = tmp_path / "old.toml"
+    file.write_text('task = "copy"\ncell = "ntm"\n[trainer]\nclip = 3.0\n')
+    assert (
+        complaint(task=None, cell=None, file=file) == f"{file}: trainer.clip is now called trainer.clip_norm"
+    )

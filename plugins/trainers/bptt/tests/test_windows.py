@@ -142,9 +142,11 @@ def test_a_part_of_a_batch_has_the_lengths_that_are_left():
         ({"k1": 4, "k2": 3}, "k2 = 3 must be a multiple of trainer.k1 = 4; 4 is"),
         ({"k2": 6}, "k2 = 6 must be a multiple of trainer.k1 = none"),
         ({"k1": 0}, "k1"),
+        ({"window": 4}, "BPTT: window is now called k1"),
+        ({"reach": 4}, "BPTT: reach is now called k2"),
     ],
 )
-def test_k2_that_is_no_multiple_of_k1_is_refused(options, told):
+def test_a_wrong_truncation_is_refused(options, told):
     with pytest.raises(InvalidOption, match=told):
         BPTT(**options)
 

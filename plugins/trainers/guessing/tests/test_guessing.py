@@ -205,7 +205,7 @@ def test_what_cannot_be_guessed_is_refused():
 
 def test_the_latch_is_solved_in_some_hundred_guesses():
     task = Ref("task", "two-sequence", length=60, signal=3, variance=0.04, tolerance=0.1).build()
-    cell = Ref("cell", "fully-recurrent", hidden_size=3, outputs=1, logits=True, squash="logistic")
+    cell = Ref("cell", "fully-recurrent", hidden_size=3, outputs=1, logits=True, activation="logistic")
     needed = []
     for seed in range(10):
         module = Guessing().lightning_module(Model(task, cell, readout="none"), task, seed)

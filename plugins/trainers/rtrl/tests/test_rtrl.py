@@ -208,7 +208,7 @@ def test_in_a_stream_it_knows_all_of_the_past():
 
 def fully_recurrent(input_size):
     return load("cell", "fully-recurrent")(
-        input_size, hidden_size=4, outputs=2, squash="logistic", init_range=1.0
+        input_size, hidden_size=4, outputs=2, activation="logistic", init_range=1.0
     )
 
 
