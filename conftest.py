@@ -153,11 +153,17 @@ def synthetic():
     del sys.modules["synthetic"]
 
 
+class MadeUpPlugins(SimpleNamespace):
+    """Stands for `discovery.Plugins`, and like them is one key of a cache."""
+
+    __hash__ = object.__hash__
+
+
 @pytest.fixture
 def parts(synthetic, monkeypatch):
     """A world in which the made-up parts are installed, and nothing else."""
     source = SimpleNamespace(dist="recurra-made-up", version="1.0")
-    world = SimpleNamespace(
+    world = MadeUpPlugins(
         components=[(source, component) for component in synthetic.COMPONENTS],
         defects=[],
         inventory=SimpleNamespace(sources=[]),

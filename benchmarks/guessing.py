@@ -31,9 +31,9 @@ GUESSES, SEQUENCES = 1000, 100
 def module_for(lag: int) -> Any:
     """Return the module of the shipped experiment of a lag: three logistic units, one of them the answer."""
     task = load("task", "two-sequence")(length=lag, signal=3, variance=0.04, tolerance=0.1)
-    units = {"hidden_size": 3, "outputs": 1, "logits": True, "squash": "logistic"}
+    units = {"hidden_size": 3, "outputs": 1, "logits": True, "activation": "logistic"}
     model = Model(task, Ref("cell", "fully-recurrent", **units), readout="none")
-    module = load("trainer", "guessing")(guesses=GUESSES).module(model, task, 0)
+    module = load("trainer", "guessing")(guesses=GUESSES).lightning_module(model, task, 0)
     module.log = lambda *args, **kwargs: None  # there is no Lightning here that would keep it
     return module
 
@@ -45,7 +45,7 @@ def measured(lag: int, batches: int) -> dict[str, Any]:
         batch = module.task.batch(k, batch_size=SEQUENCES, seed=0, split="train")
         module.batches_seen.fill_(k + 1)
         before, start = int(module.guesses), time.perf_counter()
-        module.learn(batch)
+        module.training_loss(batch)
         seconds.append(time.perf_counter() - start)
         since += int(module.guesses) - before
         if module.task.goal.met(float(module.best[0])):

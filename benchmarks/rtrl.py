@@ -51,7 +51,7 @@ class Schedule:
 
 def module_of(task: ToyTask, model: Model, rule: str, **options: Any) -> Any:
     """Return a module that finds the gradient of a batch, and makes no update of it."""
-    module = load("trainer", rule)(**options).module(model, task, 0)
+    module = load("trainer", rule)(**options).lightning_module(model, task, 0)
     module.log = lambda *args, **kwargs: None
     module.lr_schedulers = Schedule
     return module
@@ -61,7 +61,7 @@ def by_rtrl(task: ToyTask, model: Model, way: str, batch: Any) -> Callable[[], N
     """Return what finds the gradient going forward."""
     module = module_of(task, model, "rtrl", gradient=way, update="batch")
     module._update = module.gradient.clear
-    return lambda: module.learn(batch)
+    return lambda: module.training_loss(batch)
 
 
 def by_bptt(task: ToyTask, model: Model, batch: Any, *, loop: bool) -> Callable[[], None]:
@@ -70,7 +70,7 @@ def by_bptt(task: ToyTask, model: Model, batch: Any, *, loop: bool) -> Callable[
 
     def once() -> None:
         with sequence.using("loop" if loop else None):
-            module.learn(batch).backward()
+            module.training_loss(batch).backward()
 
     return once
 

@@ -150,6 +150,8 @@ Optimizer = Annotated[Adam | SGD, Field(discriminator="name")]
 class BPTT(Trainer):
     """Learns by the gradient of the whole sequence."""
 
+    renamed_options = {"clip": "clip_norm"}
+
     def __init__(
         self,
         *,
@@ -161,7 +163,7 @@ class BPTT(Trainer):
     ):
         self.clip_norm = clip_norm
 
-    def module(self, model, task, seed):
+    def lightning_module(self, model, task, seed):
         raise AssertionError("no test trains")
 
 
@@ -178,6 +180,6 @@ COMPONENTS = [
     Component("memory", "ntm", f"{__name__}:Matrix", "a matrix"),
     Component("memory", "tape", f"{__name__}:Tape", "a tape"),
     Component("task", "copy", f"{__name__}:Copy", "repeat"),
-    Component("trainer", "bptt", f"{__name__}:BPTT", "gradients", "Werbos 1990"),
+    Component("trainer", "bptt", f"{__name__}:BPTT", "gradients", "Werbos 1990", default=True),
     Component("trainer", "rtrl", f"{__name__}:RTRL", "forward gradients"),
 ]

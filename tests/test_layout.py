@@ -6,9 +6,13 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
+
+from recurra import Component
+from recurra.plugins import registry
 
 ROOT = Path(__file__).parents[1]
 PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/*/*/pyproject.toml"))
@@ -46,6 +50,9 @@ ROOT_FOLDERS = {
     "tests",
     "tools",
 }
+
+WORDS_OF_THE_FRAMEWORK = {"copy"}
+"""Names of components that mean something else there."""
 
 CLASSIFIERS = {
     "Development Status :: 3 - Alpha",
@@ -146,6 +153,11 @@ class TestPlugin:
             words = path.read_text("utf-8").replace(own, "")
             assert not [other for other in others if f"recurra_{other}" in words], path
 
+    def test_imports_the_contract_kit_only_where_the_kit_looks_for_examples(self, plugin):
+        for path in (plugin / "src").rglob("*.py"):
+            imports = re.search(r"\b(from|import) recurra_contract\b", path.read_text("utf-8"))
+            assert imports is None or path.name == "contract.py", path
+
     def test_has_tests_and_a_readme(self, plugin):
         assert list((plugin / "tests").glob("test_*.py"))
         assert len((plugin / "README.md").read_text("utf-8").splitlines()) > 5
@@ -201,6 +213,47 @@ def test_no_package_of_the_framework_names_a_plugin(package):
     for path in (ROOT / package / "src").rglob("*.py"):
         text = path.read_text("utf-8")
         assert not [module for module in modules if module in text], path
+
+
+def words_in_code(path: Path) -> set[str]:
+    """All strings of a module but its docstrings: examples may name what they like."""
+    tree = ast.parse(path.read_text("utf-8"))
+    prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    return {
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose
+    }
+
+
+def named_components(word: str, components: Collection[Component]) -> list[str]:
+    """The components that a string names: alone as if to look it up, in a command, or as `cell=gru`."""
+    alone = [c.name for c in components if word == c.name and c.name not in WORDS_OF_THE_FRAMEWORK]
+    commands = re.findall(r"recurra (?:train|info|explain) ([a-z0-9-]+)(?: ([a-z0-9-]+))?", word)
+    tried = {name for found in commands for name in found}
+    return [
+        *alone,
+        *(c.name for c in components if re.search(rf"\b{c.kind}=['\"]?{c.name}\b", word)),
+        *(c.name for c in components if c.name in tried),
+    ]
+
+
+@pytest.mark.parametrize("package", ["core", "engine", "lab", "contract"])
+def test_no_package_of_the_framework_names_a_component(package):
+    components = [offer.component for offer in registry.components()]
+    assert len(components) > 50
+    found = {
+        f"{path.relative_to(ROOT)}: {word!r}"
+        for path in (ROOT / package / "src").rglob("*.py")
+        for word in words_in_code(path)
+        if named_components(word, components)
+    }
+    assert not found
+
+
+@pytest.mark.parametrize("word", ["bptt", "try trainer=bptt", "recurra train copy gru", "cell='gru'"])
+def test_a_component_is_found_in_a_string(word):
+    assert named_components(word, [offer.component for offer in registry.components()])
 
 
 def test_all_packages_have_one_version_and_the_workspace_python():

@@ -45,10 +45,10 @@ def batch_of(task: str, k: int) -> Batch:
 
 def losses(module: LearningModule, task: str, updates: int):
     module.log = lambda *args, **kwargs: None
-    module.updates = updates
+    module.max_updates = updates
     optimizer = module.configure_optimizers()["optimizer"]
     for k in range(updates):
-        loss = module.learn(batch_of(task, k))
+        loss = module.training_loss(batch_of(task, k))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

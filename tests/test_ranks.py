@@ -28,7 +28,7 @@ OPTIONS = [
 
 FEW = [option for option in OPTIONS if option.startswith("run.")]
 RULES = {
-    "windows": ["copy", "lstm", *OPTIONS, "trainer.window=3"],
+    "windows": ["copy", "lstm", *OPTIONS, "trainer.k1=3"],
     "noise and average": ["copy", "lstm", *OPTIONS, "trainer.weight_noise=0.1", "trainer.averaging=ema"],
     "hebbian": ["copy", "lstm", *OPTIONS, "trainer=hebbian"],
     "history-compression": ["chunker-stream", "history-compressor", *FEW, "trainer=history-compression"],

@@ -30,7 +30,7 @@ def module_of(task, cell, **options):
     try:
         with seeded():
             model = Model(task, Ref("cell", cell, **load("cell", cell).contract_options), **options).double()
-        return load("trainer", "rtrl")(update="batch").module(model, task, SEED)
+        return load("trainer", "rtrl")(update="batch").lightning_module(model, task, SEED)
     except IncompatibleParts as refused:
         pytest.skip(str(refused))
 
@@ -45,7 +45,7 @@ def carried_forward(module, batch, monkeypatch):
     module.log = lambda *args, **kwargs: None
     monkeypatch.setattr(type(module), "lr_schedulers", lambda self: Mock())
     monkeypatch.setattr(type(module), "_update", lambda self: None)
-    loss = module.learn(batch)
+    loss = module.training_loss(batch)
     return module.gradient, loss
 
 

@@ -5,6 +5,7 @@ import torch
 
 from recurra import IncompatibleParts, Ref
 from recurra.plugins.registry import components, load
+from recurra_contract import examples_of
 from recurra_contract.harness import SEED, changed, fit, seeded, task_of, weights
 from recurra_contract.kit import maker
 from recurra_contract.selection import accepted
@@ -23,7 +24,7 @@ def names(kind):
 
 def task_for(rule, cell):
     """Return the rule's own task, or trees for what reads trees."""
-    if load("cell", cell).tags.input_kind == "trees" and rule.contract_task() is None:
+    if load("cell", cell).tags.input_kind == "trees" and examples_of(rule).task is None:
         return load("task", "boolean-trees")(form="binary")
     return task_of(lambda: rule)
 
@@ -43,7 +44,7 @@ def built(trainer, cell):
     options = {**load("cell", cell).contract_options, **(TREES if finds_trees(task, cell) else {})}
     with seeded():
         model = make_model(task, Ref("cell", cell, **options))
-    return rule.module(model, task, SEED)
+    return rule.lightning_module(model, task, SEED)
 
 
 def check(trainer, module):

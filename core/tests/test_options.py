@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
-from recurra import Ref
+from recurra import Options, Ref
 from recurra.config.describe import choices_of, values_in_full, values_in_words
 from recurra.config.options import (
     Configurable,
@@ -16,7 +16,7 @@ from recurra.config.options import (
     fields_of,
     keyword_options,
     options_model,
-    part_of,
+    part_kind,
     plain,
     references,
 )
@@ -121,6 +121,56 @@ def test_an_alternative_is_a_name_a_dictionary_or_a_model(parts):
     assert checked_options(parts.BPTT, {"optimizer": {"lr": 1}})["optimizer"] == parts.Adam(lr=1.0, beta1=0.8)
 
 
+def test_a_former_name_of_an_option_is_told_the_present_one(parts):
+    assert complaint(parts.BPTT, clip=3) == "BPTT: clip is now called clip_norm"
+
+
+class Inner(Options):
+    """A table of options, one of which had another name once."""
+
+    model_config = ConfigDict(title="In there")
+    renamed_options = {"breadth": "width"}
+
+    width: Annotated[int, Field(gt=0)] = 1
+
+
+class Outer(Configurable):
+    """A component with a table of options."""
+
+    def __init__(self, *, inner: Inner = Inner(width=2)) -> None:  # noqa: B008 - immutable
+        self.inner = inner
+
+
+def test_a_model_of_options_is_given_as_a_table_or_as_itself():
+    assert Outer().inner == Outer(inner={}).inner == Inner(width=2)
+    assert Outer(inner={"width": 3}).inner == Outer(inner=Inner(width=3)).inner == Inner(width=3)
+    assert complaint(Outer, inner={"width": 0}) == (
+        "Outer: inner.width = 0: expected a whole number greater than 0"
+    )
+    assert complaint(Outer, inner={"breadth": 3}) == "Outer: inner.breadth is now called inner.width"
+
+
+def test_options_are_checked_by_keyword():
+    assert Inner.checked({"width": 3}) == Inner(width=3)
+    with pytest.raises(InvalidOption) as refused:
+        Inner.checked({"breadth": 3, "width": -1, "wide": 2})
+    assert str(refused.value).splitlines() == [
+        "In there: breadth is now called width",
+        "In there: unknown option 'wide'; did you mean 'width'?",
+        "In there: width = -1: expected a whole number greater than 0",
+    ]
+
+
+def test_checked_options_of_a_reference_are_not_checked_again(parts, monkeypatch):
+    options = checked_options(parts.GRU, {"hidden_size": 3})
+    checked, plain_ref = Ref.checked("cell", "gru", options), Ref("cell", "gru", **options)
+    assert checked == plain_ref
+    monkeypatch.setattr("recurra.config.options.checked_options", lambda *given: pytest.fail("checked"))
+    assert checked.build(8).options == options
+    with pytest.raises(pytest.fail.Exception):
+        plain_ref.build(8)
+
+
 def test_defaults_are_kept_beside_what_was_given(parts):
     assert parts.GRU(8, hidden_size=3).options == {"hidden_size": 3, "reset": "after", "share": 0.0}
 
@@ -206,8 +256,8 @@ def test_references_are_found_at_any_depth():
 
 def test_the_options_of_a_component_are_its_keyword_arguments(parts):
     assert list(keyword_options(parts.NTM)) == ["controller", "memory"]
-    assert part_of(*keyword_options(parts.NTM)["memory"]) == Ref("memory", "ntm")
-    assert part_of(*keyword_options(parts.GRU)["reset"]) is None
+    assert part_kind(field_of(*keyword_options(parts.NTM)["memory"])) == "memory"
+    assert part_kind(field_of(*keyword_options(parts.GRU)["reset"])) is None
     assert set(alternatives(field_of(*keyword_options(parts.BPTT)["optimizer"]))) == {"adam", "sgd"}
 
 

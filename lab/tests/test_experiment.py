@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from recurra import Ref
-from recurra_lab import Experiment
+from recurra_lab import Experiment, ModelOptions
 from recurra_lab.experiments import completions, parse_overrides
 from recurra_lab.experiments.run_options import RunOptions
 
@@ -42,19 +42,7 @@ def test_defaults_are_filled_in_at_every_level(parts):
             controller=Ref("cell", "plain", hidden_size=50),  # the default part's options, not the class's
             memory=Ref("memory", "ntm", slots=128, start="constant"),
         ),
-        model={
-            "layers": 1,
-            "stack": (),
-            "bidirectional": False,
-            "skip": False,
-            "dropout": 0.0,
-            "recurrent_dropout": {"inputs": 0.0, "outputs": 0.0, "states": 0.0, "only": ()},
-            "zoneout": {"p": 0.0, "only": ()},
-            "layer_norm": "none",
-            "learned_initial_state": False,
-            "embedding_size": 64,
-            "readout": "linear",
-        },
+        model=ModelOptions(),
         trainer=Ref(
             "trainer",
             "bptt",

@@ -46,4 +46,4 @@ def test_a_rule_without_an_optimiser_is_refused(monkeypatch):
     monkeypatch.setattr("recurra_bptt.module.BPTTModule.configure_optimizers", lambda self: None)
     said = find("copy", "lstm", *SMALL)
     assert said.exit_code == 2
-    assert "trainer 'bptt' has no learning rate that can be tried like this" in said.stderr
+    assert "trainer 'bptt' has no optimizer whose learning rate can be tested; choose trainer=" in said.stderr

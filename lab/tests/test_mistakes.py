@@ -34,6 +34,7 @@ WORDS = {
     "trainer.schedule.zzz=3": "unknown key trainer.schedule.zzz; constant has no option 'zzz', it has name",
     "trainer.optimizer.nesterov=true": "unknown key trainer.optimizer.nesterov;"
     " adam has no option 'nesterov', it belongs to trainer.optimizer=sgd",
+    "trainer.clip=3": "trainer.clip is now called trainer.clip_norm",
     "run.name=3": "unknown key run.name; run has no option 'name', see `recurra info run`",
     # types
     "cell.memory.slots=abc": "expected a whole number greater than 0",
@@ -231,3 +232,11 @@ def test_no_words_whatever_give_a_traceback(words):
     with suppress(RecurraError):
         experiment = Experiment.compose("copy", "ntm", overrides=[f"{key}={value}" for key, value in words])
         assert experiment.to_toml()
+
+
+def test_a_former_name_of_an_option_in_a_file(tmp_path):
+    file = tmp_path / "old.toml"
+    file.write_text('task = "copy"\ncell = "ntm"\n[trainer]\nclip = 3.0\n')
+    assert (
+        complaint(task=None, cell=None, file=file) == f"{file}: trainer.clip is now called trainer.clip_norm"
+    )

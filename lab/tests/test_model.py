@@ -247,7 +247,7 @@ def test_cells_of_other_kinds_and_sizes_go_on_top():
     above = ["plain", {"name": "plain", "hidden_size": 6}, Ref("cell", "plain", hidden_size=2)]
     model = Model(Given(), PLAIN, stack=above)
     assert [(c.input_size, c.output_size) for c in model.sequencer.layers] == [(3, 4), (4, 4), (4, 6), (6, 2)]
-    assert model.options["stack"][1] == Ref("cell", "plain", hidden_size=6)
+    assert model.options.stack[1] == Ref("cell", "plain", hidden_size=6)
     for wrong in (["plain", 3], [{"hidden_size": 3}], [Ref("memory", "plain")]):
         with pytest.raises(InvalidOption, match=r"^Model: stack.*expected cells, such as"):
             Model(Given(), PLAIN, stack=wrong)
@@ -281,10 +281,10 @@ def test_what_is_normalised_can_be_chosen(what):
 
 def test_wrong_options_of_wrappers_are_refused_by_name():
     for options, told in (
-        ({"zoneout": {"p": 2.0}}, "Zoneout: p = 2.0"),
-        ({"zoneout": {"q": 0.5}}, "Zoneout: unknown option 'q'"),
+        ({"zoneout": {"p": 2.0}}, "Model: zoneout.p = 2.0"),
+        ({"zoneout": {"q": 0.5}}, "Model: unknown option 'zoneout.q'"),
         ({"recurrent_dropout": {"states": 0.5}}, "RecurrentDropout: states = 0.5 needs only"),
-        ({"recurrent_dropout": {"input": 0.5}}, "RecurrentDropout: unknown option 'input'"),
+        ({"recurrent_dropout": {"input": 0.5}}, "Model: unknown option 'recurrent_dropout.input'"),
     ):
         with pytest.raises(InvalidOption, match=f"^{re.escape(told)}"):
             Model(Given(), PLAIN, **options)

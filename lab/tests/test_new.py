@@ -20,9 +20,21 @@ from recurra.plugins import registry
 from recurra.plugins.hooks import KINDS
 from recurra.plugins.registry import Offer
 from recurra_lab.cli import main
-from recurra_lab.scaffold.plugin import BLUEPRINTS, Plugin
+from recurra_lab.scaffold.plugin import Plugin
 
 PYTHON_LINES_OF_A_CELL = 25
+TRIED_WITH_NOTHING_INSTALLED = {
+    "cell": "recurra train TASK mine",
+    "memory": "recurra train TASK CELL cell.memory=mine",
+    "task": "recurra train mine CELL",
+    "trainer": "recurra train TASK CELL trainer=mine",
+}
+TRIED = {
+    "cell": "recurra train copy mine",
+    "memory": "recurra train copy ntm cell.memory=mine",
+    "task": "recurra train mine gru",
+    "trainer": "recurra train copy gru trainer=mine",
+}
 SETTINGS = Path(__file__).parents[2] / "pyproject.toml"
 
 
@@ -98,7 +110,10 @@ class TestGenerated:
         *_, install, check, command = new(kind, "mine").stdout.splitlines()
         assert install.strip() == "pip install -e ./recurra-mine"
         assert check.strip() == "recurra check recurra-mine"
-        assert command.strip() == BLUEPRINTS[kind].command.replace("$name", "mine")
+        assert command.strip() == TRIED_WITH_NOTHING_INSTALLED[kind]
+
+    def test_it_is_tried_with_what_plugins_mark_as_default(self, kind):
+        assert Plugin(kind, "mine").command == TRIED[kind]
 
     @pytest.mark.parametrize("name", ["a", "mine", f"a-rather-{'very-' * 3}long-name"])
     def test_the_code_parses_and_no_placeholder_is_left(self, kind, name, none_installed):

@@ -157,7 +157,7 @@ def test_accumulated_batches_equal_one_large_batch(start):
 def test_a_rule_that_updates_by_itself_accumulates_nothing(start):
     told = r"run\.accumulate = 2: trainer 'bptt', so set, updates weights itself"
     with pytest.raises(InvalidOption, match=told):
-        start("run.accumulate=2", "trainer.window=3")
+        start("run.accumulate=2", "trainer.k1=3")
 
 
 def test_a_nan_stops_the_run_and_keeps_the_last_good_checkpoint(start, monkeypatch):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple, cast
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -19,12 +19,13 @@ from recurra.errors import IncompatibleParts
 from recurra.task import Task
 from recurra_contract.examples.tasks import ToyTask
 from recurra_contract.kit import Make
+from recurra_contract.trainer_examples import examples_of
 from recurra_lab.artifacts.checkpoint import DurableCheckpoints
 from recurra_lab.experiments.run_options import RunOptions
 from recurra_lab.runs.pl_trainer import lightning, quiet
 from recurra_lab.training.batches import Batches, training_loader
 from recurra_lab.training.evaluate import evaluate
-from recurra_lab.training.model import Model
+from recurra_lab.training.graph_model import make_model
 from recurra_lab.training.module import LearningModule
 
 BATCH_SIZE, SEED = 8, 3
@@ -81,45 +82,6 @@ class OpaqueCell(PlainCell):
         return y.detach(), state.detach()
 
 
-class StagedState(NamedTuple):
-    """h_1 and h_2 (B, 4), and the squared errors of both predictions so far (B, 2)."""
-
-    h_1: Tensor
-    h_2: Tensor
-    errors: Tensor
-
-
-class StagedCell(Cell[StagedState]):
-    """Two parts: the first predicts x, the second what the first puts out; see `recurra.Staged`."""
-
-    def __init__(self, input_size: int) -> None:
-        super().__init__(input_size, 8)
-        widths = ((input_size + 4, input_size), (8, 4))
-        self.parts = nn.ModuleList(nn.ModuleList([nn.Linear(n, 4), nn.Linear(4, m)]) for n, m in widths)
-
-    def initial_state(self, batch_size: int) -> StagedState:
-        """Return zeros."""
-        return StagedState(self.zeros(batch_size, 4), self.zeros(batch_size, 4), self.zeros(batch_size, 2))
-
-    def step(self, x: Tensor, state: StagedState) -> tuple[Tensor, StagedState]:
-        """Advance by one step."""
-        after: list[Tensor] = []
-        errors = []
-        for (net, head), h in zip(cast(Any, self.parts), state[:2], strict=True):
-            read = after[0].detach() if after else x
-            errors.append((head(h) - read).square().mean(-1))
-            after.append(torch.tanh(net(torch.cat([read, h], -1))))
-        return torch.cat(after, -1), StagedState(after[0], after[1], state.errors + torch.stack(errors, 1))
-
-    def stages(self) -> Sequence[nn.Module]:
-        """Return both parts."""
-        return list(self.parts)
-
-    def stage_losses(self, state: StagedState) -> Tensor:
-        """Return the squared error of each: (2, B)."""
-        return state.errors.T
-
-
 class CellOf:
     """A class of cells where a model wants a reference."""
 
@@ -140,15 +102,13 @@ def seeded() -> Iterator[None]:
 
 
 def teachable(make: Make) -> type[Cell[Any]]:
-    """Return a cell without chance that the rule can teach: its own choice, else a plain one."""
-    own: type[Cell[Any]] | None = make().contract_cell()
-    return own or PlainCell
+    """Return a deterministic cell that the rule can teach: its own example, else a plain one."""
+    return examples_of(make()).cell or PlainCell
 
 
 def task_of(make: Make) -> Task:
-    """Return a task that the rule can teach: its own choice, else a plain one."""
-    own: Task | None = make().contract_task()
-    return own or ToyTask()
+    """Return a task that the rule can learn: its own example, else a plain one."""
+    return examples_of(make()).task or ToyTask()
 
 
 def module_of(
@@ -164,7 +124,7 @@ def module_of(
 
 
 def _module(make: Make, cell: type[Cell[Any]], seed: int, task: Task) -> LearningModule:
-    module: LearningModule = make().module(model_of(task, cell), task, seed)
+    module: LearningModule = make().lightning_module(model_of(task, cell), task, seed)
     return module
 
 
@@ -172,7 +132,7 @@ def model_of(task: Task, cell: type[Cell[Any]]) -> Network:
     """Return a model with the same weights every time; a network that can grow is all there is to it."""
     with seeded():
         readout = "none" if issubclass(cell, Evolvable) else "linear"
-        return Model(task, CellOf(cell), readout=readout)  # type: ignore[arg-type]
+        return make_model(task, CellOf(cell), readout=readout)  # type: ignore[arg-type]
 
 
 def fit(
@@ -183,14 +143,14 @@ def fit(
     checkpoint: Path | None = None,
 ) -> pl.Trainer:
     """Train up to batch number `batches`, from the start or a checkpoint."""
-    module.updates = batches
+    module.max_updates = batches
     options = RunOptions(max_steps=batches, accelerator="cpu", progress=False)
     data = Batches(module.task, BATCH_SIZE, module.seed, "train", rank=0, ranks=1)
     with quiet(), seeded(), TemporaryDirectory() as folder:
         trainer = lightning(
             options,
             Path(folder),
-            make().options_for_lightning(),
+            make().lightning_options(),
             logger=False,
             callbacks=list(callbacks),
             plugins=[DurableCheckpoints({})],

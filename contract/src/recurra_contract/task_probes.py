@@ -33,7 +33,7 @@ def answered(task: Task) -> tuple[Batch, Tensor]:
         Skip: The task is an environment.
     """
     if isinstance(task, Environment):
-        raise Skip("an environment is played, and says no right answers")
+        raise Skip("an environment is played, and has no targets")
     batch = draw(task)
     y = torch.randn(*batch.mask.shape, task.output_size, generator=torch.Generator().manual_seed(SEED))
     return batch, y

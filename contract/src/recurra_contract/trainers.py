@@ -6,15 +6,16 @@ import inspect
 import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
 
 from recurra.capabilities.graphs import GraphTask
-from recurra.cell import Tags
+from recurra.cell import Cell, Tags
 from recurra.config.options import plain
 from recurra.errors import IncompatibleParts, NonFinite
-from recurra.task import Batch, Split, Task
+from recurra_contract.altered_tasks import Stream, spoiled
 from recurra_contract.harness import (
     SEED,
     Disturb,
@@ -34,6 +35,7 @@ from recurra_contract.harness import (
 )
 from recurra_contract.kit import CheckFailed, Make
 from recurra_contract.task_probes import expect
+from recurra_contract.trainer_examples import examples_of
 from recurra_lab.training.module import LearningModule
 
 BATCHES, LONG = 5, 80
@@ -53,10 +55,11 @@ def check_module_teaches_the_model(make: Make) -> None:
     """The module is a `LearningModule` of the given model, task and seed, at batch 0."""
     task = task_of(make)
     model = model_of(task, teachable(make))
-    module = make().module(model, task, SEED)
-    expect(
-        isinstance(module, LearningModule), f"module must be a LearningModule, got {type(module).__name__}"
-    )
+    module = make().lightning_module(model, task, SEED)
+    got = type(module).__name__
+    expect(isinstance(module, LearningModule), f"lightning_module returned no LearningModule, but a {got}")
+    promised, kept = make().supports_environments, module.supports_environments
+    expect(promised == kept, f"supports_environments is {promised} in the trainer, but {kept} in its module")
     expect(module.model is model, "the module has another model than was given")
     expect(module.task is task, "the module has another task than was given")
     expect(module.seed == SEED, f"the module has seed {module.seed}, but {SEED} was given")
@@ -78,13 +81,13 @@ def check_module_needs_no_accelerator(make: Make) -> None:
         )
 
 
-def check_options_for_lightning_exist(make: Make) -> None:
-    """`options_for_lightning` returns a dictionary of existing arguments of `pl.Trainer`."""
-    options = make().options_for_lightning()
-    expect(isinstance(options, dict), f"options_for_lightning must be a dict, got {type(options).__name__}")
+def check_lightning_options_exist(make: Make) -> None:
+    """`lightning_options` returns a dictionary of existing arguments of `pl.Trainer`."""
+    options = make().lightning_options()
+    expect(isinstance(options, dict), f"lightning_options must be a dict, got {type(options).__name__}")
     known = inspect.signature(pl.Trainer.__init__).parameters
     for name in options:
-        expect(name in known, f"options_for_lightning names '{name}', which is no argument of pl.Trainer")
+        expect(name in known, f"lightning_options names '{name}', which is no argument of pl.Trainer")
 
 
 def check_learning_changes_weights(make: Make) -> None:
@@ -150,8 +153,9 @@ def check_streams_are_continued(make: Make) -> None:
     """
     if isinstance(task_of(make), GraphTask):
         return
+    streams = (Stream(task_of(make), period) for period in (4, 4, 1))
     try:
-        whole, rest, other = (module_of(make, teachable(make), task=_stream(make, n)) for n in (4, 4, 1))
+        whole, rest, other = (module_of(make, teachable(make), task=stream) for stream in streams)
     except IncompatibleParts:
         return
     with TemporaryDirectory() as folder:
@@ -176,7 +180,7 @@ def check_looking_changes_nothing(make: Make) -> None:
 
 def check_non_finite_loss_stops(make: Make) -> None:
     """A NaN loss stops training at that batch with `NonFinite`."""
-    module = module_of(make, task=_spoiled(make))
+    module = module_of(make, task=spoiled(task_of(make)))
     try:
         fit(make, module, BATCHES)
     except NonFinite:
@@ -198,10 +202,11 @@ def check_loss_falls(make: Make) -> None:
 def check_every_cell_is_taught_or_refused(make: Make) -> None:
     """A cell that the rule cannot train raises `IncompatibleParts`; all others are trained.
 
-    A rule whose examples declare what it requires of a cell may reject a cell without restrictions.
+    A rule whose `contract_examples` name another cell may reject one without any restriction.
     """
-    own = make().contract_cell()
-    for cell in (PlainCell, NoisyCell, InexactCell, OpaqueCell, *([own] if own else [])):
+    own = examples_of(make()).cell
+    cells: list[type[Cell[Any]]] = [PlainCell, NoisyCell, InexactCell, OpaqueCell]
+    for cell in [*cells, *([own] if own else [])]:
         try:
             fit(make, module_of(make, cell), 2)
         except IncompatibleParts:
@@ -216,28 +221,3 @@ def _trained(make: Make, seed: int = SEED) -> dict[str, torch.Tensor]:
     module = module_of(make, seed=seed)
     fit(make, module, BATCHES)
     return weights(module)
-
-
-def _stream(make: Make, period: int) -> Task:
-    """Return the rule's task, reading on where a batch ended; every so many batches it begins anew."""
-    task = task_of(make)
-
-    class Stream(type(task)):  # type: ignore[misc]
-        def continues_previous(self, k: int, *, batch_size: int, seed: int, split: Split) -> bool:
-            return k % period != 0
-
-    task.__class__ = Stream
-    return task
-
-
-def _spoiled(make: Make) -> Task:
-    """Return the rule's task with NaN in the input, and where the answer should be."""
-    task = task_of(make)
-
-    class Spoiled(type(task)):  # type: ignore[misc]
-        def sample(self, batch_size: int, rng: torch.Generator) -> Batch:
-            batch: Batch = super().sample(batch_size, rng)
-            return batch._replace(x=batch.x * torch.nan, target=batch.target * torch.nan)
-
-    task.__class__ = Spoiled
-    return task

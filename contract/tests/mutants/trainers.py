@@ -16,14 +16,18 @@ class KeepsObjects(ToyTrainer):
 
 
 class ReturnsTheModel(ToyTrainer):
-    def module(self, model, task, seed):
+    def lightning_module(self, model, task, seed):
         model.task, model.seed, model.batches_seen = task, seed, 0
         return model
 
 
 class OwnSeed(ToyTrainer):
-    def module(self, model, task, seed):
-        return super().module(model, task, 0)
+    def lightning_module(self, model, task, seed):
+        return super().lightning_module(model, task, 0)
+
+
+class PromisesEnvironments(ToyTrainer):
+    supports_environments = True
 
 
 class OtherTask(ToyRule):
@@ -32,8 +36,8 @@ class OtherTask(ToyRule):
 
 
 class OtherModel(ToyTrainer):
-    def module(self, model, task, seed):
-        module = super().module(model, task, seed)
+    def lightning_module(self, model, task, seed):
+        module = super().lightning_module(model, task, seed)
         module.model = module_of(ToyTrainer).model
         return module
 
@@ -57,12 +61,12 @@ class MovesTheModel(ToyRule):
 
 
 class MisspeltOption(ToyTrainer):
-    def options_for_lightning(self):
+    def lightning_options(self):
         return {"gradient_clip_value": 1.0}
 
 
 class NoOptions(ToyTrainer):
-    def options_for_lightning(self):
+    def lightning_options(self):
         return None
 
 
@@ -75,9 +79,9 @@ class Explodes(ToyRule):
     def on_train_batch_end(self, *args):
         torch.nn.init.constant_(self.model.readout.bias, torch.inf)
 
-    def learn(self, batch):
+    def training_loss(self, batch):
         torch.nn.init.zeros_(self.model.readout.bias)
-        return super().learn(batch)
+        return super().training_loss(batch)
 
 
 class CountsNothing(ToyRule):
@@ -98,7 +102,7 @@ class RecordsNoScore(ToyRule):
 
 class RecordsNothing(ToyRule):
     def training_step(self, batch, batch_idx):
-        return self.learn(batch)
+        return self.training_loss(batch)
 
 
 class RecordsAnotherStep(ToyRule):
@@ -107,12 +111,12 @@ class RecordsAnotherStep(ToyRule):
 
 
 class TrueChance(ToyRule):
-    def learn(self, batch):
-        return super().learn(batch) * (1 + random.random())
+    def training_loss(self, batch):
+        return super().training_loss(batch) * (1 + random.random())
 
 
 class IgnoresTheData(ToyRule):
-    def learn(self, batch):
+    def training_loss(self, batch):
         self.record(batch.target, batch)
         return sum(parameter.square().sum() for parameter in self.model.parameters())
 
@@ -120,9 +124,9 @@ class IgnoresTheData(ToyRule):
 class HiddenCounter(ToyRule):
     batches = 0
 
-    def learn(self, batch):
+    def training_loss(self, batch):
         self.batches += 1
-        return super().learn(batch) * self.batches
+        return super().training_loss(batch) * self.batches
 
 
 class ForgetsTheOptimizer(ToyRule):
@@ -132,7 +136,7 @@ class ForgetsTheOptimizer(ToyRule):
 
 
 class StartsEveryBatchAnew(ToyRule):
-    def start(self, batch):
+    def initial_state_for(self, batch):
         return None
 
 
@@ -161,8 +165,8 @@ class CountsForwards(ToyRule):
     def count(self, *args):
         self.forwards += 1
 
-    def learn(self, batch):
-        return super().learn(batch) * self.forwards
+    def training_loss(self, batch):
+        return super().training_loss(batch) * self.forwards
 
 
 class LearnsWhenSaved(ToyRule):
@@ -172,19 +176,21 @@ class LearnsWhenSaved(ToyRule):
 
 class GoesOn(ToyRule):
     def training_step(self, batch, batch_idx):
-        return self.learn(batch).nan_to_num(0.0)
+        return self.training_loss(batch).nan_to_num(0.0)
 
 
 class NoticesLate(ToyRule):
     def training_step(self, batch, batch_idx):
         return (
-            self.learn(batch).nan_to_num(0.0) if batch_idx == 0 else super().training_step(batch, batch_idx)
+            self.training_loss(batch).nan_to_num(0.0)
+            if batch_idx == 0
+            else super().training_step(batch, batch_idx)
         )
 
 
 class Climbs(ToyRule):
-    def learn(self, batch):
-        return -super().learn(batch)
+    def training_loss(self, batch):
+        return -super().training_loss(batch)
 
 
 class RefusesAll(ToyTrainer):
@@ -199,7 +205,7 @@ class CrashesOnSome(ToyTrainer):
 
 
 class NeedsAGradient(ToyTrainer):
-    def module(self, model, task, seed):
+    def lightning_module(self, model, task, seed):
         return NeedsAll(model, task, seed, self.lr)
 
 
@@ -213,13 +219,14 @@ MUTANTS = [
     ("check_options_round_trip", KeepsObjects),
     ("check_module_teaches_the_model", ReturnsTheModel),
     ("check_module_teaches_the_model", OwnSeed),
+    ("check_module_teaches_the_model", PromisesEnvironments),
     ("check_module_teaches_the_model", OtherTask),
     ("check_module_teaches_the_model", OtherModel),
     ("check_module_teaches_the_model", StartsLate),
     ("check_start_is_repeatable", StartsAnywhere),
     ("check_module_needs_no_accelerator", MovesTheModel),
-    ("check_options_for_lightning_exist", MisspeltOption),
-    ("check_options_for_lightning_exist", NoOptions),
+    ("check_lightning_options_exist", MisspeltOption),
+    ("check_lightning_options_exist", NoOptions),
     ("check_learning_changes_weights", LearnsNothing),
     ("check_learning_changes_weights", Explodes),
     ("check_position_counts_batches", CountsNothing),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated
 
 import torch
 from pydantic import Field
@@ -26,7 +26,6 @@ class ToyTask(Task):
     """
 
     goal = Goal("squared_error", below=0.01)
-    contract_options: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(
         self,
@@ -75,12 +74,10 @@ class ToyTask(Task):
 class ToyTrainer(Trainer):
     """Gradient descent with momentum on the loss of each batch."""
 
-    contract_options: ClassVar[Mapping[str, Any]] = {}
-
     def __init__(self, *, lr: Annotated[float, Field(gt=0, description="learning rate")] = 0.01) -> None:
         self.lr = lr
 
-    def module(self, model: Network, task: Task, seed: int) -> ToyRule:
+    def lightning_module(self, model: Network, task: Task, seed: int) -> ToyRule:
         """Return the Lightning module.
 
         Raises:

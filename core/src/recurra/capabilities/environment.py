@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, Protocol
 
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from recurra.errors import IncompatibleParts
+from recurra.plugins import registry
 from recurra.task import Batch, Score, Task
 
 Policy = Callable[[Tensor, Any], tuple[Tensor, Any]]
@@ -81,10 +83,11 @@ class Environment(Task):
         self.refuse()
 
     def refuse(self) -> NoReturn:
-        """Tell a rule that needs right answers to leave this task to others.
+        """Tell a rule that needs targets to leave this task to others.
 
         Raises:
             IncompatibleParts: Always.
         """
-        told = f"task '{type(self).__name__}' is an environment, which says no right answers"
-        raise IncompatibleParts(f"{told}; choose a rule that needs none, such as trainer=evolution")
+        others = registry.suggestion("trainer", operator.attrgetter("supports_environments"))
+        message = f"task '{type(self).__name__}' is an environment, which provides rewards, not targets"
+        raise IncompatibleParts(message + others)

@@ -2,6 +2,9 @@
 
 Positional arguments are wiring that the framework supplies (`input_size`); everything after `*` is an option,
 set from Python, from the shell or from a file. A component stays an ordinary class: `GRU(8, hidden_size=64)`.
+
+An option may hold options itself, in two ways: as a part, which is a `Ref` to another component, or as a
+pydantic model (`Options`), alone or as one of several that are told apart by their `name`.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import NoneType
-from typing import Annotated, Any, ClassVar, TypeVar, get_origin, get_type_hints
+from typing import Annotated, Any, ClassVar, Self, TypeVar, get_origin, get_type_hints
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 from pydantic.fields import FieldInfo
@@ -29,7 +32,7 @@ from recurra.config.describe import (
 from recurra.errors import InvalidOption, nearest
 from recurra.plugins.hooks import KINDS, Kind
 
-C = TypeVar("C")
+M = TypeVar("M", bound=BaseModel)
 
 
 class Ref:
@@ -48,13 +51,26 @@ class Ref:
         if "name" in options:
             told = "the option 'name' cannot be set by reference, since it names the part itself"
             raise InvalidOption(f"{kind} '{name}': {told}; give the option another name")
-        self.kind, self.name, self.options = kind, name, options
+        self.kind, self.name, self.options, self._checked = kind, name, options, False
+
+    @classmethod
+    def checked(cls, kind: Kind, name: str, options: dict[str, Any]) -> Ref:
+        """Return a reference whose options are complete and valid, which `build` does not check again."""
+        ref = cls(kind, name, **options)
+        ref._checked = True
+        return ref
 
     def build(self, *wiring: Any) -> Any:
         """Construct the part with the wiring that its owner knows."""
         from recurra.plugins.registry import load
 
-        return load(self.kind, self.name)(*wiring, **self.options)
+        component: Any = load(self.kind, self.name)
+        if not self._checked:
+            return component(*wiring, **self.options)
+        made = component.__new__(component)
+        object.__setattr__(made, "options", dict(self.options))  # where there are some, none are checked
+        made.__init__(*wiring, **self.options)
+        return made
 
     def has_option(self, name: str) -> bool:
         """Say whether the part that is referred to has an option of this name."""
@@ -63,7 +79,9 @@ class Ref:
         return name in fields_of(load(self.kind, self.name))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Ref) and vars(self) == vars(other)
+        if not isinstance(other, Ref):
+            return False
+        return (self.kind, self.name, self.options) == (other.kind, other.name, other.options)
 
     def __hash__(self) -> int:
         return hash((self.kind, self.name))
@@ -105,10 +123,12 @@ class Configurable:
     """Base of all components: checks the options it is constructed with and remembers them in `options`.
 
     A component may say `contract_options`, small sizes with which its contract is checked, and
-    `contract_expected_failures`, the names of checks that it is known to fail, each with the reason.
+    `contract_expected_failures`, the names of checks that it is known to fail, each with the reason;
+    `renamed_options` has the present names of options by their former names, for messages.
     """
 
     options: dict[str, Any]
+    renamed_options: ClassVar[Mapping[str, str]] = {}
     contract_options: ClassVar[Mapping[str, Any]] = {}
     contract_expected_failures: ClassVar[Mapping[str, str]] = {}
 
@@ -122,12 +142,33 @@ def _checked(init: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(init)
     def __init__(self: Configurable, *wiring: Any, **given: Any) -> None:
         outermost = type(self).__init__ is __init__
-        if outermost:
+        if outermost and "options" not in vars(self):
             given = checked_options(type(self), given)
             object.__setattr__(self, "options", given)
         init(self, *wiring, **given)
 
     return __init__
+
+
+class Options(BaseModel):
+    """Base of the models of options that are options themselves: strict, immutable, and with finite numbers.
+
+    Where an option is one of several models, each has a literal `name`.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, allow_inf_nan=False, arbitrary_types_allowed=True
+    )
+    renamed_options: ClassVar[Mapping[str, str]] = {}
+
+    @classmethod
+    def checked(cls, given: Mapping[str, Any]) -> Self:
+        """Return options that were given by keyword.
+
+        Raises:
+            InvalidOption: An option is unknown, of the wrong type or out of range; one line for each.
+        """
+        return _valid(cls, cls, given)
 
 
 def keyword_options(component: type) -> dict[str, tuple[Any, Any]]:
@@ -159,11 +200,6 @@ def field_of(annotation: Any, default: Any) -> FieldInfo:
     return FieldInfo.from_annotated_attribute(annotation, default)
 
 
-def part_of(annotation: Any, default: Any) -> Ref | None:
-    """Return the default reference when an option is a part (a `Ref`), else None."""
-    return default if Ref in members(annotation) and isinstance(default, Ref) else None
-
-
 def part_kind(field: FieldInfo) -> Kind | None:
     """Return the kind of component that an option takes by reference, or None when it is no part."""
     if Ref not in members(field.annotation):
@@ -173,7 +209,7 @@ def part_kind(field: FieldInfo) -> Kind | None:
 
 
 def alternatives(field: FieldInfo) -> dict[str, type[BaseModel]]:
-    """Return name -> model of an option that has options itself; a single model needs no name and has ''."""
+    """Return name -> model of an option that is a model of options; a single one needs no name and has ''."""
     models = [m for m in members(field.annotation) if isinstance(m, type) and issubclass(m, BaseModel)]
     named = {alternative_name(m): m for m in models if "name" in m.model_fields}
     return named or ({"": models[0]} if len(models) == 1 else {})
@@ -263,27 +299,39 @@ def checked_options(component: type, given: Mapping[str, Any]) -> dict[str, Any]
     Raises:
         InvalidOption: An option is unknown, of the wrong type or out of range; one line for each.
     """
+    return dict(_valid(_plain_model(component), component, given))
+
+
+def _valid(model: type[M], owner: type, given: Mapping[str, Any]) -> M:
     try:
-        model = _plain_model(component)(**given)
+        return model(**given)
     except ValidationError as error:
-        found = {component_sentence(component, given, e) for e in error.errors()}
+        title = owner.model_config.get("title") if issubclass(owner, BaseModel) else None
+        found = {f"{title or owner.__name__}: {_complaint(owner, given, e)}" for e in error.errors()}
         raise InvalidOption("\n".join(sorted(found))) from None
-    return {name: getattr(model, name) for name in type(model).model_fields}
 
 
-def component_sentence(component: type, given: Mapping[str, Any], error: ErrorDetails) -> str:
-    """Say what is wrong with one option of a component that was constructed with `given`."""
+def _complaint(owner: type, given: Mapping[str, Any], error: ErrorDetails) -> str:
+    """Say what is wrong with one of the options that were given."""
     value: Any = given
-    fields, field, path = fields_of(component), None, list[str]()
+    holder: type | None = owner
+    field, path = None, list[str]()
     for step in map(str, error["loc"]):
-        if step not in fields:
+        if holder is None or step not in fields_of(holder):
             break
-        field, path = fields[step], [*path, step]
+        field, path = fields_of(holder)[step], [*path, step]
         value = value.get(step) if isinstance(value, Mapping) else None
-        model = chosen(field, value)
-        fields = fields_of(model) if model else {}
-    if error["type"] == "extra_forbidden":
-        told = unknown_option(".".join([*path, str(error["loc"][-1])]), error["loc"][-1], fields)
-    else:
-        told = sentence(".".join(path), error, field)
-    return f"{component.__name__}: {told}"
+        holder = chosen(field, value)
+    if error["type"] != "extra_forbidden" or holder is None:
+        return sentence(".".join(path), error, field)
+    last = str(error["loc"][-1])
+    new = present_name(holder, last)
+    if new:
+        return f"{'.'.join([*path, last])} is now called {'.'.join([*path, new])}"
+    return unknown_option(".".join([*path, last]), last, fields_of(holder))
+
+
+def present_name(owner: type, name: str) -> str | None:
+    """Return what an option of a component or model is called now, if `name` is a former name of it."""
+    renamed: Mapping[str, str] = getattr(owner, "renamed_options", {})
+    return renamed.get(name)

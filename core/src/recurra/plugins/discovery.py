@@ -155,8 +155,8 @@ def add_file(path: str | Path) -> None:
 def component_problem(component: Component) -> str:
     """Return what is wrong with a component's description, or an empty string."""
     kind, name, target = component.kind, component.name, component.target
-    if not all(isinstance(value, str) for value in vars(component).values()):
-        return f"every field of a component is a string, but it offers {component}"
+    if not all(isinstance(value, str) for field, value in vars(component).items() if field != "default"):
+        return f"every field of a component is a string, except `default`, but it offers {component}"
     if kind not in KINDS:
         return f"'{name}' is of the kind '{kind}', which is none of {', '.join(KINDS)}{nearest(kind, KINDS)}"
     if not _NAME.fullmatch(name):

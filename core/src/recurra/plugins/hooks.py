@@ -30,6 +30,8 @@ class Component:
         target: `module:Class`, imported on first use only.
         summary: One line for `recurra list`.
         paper: The publication it follows, such as `Graves, Wayne and Danihelka 2014`.
+        default: Whether it stands for its kind where none is named: experiments that name no trainer have
+            this one, and a cell, memory or task is named in examples. Of several, the first by name is.
     """
 
     kind: Kind
@@ -37,6 +39,7 @@ class Component:
     target: str
     summary: str
     paper: str = ""
+    default: bool = False
 
 
 @dataclass(frozen=True)

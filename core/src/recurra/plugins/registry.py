@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
@@ -45,9 +46,44 @@ class Offer:
 
 def components(kind: Kind | None = None) -> list[Offer]:
     """Return what the loaded plugins offer, of one kind or of all, sorted by kind, name and distribution."""
-    offers = [Offer(c, source.dist, source.version) for source, c in discovery.plugins().components]
-    wanted = [offer for offer in offers if kind in (None, offer.component.kind)]
-    return sorted(wanted, key=lambda o: (KINDS.index(o.component.kind), o.component.name, o.dist))
+    return [offer for offer in _offers(discovery.plugins()) if kind in (None, offer.component.kind)]
+
+
+@lru_cache(maxsize=1)
+def _offers(plugins: discovery.Plugins) -> tuple[Offer, ...]:
+    offers = [Offer(component, source.dist, source.version) for source, component in plugins.components]
+    return tuple(sorted(offers, key=lambda o: (KINDS.index(o.component.kind), o.component.name, o.dist)))
+
+
+def default(kind: Kind) -> str | None:
+    """Return the name of the component that is used where none of its kind is named, if there is one."""
+    offers = components(kind)
+    chosen = next((offer for offer in offers if offer.component.default), None)
+    if chosen is None:
+        return None
+    same = [offer for offer in offers if offer.component.name == chosen.component.name]
+    return chosen.component.name if len(same) == 1 else chosen.qualified
+
+
+def suitable(kind: Kind, fits: Callable[[type], bool]) -> list[str]:
+    """Return the names of the components of a kind whose class fits.
+
+    It imports all of them, so it is for messages; those that cannot be imported are left out.
+    """
+    found = []
+    for offer in components(kind):
+        try:
+            if fits(load(kind, offer.qualified)):
+                found.append(offer.component.name)
+        except BrokenComponent:
+            continue
+    return list(dict.fromkeys(found))
+
+
+def suggestion(kind: Kind, fits: Callable[[type], bool]) -> str:
+    """Return `; choose cell=a or cell=b` for the components that are suitable, or nothing if none is."""
+    words = [f"{kind}={name}" for name in suitable(kind, fits)]
+    return f"; choose {' or '.join(words)}" if words else ""
 
 
 def find(kind: Kind, name: str) -> Offer:

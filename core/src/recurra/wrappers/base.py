@@ -17,7 +17,10 @@ S = TypeVar("S")
 Share = Annotated[float, Field(ge=0, lt=1)]
 Only = Annotated[
     tuple[str, ...],
-    Field(description="tensors of the state that are meant, such as h or memory.M; none named means all"),
+    Field(
+        strict=False,
+        description="tensors of the state that are meant, such as h or memory.M; none named means all",
+    ),
 ]
 
 

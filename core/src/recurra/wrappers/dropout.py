@@ -19,7 +19,13 @@ from recurra.wrappers.base import (
     selected_leaves,
 )
 
-NAMED = "tensors of the state to drop, such as the h of an LSTM; must be named"
+DroppedInputs = Annotated[Share, Field(description="p_x, probability of dropping a number of x")]
+DroppedOutputs = Annotated[Share, Field(description="p_y, probability of dropping a number of y")]
+DroppedStates = Annotated[Share, Field(description="p_s, probability of dropping a number of `only`")]
+DroppedNames = Annotated[
+    tuple[str, ...],
+    Field(strict=False, description="tensors of the state to drop, such as the h of an LSTM; must be named"),
+]
 
 
 class DroppedState(NamedTuple):
@@ -63,10 +69,10 @@ class RecurrentDropout(CellWrapper):
         self,
         cell: Cell[Any],
         *,
-        inputs: Annotated[Share, Field(description="p_x, probability of dropping a number of x")] = 0.0,
-        outputs: Annotated[Share, Field(description="p_y, probability of dropping a number of y")] = 0.0,
-        states: Annotated[Share, Field(description="p_s, probability of dropping a number of `only`")] = 0.0,
-        only: Annotated[tuple[str, ...], Field(description=NAMED)] = (),
+        inputs: DroppedInputs = 0.0,
+        outputs: DroppedOutputs = 0.0,
+        states: DroppedStates = 0.0,
+        only: DroppedNames = (),
     ) -> None:
         super().__init__(cell)
         self.inputs, self.outputs, self.states = inputs, outputs, states

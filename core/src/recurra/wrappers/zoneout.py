@@ -19,6 +19,8 @@ from recurra.wrappers.base import (
     updated_output,
 )
 
+Kept = Annotated[Share, Field(description="probability of keeping the old value of a number")]
+
 
 class Zoneout(CellWrapper):
     """Each number of the state keeps its old value with probability p, drawn anew at every step.
@@ -45,7 +47,7 @@ class Zoneout(CellWrapper):
         self,
         cell: Cell[Any],
         *,
-        p: Annotated[Share, Field(description="probability of keeping the old value of a number")] = 0.0,
+        p: Kept = 0.0,
         only: Only = (),
     ) -> None:
         super().__init__(cell)

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from pydantic import Field, ValidationError
 from pydantic_core import to_json
 
 from recurra.config.options import Ref, plain
+from recurra.plugins import registry
 from recurra.task import Task
 from recurra.trainer import Trainer
 from recurra_lab.experiments.messages import problems_of, refuse
@@ -31,8 +33,9 @@ from recurra_lab.experiments.resolve import Explorer, Problem, Section
 from recurra_lab.experiments.run_options import RunOptions
 from recurra_lab.training.graph_model import make_model
 from recurra_lab.training.model import Model
+from recurra_lab.training.model_options import ModelOptions
 
-RUN_DEFAULTS = RunOptions()
+MODEL_DEFAULTS, RUN_DEFAULTS = ModelOptions(), RunOptions()
 Seed = Annotated[int, Field(ge=0, description="what all randomness of the run depends on")]
 
 
@@ -40,13 +43,14 @@ Seed = Annotated[int, Field(ge=0, description="what all randomness of the run de
 class Experiment:
     """What is run: a task, a cell, a model around it, a trainer and the run's own options.
 
-    Made by `compose` or `from_toml`, which check everything and fill in every default.
+    Made by `compose` or `from_toml`, which check everything once and fill in every default; where no trainer
+    is named it is the one that a plugin marks as the default.
 
     Args:
         seed: What all randomness depends on.
         task: What is learned.
         cell: What learns.
-        model: Options of `recurra_lab.training.model.Model`.
+        model: Options of the model.
         trainer: How it learns.
         run: How long, and on what.
     """
@@ -54,8 +58,8 @@ class Experiment:
     seed: Seed = 0
     task: Annotated[Ref, "task", Field(description="what is learned")]
     cell: Annotated[Ref, "cell", Field(description="what learns")]
-    model: Annotated[dict[str, Any], Model, Field(description="the model around the cell")]
-    trainer: Annotated[Ref, Field(description="the learning rule")] = Ref("trainer", "bptt")
+    model: Annotated[ModelOptions, Field(description="the model around the cell")] = MODEL_DEFAULTS
+    trainer: Annotated[Ref, "trainer", Field(description="the learning rule")]
     run: Annotated[RunOptions, Field(description="budget, stops and machine")] = RUN_DEFAULTS
 
     @classmethod
@@ -100,8 +104,12 @@ class Experiment:
 
         An option without a value is left out, or is the word none where its default is a value.
         """
-        values = self.as_dict()
-        return tomli_w.dumps(_written(sections(flat(values, (), Entry(None, ""))), values))
+        return tomli_w.dumps(_written(self.sections, self.as_dict()))
+
+    @cached_property
+    def sections(self) -> Section:
+        """The options with their declarations: as they were resolved, or found anew for one made by hand."""
+        return sections(flat(self.as_dict(), (), Entry(None, "")))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the experiment as dictionaries, lists and scalars."""
@@ -121,7 +129,7 @@ class Experiment:
 
     def make_model(self, task: Task) -> Model:
         """Build the model for a task."""
-        return make_model(task, self.cell, **self.model)
+        return make_model(task, self.cell, **dict(self.model))
 
     def make_trainer(self) -> Trainer:
         """Build the learning rule."""
@@ -131,7 +139,12 @@ class Experiment:
 
 def sections(given: Given) -> Section:
     """Return the sections of an experiment by the names that were given; one not found is empty."""
-    return Explorer(given).section((), Experiment)
+    return Explorer(layered(_default_trainer(), given)).section((), Experiment)
+
+
+def _default_trainer() -> Given:
+    name = registry.default("trainer")
+    return {} if name is None else {("trainer", "name"): Entry(name, "")}
 
 
 def _bare(part: str, name: str | None) -> Given:
@@ -139,6 +152,7 @@ def _bare(part: str, name: str | None) -> Given:
 
 
 def _resolved(given: Given, problems: list[Problem]) -> Experiment:
+    given = layered(_default_trainer(), given)
     explorer = Explorer(given)
     root = explorer.section((), Experiment)
     problems += explorer.problems
@@ -147,7 +161,9 @@ def _resolved(given: Given, problems: list[Problem]) -> Experiment:
     except ValidationError as error:
         problems += problems_of(error, root, given)
     refuse(problems)
-    return Experiment(**root.values(checked))
+    experiment = Experiment(**root.values(checked))
+    vars(experiment)["sections"] = root  # what `Experiment.sections` would find anew
+    return experiment
 
 
 def _written(section: Section, values: dict[str, Any]) -> dict[str, Any]:

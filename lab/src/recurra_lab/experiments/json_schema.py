@@ -17,7 +17,6 @@ from recurra.errors import BrokenComponent
 from recurra.plugins import registry
 from recurra.plugins.hooks import Kind
 from recurra_lab.experiments.experiment import Experiment
-from recurra_lab.experiments.resolve import fixed_section
 
 Schema = dict[str, Any]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -43,7 +42,7 @@ class _Definitions:
 
     def __init__(self, only: Mapping[str, str | None]) -> None:
         self.found: dict[str, Schema] = {}
-        self.only = only
+        self.only, self.defaults = only, {"trainer": registry.default("trainer"), **only}
 
     def table(self, owner: type, home: str, name: str = "") -> Schema:
         """Return the schema of the options of one class; `home` prefixes the names of what it defines."""
@@ -57,14 +56,11 @@ class _Definitions:
 
     def _option(self, field: FieldInfo, home: str) -> Schema:
         described = {"description": field.description} if field.description else {}
-        kind, fixed = part_kind(field), fixed_section(field)
+        kind, models = part_kind(field), alternatives(field)
         if kind is not None:
-            default = field.default.name if isinstance(field.default, Ref) else self.only.get(home)
+            default = field.default.name if isinstance(field.default, Ref) else self.defaults.get(home)
             chosen = dict(self._components(kind, self.only.get(home)))
             return described | self._choice(chosen, default, field)
-        if fixed is not None:
-            return described | self.table(fixed, home)
-        models = alternatives(field)
         if "" in models:
             return described | self.table(models[""], home)
         if models:

@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from recurra.config.describe import lacks_item, listed, sentence, values_in_full
-from recurra.config.options import alternatives
+from recurra.config.options import alternatives, present_name
 from recurra.errors import InvalidOption, nearest
 from recurra_lab.experiments.overrides import Entry, Given, Key, dotted, name_at, under
 from recurra_lab.experiments.resolve import Problem, Section
@@ -73,7 +73,7 @@ def _explained(
 ) -> Iterator[tuple[str, Entry | None]]:
     if details["type"] == "extra_forbidden":
         for full, entry in _at(given, key).items():
-            yield f"unknown key {dotted(full)}{_hint(full, section, root)}", entry
+            yield _renamed(full, section) or f"unknown key {dotted(full)}{_hint(full, section, root)}", entry
     elif details["type"] == "missing" and field is not None and not lacks_item(details):
         told = f"{section.title} needs {dotted(key)}, which must be {values_in_full(field)}"
         yield told, name_at(given, section.key)
@@ -94,6 +94,13 @@ def _meant(given: Given, key: Key, told: str) -> Entry | None:
     """Return the last entry of a section that a sentence about the whole section mentions."""
     entries = [entry for k, entry in under(given, key).items() if k[-1] in told]
     return entries[-1] if entries else None
+
+
+def _renamed(key: Key, section: Section) -> str:
+    """Say what an option is called now, if this is a former name of it."""
+    depth = len(section.key)
+    new = present_name(section.owner, key[depth])
+    return f"{dotted(key)} is now called {dotted((*section.key, new, *key[depth + 1 :]))}" if new else ""
 
 
 def _hint(key: Key, section: Section, root: Section) -> str:

@@ -44,7 +44,7 @@ def options_below(section: Section) -> Iterator[Option]:
         part = section.parts.get(name)
         if name == "name" and section.name:
             continue
-        if part is None or part.name or alternatives(field):  # a table of options alone is not an option
+        if part is None or part.name or names_for(field):  # a table of options alone is not an option
             yield _option((*section.key, name), field, part)
         if part is not None:
             yield from options_below(part)
@@ -66,7 +66,7 @@ def _other_options(section: Section, field: FieldInfo) -> Iterator[Option]:
 
 
 def _option(key: Key, field: FieldInfo, part: Section | None) -> Option:
-    required = field.default is PydanticUndefined and not (part and not part.name)
+    required = field.default is PydanticUndefined
     default = part.name if part else None if required else to_jsonable_python(field.default, fallback=repr)
     return Option(
         dotted(key), " | ".join(names_for(field)) or values_in_words(field), default, required, meaning(field)

@@ -13,7 +13,6 @@ from pydantic_core import PydanticUndefined
 
 from recurra.config.describe import accepts_none, choices_of
 from recurra.config.options import (
-    Configurable,
     Ref,
     alternatives,
     fields_of,
@@ -22,6 +21,7 @@ from recurra.config.options import (
     part_kind,
 )
 from recurra.errors import InvalidOption, RecurraError
+from recurra.plugins import registry
 from recurra.plugins.hooks import Kind
 from recurra_lab.experiments.overrides import Entry, Given, Key, dotted, name_at, under
 
@@ -106,12 +106,12 @@ class Section:
         return None if empty else value
 
     def values(self, checked: BaseModel) -> Any:
-        """Return what the model has found valid: a `Ref`, a pydantic model or a dictionary."""
+        """Return what was found valid: a `Ref`, a pydantic model, or all that the experiment itself holds."""
         if isinstance(checked, self.owner):
             return checked
         found = {name: getattr(checked, name) for name in self.fields}
         found |= {name: part.values(found[name]) for name, part in self.parts.items()}
-        return Ref(self.kind, self.name, **found) if self.kind else found
+        return Ref.checked(self.kind, self.name, found) if self.kind else found
 
 
 def _put(data: dict[str, Any], path: Key, value: Any) -> None:
@@ -151,18 +151,15 @@ class Explorer:
         return Section(key, owner, name, kind, fields, found, defaults)
 
     def _part(self, key: Key, field: FieldInfo) -> Section | None:
-        kind, fixed = part_kind(field), fixed_section(field)
-        models = {"": fixed} if fixed else alternatives(field)
+        kind, models = part_kind(field), alternatives(field)
         if kind is None and not models:
             return None
         given, misplaced = name_at(self.given, key), self._misplaced(key, kind or key[-1], models)
         absent = field.default is None and not under(self.given, key)
-        if misplaced and field.default is PydanticUndefined and not fixed:
+        if misplaced and field.default is PydanticUndefined:
             return _unresolved(key)
         if (given is None and absent) or (given and _means_none(given, field)):
             return None
-        if fixed:
-            return self.section(key, fixed)
         return self._component(key, field, kind, given) if kind else self._alternative(key, field, given)
 
     def _misplaced(self, key: Key, what: str, models: Mapping[str, Any]) -> bool:
@@ -184,8 +181,6 @@ class Explorer:
         return bool(entries)
 
     def _component(self, key: Key, field: FieldInfo, kind: Kind, given: Entry | None) -> Section:
-        from recurra.plugins import registry
-
         default = field.default if isinstance(field.default, Ref) else None
         name = given.value if given else default.name if default else None
         try:
@@ -205,16 +200,11 @@ class Explorer:
         if name not in models:
             self._note(InvalidOption(no_alternative(dotted(key), field, name)), given)
             return _unresolved(key)
-        kept = default.model_dump() if type(default) is models[name] else {}
+        kept = dict(default) if type(default) is models[name] else {}
         return self.section(key, models[name], name, None, kept)
 
     def _note(self, error: RecurraError, entry: Entry | None) -> None:
         self.problems.append(Problem(error, entry))
-
-
-def fixed_section(field: FieldInfo) -> type | None:
-    """Return the class that an annotation names beside its type, whose options these are."""
-    return next((m for m in field.metadata if isinstance(m, type) and issubclass(m, Configurable)), None)
 
 
 def _means_none(entry: Entry, field: FieldInfo) -> bool:
@@ -234,7 +224,5 @@ def _with_default(field: FieldInfo, default: Any) -> FieldInfo:
 
 
 def _nothing_named(key: Key, kind: Kind) -> str:
-    from recurra.plugins import registry
-
     names = ", ".join(dict.fromkeys(offer.component.name for offer in registry.components(kind)))
     return f"no {kind} is named; expected {dotted(key)}=NAME with one of the installed: {names or 'none'}"

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from recurra.config.options import Options
 
 Count = Annotated[int, Field(gt=0)]
 Precision = Literal["32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true", "64-true"]
 
 
-class RunOptions(BaseModel):
+class RunOptions(Options):
     """How long a run trains, when it looks and stops, and on what it computes."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
     batch_size: Annotated[Count, Field(description="sequences per batch, over all devices together")] = 16
     max_steps: Annotated[Count, Field(description="updates after which training ends")] = 2500

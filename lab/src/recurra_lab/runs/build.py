@@ -12,6 +12,7 @@ from recurra.cell import Network
 from recurra.errors import InvalidOption, nearest
 from recurra.rng import preserve_rng_state, reseed
 from recurra.task import Goal, Task
+from recurra.trainer import Trainer
 from recurra_lab.experiments import Experiment
 from recurra_lab.training.module import LearningModule
 
@@ -22,6 +23,7 @@ class Parts:
 
     task: Task
     model: Network
+    trainer: Trainer
     module: LearningModule
 
 
@@ -34,7 +36,8 @@ def build(experiment: Experiment) -> Parts:
         reseed(experiment.seed, -1, 0)
         task = experiment.make_task()
         model = experiment.make_model(task)
-        return Parts(task, model, experiment.make_trainer().module(model, task, experiment.seed))
+        trainer = experiment.make_trainer()
+        return Parts(task, model, trainer, trainer.lightning_module(model, task, experiment.seed))
 
 
 @contextmanager

@@ -99,7 +99,9 @@ class Validation(Callback):
         step = int(module.batches_seen)
         if step == 0 or step % self.every or step == self.last:
             return
-        local = evaluate(module.judged, self.data(trainer), self.batches, lambda: bool(self.flag.received))
+        local = evaluate(
+            module.evaluated_model, self.data(trainer), self.batches, lambda: bool(self.flag.received)
+        )
         if agreed(trainer, local is None):
             return
         self.last = step

@@ -8,7 +8,9 @@ from tempfile import TemporaryDirectory
 
 from pytorch_lightning.tuner.tuning import Tuner
 
+from recurra.config.options import fields_of
 from recurra.errors import IncompatibleParts
+from recurra.plugins import registry
 from recurra.rng import preserve_rng_state
 from recurra_lab.experiments import Experiment
 from recurra_lab.runs.build import build, threads
@@ -49,11 +51,12 @@ def find_rates(experiment: Experiment, lowest: float, highest: float, batches: i
 def _found(experiment: Experiment, lowest: float, highest: float, batches: int) -> Rates:
     parts = build(experiment)
     if parts.module.configure_optimizers() is None:
-        told = f"trainer '{experiment.trainer.name}' has no learning rate that can be tried like this"
-        raise IncompatibleParts(f"{told}; trainer=bptt has")
-    parts.module.updates = batches
+        others = registry.suggestion("trainer", lambda trainer: "optimizer" in fields_of(trainer))
+        message = f"trainer '{experiment.trainer.name}' has no optimizer whose learning rate can be tested"
+        raise IncompatibleParts(message + others)
+    parts.module.max_updates = batches
     data = Batches(parts.task, experiment.run.batch_size, experiment.seed, "train", 0, 1)
-    rule = experiment.make_trainer().options_for_lightning()
+    rule = parts.trainer.lightning_options()
     with quiet(), TemporaryDirectory() as folder:
         trainer = lightning(experiment.run, Path(folder), rule, logger=False, callbacks=[])
         found = Tuner(trainer).lr_find(

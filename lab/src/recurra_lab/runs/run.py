@@ -72,7 +72,7 @@ class Run:
         self.experiment, self.folder, self.options = experiment, folder, experiment.run
         self.tell: Tell = rank_zero_only(tell)
         self.parts = build(experiment)
-        self.parts.module.updates = experiment.run.max_steps
+        self.parts.module.max_updates = experiment.run.max_steps
         self._check_accumulation()
         self.goal = goal_of(experiment, self.parts.task)
         self.store = DurableCheckpoints(identity(experiment))
@@ -185,7 +185,7 @@ class Run:
         if options.progress:
             around.append(callbacks.Progress(leave=True))
         around += self._plugin_callbacks()
-        rule = self.experiment.make_trainer().options_for_lightning()
+        rule = self.parts.trainer.lightning_options()
         return lightning(options, folder.path, rule, logger=loggers, callbacks=around, plugins=[self.store])
 
     def _plugin_callbacks(self) -> list[Any]:
@@ -212,7 +212,7 @@ class Run:
         return callbacks.Checkpoints(self.folder, self.store, every, flag)
 
     def _batches(self, trainer: pl.Trainer, split: Split) -> Batches:
-        if split == "train" and self.parts.module.whole_batches:
+        if split == "train" and self.parts.module.replicate_batches:
             return Batches(self.parts.task, self.options.batch_size, self.experiment.seed, split, 0, 1)
         name = "batch_size" if split == "train" else "evaluation_batch_size"
         size, ranks = getattr(self.options, name), trainer.world_size
@@ -225,7 +225,7 @@ class Run:
         steps = int(self.parts.module.batches_seen)
         outcome = Outcome(status, steps, steps * self.options.batch_size, round(seconds, 2))
         write_json(self.folder.outcome, asdict(outcome))
-        model, task, seed = self.parts.module.judged, self.parts.task, self.experiment.seed
+        model, task, seed = self.parts.module.evaluated_model, self.parts.task, self.experiment.seed
         size, batches = self.options.evaluation_batch_size, self.options.suite_batches
         scores = evaluate_suite(model, task, batches=batches, batch_size=size, seed=seed)
         write_json(self.folder.scores, scores)

@@ -11,6 +11,7 @@ from pathlib import Path
 from string import Template
 
 from recurra import __version__
+from recurra.config.options import Ref, fields_of
 from recurra.errors import InvalidName, UnwritableFolder
 from recurra.plugins import registry
 from recurra.plugins.hooks import Kind
@@ -25,7 +26,7 @@ class Blueprint:
 
     Args:
         summary: What the generated component is, for `recurra list`.
-        command: How it is tried.
+        command: How it is tried, with installed components in the place of `$$task`, `$$cell` and `$$driver`.
         holds: What its modules hold, as lines of the README.
     """
 
@@ -37,22 +38,22 @@ class Blueprint:
 BLUEPRINTS: dict[Kind, Blueprint] = {
     "cell": Blueprint(
         "leaky units that choose how fast they forget",
-        "recurra train copy $name",
+        "recurra train $task $name",
         "- `src/$module/cell.py`: the state, the options and one step.",
     ),
     "memory": Blueprint(
         "associations that fade as fast as new ones are written",
-        "recurra train copy ntm cell.memory=$name",
+        "recurra train $task $driver cell.memory=$name",
         "- `src/$module/memory.py`: the state, the options and one step of writing and reading.",
     ),
     "task": Blueprint(
         "put out the random bits that were seen some steps ago",
-        "recurra train $name gru",
+        "recurra train $name $cell",
         "- `src/$module/task.py`: the data, the loss, the scores and the suite.",
     ),
     "trainer": Blueprint(
         "plain gradient descent",
-        "recurra train copy gru trainer=$name",
+        "recurra train $task $cell trainer=$name",
         "- `src/$module/trainer.py`: the options.\n- `src/$module/rule.py`: what is done with each batch.",
     ),
 }
@@ -85,7 +86,14 @@ class Plugin:
     @property
     def command(self) -> str:
         """The command that tries the component once it is installed."""
-        return Template(BLUEPRINTS[self.kind].command).substitute(name=self.name)
+        command = BLUEPRINTS[self.kind].command
+        driver = _driver() if "$driver" in command else ""
+        return Template(command).substitute(
+            name=self.name,
+            task=registry.default("task") or "TASK",
+            cell=registry.default("cell") or "CELL",
+            driver=driver,
+        )
 
     def files(self) -> dict[str, str]:
         """Return path -> content of every file, relative to the plugin's folder."""
@@ -132,6 +140,17 @@ class Plugin:
             "command": self.command,
             "holds": Template(blueprint.holds).substitute(names),
         }
+
+
+def _driver() -> str:
+    """Return a cell that drives the default memory, and so may drive another."""
+    memory = registry.default("memory")
+
+    def drives_it(cell: type) -> bool:
+        field = fields_of(cell).get("memory")
+        return field is not None and isinstance(field.default, Ref) and field.default.name == memory
+
+    return next(iter(registry.suitable("cell", drives_it)), "CELL")
 
 
 def _check_empty(home: Path) -> None:

@@ -11,6 +11,7 @@ from recurra.capabilities.graphs import FindsTrees, GraphTask, forest, most_cert
 from recurra.cell import placement
 from recurra.config.options import Ref
 from recurra.errors import IncompatibleParts
+from recurra.plugins import registry
 from recurra.task import Task
 from recurra_lab.training.model import Model
 
@@ -60,7 +61,8 @@ def make_model(task: Task, cell: Ref, **options: Any) -> Model:
 def _check_finds_trees(model: GraphModel) -> None:
     cell = model.sequencer
     if not isinstance(cell, FindsTrees):
-        told = "finds no trees in the graphs that the task gives"
-        raise IncompatibleParts(f"{type(cell).__name__} {told}; choose cell=recursive alone")
+        others = registry.suggestion("cell", lambda component: issubclass(component, FindsTrees))
+        message = "finds no trees in the graphs that the task gives, as a single, unwrapped cell must"
+        raise IncompatibleParts(f"{type(cell).__name__} {message}{others}")
     # One that was made without it says so here, not while it learns.
     cell.score(torch.zeros(1, cell.output_size, **placement(cell)))

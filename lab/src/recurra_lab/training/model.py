@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Any
 
 import torch
-from pydantic import BeforeValidator, Field
 from torch import Tensor, nn
 
 from recurra.cell import Cell, Network, SequenceLayer, Tags
-from recurra.config.options import Configurable, Ref
+from recurra.config.options import Ref
 from recurra.errors import IncompatibleParts, InvalidInput
 from recurra.task import Task
 from recurra.wrappers import (
@@ -24,27 +22,7 @@ from recurra.wrappers import (
     Stacked,
     Zoneout,
 )
-from recurra.wrappers.stacked import Drop, Skip
-
-Count = Annotated[int, Field(gt=0)]
-Normalise = Literal["none", "linears", "outputs", "states"]
-NOTHING: dict[str, Any] = {}
-ONE_MASK = "variational dropout, with one mask for a whole sequence"
-KEEP = "zoneout: the state stays, at random, what it was"
-
-
-def _as_cell(value: Any) -> Any:
-    """Take what stands for a cell in a list: its name, or a table with its name and options."""
-    if isinstance(value, str):
-        return Ref("cell", value)
-    if isinstance(value, Mapping) and isinstance(value.get("name"), str):
-        return Ref("cell", value["name"], **{k: v for k, v in value.items() if k != "name"})
-    if not isinstance(value, Ref) or value.kind != "cell":
-        raise ValueError('expected cells, such as ["gru", {name="lstm", hidden_size=64}]')
-    return value
-
-
-AnyCell = Annotated[Ref, BeforeValidator(_as_cell)]
+from recurra_lab.training.model_options import NO_DROPOUT, NO_ZONEOUT, ModelOptions
 
 
 class TreeEmbedding(nn.Embedding):
@@ -59,7 +37,7 @@ EMBEDDINGS: Mapping[str, type[nn.Embedding]] = {"tokens": nn.Embedding, "token-t
 """What makes vectors of the tokens that a task gives."""
 
 
-class Model(Configurable, Network):
+class Model(Network):
     """Embedding (for tokens), one or more layers of a cell, and a linear readout at every step.
 
     Shapes: x (B, T, I), tokens (B, T) or trees of tokens (B, T, 2) -> y (B, T, O), state. For a task that
@@ -68,18 +46,7 @@ class Model(Configurable, Network):
     Args:
         task: Says what is read and how wide the output must be.
         cell: The cell of every layer, by reference.
-        layers: Number of layers of that cell.
-        stack: Cells of more layers on top of these, each of its own kind and size.
-        bidirectional: Run a second cell from the end in every layer.
-        skip: Let every layer read x too, and the readout see all layers; see `recurra.wrappers.Layers`.
-        dropout: Between layers; see `recurra.wrappers.Layers`.
-        recurrent_dropout: Options of `recurra.wrappers.RecurrentDropout`, around every cell.
-        zoneout: Options of `recurra.wrappers.Zoneout`, around every cell.
-        layer_norm: What is normalised: the `linears` inside each cell (`recurra.wrappers.NormalisedLinears`),
-            its `outputs` or its `states` (`recurra.wrappers.LayerNormalised`).
-        learned_initial_state: Learn the start of every cell; see `recurra.wrappers.LearnedInitialState`.
-        embedding_size: Width of a token's vector.
-        readout: What is between the last layer and the answer.
+        options: See `ModelOptions`.
 
     Raises:
         IncompatibleParts: The cell reads other structures than the task gives; or there is no readout, and
@@ -88,34 +55,14 @@ class Model(Configurable, Network):
 
     embedding: nn.Embedding | None
 
-    def __init__(
-        self,
-        task: Task,
-        cell: Ref,
-        *,
-        layers: Annotated[Count, Field(description="number of layers, each of the same cell")] = 1,
-        stack: Annotated[tuple[AnyCell, ...], Field(description="cells of more layers, upwards")] = (),
-        bidirectional: Annotated[bool, Field(description="read from both ends, in every layer")] = False,
-        skip: Skip = False,
-        dropout: Drop = 0.0,
-        recurrent_dropout: Annotated[dict[str, Any], RecurrentDropout, Field(description=ONE_MASK)] = NOTHING,
-        zoneout: Annotated[dict[str, Any], Zoneout, Field(description=KEEP)] = NOTHING,
-        layer_norm: Annotated[Normalise, Field(description="what of a cell is normalised")] = "none",
-        learned_initial_state: Annotated[bool, Field(description="learn the start of every cell")] = False,
-        embedding_size: Annotated[Count, Field(description="width of a token's vector")] = 64,
-        readout: Annotated[
-            Literal["linear", "none"], Field(description="none: what the cell puts out is the answer")
-        ] = "linear",
-    ) -> None:
+    def __init__(self, task: Task, cell: Ref, **options: Any) -> None:
         super().__init__()
+        self.options = chosen = ModelOptions.checked(options)
         kind = EMBEDDINGS.get(task.gives)
-        self.embedding = kind(task.input_size, embedding_size) if kind else None
-        width = self._width(task, embedding_size)
-        around = _Wrappers(learned_initial_state, layer_norm, zoneout, recurrent_dropout)
-        cells = [cell] * layers + list(stack)
-        self.sequencer = _sequencer(cells, width, around, bidirectional, skip=skip, dropout=dropout)
+        self.embedding = kind(task.input_size, chosen.embedding_size) if kind else None
+        self.sequencer = _sequencer(cell, self._width(task, chosen.embedding_size), chosen)
         _check_reads(task, cell, self.tags)
-        self.readout = _readout(readout, self.sequencer, task)
+        self.readout = _readout(chosen.readout, self.sequencer, task)
 
     def forward(self, x: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
         """Run over a batch: x as its task gives it -> y (B, T, O) and the final state."""
@@ -135,48 +82,38 @@ class Model(Configurable, Network):
         return Tags.combined([self.sequencer])
 
 
-@dataclass(frozen=True)
-class _Wrappers:
-    """What goes around every cell of a model; nothing where nothing was asked for."""
-
-    learned_start: bool
-    layer_norm: Normalise
-    zoneout: Mapping[str, Any]
-    dropout: Mapping[str, Any]
-
-    def built(self, cell: Ref, width: int) -> Cell[Any]:
-        """Build a cell and wrap it, what changes its step within what drops its results."""
-        built: Cell[Any] = cell.build(width)
-        if self.layer_norm == "linears":
-            built = NormalisedLinears(built)
-        if self.learned_start:
-            built = LearnedInitialState(built)
-        if self.layer_norm in ("outputs", "states"):
-            outputs = self.layer_norm == "outputs"
-            built = LayerNormalised(built, outputs=outputs, states=not outputs)
-        if any(self.zoneout.values()):
-            built = Zoneout(built, **self.zoneout)
-        if any(self.dropout.values()):
-            built = RecurrentDropout(built, **self.dropout)
-        return built
-
-
-def _sequencer(
-    cells: Sequence[Ref], width: int, around: _Wrappers, bidirectional: bool, **options: Any
-) -> SequenceLayer:
-    made: list[Any] = []
+def _sequencer(cell: Ref, width: int, options: ModelOptions) -> SequenceLayer:
+    built: list[Any] = []
     reads = width
-    for cell in cells:
-        made.append(_layer(cell, reads, around, bidirectional))
-        reads = made[-1].output_size + (width if options["skip"] else 0)
-    if len(made) == 1 and not options["dropout"]:
-        return made[0]  # type: ignore[no-any-return]
-    return Layers(made, **options) if bidirectional else Stacked(made, **options)
+    for each in [cell] * options.layers + list(options.stack):
+        built.append(_layer(each, reads, options))
+        reads = built[-1].output_size + (width if options.skip else 0)
+    if len(built) == 1 and not options.dropout:
+        return built[0]  # type: ignore[no-any-return]
+    layers = Layers if options.bidirectional else Stacked
+    return layers(built, skip=options.skip, dropout=options.dropout)
 
 
-def _layer(cell: Ref, width: int, around: _Wrappers, bidirectional: bool) -> SequenceLayer:
-    ahead = around.built(cell, width)
-    return Bidirectional(ahead, around.built(cell, width)) if bidirectional else ahead
+def _layer(cell: Ref, width: int, options: ModelOptions) -> SequenceLayer:
+    ahead = _wrapped(cell, width, options)
+    return Bidirectional(ahead, _wrapped(cell, width, options)) if options.bidirectional else ahead
+
+
+def _wrapped(cell: Ref, width: int, options: ModelOptions) -> Cell[Any]:
+    """Build a cell and wrap it, what changes its step within what drops its results."""
+    built: Cell[Any] = cell.build(width)
+    if options.layer_norm == "linears":
+        built = NormalisedLinears(built)
+    if options.learned_initial_state:
+        built = LearnedInitialState(built)
+    if options.layer_norm in ("outputs", "states"):
+        outputs = options.layer_norm == "outputs"
+        built = LayerNormalised(built, outputs=outputs, states=not outputs)
+    if options.zoneout != NO_ZONEOUT:
+        built = Zoneout(built, **dict(options.zoneout))
+    if options.recurrent_dropout != NO_DROPOUT:
+        built = RecurrentDropout(built, **dict(options.recurrent_dropout))
+    return built
 
 
 def _readout(kind: str, sequencer: SequenceLayer, task: Task) -> nn.Module:

@@ -1,4 +1,4 @@
-"""The Lightning module of every learning rule: exact position, reseeding at every batch, and the NaN stop."""
+"""The base of every learning rule's Lightning module: exact resumption, reseeding and the stop at NaN."""
 
 from __future__ import annotations
 
@@ -34,34 +34,44 @@ class LearningModule(pl.LightningModule):
         IncompatibleParts: The task is an environment, and this rule needs right answers.
     """
 
-    whole_batches: ClassVar[bool] = False
-    """Every process gets all rows of a batch: what is shared out among them is something else."""
-    plays: ClassVar[bool] = False
-    """Whether it can teach an `Environment`, which has no right answers."""
+    replicate_batches: ClassVar[bool] = False
+    """Whether every process gets all rows of a batch, because processes divide other work."""
+    supports_environments: ClassVar[bool] = False
+    """Whether the rule can learn an `Environment`, which provides rewards instead of targets."""
     batches_seen: Tensor
 
     def __init__(self, model: Network, task: Task, seed: int) -> None:
         super().__init__()
-        if isinstance(task, Environment) and not self.plays:
+        if isinstance(task, Environment) and not self.supports_environments:
             task.refuse()
         self.model, self.task, self.seed = model, task, seed
         self.carried: Any = None  # the state after the last batch, where the next one continues it
-        self.updates: int | None = None  # the budget, told by the run, for schedules that end with it
+        self.max_updates: int | None = None  # set by the run, for schedules that end with it
         self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
 
     @property
-    def judged(self) -> Network:
+    def world_size(self) -> int:
+        """The number of processes that train together; 1 while no `pl.Trainer` is attached."""
+        return 1 if self._trainer is None else self.trainer.world_size
+
+    @property
+    def rank(self) -> int:
+        """The number of this process among them, from 0; 0 while no `pl.Trainer` is attached."""
+        return self.global_rank
+
+    @property
+    def evaluated_model(self) -> Network:
         """What is validated, evaluated and saved as the result: the model that learns, unless overridden."""
         return self.model
 
-    def learn(self, batch: Batch) -> Tensor:
+    def training_loss(self, batch: Batch) -> Tensor:
         """Return the loss of a batch, for autograd: the task's, plus the cells' own, unless overridden.
 
         A rule that updates the weights itself sets `automatic_optimization = False`, does so here, and
         returns the loss for the record.
         """
-        y, state = self.model(batch.x, self.start(batch), batch.lengths)
-        self.keep(state, batch)
+        y, state = self.model(batch.x, self.initial_state_for(batch), batch.lengths)
+        self.carry_over(state, batch)
         self.record(y, batch)
         return self.loss_of(y, state, batch)
 
@@ -83,7 +93,7 @@ class LearningModule(pl.LightningModule):
 
     def mean_over_ranks(self, value: Tensor) -> Tensor:
         """Return the mean over all ranks of a tensor without a graph, such as a gradient."""
-        if self._trainer is None or self.trainer.world_size == 1:
+        if self.world_size == 1:
             return value.detach()
         mean: Tensor = self.trainer.strategy.reduce(value.detach().clone(), reduce_op="mean")
         return mean
@@ -92,20 +102,19 @@ class LearningModule(pl.LightningModule):
         """Return which share of the scored steps of a batch, over all ranks, lies in a part of it."""
         return self._scored(part)[1] / self._scored(whole)[1]
 
-    def start(self, batch: Batch) -> Any:
+    def initial_state_for(self, batch: Batch) -> Any:
         """Return the state in which a batch starts: what the last one left, if it continues that, or None."""
         if self.carried is None or not self._continues_previous(int(self.batches_seen) - 1, batch):
             return None
         return map_state(lambda part: part.to(batch.x.device), self.carried)
 
-    def keep(self, state: Any, batch: Batch) -> None:
+    def carry_over(self, state: Any, batch: Batch) -> None:
         """Keep the state after a batch, cut from its past, if the next batch continues it."""
         self.carried = detach(state) if self._continues_previous(int(self.batches_seen), batch) else None
 
     def _continues_previous(self, k: int, batch: Batch) -> bool:
         """Say whether batch k continues the one before; batches are all as large as this one."""
-        ranks = 1 if self._trainer is None or self.whole_batches else self.trainer.world_size
-        rows = len(batch.x) * ranks
+        rows = len(batch.x) * (1 if self.replicate_batches else self.world_size)
         return self.task.continues_previous(k, batch_size=rows, seed=self.seed, split="train")
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -116,11 +125,11 @@ class LearningModule(pl.LightningModule):
     def _of_all_ranks(self, rows: Tensor) -> Tensor:
         gathered = self.all_gather(rows)
         assert isinstance(gathered, Tensor)
-        return gathered if self.trainer.world_size == 1 else gathered.flatten(0, 1)
+        return gathered if self.world_size == 1 else gathered.flatten(0, 1)
 
     def _of_this_rank(self, rows: Tensor) -> Tensor:
-        share = rows.shape[0] // self.trainer.world_size
-        return rows[share * self.trainer.global_rank :][:share]
+        share = rows.shape[0] // self.world_size
+        return rows[share * self.rank :][:share]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take up the rows of this rank of the state that was handed on."""
@@ -132,7 +141,7 @@ class LearningModule(pl.LightningModule):
     def _scored(self, batch: Batch) -> tuple[float, float]:
         """Return how many steps are scored here, and in the mean over ranks."""
         here = batch.mask.sum().to(torch.float32)
-        if self._trainer is None or self.trainer.world_size == 1:
+        if self.world_size == 1:
             return float(here), float(here)
         everywhere = self.trainer.strategy.reduce(here.clone(), reduce_op="mean")
         return float(here), float(everywhere)
@@ -147,7 +156,7 @@ class LearningModule(pl.LightningModule):
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Reseed for this batch, and move the position past it."""
         k = int(self.batches_seen)
-        reseed(self.seed, k, self.global_rank)
+        reseed(self.seed, k, self.rank)
         self.batches_seen += 1
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -156,7 +165,7 @@ class LearningModule(pl.LightningModule):
         Raises:
             NonFinite: The loss is NaN or infinite.
         """
-        loss = self.learn(batch)
+        loss = self.training_loss(batch)
         if not torch.isfinite(loss):
             raise NonFinite(self._complaint("the loss", f"{loss.item()}", batch))
         self.log("step", float(self.batches_seen))

@@ -24,16 +24,16 @@ def filled(cell, **weights):
 
 
 @pytest.mark.parametrize(
-    ("squash", "expected"),
+    ("activation", "expected"),
     [
         ("tanh", math.tanh(2 * 0.5 - 1 * 0.25 + 0.1)),
         ("logistic", 1 / (1 + math.exp(-(2 * 0.5 - 1 * 0.25 + 0.1)))),
         ("relu", 0.85),
     ],
 )
-def test_a_step_by_hand(squash, expected):
+def test_a_step_by_hand(activation, expected):
     weights = {"from_x.weight": [[2.0]], "from_h.weight": [[-1.0]], "from_x.bias": [0.1]}
-    cell = filled(Elman(1, hidden_size=1, squash=squash).double(), **weights)
+    cell = filled(Elman(1, hidden_size=1, activation=activation).double(), **weights)
     x, h = (torch.tensor([[v]], dtype=torch.float64) for v in (0.5, 0.25))
     y, state = cell.step(x, ElmanState(h))
     assert y.item() == pytest.approx(expected, rel=1e-7)
@@ -59,7 +59,7 @@ def test_the_gradient_of_1990_ends_at_the_context():
 
 
 def test_the_irnn_remembers_at_first():
-    cell = Elman(2, hidden_size=3, squash="relu", start="identity").double()
+    cell = Elman(2, hidden_size=3, activation="relu", start="identity").double()
     h = torch.rand(4, 3, dtype=torch.float64)
     y, _ = cell(torch.zeros(4, 100, 2, dtype=torch.float64), ElmanState(h))
     assert torch.equal(y[:, -1], h)
@@ -67,7 +67,7 @@ def test_the_irnn_remembers_at_first():
 
 
 def test_a_scaled_identity_forgets_by_its_scale():
-    cell = Elman(2, hidden_size=3, squash="relu", start="identity", scale=0.5).double()
+    cell = Elman(2, hidden_size=3, activation="relu", start="identity", scale=0.5).double()
     h = torch.rand(4, 3, dtype=torch.float64)
     y, _ = cell(torch.zeros(4, 3, 2, dtype=torch.float64), ElmanState(h))
     torch.testing.assert_close(y[:, -1], h / 8)
@@ -103,10 +103,10 @@ def test_every_layer_and_direction_can_be_taken(nonlinearity):
     layers_equal_torch(Elman, nn.RNN(3, 4, 2, **options).double())
 
 
-@pytest.mark.parametrize("squash", ["tanh", "relu"])
-def test_to_torch_equals_the_cell(squash):
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_to_torch_equals_the_cell(activation):
     torch.manual_seed(1)
-    cell = Elman(3, hidden_size=4, squash=squash).double()
+    cell = Elman(3, hidden_size=4, activation=activation).double()
     nn.init.normal_(cell.from_x.bias)
     module = cell.to_torch()
     assert not module.bias_hh_l0.any()
@@ -114,15 +114,18 @@ def test_to_torch_equals_the_cell(squash):
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
-@pytest.mark.parametrize("squash", ["tanh", "relu"])
-def test_there_and_back_keeps_the_options_and_the_dtype_and_shares_nothing(squash, dtype):
-    cell = Elman(3, hidden_size=4, squash=squash).to(dtype)
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_there_and_back_keeps_the_options_and_the_dtype_and_shares_nothing(activation, dtype):
+    cell = Elman(3, hidden_size=4, activation=activation).to(dtype)
     nn.init.normal_(cell.from_x.bias)
     there_and_back(cell)
 
 
 def test_what_torch_does_not_have_is_refused():
-    for options, told in (({"truncated": True}, "truncated = true"), ({"squash": "logistic"}, "'logistic'")):
+    for options, told in (
+        ({"truncated": True}, "truncated = true"),
+        ({"activation": "logistic"}, "'logistic'"),
+    ):
         with pytest.raises(InvalidOption, match=f"{told} has no counterpart in torch.nn.RNN"):
             Elman(2, **options).to_torch()
 
@@ -138,7 +141,11 @@ def test_other_modules_layers_and_directions_are_refused():
 
 @pytest.mark.parametrize(
     ("options", "told"),
-    [({"squash": "tan"}, "squash"), ({"hidden_size": 0}, "hidden_size"), ({"start": "zero"}, "start")],
+    [
+        ({"activation": "tan"}, "activation"),
+        ({"hidden_size": 0}, "hidden_size"),
+        ({"start": "zero"}, "start"),
+    ],
 )
 def test_wrong_options_are_refused(options, told):
     with pytest.raises(InvalidOption, match=f"^Elman: {told} = "):

@@ -8,12 +8,12 @@ from recurra_elman.elman import Elman
 from recurra_elman.jordan import Jordan
 
 ELMAN = {
-    "logistic": {"squash": "logistic", "truncated": True},
-    "irnn": {"squash": "relu", "start": "identity"},
+    "logistic": {"activation": "logistic", "truncated": True},
+    "irnn": {"activation": "relu", "start": "identity"},
 }
 JORDAN = {
-    "logistic": {"units": 2, "trace": 0.0, "output": "identity", "squash": "logistic"},
-    "relu": {"units": 2, "trace": 0.9, "output": "tanh", "squash": "relu", "truncated": True},
+    "logistic": {"units": 2, "trace": 0.0, "output": "identity", "activation": "logistic"},
+    "relu": {"units": 2, "trace": 0.9, "output": "tanh", "activation": "relu", "truncated": True},
 }
 
 

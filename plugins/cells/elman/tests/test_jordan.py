@@ -16,13 +16,13 @@ FUNCTIONS = {
 }
 
 
-def naive(cell, x, squash, output, trace):
+def naive(cell, x, activation, output, trace):
     """One sequence, x a list of lists of numbers, unit by unit -> the outputs, the last state units."""
     W, b, U, V, b_y = (
         p.tolist()
         for p in (cell.from_x.weight, cell.from_x.bias, cell.from_c.weight, *cell.to_y.parameters())
     )
-    f, f_y = FUNCTIONS[squash], FUNCTIONS[output]
+    f, f_y = FUNCTIONS[activation], FUNCTIONS[output]
     c, ys = [0.0] * cell.output_size, []
     for x_t in x:
         h = []
@@ -35,16 +35,16 @@ def naive(cell, x, squash, output, trace):
 
 
 @pytest.mark.parametrize("output", ["logistic", "tanh", "identity"])
-@pytest.mark.parametrize("squash", ["tanh", "logistic", "relu"])
-def test_it_equals_a_version_with_lists(squash, output):
+@pytest.mark.parametrize("activation", ["tanh", "logistic", "relu"])
+def test_it_equals_a_version_with_lists(activation, output):
     torch.manual_seed(0)
-    cell = Jordan(2, hidden_size=4, units=3, trace=0.3, squash=squash, output=output).double()
+    cell = Jordan(2, hidden_size=4, units=3, trace=0.3, activation=activation, output=output).double()
     for p in cell.parameters():
         torch.nn.init.normal_(p, std=0.5)
     x = torch.randn(2, 7, 2, dtype=torch.float64)
     y, state = cell(x)
     for row in range(2):
-        expected, c = naive(cell, x[row].tolist(), squash, output, 0.3)
+        expected, c = naive(cell, x[row].tolist(), activation, output, 0.3)
         torch.testing.assert_close(y[row], torch.tensor(expected, dtype=torch.float64))
         torch.testing.assert_close(state.c[row], torch.tensor(c, dtype=torch.float64))
 

@@ -6,7 +6,7 @@ FORMS = {
     "finite": {"tape": "finite", "capacity": 4, "min_similarity": 0.5},
     "finite-original": {"tape": "finite-original", "capacity": 3, "expand_threshold": 0.9},
     "overwrite": {"write": "overwrite", "jump_threshold": 0.4, "expand_threshold": 0.7, "capacity": 4001},
-    "identity": {"squash": "identity"},
+    "identity": {"activation": "identity"},
 }
 TIED = "two cells that are almost equally similar to v tie in bfloat16, and the head jumps to the other"
 

@@ -17,7 +17,7 @@ LN3 = math.log(3)  # σ(ln 3) = 3/4 and σ(-ln 3) = 1/4
 
 
 def memory(width=2, **options):
-    return EvolvingNTMMemory(width=width, **{"squash": "identity", "capacity": 8, **options}).double()
+    return EvolvingNTMMemory(width=width, **{"activation": "identity", "capacity": 8, **options}).double()
 
 
 def run(machine, *program):
@@ -50,7 +50,7 @@ def test_three_steps_by_hand():
 
 def test_what_is_emitted_passes_through_the_logistic_function():
     """3/4 · (3/4, 1/4) is written, and j = σ(0) is just enough to jump back to it from the right."""
-    machine = memory(squash="logistic")
+    machine = memory(activation="logistic")
     away, back = ((LN3, -LN3), LN3, -0.01, RIGHT), ((LN3, -LN3), -800.0, 0.0, STAY)
     read, tape, head = run(machine, away, back)
     close(read, [0.0, 0.0], [9 / 16, 3 / 16])
@@ -66,7 +66,7 @@ def test_the_first_of_equal_maxima_counts():
 
 
 def test_shifts_that_the_logistic_function_rounds_to_one_differ_still():
-    _, _, head = run(memory(squash="logistic"), ((0.0, 0.0), 0.0, -1.0, (50.0, 70.0, 90.0)))
+    _, _, head = run(memory(activation="logistic"), ((0.0, 0.0), 0.0, -1.0, (50.0, 70.0, 90.0)))
     assert head == 1
 
 
@@ -179,7 +179,7 @@ def test_views_show_the_head_and_the_tape():
         ({"jump_threshold": 1.5}, "EvolvingNTMMemory: jump_threshold = 1.5: .*1"),
         ({"min_similarity": -0.5}, "EvolvingNTMMemory: min_similarity = -0.5: .*0"),
         ({"expand_threshold": 2.0}, "EvolvingNTMMemory: expand_threshold = 2.0: .*1"),
-        ({"squash": "tanh"}, "EvolvingNTMMemory: squash = 'tanh': .*logistic.*identity"),
+        ({"activation": "tanh"}, "EvolvingNTMMemory: activation = 'tanh': .*logistic.*identity"),
         ({"length": 3}, "EvolvingNTMMemory: unknown option 'length'"),
     ],
 )

@@ -19,7 +19,7 @@ class Machine:
         self.tape, self.head = [[0.0] * width], 0
 
     def step(self, emitted):
-        if self.options["squash"] == "logistic":
+        if self.options["activation"] == "logistic":
             emitted = [1 / (1 + math.exp(-x)) for x in emitted]
         vector, (i, j), shifts = emitted[: self.width], emitted[self.width : -3], emitted[-3:]
         self.write(vector, i)
@@ -76,7 +76,7 @@ OPTIONS = st.fixed_dictionaries(
         "jump_threshold": QUARTERS,
         "min_similarity": st.none() | QUARTERS,
         "expand_threshold": st.none() | QUARTERS,
-        "squash": st.just("identity"),
+        "activation": st.just("identity"),
     }
 )
 

@@ -35,15 +35,15 @@ def test_a_step_by_hand():
 
 
 @pytest.mark.parametrize("leak", [1.0, 0.3])
-@pytest.mark.parametrize("squash", ["tanh", "logistic", "relu"])
-def test_it_equals_a_version_unit_by_unit(squash, leak):
-    cell = made(squash=squash, leak=leak, density=0.6, trained=0.5, init_range=1.0)
+@pytest.mark.parametrize("activation", ["tanh", "logistic", "relu"])
+def test_it_equals_a_version_unit_by_unit(activation, leak):
+    cell = made(activation=activation, leak=leak, density=0.6, trained=0.5, init_range=1.0)
     w, x = cell.matrix().tolist(), torch.randn(5, 3, dtype=torch.float64)
     u = [0.0] * 6
     for t in range(5):
         z = [*x[t].tolist(), *u, 1.0]
         s = [sum(a * b for a, b in zip(row, z, strict=True)) for row in w]
-        u = [(1 - leak) * old + leak * FUNCTIONS[squash](net) for old, net in zip(u, s, strict=True)]
+        u = [(1 - leak) * old + leak * FUNCTIONS[activation](net) for old, net in zip(u, s, strict=True)]
     y, _ = cell(x[None])
     torch.testing.assert_close(y[0, -1], torch.tensor(u, dtype=torch.float64))
 
@@ -117,7 +117,7 @@ def test_outputs_are_any_units():
 
 def test_logits_are_what_output_units_squash():
     x = torch.randn(2, 7, 3, dtype=torch.float64)
-    shown, logits = (made(outputs=2, squash="logistic", logits=some)(x) for some in (False, True))
+    shown, logits = (made(outputs=2, activation="logistic", logits=some)(x) for some in (False, True))
     torch.testing.assert_close(torch.sigmoid(logits[0]), shown[0])
     assert torch.equal(logits[1].u, shown[1].u)
 
@@ -159,7 +159,7 @@ def test_a_chain_has_no_radius_and_tiny_weights_have():
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("density", 1.5), ("trained", -0.1), ("leak", 0.0), ("squash", "")]
+    ("option", "value"), [("density", 1.5), ("trained", -0.1), ("leak", 0.0), ("activation", "")]
 )
 def test_wrong_options_are_refused(option, value):
     with pytest.raises(InvalidOption, match=f"^FullyRecurrent: {option} = "):

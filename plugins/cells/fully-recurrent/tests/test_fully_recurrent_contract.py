@@ -2,11 +2,11 @@
 
 from recurra_contract import contract
 
-INTEGER_DTYPES = {"density": 1.0, "trained": 1.0}
+FULL = {"density": 1.0, "trained": 1.0}
 FORMS = {
-    "all": INTEGER_DTYPES,
-    "some outputs": {**INTEGER_DTYPES, "outputs": (3, 0), "self_feedback": False, "squash": "logistic"},
-    "leaky": {**INTEGER_DTYPES, "leak": 0.3, "outputs": 2, "squash": "relu"},
+    "all": FULL,
+    "some outputs": {**FULL, "outputs": (3, 0), "self_feedback": False, "activation": "logistic"},
+    "leaky": {**FULL, "leak": 0.3, "outputs": 2, "activation": "relu"},
     "echo state": {"trained": 0.0, "density": 0.8, "spectral_radius": 0.9},
 }
 

@@ -28,10 +28,10 @@ def course(rule):
     return [bias(run(rule, n).model) for n in range(1, BATCHES + 1)]
 
 
-@pytest.mark.parametrize("window", [None, 5])
-def test_a_moving_average_follows_the_weights(window):
-    plain = course(BPTT(optimizer=SGD(lr=0.1), window=window))
-    found = bias(run(BPTT(optimizer=SGD(lr=0.1), window=window, averaging=Exponential(decay=0.75))).judged)
+@pytest.mark.parametrize("k1", [None, 5])
+def test_a_moving_average_follows_the_weights(k1):
+    plain = course(BPTT(optimizer=SGD(lr=0.1), k1=k1))
+    found = bias(run(BPTT(optimizer=SGD(lr=0.1), k1=k1, averaging=Exponential(decay=0.75))).evaluated_model)
     expected = plain[0]  # the first is taken as it is
     for value in plain[1:]:
         expected = 0.75 * expected + 0.25 * value
@@ -40,21 +40,21 @@ def test_a_moving_average_follows_the_weights(window):
 
 def test_the_mean_of_the_weights_since_a_number_of_batches():
     plain = course(BPTT(optimizer=SGD(lr=0.1)))
-    found = bias(run(BPTT(optimizer=SGD(lr=0.1), averaging=Stochastic(start=4))).judged)
+    found = bias(run(BPTT(optimizer=SGD(lr=0.1), averaging=Stochastic(start=4))).evaluated_model)
     torch.testing.assert_close(found, torch.stack(plain[4:]).mean(0))
 
 
 def test_before_there_is_an_average_the_weights_are_judged():
     module = run(BPTT(averaging=Stochastic(start=100)))
-    assert module.judged is module.model
+    assert module.evaluated_model is module.model
 
 
 def test_the_average_is_in_the_checkpoint(tmp_path):
     rule, path = BPTT(averaging=Exponential(decay=0.5)), tmp_path / "half.ckpt"
     whole = run(rule, BATCHES, SaveAt(3, path))
     rest = run(rule, BATCHES, checkpoint=path)
-    assert torch.equal(bias(whole.judged), bias(rest.judged))
-    assert not torch.equal(bias(whole.judged), bias(whole.model))
+    assert torch.equal(bias(whole.evaluated_model), bias(rest.evaluated_model))
+    assert not torch.equal(bias(whole.evaluated_model), bias(whole.model))
 
 
 def test_the_average_learns_nothing_itself():
@@ -75,14 +75,14 @@ def test_noise_on_weights_goes_to_the_bit():
     assert torch.equal(weight.detach(), before)
 
 
-@pytest.mark.parametrize("window", [None, 2])
-def test_gradients_are_taken_where_the_noise_put_the_weights(window):
+@pytest.mark.parametrize("k1", [None, 2])
+def test_gradients_are_taken_where_the_noise_put_the_weights(k1):
     quiet, noisy = (
-        bias(run(BPTT(optimizer=SGD(lr=0.1), window=window, weight_noise=n), 1).model) for n in (0.0, 0.5)
+        bias(run(BPTT(optimizer=SGD(lr=0.1), k1=k1, weight_noise=n), 1).model) for n in (0.0, 0.5)
     )
     assert not torch.equal(quiet, noisy)
     assert torch.allclose(quiet, noisy, atol=1)  # but the weights themselves are not
-    again = bias(run(BPTT(optimizer=SGD(lr=0.1), window=window, weight_noise=0.5), 1).model)
+    again = bias(run(BPTT(optimizer=SGD(lr=0.1), k1=k1, weight_noise=0.5), 1).model)
     assert torch.equal(noisy, again)
 
 
@@ -114,9 +114,9 @@ def test_a_parameter_without_a_gradient_gets_none():
 
 
 def test_it_learns_with_all_of_it():
-    rule = BPTT(weight_noise=0.01, gradient_noise=0.001, averaging=Exponential(decay=0.9), window=2, reach=4)
+    rule = BPTT(weight_noise=0.01, gradient_noise=0.001, averaging=Exponential(decay=0.9), k1=2, k2=4)
     module = run(rule, 80)
     batch = ToyTask().batch(0, batch_size=64, seed=9, split="validation")
     with torch.no_grad():
-        loss = module.task.loss(module.judged(batch.x, lengths=batch.lengths)[0], batch)
+        loss = module.task.loss(module.evaluated_model(batch.x, lengths=batch.lengths)[0], batch)
     assert float(loss) < 0.7

@@ -59,9 +59,9 @@ def model_of(cell):
 
 def module(cell=Identity, **options):
     task = Sum()
-    made = BPTT(**options).module(model_of(cell), task, seed=0)
+    made = BPTT(**options).lightning_module(model_of(cell), task, seed=0)
     made.log = lambda *args, **kwargs: None
-    made.updates = 100
+    made.max_updates = 100
     return made, task.batch(0, batch_size=2, seed=0, split="train")
 
 
@@ -113,7 +113,7 @@ def test_each_optimizer_is_built_and_learns(choice, kind):
 
 def rates(schedule, steps, updates=None):
     made, _ = module(optimizer=SGD(lr=1.0), schedule=schedule)
-    made.updates = updates
+    made.max_updates = updates
     configured = made.configure_optimizers()
     seen = []
     for _ in range(steps):

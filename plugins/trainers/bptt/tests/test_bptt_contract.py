@@ -13,7 +13,7 @@ def test_contract(check):
     "trainer",
     "bptt",
     {
-        "windows": {"window": 2, "reach": 4},
+        "windows": {"k1": 2, "k2": 4},
         "noise and averages": {
             "weight_noise": 0.01,
             "gradient_noise": 0.01,

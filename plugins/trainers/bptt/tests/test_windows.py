@@ -10,7 +10,7 @@ from torch import nn
 
 from recurra import Batch, Cell, InvalidOption
 from recurra_bptt.trainer import BPTT
-from recurra_bptt.windows import windows
+from recurra_bptt.windows import Truncation, windows
 from recurra_contract import ToyTask
 from recurra_contract.harness import CellOf, PlainCell, evaluation_loss, fit, module_of
 from recurra_lab import Model
@@ -52,22 +52,27 @@ class Last(ToyTask):
         return y[batch.mask].sum() / batch.mask.sum()
 
 
-def trained(task, window, reach=None, batches=1):
+def trained(task, k1, k2=None, batches=1):
     """Return w after one batch, the learning rate being 0.1, from w = 1."""
-    rule = BPTT(optimizer=SGD(lr=RATE), clip_norm=None, window=window, reach=reach)
-    module = rule.module(Model(task, CellOf(Sums), readout="none"), task, seed=0)
+    rule = BPTT(optimizer=SGD(lr=RATE), clip_norm=None, k1=k1, k2=k2)
+    module = rule.lightning_module(Model(task, CellOf(Sums), readout="none"), task, seed=0)
     fit(lambda: rule, module, batches)
     return float(module.model.sequencer.w.detach())
 
 
 def test_windows_end_every_so_many_steps_and_reach_back():
-    assert [window[:3] for window in windows(7, 2, 4)] == [(0, 0, 2), (0, 2, 4), (2, 4, 6), (4, 6, 7)]
-    assert [window[:3] for window in windows(5, 2, 2)] == [(0, 0, 2), (2, 2, 4), (4, 4, 5)]
-    assert list(windows(0, 2, 2)) == []
+    assert [window[:3] for window in windows(7, Truncation(2, 4))] == [
+        (0, 0, 2),
+        (0, 2, 4),
+        (2, 4, 6),
+        (4, 6, 7),
+    ]
+    assert [window[:3] for window in windows(5, Truncation(2, 2))] == [(0, 0, 2), (2, 2, 4), (4, 4, 5)]
+    assert list(windows(0, Truncation(2, 2))) == []
 
 
 @pytest.mark.parametrize(
-    ("window", "reach", "slope"),
+    ("k1", "k2", "slope"),
     [
         (None, None, 6),  # the sixth sum holds w six times
         (6, None, 6),
@@ -81,32 +86,32 @@ def test_windows_end_every_so_many_steps_and_reach_back():
         (1, 5, 5),
     ],
 )
-def test_a_gradient_goes_back_as_far_as_the_rule_reaches(window, reach, slope):
-    assert trained(Last(6, [5]), window, reach) == pytest.approx(1 - RATE * slope)
+def test_a_gradient_goes_back_k2_steps(k1, k2, slope):
+    assert trained(Last(6, [5]), k1, k2) == pytest.approx(1 - RATE * slope)
 
 
 def test_there_is_an_update_for_every_window_that_is_scored_and_the_state_goes_on():
     # Steps 1 and 3 are scored: sums 2 w, then (with the state 2 w as it was) 2 w + 2 w'; slopes 2 and 2.
     assert trained(Last(4, [1, 3]), 2) == pytest.approx(1 - RATE * 2 - RATE * 2)
-    # With a reach of 4 the second gradient counts all four, of the weights as they are by then.
+    # With k2 = 4 the second gradient counts all four, of the weights as they are by then.
     assert trained(Last(4, [1, 3]), 2, 4) == pytest.approx(1 - RATE * 2 - RATE * 4)
 
 
 def test_a_window_as_long_as_the_sequence_is_the_whole_rule():
-    whole, cut = (trained_weights(window) for window in (None, 5))
+    whole, cut = (trained_weights(k1) for k1 in (None, 5))
     for a, b in zip(whole, cut, strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=1e-7)
 
 
-def trained_weights(window):
-    rule = BPTT(window=window)
+def trained_weights(k1):
+    rule = BPTT(k1=k1)
     module = module_of(lambda: rule, PlainCell)
     fit(lambda: rule, module, 5)
     return [weight.detach() for weight in module.model.parameters()]
 
 
 def test_rows_of_different_lengths_are_learned_from_in_windows():
-    rule = BPTT(window=2, reach=4)
+    rule = BPTT(k1=2, k2=4)
     module = module_of(lambda: rule, PlainCell)
     before = evaluation_loss(module)
     fit(lambda: rule, module, 80)
@@ -114,7 +119,7 @@ def test_rows_of_different_lengths_are_learned_from_in_windows():
 
 
 def test_the_loss_that_is_logged_is_that_of_the_whole_batch():
-    rule = BPTT(optimizer=SGD(lr=1e-12), window=2)
+    rule = BPTT(optimizer=SGD(lr=1e-12), k1=2)
     module = module_of(lambda: rule, PlainCell)
     trainer = fit(lambda: rule, module, 1)
     batch = Batches(module.task, 8, module.seed, "train", 0, 1)[0]
@@ -133,13 +138,15 @@ def test_a_part_of_a_batch_has_the_lengths_that_are_left():
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"window": 4, "reach": 6}, "reach = 6 must be a multiple of trainer.window = 4; 4 is"),
-        ({"window": 4, "reach": 3}, "reach = 3 must be a multiple of trainer.window = 4; 4 is"),
-        ({"reach": 6}, "reach = 6 must be a multiple of trainer.window = none"),
-        ({"window": 0}, "window"),
+        ({"k1": 4, "k2": 6}, "k2 = 6 must be a multiple of trainer.k1 = 4; 4 is"),
+        ({"k1": 4, "k2": 3}, "k2 = 3 must be a multiple of trainer.k1 = 4; 4 is"),
+        ({"k2": 6}, "k2 = 6 must be a multiple of trainer.k1 = none"),
+        ({"k1": 0}, "k1"),
+        ({"window": 4}, "BPTT: window is now called k1"),
+        ({"reach": 4}, "BPTT: reach is now called k2"),
     ],
 )
-def test_a_reach_that_fits_no_window_is_refused(options, told):
+def test_a_wrong_truncation_is_refused(options, told):
     with pytest.raises(InvalidOption, match=told):
         BPTT(**options)
 
@@ -159,9 +166,9 @@ class Long(ToyTask):
         x = torch.randn(1, {steps}, 1, generator=rng)
         return Batch(x, x.roll(1, 1), torch.ones(1, {steps}, dtype=torch.bool), torch.tensor([{steps}]))
 
-rule = BPTT(window=1000)
+rule = BPTT(k1=1000)
 task = Long(size=1)
-module = rule.module(Model(task, Ref("cell", "lstm", hidden_size=32)), task, seed=0)
+module = rule.lightning_module(Model(task, Ref("cell", "lstm", hidden_size=32)), task, seed=0)
 fit(lambda: rule, module, 1)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """

@@ -63,7 +63,7 @@ def test_memory_evolves():
     with seeded():
         model = Model(task, CellOf(ToyCell))
     rule = Evolution(population=32, sigma=0.5)
-    fit(lambda: rule, rule.module(model, task, 0), 40)
+    fit(lambda: rule, rule.lightning_module(model, task, 0), 40)
     batch = task.batch(0, batch_size=32, seed=1, split="test")
     with torch.no_grad():
         assert play(model, task, batch)["return"].value > 0.9

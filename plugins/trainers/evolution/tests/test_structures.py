@@ -10,6 +10,7 @@ import torch
 
 from recurra import IncompatibleParts, Ref, Topology
 from recurra_contract import ToyTask
+from recurra_evolution.genetics import Genetics
 from recurra_evolution.genomes import as_weights, restored, saved
 from recurra_evolution.library import Genome
 from recurra_evolution.structures import StructureSearch
@@ -22,7 +23,9 @@ SLOPE_OF_THE_LIBRARY = 5.0
 
 
 def search_in(cell, population, **options):
-    return StructureSearch(cell.topology(), cell.w.detach().double().flatten(), population, options)
+    return StructureSearch(
+        cell.topology(), cell.w.detach().double().flatten(), population, Genetics(**options)
+    )
 
 
 def grown(cell, generations, seed=0, population=30, **options):
@@ -196,9 +199,11 @@ def test_mistakes_are_told():
     task = ToyTask()
     model = Model(task, Ref("cell", "neat-network", output_size=3))
     with pytest.raises(IncompatibleParts, match=r"cell=evolving-ntm, and model\.readout=none"):
-        Evolution(algorithm="neat").module(model, task, 0)
+        Evolution(algorithm="neat").lightning_module(model, task, 0)
     with pytest.raises(IncompatibleParts, match="those of one network that can grow must be all there are"):
-        Evolution(algorithm="neat").module(Model(task, Ref("cell", "elman", hidden_size=3)), task, 0)
+        Evolution(algorithm="neat").lightning_module(
+            Model(task, Ref("cell", "elman", hidden_size=3)), task, 0
+        )
 
 
 def test_genomes_of_the_library_are_ours():

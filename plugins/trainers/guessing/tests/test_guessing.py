@@ -41,7 +41,7 @@ def guessing(task=None, cell=PlainCell, seed=0, **options):
     """Return a module whose batches can be learned without Lightning, and what it logged last."""
     task = task or Signs()
     torch.manual_seed(0)
-    module = Guessing(**options).module(Model(task, CellOf(cell)), task, seed)
+    module = Guessing(**options).lightning_module(Model(task, CellOf(cell)), task, seed)
     logged = {}
     module.log = lambda name, value, **_: logged.update({name: float(value)})
     return module, logged
@@ -50,7 +50,7 @@ def guessing(task=None, cell=PlainCell, seed=0, **options):
 def learn(module, batches, batch_size=8):
     for k in range(int(module.batches_seen), batches):
         module.batches_seen += 1
-        module.learn(module.task.batch(k, batch_size=batch_size, seed=module.seed, split="train"))
+        module.training_loss(module.task.batch(k, batch_size=batch_size, seed=module.seed, split="train"))
 
 
 def test_guesses_are_even_in_their_range_and_depend_on_seed_and_batch_alone():
@@ -184,7 +184,7 @@ def test_a_cell_without_gradients_will_do_and_frozen_weights_stay():
     frozen = Model(ToyTask(), CellOf(PlainCell))
     frozen.readout.requires_grad_(False)
     before = frozen.readout.weight.clone()
-    some = Guessing(guesses=10).module(frozen, ToyTask(), 0)
+    some = Guessing(guesses=10).lightning_module(frozen, ToyTask(), 0)
     some.log = lambda *args, **kwargs: None
     learn(some, 1)
     assert torch.equal(frozen.readout.weight, before)
@@ -193,22 +193,22 @@ def test_a_cell_without_gradients_will_do_and_frozen_weights_stay():
 def test_what_cannot_be_guessed_is_refused():
     model = Model(ToyTask(), CellOf(PlainCell)).requires_grad_(False)
     with pytest.raises(IncompatibleParts, match="all weights are frozen"):
-        Guessing().module(model, ToyTask(), 0)
+        Guessing().lightning_module(model, ToyTask(), 0)
 
     class Stream(ToyTask):
         def continues_previous(self, k, *, batch_size, seed, split):
             return k > 0
 
     with pytest.raises(IncompatibleParts, match="have no past, and task 'Stream' goes on"):
-        Guessing().module(Model(Stream(), CellOf(PlainCell)), Stream(), 0)
+        Guessing().lightning_module(Model(Stream(), CellOf(PlainCell)), Stream(), 0)
 
 
 def test_the_latch_is_solved_in_some_hundred_guesses():
     task = Ref("task", "two-sequence", length=60, signal=3, variance=0.04, tolerance=0.1).build()
-    cell = Ref("cell", "fully-recurrent", hidden_size=3, outputs=1, logits=True, squash="logistic")
+    cell = Ref("cell", "fully-recurrent", hidden_size=3, outputs=1, logits=True, activation="logistic")
     needed = []
     for seed in range(10):
-        module = Guessing().module(Model(task, cell, readout="none"), task, seed)
+        module = Guessing().lightning_module(Model(task, cell, readout="none"), task, seed)
         module.log = lambda *args, **kwargs: None
         while not task.goal.met(float(module.best[0])):
             learn(module, int(module.batches_seen) + 1, batch_size=100)

@@ -48,10 +48,10 @@ class Pairs(Task):
 def learned(x, target, mask=None, batches=1, **options):
     """Return the weights (O, I) and bias (O,) of the readout after some batches."""
     task, rule = Pairs(x, target, mask), Hebbian(**options)
-    module = rule.module(Model(task, CellOf(Shown)).double(), task, 0)
+    module = rule.lightning_module(Model(task, CellOf(Shown)).double(), task, 0)
     module.log = lambda *args, **kwargs: None
     for k in range(batches):
-        module.learn(task.batch(k, batch_size=len(x), seed=0, split="train"))
+        module.training_loss(task.batch(k, batch_size=len(x), seed=0, split="train"))
     return module.model.readout.weight.detach(), module.model.readout.bias.detach()
 
 
@@ -80,11 +80,11 @@ def test_batch_after_batch_is_all_at_once():
     x, target = drawn(6, 4, 3), drawn(6, 4, 2)
     whole, _ = learned(x, target, ridge=0.3)
     task, rule = Pairs(x[:3], target[:3]), Hebbian(ridge=0.3)
-    module = rule.module(Model(task, CellOf(Shown)).double(), task, 0)
+    module = rule.lightning_module(Model(task, CellOf(Shown)).double(), task, 0)
     module.log = lambda *args, **kwargs: None
     for rows in (slice(0, 3), slice(3, 6)):
         part = Pairs(x[rows], target[rows])
-        module.learn(part.batch(0, batch_size=3, seed=0, split="train"))
+        module.training_loss(part.batch(0, batch_size=3, seed=0, split="train"))
     torch.testing.assert_close(module.model.readout.weight.detach(), whole, rtol=0, atol=1e-12)
 
 
@@ -164,4 +164,4 @@ def test_the_sums_are_in_the_checkpoint(tmp_path):
 def test_a_model_without_a_readout_is_refused():
     task = Pairs(torch.zeros(1, 1, 2), torch.zeros(1, 1, 2))
     with pytest.raises(IncompatibleParts, match=r"choose model\.readout=linear"):
-        Hebbian().module(Model(task, CellOf(Shown), readout="none"), task, 0)
+        Hebbian().lightning_module(Model(task, CellOf(Shown), readout="none"), task, 0)

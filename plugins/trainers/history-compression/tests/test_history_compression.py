@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from recurra import IncompatibleParts, InvalidOption
-from recurra_contract import ToyTask
-from recurra_contract.harness import PlainCell, SaveAt, StagedCell, fit, model_of, module_of
+from recurra_contract import StagedCell, ToyTask
+from recurra_contract.harness import PlainCell, SaveAt, fit, model_of, module_of
 from recurra_history_compression.trainer import HistoryCompression
 
 BLOCK = 4
@@ -104,7 +104,7 @@ def test_a_cell_without_parts_is_refused():
     with pytest.raises(
         IncompatibleParts, match="needs a cell whose parts learn one by one, and PlainCell is none"
     ):
-        rule().module(model_of(ToyTask(), PlainCell), ToyTask(), 0)
+        rule().lightning_module(model_of(ToyTask(), PlainCell), ToyTask(), 0)
 
 
 def test_an_option_out_of_range_is_refused():

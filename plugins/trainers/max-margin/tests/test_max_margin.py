@@ -65,7 +65,7 @@ class Cell:
 def module(task=None, **options):
     torch.manual_seed(0)
     task = task or Chain()
-    made = MaxMargin(**options).module(make_model(task, Cell()), task, 0)
+    made = MaxMargin(**options).lightning_module(make_model(task, Cell()), task, 0)
     made.log = lambda *args, **kwargs: None
     return made, task.batch(0, batch_size=3, seed=0, split="train")
 
@@ -111,7 +111,7 @@ def test_the_loss_is_that_of_the_paper():
         # `total` has κ for each wrong node in it already, and a right tree has none.
         margins.append((violating.total - right.total).clamp(min=0))
     squares = sum(weight.square().sum() for weight in made.model.parameters())
-    torch.testing.assert_close(made.learn(batch), torch.stack(margins).mean() + 0.01 * squares)
+    torch.testing.assert_close(made.training_loss(batch), torch.stack(margins).mean() + 0.01 * squares)
 
 
 def test_greedy_right_trees_are_right_and_never_score_above_the_best():
@@ -177,11 +177,11 @@ def test_it_learns_right_trees_and_labels(optimizer, violation):
 
 def test_a_task_without_graphs_is_refused():
     with pytest.raises(IncompatibleParts, match="a task that gives graphs, and 'ToyTask' gives vectors"):
-        MaxMargin().module(model_of(ToyTask(), PlainCell), ToyTask(), 0)
+        MaxMargin().lightning_module(model_of(ToyTask(), PlainCell), ToyTask(), 0)
 
 
 def test_a_cell_that_finds_no_trees_is_refused():
     with pytest.raises(IncompatibleParts, match="choose a cell that reads trees"):
         make_model(Chain(), CellOf(PlainCell))
-    with pytest.raises(IncompatibleParts, match=r"finds no trees .* choose cell=recursive alone"):
+    with pytest.raises(IncompatibleParts, match=r"finds no trees .*; choose cell=recursive"):
         make_model(Chain(), Cell(), learned_initial_state=True)

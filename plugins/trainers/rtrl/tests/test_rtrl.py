@@ -50,7 +50,7 @@ def made(cell, batch, readout="linear", **options):
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = Model(task, CellOf(cell), readout=readout).double()
-    return RTRL(**{"update": "batch", **options}).module(model, task, 0)
+    return RTRL(**{"update": "batch", **options}).lightning_module(model, task, 0)
 
 
 def gradient_of(module, batch):
@@ -58,7 +58,7 @@ def gradient_of(module, batch):
     module.log = lambda *args, **kwargs: None
     module.lr_schedulers = lambda: torch.optim.lr_scheduler.LRScheduler.__new__(Still)
     module._update = lambda: None
-    loss = module.learn(batch)
+    loss = module.training_loss(batch)
     found, module.gradient = module.gradient, []
     return found, loss
 
@@ -179,7 +179,7 @@ def test_weights_move_at_every_scored_step(gradient):
     module._update = lambda: steps.append(bool(module.gradient))
     module.log = lambda *args, **kwargs: None
     module.lr_schedulers = lambda: Still.__new__(Still)
-    module.learn(batch)
+    module.training_loss(batch)
     assert len(steps) == 6  # after each step, and for the cells' own loss
 
 
@@ -208,7 +208,7 @@ def test_in_a_stream_it_knows_all_of_the_past():
 
 def fully_recurrent(input_size):
     return load("cell", "fully-recurrent")(
-        input_size, hidden_size=4, outputs=2, squash="logistic", init_range=1.0
+        input_size, hidden_size=4, outputs=2, activation="logistic", init_range=1.0
     )
 
 
@@ -255,7 +255,7 @@ def test_what_would_not_fit_is_refused_in_figures(monkeypatch):
 def test_what_it_cannot_teach_is_refused(model, options, sentence):
     task = ToyTask()
     with pytest.raises(IncompatibleParts, match=sentence):
-        RTRL(**options).module(Model(task, CellOf(PlainCell), **model), task, 0)
+        RTRL(**options).lightning_module(Model(task, CellOf(PlainCell), **model), task, 0)
 
 
 def test_an_optimiser_that_asks_again_is_refused():
@@ -266,7 +266,7 @@ def test_an_optimiser_that_asks_again_is_refused():
 def test_online_and_in_batches_it_learns():
     for options in ({"update": "step"}, {"update": "batch"}, {"gradient": "uoro"}):
         task, rule = ToyTask(), RTRL(**options)
-        module = rule.module(model_of(task, PlainCell), task, 3)
+        module = rule.lightning_module(model_of(task, PlainCell), task, 3)
         before = fit(lambda rule=rule: rule, module, 1).callback_metrics["train/loss"]
         after = fit(lambda rule=rule: rule, module, 60).callback_metrics["train/loss"]
         assert after < before

@@ -10,6 +10,11 @@ from recurra_lab.training.optim.optimizers import Adam as Adam
 from recurra_lab.training.optim.optimizers import Graves as Graves
 from recurra_lab.training.optim.optimizers import OptimizerChoice as OptimizerChoice
 from recurra_lab.training.optim.optimizers import RMSprop as RMSprop
+from recurra_lab.training.optim.options import ClipNorm as ClipNorm
+from recurra_lab.training.optim.options import ClipValue as ClipValue
+from recurra_lab.training.optim.options import OptimizationOptions as OptimizationOptions
+from recurra_lab.training.optim.options import OptimizerOption as OptimizerOption
+from recurra_lab.training.optim.options import ScheduleOption as ScheduleOption
 from recurra_lab.training.optim.schedules import Constant as Constant
 from recurra_lab.training.optim.schedules import Cosine as Cosine
 from recurra_lab.training.optim.schedules import OneCycle as OneCycle

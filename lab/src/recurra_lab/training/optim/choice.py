@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from recurra.config.options import Options
 
 
-class Choice(BaseModel):
+class Choice(Options):
     """One alternative, told from the others by its `name`."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
     def arguments(self) -> dict[str, Any]:
         """Return every option but the name."""

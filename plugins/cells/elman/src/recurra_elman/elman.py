@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple
+from typing import NamedTuple
 
 from torch import Tensor, nn
 
 from recurra import Cell, InvalidOption, Tags, torch_weights
-from recurra_elman.units import FUNCTIONS, Scale, Size, Squash, Start, Truncated, start_input
+from recurra_elman.units import FUNCTIONS, Activation, Scale, Size, Start, Truncated, start_input
 
 
 class ElmanState(NamedTuple):
@@ -32,21 +32,22 @@ class Elman(Cell[ElmanState]):
     Source: Elman 1990, Cognitive Science 14:179-211; IRNN: Le, Jaitly and Hinton 2015, arXiv 1504.00941.
     """
 
-    contract_options: ClassVar[dict[str, Any]] = {"hidden_size": 5}
+    renamed_options = {"squash": "activation"}
+    contract_options = {"hidden_size": 5}
 
     def __init__(
         self,
         input_size: int,
         *,
         hidden_size: Size = 128,
-        squash: Squash = "tanh",
+        activation: Activation = "tanh",
         start: Start = "glorot",
         scale: Scale = 1.0,
         truncated: Truncated = False,
     ) -> None:
         super().__init__(input_size, hidden_size)
         self.tags = Tags(exact_gradient=not truncated)
-        self.f, self.truncated = FUNCTIONS[squash], truncated
+        self.f, self.truncated = FUNCTIONS[activation], truncated
         self.from_x = nn.Linear(input_size, hidden_size)
         self.from_h = nn.Linear(hidden_size, hidden_size, bias=False)
         start_input(self.from_x, start)
@@ -84,7 +85,7 @@ class Elman(Cell[ElmanState]):
             InvalidOption: It has no such layer or direction.
         """
         weights = torch_weights.layer_weights("Elman", module, nn.RNN, layer, reverse)
-        cell = cls(weights.W.shape[1], hidden_size=module.hidden_size, squash=module.nonlinearity)
+        cell = cls(weights.W.shape[1], hidden_size=module.hidden_size, activation=module.nonlinearity)
         return torch_weights.filled(cell, weights)
 
     def to_torch(self) -> nn.RNN:
@@ -97,6 +98,6 @@ class Elman(Cell[ElmanState]):
         """
         if self.truncated:
             raise torch_weights.no_counterpart(self, nn.RNN, "truncated")
-        if self.options["squash"] == "logistic":
-            raise torch_weights.no_counterpart(self, nn.RNN, "squash")
-        return torch_weights.as_module(nn.RNN, self, nonlinearity=self.options["squash"])
+        if self.options["activation"] == "logistic":
+            raise torch_weights.no_counterpart(self, nn.RNN, "activation")
+        return torch_weights.as_module(nn.RNN, self, nonlinearity=self.options["activation"])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 from torch import Tensor, nn
 
 from recurra import Cell, Tags
-from recurra_elman.units import FUNCTIONS, Size, Squash, Truncated, start_input
+from recurra_elman.units import FUNCTIONS, Activation, Size, Truncated, start_input
 
 
 class JordanState(NamedTuple):
@@ -35,7 +35,8 @@ class Jordan(Cell[JordanState]):
     Source: Jordan 1986, Institute for Cognitive Science report 8604.
     """
 
-    contract_options: ClassVar[dict[str, Any]] = {"hidden_size": 5, "units": 3}
+    renamed_options = {"squash": "activation"}
+    contract_options = {"hidden_size": 5, "units": 3}
 
     def __init__(
         self,
@@ -44,7 +45,7 @@ class Jordan(Cell[JordanState]):
         hidden_size: Size = 128,
         units: Annotated[int, Field(gt=0, description="O, number of output and state units")] = 32,
         trace: Annotated[float, Field(ge=0, lt=1, description="μ, how much of c stays")] = 0.5,
-        squash: Squash = "tanh",
+        activation: Activation = "tanh",
         output: Annotated[
             Literal["logistic", "tanh", "identity"], Field(description="f_y, of the output units")
         ] = "logistic",
@@ -52,7 +53,12 @@ class Jordan(Cell[JordanState]):
     ) -> None:
         super().__init__(input_size, units)
         self.tags = Tags(exact_gradient=not truncated)
-        self.f, self.f_y, self.trace, self.truncated = FUNCTIONS[squash], FUNCTIONS[output], trace, truncated
+        self.f, self.f_y, self.trace, self.truncated = (
+            FUNCTIONS[activation],
+            FUNCTIONS[output],
+            trace,
+            truncated,
+        )
         self.from_x = nn.Linear(input_size, hidden_size)
         self.from_c = nn.Linear(units, hidden_size, bias=False)
         self.to_y = nn.Linear(hidden_size, units)

@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 Size = Annotated[int, Field(gt=0, description="H, number of hidden units")]
-Squash = Annotated[Literal["tanh", "logistic", "relu"], Field(description="f, of the hidden units")]
+Activation = Annotated[Literal["tanh", "logistic", "relu"], Field(description="f, of the hidden units")]
 Start = Annotated[
     Literal["glorot", "identity"],
     Field(description="glorot: W Glorot's, U orthogonal; identity: U the identity, W tiny (IRNN with relu)"),

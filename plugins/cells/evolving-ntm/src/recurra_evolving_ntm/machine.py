@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field
@@ -26,7 +26,7 @@ class EvolvingNTM(ControllerWithMemory):
         IncompatibleParts: The network has no option `output_size`, or reads trees.
     """
 
-    contract_options: ClassVar[dict[str, Any]] = {
+    contract_options = {
         "output_size": 2,
         "network": Ref("cell", "neat-network", hidden_size=3),
         "memory": Ref("memory", "evolving-ntm", width=3, capacity=2001),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import torch
 from pydantic import Field
@@ -52,7 +52,8 @@ class EvolvingNTMMemory(Memory[EvolvingNTMMemoryState]):
     M_0: Tensor
 
     tags = Tags(differentiable=False)  # no gradient reaches j and s
-    contract_options: ClassVar[dict[str, Any]] = {"width": 3, "capacity": 2001}  # a check takes 2,000 steps
+    renamed_options = {"squash": "activation"}
+    contract_options = {"width": 3, "capacity": 2001}  # a check takes 2,000 steps
 
     def __init__(
         self,
@@ -81,7 +82,7 @@ class EvolvingNTMMemory(Memory[EvolvingNTMMemoryState]):
                 "is at most this similar to the new"
             ),
         ] = None,
-        squash: Annotated[
+        activation: Annotated[
             Literal["logistic", "identity"],
             Field(description="what v, i, j and s pass through; identity if they lie in [0, 1] already"),
         ] = "logistic",
@@ -92,7 +93,7 @@ class EvolvingNTMMemory(Memory[EvolvingNTMMemoryState]):
         # An unbounded tape that is one longer than there is room for stays so: that is how it is known.
         self.longest = capacity + (tape == "unbounded")
         self.jump_threshold, self.min_similarity = jump_threshold, min_similarity
-        self.expand_threshold, self.squashes = expand_threshold, squash == "logistic"
+        self.expand_threshold, self.squashes = expand_threshold, activation == "logistic"
         self.register_buffer("slots", torch.arange(capacity), persistent=False)
         self.register_buffer("M_0", torch.zeros(capacity, width), persistent=False)
 

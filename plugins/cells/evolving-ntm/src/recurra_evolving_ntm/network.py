@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import torch
 from pydantic import Field
@@ -38,7 +38,7 @@ class NeatNetwork(Cell[NeatNetworkState]):
     Source: Stanley and Miikkulainen 2002, Evolutionary Computation 10:99-127.
     """
 
-    contract_options: ClassVar[dict[str, Any]] = {"output_size": 2, "hidden_size": 3}
+    contract_options = {"output_size": 2, "hidden_size": 3}
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import torch
 from pydantic import Field
@@ -13,7 +13,7 @@ from recurra import Cell, InvalidOption
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Outputs = Annotated[tuple[int, ...], Field(strict=False)]
-Squash = Literal["tanh", "logistic", "relu"]
+Activation = Literal["tanh", "logistic", "relu"]
 FUNCTIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "tanh": torch.tanh,
     "logistic": torch.sigmoid,
@@ -52,7 +52,8 @@ class FullyRecurrent(Cell[FullyRecurrentState]):
     fixed: Tensor
     shown: Tensor | None
 
-    contract_options: ClassVar[dict[str, Any]] = {"hidden_size": 5, "density": 0.7, "trained": 0.7}
+    renamed_options = {"squash": "activation"}
+    contract_options = {"hidden_size": 5, "density": 0.7, "trained": 0.7}
 
     def __init__(
         self,
@@ -69,7 +70,7 @@ class FullyRecurrent(Cell[FullyRecurrentState]):
         self_feedback: Annotated[bool, Field(description="units see themselves")] = True,
         density: Annotated[Share, Field(description="share of connections among units that are there")] = 1.0,
         trained: Annotated[Share, Field(description="share of all connections that learn")] = 1.0,
-        squash: Annotated[Squash, Field(description="f, of the units")] = "tanh",
+        activation: Annotated[Activation, Field(description="f, of the units")] = "tanh",
         leak: Annotated[float, Field(gt=0, le=1, description="α, how fast units follow")] = 1.0,
         init_range: Annotated[float, Field(gt=0, description="largest size of a weight at first")] = 0.1,
         spectral_radius: Annotated[
@@ -79,7 +80,7 @@ class FullyRecurrent(Cell[FullyRecurrentState]):
     ) -> None:
         shown = _shown(hidden_size, outputs)
         super().__init__(input_size, len(shown))
-        self.hidden_size, self.f, self.leak, self.logits = hidden_size, FUNCTIONS[squash], leak, logits
+        self.hidden_size, self.f, self.leak, self.logits = hidden_size, FUNCTIONS[activation], leak, logits
         # A buffer, since an exported program cannot hold a list; the options say it, so it is not saved.
         # The first units need none: a slice runs at every level of the engine, numbers only in the loop.
         some = torch.tensor(shown) if shown != list(range(len(shown))) else None

@@ -13,7 +13,7 @@ def recurra_components() -> Iterable[Component]:
     full = "gated recurrent unit, reset before or after the product"
     first, second, third = "the state and a bias", "the state alone", "a bias alone"
     return [
-        Component("cell", "gru", "recurra_gru.cell:GRU", full, FULL),
+        Component("cell", "gru", "recurra_gru.cell:GRU", full, FULL, default=True),
         Component("cell", "gru1", "recurra_gru.reduced:GRU1", f"GRU whose gates see {first}", REDUCED),
         Component("cell", "gru2", "recurra_gru.reduced:GRU2", f"GRU whose gates see {second}", REDUCED),
         Component("cell", "gru3", "recurra_gru.reduced:GRU3", f"GRU whose gates see {third}", REDUCED),

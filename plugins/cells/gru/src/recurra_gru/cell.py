@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import torch
 from pydantic import Field
@@ -41,7 +41,7 @@ class GRU(Cell[GRUState]):
     Source: Cho et al. 2014, arXiv 1406.1078: version 3 resets before, version 1 after.
     """
 
-    contract_options: ClassVar[dict[str, Any]] = {"hidden_size": 5}
+    contract_options = {"hidden_size": 5}
 
     def __init__(
         self,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +19,7 @@ class ReducedGRU(Cell[GRUState]):
     y = h' = (1 − z) ∘ n + z ∘ h
     """
 
-    contract_options: ClassVar[dict[str, Any]] = {"hidden_size": 5}
+    contract_options = {"hidden_size": 5}
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar, NamedTuple
+from typing import Annotated, NamedTuple
 
 import torch
 from pydantic import Field
@@ -59,7 +59,7 @@ class HistoryCompressor(Cell[HistoryCompressorState]):
     Source: Schmidhuber 1992, Neural Computation 4(2):234-242.
     """
 
-    contract_options: ClassVar[dict[str, Any]] = {
+    contract_options = {
         "level": Ref("cell", "tanh-recurrent", hidden_size=4),
         "time_bits": 2,
     }

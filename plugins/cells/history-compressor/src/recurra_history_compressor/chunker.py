@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -42,7 +42,7 @@ class AutomatizerChunker(Cell[AutomatizerChunkerState]):
     """
 
     tags = Tags(exact_gradient=False)  # the error of q_A does not reach C
-    contract_options: ClassVar[dict[str, Any]] = {
+    contract_options = {
         "level": Ref("cell", "tanh-recurrent", hidden_size=4),
         "time_bits": 2,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, NamedTuple
+from typing import Annotated, NamedTuple
 
 import torch
 from pydantic import Field
@@ -29,7 +29,7 @@ class TanhRecurrent(Cell[TanhRecurrentState]):
     Starts with W uniform as Glorot's, U orthogonal and b zero.
     """
 
-    contract_options: ClassVar[dict[str, Any]] = {"hidden_size": 5}
+    contract_options = {"hidden_size": 5}
 
     def __init__(
         self,

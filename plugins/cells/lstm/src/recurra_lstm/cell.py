@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, NamedTuple
+from typing import Annotated, NamedTuple
 
 import torch
 from pydantic import Field
@@ -35,7 +35,7 @@ class LSTM(Cell[LSTMState]):
     Source: Gers, Schmidhuber and Cummins 2000; peepholes: Gers, Schraudolph and Schmidhuber 2002.
     """
 
-    contract_options: ClassVar[dict[str, Any]] = {"hidden_size": 5, "peepholes": True}
+    contract_options = {"hidden_size": 5, "peepholes": True}
 
     def __init__(
         self,

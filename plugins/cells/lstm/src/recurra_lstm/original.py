@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import torch
 from pydantic import Field
@@ -60,7 +60,7 @@ class LSTM1997(Cell[LSTM1997State]):
     """
 
     tags = Tags(exact_gradient=False)
-    contract_options: ClassVar[dict[str, Any]] = {"blocks": 3, "block_size": 2}
+    contract_options = {"blocks": 3, "block_size": 2}
 
     def __init__(
         self,

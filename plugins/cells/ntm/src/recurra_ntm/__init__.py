@@ -14,6 +14,6 @@ def recurra_components() -> Iterable[Component]:
     controller = "one hidden layer, no state: a controller"
     return [
         Component("cell", "ntm", "recurra_ntm.cell:NTM", "Neural Turing Machine", PAPER),
-        Component("memory", "ntm", "recurra_ntm.memory:NTMMemory", memory, PAPER),
+        Component("memory", "ntm", "recurra_ntm.memory:NTMMemory", memory, PAPER, default=True),
         Component("cell", "feed-forward", "recurra_ntm.feed_forward:FeedForward", controller),
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated
 
 from pydantic import Field
 
@@ -19,7 +19,7 @@ class NTM(MemoryCell):
     Source: Graves, Wayne and Danihelka 2014.
     """
 
-    contract_options: ClassVar[dict[str, Any]] = {
+    contract_options = {
         "controller": Ref("cell", "feed-forward", hidden_size=5),
         "memory": Ref("memory", "ntm", slots=6, width=3),
     }

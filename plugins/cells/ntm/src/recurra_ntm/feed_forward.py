@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated
 
 import torch
 from pydantic import Field
@@ -19,7 +19,7 @@ class FeedForward(Cell[NoState]):
     Shapes: x (B, I), y (B, H).  Parameters: H (I + 1).
     """
 
-    contract_options: ClassVar[dict[str, Any]] = {"hidden_size": 5}
+    contract_options = {"hidden_size": 5}
 
     def __init__(
         self,

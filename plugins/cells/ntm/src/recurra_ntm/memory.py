@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import torch
 from pydantic import Field
@@ -49,7 +49,7 @@ class NTMMemory(Memory[NTMMemoryState]):
     M_0: Tensor
     w_0: Tensor
 
-    contract_options: ClassVar[dict[str, Any]] = {"slots": 6, "width": 3, "read_heads": 2, "write_heads": 2}
+    contract_options = {"slots": 6, "width": 3, "read_heads": 2, "write_heads": 2}
 
     def __init__(
         self,

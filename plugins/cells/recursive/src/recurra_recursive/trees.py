@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from typing import Annotated, Any, ClassVar, NamedTuple
+from typing import Annotated, NamedTuple
 
 import torch
 from pydantic import Field
@@ -46,7 +46,7 @@ class TreeCell(Cell[TreeState]):
     """
 
     tags = Tags(input_kind="trees")
-    contract_options: ClassVar[dict[str, Any]] = {"hidden_size": 4, "stack_size": 8}
+    contract_options = {"hidden_size": 4, "stack_size": 8}
 
     def __init__(
         self, input_size: int, hidden_size: int, node_size: int, limits: Limits, scoring: bool

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated
 
 import torch
 from pydantic import Field
@@ -28,7 +28,7 @@ class Binding(Cell[NoState]):
         IncompatibleParts: The input cannot be cut into so many equal parts.
     """
 
-    contract_options: ClassVar[dict[str, Any]] = {"roles": 1}
+    contract_options = {"roles": 1}
 
     def __init__(
         self,

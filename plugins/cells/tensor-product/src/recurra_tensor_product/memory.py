@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import torch
 from pydantic import Field
@@ -46,7 +46,7 @@ class TensorProductMemory(Memory[TensorProductMemoryState]):
 
     T_0: Tensor
 
-    contract_options: ClassVar[dict[str, Any]] = {"sizes": (2, 3, 4), "retrieved": "every"}
+    contract_options = {"sizes": (2, 3, 4), "retrieved": "every"}
 
     def __init__(
         self,

@@ -27,6 +27,6 @@ TASKS = {
 def recurra_components() -> Iterable[Component]:
     """Return the tasks."""
     return [
-        Component("task", name, f"recurra_algorithmic.{target}", summary, PAPER)
+        Component("task", name, f"recurra_algorithmic.{target}", summary, PAPER, default=name == "copy")
         for name, (target, summary) in TASKS.items()
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
@@ -35,7 +35,7 @@ class Facts(Corpus):
     """
 
     goal = Goal("wrong_share", below=1e-9)
-    contract_options: ClassVar[dict[str, Any]] = {"facts": 12, "size": 6, "symbols": 6}
+    contract_options = {"facts": 12, "size": 6, "symbols": 6}
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated
 
 import torch
 from pydantic import Field
@@ -39,7 +39,7 @@ class ContinualReber(LegalSets):
     """
 
     goal = Goal("rejected_share", below=NONE)
-    contract_options: ClassVar[dict[str, Any]] = {"test_length": 1000}
+    contract_options = {"test_length": 1000}
 
     def __init__(
         self,

@@ -23,7 +23,7 @@ class Maze(gymnasium.Env[Any, Any]):
         **options: Those of `Mazes`.
     """
 
-    metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 (gymnasium's own)
+    metadata: dict[str, Any] = {"render_modes": []}
 
     def __init__(self, picture: str = SINGLE, **options: Any) -> None:
         self.mazes = Mazes(1, Map.drawn(picture), **options)

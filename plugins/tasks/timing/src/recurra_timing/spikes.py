@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import torch
 from pydantic import Field
@@ -146,7 +146,7 @@ class NMSD(Measuring):
     """
 
     # Two rows of {0, 1} are too often the same by chance.
-    contract_options: ClassVar[dict[str, Any]] = {
+    contract_options = {
         "largest_extra": 10,
         "extras": "all",
         "output": "identity",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
@@ -39,7 +39,7 @@ class PFG(TimedStream):
     """
 
     goal = Goal("failed_share", below=NONE)
-    contract_expected_failures: ClassVar[dict[str, str]] = {
+    contract_expected_failures = {
         "check_batches_differ": NO_CHANCE,
         "check_all_randomness_comes_from_rng": NO_CHANCE,
     }

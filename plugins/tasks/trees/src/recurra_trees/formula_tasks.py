@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import torch
 from pydantic import Field
@@ -88,7 +88,7 @@ class BooleanTrees(Formula):
     Differs from the paper: none has exactly this task.
     """
 
-    contract_options: ClassVar[Mapping[str, int]] = {"max_leaves": 5}
+    contract_options = {"max_leaves": 5}
 
     def __init__(
         self, *, form: Form = "binary", shape: Shape = "random", min_leaves: Fewest = 2, max_leaves: Most = 8
@@ -114,7 +114,7 @@ class ArithmeticTrees(Formula):
     Differs from the paper: none has exactly this task; that of Deletang et al. 2023 has signs and no trees.
     """
 
-    contract_options: ClassVar[Mapping[str, int]] = {"max_leaves": 5}
+    contract_options = {"max_leaves": 5}
 
     def __init__(
         self, *, form: Form = "binary", shape: Shape = "random", min_leaves: Fewest = 2, max_leaves: Most = 8

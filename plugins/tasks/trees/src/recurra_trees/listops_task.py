@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated
 
 import torch
 from pydantic import Field
@@ -43,7 +43,7 @@ class ListOps(Evaluation):
     """
 
     goal = Goal("accuracy_percent", above=95)
-    contract_options: ClassVar[Mapping[str, Any]] = {"max_length": 12, "max_depth": 3}
+    contract_options = {"max_length": 12, "max_depth": 3}
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
@@ -44,7 +44,7 @@ class Scenes(Classes, GraphTask):
     """
 
     goal = Goal("accuracy_percent", above=90)
-    contract_options: ClassVar[Mapping[str, Any]] = {"min_segments": 3, "max_segments": 6}
+    contract_options = {"min_segments": 3, "max_segments": 6}
 
     def __init__(
         self,

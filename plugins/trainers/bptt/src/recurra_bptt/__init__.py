@@ -15,5 +15,6 @@ def recurra_components() -> Iterable[Component]:
             "recurra_bptt.trainer:BPTT",
             "back-propagation through time, with the optimiser of your choice",
             "Werbos 1990",
+            default=True,
         )
     ]

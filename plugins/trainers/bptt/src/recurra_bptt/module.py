@@ -2,69 +2,89 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Iterable
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
 from recurra import Batch, Network, Task, detach
+from recurra_bptt.averaging import AveragingChoice
 from recurra_bptt.noise import WeightNoise, disturb_gradients
-from recurra_bptt.windows import windows
-from recurra_lab import LearningModule, Model, clip
-
-if TYPE_CHECKING:
-    from recurra_bptt.trainer import BPTT
+from recurra_bptt.windows import Truncation, windows
+from recurra_lab import GradientRule, Model, OptimizationOptions
 
 
-class BPTTModule(LearningModule):
-    """Takes the gradient of each batch's loss, clips it and makes one step of the optimiser.
+class BPTTModule(GradientRule):
+    """Takes the gradient of each batch's loss, clips it and makes one step of the optimizer.
 
-    With windows it does so after every window, whose gradient ends where the window begins.
+    When truncated it does so after every window, whose gradient ends where the window begins.
+
+    Args:
+        model: What learns.
+        task: What is learned.
+        seed: The run's seed.
+        optimization: Optimizer, schedule and clipping.
+        truncation: k1 and k2; None for whole sequences.
+        averaging: Average of the weights that is evaluated.
+        readout_lr_scale: The readout's learning rate is so many times that of the rest.
+        weight_noise: Standard deviation of the noise on the weights.
+        gradient_noise: Variance of the noise on the first gradient.
     """
 
-    def __init__(self, model: Network, task: Task, seed: int, rule: BPTT) -> None:
-        super().__init__(model, task, seed)
-        self.rule, self.automatic_optimization = rule, rule.window is None
-        self.average = rule.averaging.build(model)
-        self.noise = WeightNoise(list(model.parameters()), rule.weight_noise)
+    def __init__(
+        self,
+        model: Network,
+        task: Task,
+        seed: int,
+        optimization: OptimizationOptions,
+        *,
+        truncation: Truncation | None,
+        averaging: AveragingChoice,
+        readout_lr_scale: float,
+        weight_noise: float,
+        gradient_noise: float,
+    ) -> None:
+        super().__init__(model, task, seed, optimization)
+        self.truncation, self.automatic_optimization = truncation, truncation is None
+        self.average, self.average_start = averaging.build(model), averaging.start
+        self.readout_lr_scale, self.gradient_noise = readout_lr_scale, gradient_noise
+        self.noise = WeightNoise(list(model.parameters()), weight_noise)
 
     @property
-    def judged(self) -> Network:
+    def evaluated_model(self) -> Network:
         """The network with the average of its weights, once there is one."""
         if self.average is None or not int(self.average.n_averaged):
             return self.model
         return cast(Model, self.average.module)
 
-    def configure_optimizers(self) -> Any:
-        """Return the optimiser and its schedule, which moves on with every update, or batch of windows."""
-        scale = self.rule.readout_lr_scale
+    def parameter_groups(self) -> Iterable[Any]:
+        """Return the body and the readout, each with its learning rate."""
         body = [p for name, p in self.model.named_parameters() if not name.startswith("readout.")]
-        rate = self.rule.optimizer.lr
+        rate = self.optimization.optimizer.lr
         groups = [
             {"params": body, "lr": rate},
-            {"params": list(self.model.readout.parameters()), "lr": rate * scale},
+            {"params": list(self.model.readout.parameters()), "lr": rate * self.readout_lr_scale},
         ]
-        optimizer = self.rule.optimizer.build([group for group in groups if group["params"]])
-        schedule = {"scheduler": self.rule.schedule.build(optimizer, self.updates), "interval": "step"}
-        return {"optimizer": optimizer, "lr_scheduler": schedule}
+        return [group for group in groups if group["params"]]
 
-    def learn(self, batch: Batch) -> Tensor:
+    def training_loss(self, batch: Batch) -> Tensor:
         """Return the loss of a batch; with windows the weights have moved by then."""
         self.noise.add(self.seed, int(self.batches_seen))
-        if self.rule.window is None:
-            return super().learn(batch)
-        loss = self._learn_in_windows(batch, self.rule.window, self.rule.reach or self.rule.window)
+        if self.truncation is None:
+            return super().training_loss(batch)
+        loss = self._learn_in_windows(batch, self.truncation)
         schedule: Any = self.lr_schedulers()
         schedule.step()
         return loss
 
-    def _learn_in_windows(self, batch: Batch, new: int, reach: int) -> Tensor:
-        states: dict[int, Any] = {0: self.start(batch)}
+    def _learn_in_windows(self, batch: Batch, truncation: Truncation) -> Tensor:
+        states: dict[int, Any] = {0: self.initial_state_for(batch)}
         # One piece of memory for all outputs: many small ones that stay would tear holes into the heap.
         outputs = batch.x.new_empty(*batch.mask.shape, self.task.output_size, dtype=torch.get_default_dtype())
         total = outputs.new_zeros(())
-        for window in windows(batch.x.shape[1], new, reach):
+        for window in windows(batch.x.shape[1], truncation):
             run, scored = batch.steps(window.begin, window.end), batch.steps(window.first, window.end)
             y, state = self.model(run.x, states[window.begin], run.lengths)
             y = y[:, window.first - window.begin :]
@@ -72,7 +92,7 @@ class BPTTModule(LearningModule):
             outputs[:, window.first : window.end] = y.detach()
             states = {t: known for t, known in states.items() if t >= window.next_begin}
             states[window.end] = detach(state)
-        self.keep(states[batch.x.shape[1]], batch)
+        self.carry_over(states[batch.x.shape[1]], batch)
         self.record(outputs, batch)
         return total
 
@@ -97,14 +117,12 @@ class BPTTModule(LearningModule):
         self._follow()
 
     def _follow(self) -> None:
-        if self.average is not None and int(self.batches_seen) > self.rule.averaging.start:
+        if self.average is not None and int(self.batches_seen) > self.average_start:
             self.average.update_parameters(self.model)
 
     def configure_gradient_clipping(self, optimizer: Optimizer, *args: Any, **kwargs: Any) -> None:
         """Clip each component first, then the norm of the whole; then comes the noise."""
-        parameters = list(self.model.parameters())
-        norm = clip(parameters, self.rule.clip_value, self.rule.clip_norm)
-        if norm is not None:
-            self.log("train/gradient_norm", norm)
-        if self.rule.gradient_noise:
-            disturb_gradients(parameters, self.rule.gradient_noise, self.seed, int(self.batches_seen))
+        super().configure_gradient_clipping(optimizer)
+        if self.gradient_noise:
+            parameters = list(self.model.parameters())
+            disturb_gradients(parameters, self.gradient_noise, self.seed, int(self.batches_seen))

@@ -8,7 +8,16 @@ from pydantic import Field
 
 from recurra import IncompatibleParts, InvalidOption, Network, Task, Trainer
 from recurra_bptt.averaging import AveragingChoice, NoAverage
-from recurra_lab import Adam, Constant, OptimizerChoice, ScheduleChoice
+from recurra_bptt.windows import Truncation
+from recurra_lab import (
+    Adam,
+    ClipNorm,
+    ClipValue,
+    Constant,
+    OptimizationOptions,
+    OptimizerOption,
+    ScheduleOption,
+)
 
 if TYPE_CHECKING:
     from recurra_bptt.module import BPTTModule
@@ -20,42 +29,38 @@ Scale = Annotated[float, Field(ge=0)]
 
 
 class BPTT(Trainer):
-    """Back-propagation through time over whole sequences, or truncated to windows of them.
+    """Back-propagation through time over whole sequences, or truncated.
 
-        w = w + optimiser(∂ loss / ∂ w), the gradient taken through every step of the sequence
+        w = w + optimizer(∂ loss / ∂ w), the gradient taken through every step of the sequence
 
-    With `window`, h', there is an update every h' steps, on the mean loss per scored element of these; its
-    gradient goes back through the last `reach`, h, steps: BPTT(h; h'). The state goes on from window to
-    window, so that sequences of any length are learned from in the same memory; windows in which nothing is
-    scored are run without an update. The learning rate's schedule moves on once per batch.
+    With `k1` it is truncated, TBPTT(k1, k2): there is an update every `k1` steps, on the mean loss per scored
+    element of these, and its gradient goes back through the last `k2` steps. The state is carried from window
+    to window, so that sequences of any length are learned in constant memory; windows in which nothing is
+    scored are run without an update. The learning rate's schedule advances once per batch.
 
     Works with every cell that is differentiable.
-    Source: Werbos 1990; Williams and Peng 1990 for BPTT(h; h').
+    Source: Werbos 1990; Williams and Peng 1990, where TBPTT(k1, k2) is BPTT(h; h') with h' = k1 and h = k2.
 
     Raises:
-        InvalidOption: `reach` is no multiple of `window`, or there is no window to reach back from.
+        InvalidOption: `k2` is no multiple of `k1`, or is given without it.
     """
+
+    renamed_options = {"window": "k1", "reach": "k2"}
 
     def __init__(
         self,
         *,
-        optimizer: Annotated[OptimizerChoice, Field(description="what turns gradients into updates")] = ADAM,
-        schedule: Annotated[ScheduleChoice, Field(description="how the learning rate changes")] = CONSTANT,
+        optimizer: OptimizerOption = ADAM,
+        schedule: ScheduleOption = CONSTANT,
         readout_lr_scale: Annotated[
             float, Field(gt=0, description="the readout learns this much faster")
         ] = 1.0,
-        clip_norm: Annotated[
-            float | None, Field(gt=0, description="largest norm of the whole gradient")
-        ] = 0.1,
-        clip_value: Annotated[
-            float | None, Field(gt=0, description="largest size of one component of it")
+        clip_norm: ClipNorm = 0.1,
+        clip_value: ClipValue = None,
+        k1: Annotated[
+            Steps | None, Field(description="steps between two updates; none: whole sequences")
         ] = None,
-        window: Annotated[
-            Steps | None, Field(description="h', steps between two updates; none: whole sequences")
-        ] = None,
-        reach: Annotated[
-            Steps | None, Field(description="h, steps that a gradient goes back; none: those of its window")
-        ] = None,
+        k2: Annotated[Steps | None, Field(description="steps that a gradient goes back; none: k1")] = None,
         averaging: Annotated[
             AveragingChoice, Field(description="average of the weights that is judged and saved")
         ] = NO_AVERAGE,
@@ -66,16 +71,14 @@ class BPTT(Trainer):
             Scale, Field(description="variance of noise on the first gradient; it falls with (1 + k)^0.55")
         ] = 0.0,
     ) -> None:
-        self.optimizer, self.schedule, self.readout_lr_scale = optimizer, schedule, readout_lr_scale
-        self.clip_norm, self.clip_value = clip_norm, clip_value
-        self.window, self.reach, self.averaging = window, reach, averaging
+        self.optimization = OptimizationOptions(
+            optimizer=optimizer, schedule=schedule, clip_norm=clip_norm, clip_value=clip_value
+        )
+        self.truncation = _truncation(k1, k2)
+        self.readout_lr_scale, self.averaging = readout_lr_scale, averaging
         self.weight_noise, self.gradient_noise = weight_noise, gradient_noise
-        if reach is not None and (window is None or reach % window):
-            near = f"; {reach - reach % window or window} is" if window else ""
-            told = f"trainer.reach = {reach} must be a multiple of trainer.window = {window or 'none'}"
-            raise InvalidOption(told + near)
 
-    def module(self, model: Network, task: Task, seed: int) -> BPTTModule:
+    def lightning_module(self, model: Network, task: Task, seed: int) -> BPTTModule:
         """Return the Lightning module.
 
         Raises:
@@ -88,4 +91,22 @@ class BPTT(Trainer):
             raise IncompatibleParts(
                 f"trainer 'bptt' needs a differentiable cell, and {cell} is not; try 'guessing'"
             )
-        return BPTTModule(model, task, seed, self)
+        return BPTTModule(
+            model,
+            task,
+            seed,
+            self.optimization,
+            truncation=self.truncation,
+            averaging=self.averaging,
+            readout_lr_scale=self.readout_lr_scale,
+            weight_noise=self.weight_noise,
+            gradient_noise=self.gradient_noise,
+        )
+
+
+def _truncation(k1: int | None, k2: int | None) -> Truncation | None:
+    if k2 is not None and (k1 is None or k2 % k1):
+        near = f"; {k2 - k2 % k1 or k1} is" if k1 else ""
+        message = f"trainer.k2 = {k2} must be a multiple of trainer.k1 = {k1 or 'none'}"
+        raise InvalidOption(message + near)
+    return None if k1 is None else Truncation(k1, k2 or k1)

@@ -18,8 +18,16 @@ class Window(NamedTuple):
     next_begin: int
 
 
-def windows(steps: int, new: int, reach: int) -> Iterator[Window]:
-    """Yield windows that end every `new` steps and reach back `reach` steps from there."""
-    for first in range(0, steps, new):
-        begin, next_begin = (max(0, end - reach) for end in (first + new, first + 2 * new))
-        yield Window(begin, first, min(first + new, steps), next_begin)
+class Truncation(NamedTuple):
+    """TBPTT(k1, k2): an update every `k1` steps, whose gradient goes back `k2` steps."""
+
+    k1: int
+    k2: int
+
+
+def windows(steps: int, truncation: Truncation) -> Iterator[Window]:
+    """Yield windows that end every `k1` steps and begin `k2` steps before they end."""
+    k1, k2 = truncation
+    for first in range(0, steps, k1):
+        begin, next_begin = (max(0, end - k2) for end in (first + k1, first + 2 * k1))
+        yield Window(begin, first, min(first + k1, steps), next_begin)

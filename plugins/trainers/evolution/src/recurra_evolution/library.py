@@ -15,6 +15,7 @@ from neat.species import DefaultSpeciesSet
 from neat.stagnation import DefaultStagnation
 
 from recurra import Topology
+from recurra_evolution.genetics import Genetics
 
 FEW_GENES = 20
 """Genomes of fewer genes are not made alike by dividing their distance by the number of genes."""
@@ -90,18 +91,18 @@ class Library:
     species: DefaultSpeciesSet
 
 
-def library(room: Topology, own: dict[str, Any]) -> Library:
-    """Return the library, set up for networks in this room, with the options of `Genetics`."""
+def library(room: Topology, own: Genetics) -> Library:
+    """Return the library, set up for networks in this room, and for these genetics."""
     config = SimpleNamespace(
         genome_type=Genome,
         genome_config=Genome.parse_config(_of_genomes(room, own)),
-        species_set_config=DefaultSpeciesSet.parse_config({"compatibility_threshold": str(own["threshold"])}),
+        species_set_config=DefaultSpeciesSet.parse_config({"compatibility_threshold": str(own.threshold)}),
     )
     stagnation = DefaultStagnation.parse_config(
-        _as_text(species_fitness_func="max", max_stagnation=own["stagnation"], species_elitism=KEPT_SPECIES)
+        _as_text(species_fitness_func="max", max_stagnation=own.stagnation, species_elitism=KEPT_SPECIES)
     )
     reproduction = DefaultReproduction.parse_config(
-        _as_text(elitism=1, survival_threshold=own["survival"], min_species_size=1)
+        _as_text(elitism=1, survival_threshold=own.survival, min_species_size=1)
     )
     told = ReporterSet()
     return Library(
@@ -111,29 +112,29 @@ def library(room: Topology, own: dict[str, Any]) -> Library:
     )
 
 
-def _of_genomes(room: Topology, own: dict[str, Any]) -> dict[str, str]:
+def _of_genomes(room: Topology, own: Genetics) -> dict[str, str]:
     return _as_text(
         num_inputs=room.inputs + 1,  # the last is the bias
         num_outputs=room.outputs,
         num_hidden=0,
         feed_forward=room.layers is not None,
-        initial_connection="full_direct" if own["start"] == "full" else "unconnected",
-        compatibility_disjoint_coefficient=own["disjoint"],
-        compatibility_weight_coefficient=own["difference"],
-        conn_add_prob=own["add_connection"],
-        conn_delete_prob=own["remove_connection"],
-        node_add_prob=own["add_node"],
-        node_delete_prob=own["remove_node"],
+        initial_connection="full_direct" if own.start == "full" else "unconnected",
+        compatibility_disjoint_coefficient=own.disjoint,
+        compatibility_weight_coefficient=own.difference,
+        conn_add_prob=own.add_connection,
+        conn_delete_prob=own.remove_connection,
+        node_add_prob=own.add_node,
+        node_delete_prob=own.remove_node,
         weight_init_mean=0.0,
-        weight_init_stdev=own["init_deviation"],
+        weight_init_stdev=own.init_deviation,
         weight_init_type="gaussian",
-        weight_mutate_rate=own["mutation_rate"],
-        weight_mutate_power=own["mutation_size"],
-        weight_replace_rate=own["replace_rate"],
-        weight_max_value=own["largest"],
-        weight_min_value=-own["largest"],
+        weight_mutate_rate=own.mutation_rate,
+        weight_mutate_power=own.mutation_size,
+        weight_replace_rate=own.replace_rate,
+        weight_max_value=own.largest,
+        weight_min_value=-own.largest,
         enabled_default="true",
-        enabled_mutate_rate=own["enable"],
+        enabled_mutate_rate=own.enable,
     )
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from recurra import Batch, Environment, Network, Task, seed_of
 from recurra_evolution.fitness import fitness
+from recurra_evolution.searches import Search
 from recurra_lab import LearningModule, WeightSpace, evaluation_mode, play
-
-if TYPE_CHECKING:
-    from recurra_evolution.trainer import Evolution
 
 
 class EvolutionModule(LearningModule):
@@ -22,27 +20,41 @@ class EvolutionModule(LearningModule):
         model: The champion: the mean of the candidates, or the fittest of the last generation.
         task: What makes fit.
         seed: The run's seed.
-        rule: Its options.
+        space: The weights that are searched.
+        search: Draws candidates, and learns from their fitness.
+        fitness_by: Minus the `loss`, or the `score` of the task's goal.
+        champion: The `mean` of the candidates, or the `best` of the last generation.
+        at_once: Candidates side by side in memory.
     """
 
-    whole_batches: ClassVar[bool] = True
-    plays: ClassVar[bool] = True
+    replicate_batches: ClassVar[bool] = True
+    supports_environments: ClassVar[bool] = True
 
-    def __init__(self, model: Network, task: Task, seed: int, rule: Evolution) -> None:
+    def __init__(
+        self,
+        model: Network,
+        task: Task,
+        seed: int,
+        *,
+        space: WeightSpace,
+        search: Search,
+        fitness_by: Literal["loss", "score"],
+        champion: Literal["mean", "best"],
+        at_once: int,
+    ) -> None:
         super().__init__(model, task, seed)
-        self.rule, self.automatic_optimization = rule, False
-        self.space = WeightSpace(model)
-        self.search = rule.search(model, self.space)
+        self.space, self.search, self.automatic_optimization = space, search, False
+        self.fitness_by, self.champion, self.at_once = fitness_by, champion, at_once
 
     def configure_optimizers(self) -> Any:
         """Return nothing: there is no gradient."""
         return None
 
     @torch.no_grad()
-    def learn(self, batch: Batch) -> Tensor:
+    def training_loss(self, batch: Batch) -> Tensor:
         """Return the champion's loss on a batch (minus its return, in an environment), then find the next."""
         with evaluation_mode(self.model):
-            start = self.start(batch)
+            start = self.initial_state_for(batch)
             loss = self._judge(batch, start)
             if torch.isfinite(loss):  # else the run stops here
                 self._generation(batch, start)
@@ -54,7 +66,7 @@ class EvolutionModule(LearningModule):
             self.log("train/return", value, prog_bar=True, sync_dist=True)
             return torch.tensor(-value)
         y, state = self.model(batch.x, start, batch.lengths)
-        self.keep(state, batch)
+        self.carry_over(state, batch)
         self.record(y, batch)
         return self.loss_of(y, state, batch)
 
@@ -62,7 +74,7 @@ class EvolutionModule(LearningModule):
         vectors = self.search.ask(seed_of("evolution", self.seed, int(self.batches_seen)))
         found = self._fitness(vectors, batch, start)
         self.search.tell(vectors, found)
-        best = self.rule.champion == "best"
+        best = self.champion == "best"
         self.space.write(self.model, vectors[found.argmax()] if best else self.search.mean)
         self.log("train/best_fitness", found.max())
 
@@ -70,17 +82,13 @@ class EvolutionModule(LearningModule):
         """Return the fitness of all candidates, of which this rank tries its share; −∞ of those of NaN."""
         found, none = torch.zeros(len(vectors), dtype=torch.float64), vectors.isnan().any(1)
         vectors = vectors.nan_to_num()
-        mine = torch.arange(len(vectors)).tensor_split(self._ranks)[self.global_rank]
-        for rows in torch.split(mine, self.rule.at_once):
+        mine = torch.arange(len(vectors)).tensor_split(self.world_size)[self.rank]
+        for rows in torch.split(mine, self.at_once):
             weights = self.space.stacked(vectors[rows].to(next(self.model.parameters())))
-            found[rows] = fitness(self.model, self.task, weights, batch, start, self.rule.fitness)
-        if self._ranks > 1:
+            found[rows] = fitness(self.model, self.task, weights, batch, start, self.fitness_by)
+        if self.world_size > 1:
             found = self.trainer.strategy.reduce(found.to(self.device), reduce_op="sum").cpu()
         return found.masked_fill(none, -torch.inf)
-
-    @property
-    def _ranks(self) -> int:
-        return 1 if self._trainer is None else self.trainer.world_size
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Save what the search knows."""

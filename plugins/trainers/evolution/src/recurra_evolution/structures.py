@@ -31,15 +31,14 @@ class StructureSearch:
         room: Where connections may be.
         start: What the weights are before the first generation (n,).
         population: Genomes of a generation.
-        options: Those of `Genetics`.
+        genetics: How they change.
     """
 
-    def __init__(self, room: Topology, start: Tensor, population: int, options: dict[str, Any]) -> None:
+    def __init__(self, room: Topology, start: Tensor, population: int, genetics: Genetics) -> None:
         self.room, self.start, self.size = room, start, population
-        genetics = Genetics(**options).options
-        self.library, self.wanted = library(room, genetics), genetics["species"]
-        self.threshold = genetics["threshold"]
-        self.patience, self.best, self.improved = genetics["restart"], -float("inf"), 0
+        self.library, self.wanted = library(room, genetics), genetics.species
+        self.threshold = genetics.threshold
+        self.patience, self.best, self.improved = genetics.restart, -float("inf"), 0
         self.genomes: dict[int, Genome] = {}
         self.generation = 0
 

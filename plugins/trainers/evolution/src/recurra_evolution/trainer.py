@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
@@ -11,13 +11,12 @@ from recurra_evolution.genetics import Genetics
 from recurra_lab import WeightSpace
 
 if TYPE_CHECKING:
-    from recurra import Cell
     from recurra_evolution.module import EvolutionModule
     from recurra_evolution.searches import Search
 
 MOST_WEIGHTS = 5000
 """The covariance of more would not fit."""
-NOTHING: dict[str, Any] = {}
+GENETICS = Genetics()
 
 
 class Evolution(Trainer):
@@ -36,6 +35,9 @@ class Evolution(Trainer):
     Source: Hansen and Ostermeier 2001 (by the library `cmaes`); Salimans et al. 2017; Stanley and
     Miikkulainen 2002 (by the library `neat-python`).
     """
+
+    supports_environments = True
+    contract_examples = "recurra_evolution.contract:examples"
 
     def __init__(
         self,
@@ -60,7 +62,7 @@ class Evolution(Trainer):
             ),
         ] = "mean",
         at_once: Annotated[int, Field(gt=0, description="candidates side by side in memory")] = 512,
-        neat: Annotated[dict[str, Any], Genetics, Field(description="how structures change")] = NOTHING,
+        neat: Annotated[Genetics, Field(description="how structures change")] = GENETICS,
     ) -> None:
         if algorithm == "openai-es" and population % 2:
             raise InvalidOption(f"Evolution: population = {population} must be even for openai-es")
@@ -68,13 +70,7 @@ class Evolution(Trainer):
         self.learning_rate, self.fitness = learning_rate, fitness
         self.champion, self.at_once, self.neat = champion, at_once, neat
 
-    def contract_cell(self) -> type[Cell[Any]] | None:
-        """Return a cell that can grow, for neat."""
-        from recurra_contract.examples.topology import GrowingCell
-
-        return GrowingCell if self.algorithm == "neat" else None
-
-    def module(self, model: Network, task: Task, seed: int) -> EvolutionModule:
+    def lightning_module(self, model: Network, task: Task, seed: int) -> EvolutionModule:
         """Return the Lightning module.
 
         Raises:
@@ -82,7 +78,17 @@ class Evolution(Trainer):
         """
         from recurra_evolution.module import EvolutionModule
 
-        return EvolutionModule(model, task, seed, self)
+        space = WeightSpace(model)
+        return EvolutionModule(
+            model,
+            task,
+            seed,
+            space=space,
+            search=self.search(model, space),
+            fitness_by=self.fitness,
+            champion=self.champion,
+            at_once=self.at_once,
+        )
 
     def search(self, model: Network, space: WeightSpace) -> Search:
         """Return the search, which begins at the weights of a model.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -10,9 +10,6 @@ from torch import Tensor
 from recurra import Batch, IncompatibleParts, Network, Task
 from recurra_guessing.guess import Judgement, drawn, judged, passed, screens
 from recurra_lab import LearningModule, WeightSpace
-
-if TYPE_CHECKING:
-    from recurra_guessing.trainer import Guessing
 
 
 class GuessingModule(LearningModule):
@@ -22,19 +19,31 @@ class GuessingModule(LearningModule):
         model: Whose weights are drawn.
         task: By whose goal and loss guesses are judged.
         seed: The run's seed.
-        rule: Its options.
+        weight_range: Largest size of a weight.
+        guesses: Networks drawn for each batch.
+        screens: Numbers of sequences of the batch that are tried first.
 
     Raises:
         IncompatibleParts: All weights are frozen, or batches continue one another.
     """
 
-    whole_batches: ClassVar[bool] = True
+    replicate_batches: ClassVar[bool] = True
     best: Tensor
     guesses: Tensor
 
-    def __init__(self, model: Network, task: Task, seed: int, rule: Guessing) -> None:
+    def __init__(
+        self,
+        model: Network,
+        task: Task,
+        seed: int,
+        *,
+        weight_range: float,
+        guesses: int,
+        screens: tuple[int, ...],
+    ) -> None:
         super().__init__(model, task, seed)
-        self.rule, self.automatic_optimization = rule, False
+        self.weight_range, self.guesses_per_batch, self.screens = weight_range, guesses, screens
+        self.automatic_optimization = False
         self.space = WeightSpace(model)
         if task.continues_previous(1, batch_size=1, seed=seed, split="train"):
             self._refuse_stream()
@@ -50,7 +59,7 @@ class GuessingModule(LearningModule):
         return None
 
     @torch.no_grad()
-    def learn(self, batch: Batch) -> Tensor:
+    def training_loss(self, batch: Batch) -> Tensor:
         """Draw and try networks, and return the loss of the one that is kept."""
         k = int(self.batches_seen) - 1
         if self._continues_previous(k, batch):
@@ -62,15 +71,15 @@ class GuessingModule(LearningModule):
         return self.loss_of(y, state, batch)
 
     def _guess(self, k: int, batch: Batch) -> None:
-        rule, goal = self.rule, self.task.goal
-        guesses = drawn(self.seed, k, rule.guesses, self.space.size, rule.weight_range)
-        left = torch.arange(rule.guesses)
-        for part, share in screens(self.task, batch, rule.screens):
+        goal, count = self.task.goal, self.guesses_per_batch
+        guesses = drawn(self.seed, k, count, self.space.size, self.weight_range)
+        left = torch.arange(count)
+        for part, share in screens(self.task, batch, self.screens):
             left = left[passed(self._judged(guesses[left], part), share, goal)]
         found = self._judged(guesses[left], batch)
         solved = found.solved(goal).nonzero().flatten()
         winner = int(solved[0] if len(solved) else found.ranked(goal)[0])
-        self.guesses += int(left[winner]) + 1 if len(solved) else rule.guesses
+        self.guesses += int(left[winner]) + 1 if len(solved) else count
         reached = torch.stack([part[winner] for part in found])
         if len(solved) or self._is_better(reached):
             self.space.write(self.model, guesses[left[winner]])
@@ -85,13 +94,12 @@ class GuessingModule(LearningModule):
 
     def _judged(self, guesses: Tensor, batch: Batch) -> Judgement:
         """Judge guesses (P, n), each on one of the ranks; all get to know all results."""
-        ranks = 1 if self._trainer is None else self.trainer.world_size
-        share = -(-len(guesses) // ranks)
-        first = share * (self.global_rank if ranks > 1 else 0)
+        share = -(-len(guesses) // self.world_size)
+        first = share * self.rank
         mine = torch.arange(first, first + share).clamp(max=len(guesses) - 1)
         like = next(self.model.parameters())
         found = judged(self.model, self.space, self.task, guesses[mine].to(like), batch)
-        if ranks == 1:
+        if self.world_size == 1:
             return found
         everyone = self.all_gather(torch.stack(found).to(self.device))  # (ranks, 2, share)
         assert isinstance(everyone, Tensor)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
@@ -38,7 +37,7 @@ class Guessing(Trainer):
     Source: Hochreiter and Schmidhuber 1996, NIPS 9:473-479; Schmidhuber and Hochreiter 1996, IDSIA-19-96.
     """
 
-    contract_options: ClassVar[Mapping[str, Any]] = {"weight_range": 1.0, "guesses": 200}
+    contract_options = {"weight_range": 1.0, "guesses": 200}
 
     def __init__(
         self,
@@ -51,7 +50,7 @@ class Guessing(Trainer):
     ) -> None:
         self.weight_range, self.guesses, self.screens = weight_range, guesses, screens
 
-    def module(self, model: Network, task: Task, seed: int) -> GuessingModule:
+    def lightning_module(self, model: Network, task: Task, seed: int) -> GuessingModule:
         """Return the Lightning module.
 
         Raises:
@@ -60,4 +59,11 @@ class Guessing(Trainer):
         """
         from recurra_guessing.module import GuessingModule
 
-        return GuessingModule(model, task, seed, self)
+        return GuessingModule(
+            model,
+            task,
+            seed,
+            weight_range=self.weight_range,
+            guesses=self.guesses,
+            screens=self.screens,
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -10,9 +10,6 @@ from torch import Tensor, nn
 from recurra import Batch, Network, Task
 from recurra_hebbian.due import due
 from recurra_lab import LearningModule
-
-if TYPE_CHECKING:
-    from recurra_hebbian.trainer import Hebbian
 
 
 class HebbianModule(LearningModule):
@@ -22,15 +19,27 @@ class HebbianModule(LearningModule):
         model: Whose readout is set.
         task: What is due.
         seed: The run's seed.
-        rule: Its options.
+        readout: `ridge` for least squares, or `hebb` for a sum of outer products.
+        ridge: λ, the penalty on squared weights.
+        washout: Steps at the beginning of a sequence that do not count.
     """
 
     squares: Tensor
     products: Tensor
 
-    def __init__(self, model: Network, task: Task, seed: int, rule: Hebbian) -> None:
+    def __init__(
+        self,
+        model: Network,
+        task: Task,
+        seed: int,
+        *,
+        readout: Literal["ridge", "hebb"],
+        ridge: float,
+        washout: int,
+    ) -> None:
         super().__init__(model, task, seed)
-        self.rule, self.automatic_optimization = rule, False
+        self.readout, self.ridge, self.washout = readout, ridge, washout
+        self.automatic_optimization = False
         wide = self._readout.in_features + 1
         zeros = torch.zeros(wide, wide, dtype=torch.float64)
         self.register_buffer("squares", zeros)  # Σ [h 1] [h 1]ᵀ
@@ -45,10 +54,10 @@ class HebbianModule(LearningModule):
         return None
 
     @torch.no_grad()
-    def learn(self, batch: Batch) -> Tensor:
+    def training_loss(self, batch: Batch) -> Tensor:
         """Return the loss of a batch with the readout as it was, then set it anew."""
         h, state = self._features(batch)
-        self.keep(state, batch)
+        self.carry_over(state, batch)
         y = self._readout(h)
         loss = self.loss_of(y, state, batch)
         self.record(y, batch)
@@ -62,23 +71,23 @@ class HebbianModule(LearningModule):
         seen: list[Tensor] = []
         hook = self._readout.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
         try:
-            _, state = self.model(batch.x, self.start(batch), batch.lengths)
+            _, state = self.model(batch.x, self.initial_state_for(batch), batch.lengths)
         finally:
             hook.remove()
         return seen[0], state
 
     def _add(self, h: Tensor, batch: Batch) -> None:
-        counts = batch.mask & (torch.arange(batch.mask.shape[1], device=h.device) >= self.rule.washout)
+        counts = batch.mask & (torch.arange(batch.mask.shape[1], device=h.device) >= self.washout)
         features = torch.cat([h, torch.ones_like(h[..., :1])], -1)[counts].to(torch.float64)
         self.squares += self._sum_over_ranks(features.T @ features)
         self.products += self._sum_over_ranks(features.T @ due(self.task, batch)[counts])
 
     def _sum_over_ranks(self, value: Tensor) -> Tensor:
-        return self.mean_over_ranks(value) * (1 if self._trainer is None else self.trainer.world_size)
+        return self.mean_over_ranks(value) * self.world_size
 
     def _set(self) -> None:
-        hebb = self.rule.readout == "hebb"
-        found = self.products if hebb else _ridge(self.squares, self.products, self.rule.ridge)
+        hebb = self.readout == "hebb"
+        found = self.products if hebb else _ridge(self.squares, self.products, self.ridge)
         self._readout.weight.copy_(found[:-1].T)
         if self._readout.bias is not None:
             self._readout.bias.copy_(found[-1] * (not hebb))

@@ -44,7 +44,7 @@ class Hebbian(Trainer):
     ) -> None:
         self.readout, self.ridge, self.washout = readout, ridge, washout
 
-    def module(self, model: Network, task: Task, seed: int) -> HebbianModule:
+    def lightning_module(self, model: Network, task: Task, seed: int) -> HebbianModule:
         """Return the Lightning module.
 
         Raises:
@@ -54,4 +54,4 @@ class Hebbian(Trainer):
 
         if not isinstance(model.readout, nn.Linear):
             raise IncompatibleParts("trainer 'hebbian' sets the readout; choose model.readout=linear")
-        return HebbianModule(model, task, seed, self)
+        return HebbianModule(model, task, seed, readout=self.readout, ridge=self.ridge, washout=self.washout)

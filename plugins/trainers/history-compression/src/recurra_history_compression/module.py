@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
 
 from recurra import Batch, Network, Staged, Task
-from recurra_lab import LearningModule, clip
-
-if TYPE_CHECKING:
-    from recurra_history_compression.trainer import HistoryCompression
+from recurra_lab import GradientRule, OptimizationOptions
 
 
-class HistoryCompressionModule(LearningModule):
+class HistoryCompressionModule(GradientRule):
     """Lets one part of the cell learn at a time; where it stands is saved with the weights.
 
     Args:
         model: What learns.
         task: What is learned in the end.
         seed: The run's seed.
-        rule: Its options.
+        optimization: Optimizer, schedule and clipping.
+        block: Batches between two looks at a part's loss.
+        improvement: The share by which the loss must fall from block to block.
+        most: Batches after which a part ends learning anyway.
+        taught: The parts that learn the task in the end: `none`, `top` or `all`.
     """
 
     stage: Tensor
@@ -29,9 +30,21 @@ class HistoryCompressionModule(LearningModule):
     total: Tensor
     before: Tensor
 
-    def __init__(self, model: Network, task: Task, seed: int, rule: HistoryCompression) -> None:
-        super().__init__(model, task, seed)
-        self.rule, self.automatic_optimization = rule, False
+    def __init__(
+        self,
+        model: Network,
+        task: Task,
+        seed: int,
+        optimization: OptimizationOptions,
+        *,
+        block: int,
+        improvement: float,
+        most: int,
+        taught: Literal["none", "top", "all"],
+    ) -> None:
+        super().__init__(model, task, seed, optimization)
+        self.block, self.improvement, self.most, self.taught = block, improvement, most, taught
+        self.automatic_optimization = False
         self.register_buffer("stage", torch.zeros((), dtype=torch.int64))  # the part that learns
         self.register_buffer("batches", torch.zeros((), dtype=torch.int64))  # that it has learned from
         self.register_buffer("total", torch.zeros((), dtype=torch.float64))  # its losses in this block
@@ -43,16 +56,10 @@ class HistoryCompressionModule(LearningModule):
     def _cell(self) -> Staged:
         return cast(Staged, self.model.sequencer)
 
-    def configure_optimizers(self) -> Any:
-        """Return the optimiser and its schedule, which moves on with every update."""
-        optimizer = self.rule.optimizer.build(self.model.parameters())
-        schedule = self.rule.schedule.build(optimizer, self.updates)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-    def learn(self, batch: Batch) -> Tensor:
+    def training_loss(self, batch: Batch) -> Tensor:
         """Make one update of the part that learns, or of the readout; returns its loss."""
-        y, state = self.model(batch.x, self.start(batch), batch.lengths)
-        self.keep(state, batch)
+        y, state = self.model(batch.x, self.initial_state_for(batch), batch.lengths)
+        self.carry_over(state, batch)
         self.record(y, batch)
         losses = self._cell.stage_losses(state).mean(1)
         for i, value in enumerate(losses.detach()):
@@ -67,7 +74,7 @@ class HistoryCompressionModule(LearningModule):
     def _taught(self) -> list[nn.Parameter]:
         """Return what learns the task in the end."""
         parts = list(self._cell.stages())
-        learns = {"none": 0, "top": 1, "all": len(parts)}[self.rule.taught]
+        learns = {"none": 0, "top": 1, "all": len(parts)}[self.taught]
         frozen = {p for part in parts[: len(parts) - learns] for p in part.parameters()}
         return [p for p in self.model.parameters() if p not in frozen]
 
@@ -78,7 +85,7 @@ class HistoryCompressionModule(LearningModule):
         gradients = torch.autograd.grad(loss, weights, allow_unused=True)
         for weight, gradient in zip(weights, gradients, strict=True):
             weight.grad = None if gradient is None else self.mean_over_ranks(gradient)
-        clip(weights, self.rule.clip_value, self.rule.clip_norm)
+        self.optimization.clip(weights)
         optimizer.step()
         schedule: Any = self.lr_schedulers()
         schedule.step()
@@ -88,13 +95,13 @@ class HistoryCompressionModule(LearningModule):
         """Add a loss to those of the block, and go on to the next part when the block says so."""
         self.batches += 1
         self.total += self.mean_over_ranks(loss).to(self.total)
-        if int(self.batches) % self.rule.block and int(self.batches) < self.rule.most:
+        if int(self.batches) % self.block and int(self.batches) < self.most:
             return
-        mean = self.total / ((int(self.batches) - 1) % self.rule.block + 1)
+        mean = self.total / ((int(self.batches) - 1) % self.block + 1)
         self.total.zero_()
-        stuck = bool(mean > (1 - self.rule.improvement) * self.before)
+        stuck = bool(mean > (1 - self.improvement) * self.before)
         self.before.copy_(mean)
-        if stuck or int(self.batches) >= self.rule.most:
+        if stuck or int(self.batches) >= self.most:
             self.stage += 1
             self.batches.zero_()
             self.before.fill_(torch.inf)

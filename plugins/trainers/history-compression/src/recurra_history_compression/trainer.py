@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from recurra import Cell, IncompatibleParts, Network, Staged, Task, Trainer
-from recurra_lab import Adam, Constant, OptimizerChoice, ScheduleChoice
+from recurra import IncompatibleParts, Network, Staged, Task, Trainer
+from recurra_lab import (
+    Adam,
+    ClipNorm,
+    ClipValue,
+    Constant,
+    OptimizationOptions,
+    OptimizerOption,
+    ScheduleOption,
+)
 
 if TYPE_CHECKING:
     from recurra_history_compression.module import HistoryCompressionModule
@@ -32,13 +40,14 @@ class HistoryCompression(Trainer):
     Source: Schmidhuber 1992, Neural Computation 4(2):234-242.
     """
 
-    contract_options: ClassVar[dict[str, Any]] = {"block": 5, "most": 10}
+    contract_examples = "recurra_history_compression.contract:examples"
+    contract_options = {"block": 5, "most": 10}
 
     def __init__(
         self,
         *,
-        optimizer: Annotated[OptimizerChoice, Field(description="what turns gradients into updates")] = ADAM,
-        schedule: Annotated[ScheduleChoice, Field(description="how the learning rate changes")] = CONSTANT,
+        optimizer: OptimizerOption = ADAM,
+        schedule: ScheduleOption = CONSTANT,
         block: Annotated[Count, Field(description="batches between two looks at a part's loss")] = 50,
         improvement: Annotated[
             float, Field(ge=0, lt=1, description="share by which the loss must fall from block to block")
@@ -47,24 +56,15 @@ class HistoryCompression(Trainer):
         taught: Annotated[
             Literal["none", "top", "all"], Field(description="parts that learn the task in the end, too")
         ] = "top",
-        clip_norm: Annotated[
-            float | None, Field(gt=0, description="largest norm of the whole gradient")
-        ] = 1.0,
-        clip_value: Annotated[
-            float | None, Field(gt=0, description="largest size of one component of it")
-        ] = None,
+        clip_norm: ClipNorm = 1.0,
+        clip_value: ClipValue = None,
     ) -> None:
-        self.optimizer, self.schedule = optimizer, schedule
+        self.optimization = OptimizationOptions(
+            optimizer=optimizer, schedule=schedule, clip_norm=clip_norm, clip_value=clip_value
+        )
         self.block, self.improvement, self.most, self.taught = block, improvement, most, taught
-        self.clip_norm, self.clip_value = clip_norm, clip_value
 
-    def contract_cell(self) -> type[Cell[Any]]:
-        """Return a cell of two parts."""
-        from recurra_contract.harness import StagedCell
-
-        return StagedCell
-
-    def module(self, model: Network, task: Task, seed: int) -> HistoryCompressionModule:
+    def lightning_module(self, model: Network, task: Task, seed: int) -> HistoryCompressionModule:
         """Return the Lightning module.
 
         Raises:
@@ -78,4 +78,13 @@ class HistoryCompression(Trainer):
             raise IncompatibleParts(
                 f"trainer 'history-compression' needs a cell whose parts learn one by one, {told}"
             )
-        return HistoryCompressionModule(model, task, seed, self)
+        return HistoryCompressionModule(
+            model,
+            task,
+            seed,
+            self.optimization,
+            block=self.block,
+            improvement=self.improvement,
+            most=self.most,
+            taught=self.taught,
+        )

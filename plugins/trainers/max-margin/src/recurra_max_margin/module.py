@@ -3,61 +3,67 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import Literal, cast
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, one_hot
-from torch.optim import Optimizer
 
 from recurra import Batch, FindsTrees, Forest, GraphTask, Task, Tree, forest, most_certain, parsed
-from recurra_lab import GraphModel, LearningModule, clip
-
-if TYPE_CHECKING:
-    from recurra_max_margin.trainer import MaxMargin
+from recurra_lab import GradientRule, GraphModel, OptimizationOptions
 
 ONLY_RIGHT = -1e6
 """Added to the score of a wrong node where only right trees are looked for."""
 
 
-class MaxMarginModule(LearningModule):
+class MaxMarginModule(GradientRule):
     """Moves the scores of the best right tree and of the one that violates the margin most apart.
 
     Args:
         model: Whose cell finds trees.
         task: What gives graphs, and says which trees are right.
         seed: The run's seed.
-        rule: Its options.
+        optimization: Optimizer, schedule and clipping.
+        kappa: κ, the margin for each wrong node.
+        violation: Whether `whole` trees are compared, or after the merge where they differ most, `largest`.
+        labels: ν, the weight of the loss of the nodes' labels.
+        weight_penalty: λ, on squared weights.
     """
 
     model: GraphModel
 
-    def __init__(self, model: GraphModel, task: Task, seed: int, rule: MaxMargin) -> None:
-        super().__init__(model, task, seed)
-        self.rule = rule
+    def __init__(
+        self,
+        model: GraphModel,
+        task: Task,
+        seed: int,
+        optimization: OptimizationOptions,
+        *,
+        kappa: float,
+        violation: Literal["whole", "largest"],
+        labels: float,
+        weight_penalty: float,
+    ) -> None:
+        super().__init__(model, task, seed, optimization)
+        self.kappa, self.violation = kappa, violation
+        self.labels, self.weight_penalty = labels, weight_penalty
 
-    def configure_optimizers(self) -> Any:
-        """Return the optimiser and its schedule, which moves on with every update."""
-        optimizer = self.rule.optimizer.build(self.model.parameters())
-        schedule = self.rule.schedule.build(optimizer, self.updates)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-    def learn(self, batch: Batch) -> Tensor:
+    def training_loss(self, batch: Batch) -> Tensor:
         """Return J, for autograd."""
         task, rows = cast(GraphTask, self.task), len(batch.lengths)
         regions = task.region_of(batch)
-        violating, right = (self._trees(batch, regions, kappa) for kappa in (self.rule.kappa, ONLY_RIGHT))
+        violating, right = (self._trees(batch, regions, kappa) for kappa in (self.kappa, ONLY_RIGHT))
         found = self._forest(batch, [*violating, *right])
         y, _ = self.model.sequencer(found.x, None, found.lengths)
         logits, wrong = self.model.readout(y), wrong_nodes(found, regions.repeat(2, 1))
-        margin = self._margin(self._scores(y, found) + self.rule.kappa * in_merge_order(wrong, found), rows)
+        margin = self._margin(self._scores(y, found) + self.kappa * in_merge_order(wrong, found), rows)
         labels = self._label_loss(logits[rows:], found.below[rows:], task.classes(batch))
         self.log("train/margin", margin.detach(), sync_dist=True)
         self.log("train/label_nats", labels.detach(), sync_dist=True)
         self.log("train/wrong_nodes", wrong[:rows].sum(1).mean(), sync_dist=True)
         self.record(most_certain(logits[:rows], found.below[:rows]), batch)
         squares = torch.stack([weight.square().sum() for weight in self.model.parameters()]).sum()
-        return margin + self.rule.labels * labels + self.rule.weight_penalty / 2 * squares
+        return margin + self.labels * labels + self.weight_penalty / 2 * squares
 
     def _trees(self, batch: Batch, regions: Tensor, kappa: float) -> Sequence[Tree]:
         cell, features = cast(FindsTrees, self.model.sequencer), self.model.features
@@ -74,7 +80,7 @@ class MaxMarginModule(LearningModule):
     def _margin(self, scores: Tensor, rows: int) -> Tensor:
         """Return the mean hinge of violating trees over right ones, which come last: (2 B, merges) -> ()."""
         ahead = (scores[:rows] - scores[rows:]).cumsum(1)
-        largest = self.rule.violation == "largest"
+        largest = self.violation == "largest"
         return (ahead.amax(1) if largest else ahead[:, -1]).clamp(min=0).mean()
 
     def _label_loss(self, logits: Tensor, below: Tensor, classes: Tensor) -> Tensor:
@@ -87,12 +93,6 @@ class MaxMarginModule(LearningModule):
         shares = shares[there] / shares[there].sum(1, keepdim=True)
         nodes = self.mean_over_ranks(there.sum().to(logits.dtype))
         return cross_entropy(logits[there], shares, reduction="sum") / nodes
-
-    def configure_gradient_clipping(self, optimizer: Optimizer, *args: Any, **kwargs: Any) -> None:
-        """Clip each component first, then the norm of the whole."""
-        norm = clip(list(self.model.parameters()), self.rule.clip_value, self.rule.clip_norm)
-        if norm is not None:
-            self.log("train/gradient_norm", norm)
 
 
 def in_merge_order(values: Tensor, found: Forest) -> Tensor:

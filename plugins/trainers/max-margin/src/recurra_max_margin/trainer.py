@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from recurra import GraphTask, IncompatibleParts, Network, Task, Trainer
-from recurra_lab import AdaGrad, Constant, GraphModel, OptimizerChoice, ScheduleChoice
+from recurra_lab import (
+    AdaGrad,
+    ClipNorm,
+    ClipValue,
+    Constant,
+    GraphModel,
+    OptimizationOptions,
+    OptimizerOption,
+    ScheduleOption,
+)
 
 if TYPE_CHECKING:
-    from recurra import Cell
     from recurra_max_margin.module import MaxMarginModule
 
 Weight = Annotated[float, Field(ge=0)]
@@ -39,47 +47,31 @@ class MaxMargin(Trainer):
     Source: Socher, Lin, Ng and Manning 2011, sections 3.2 to 3.4; for `violation` Huang, Fayong and Guo 2012.
     """
 
-    contract_options: ClassVar[dict[str, Any]] = {}
+    contract_examples = "recurra_max_margin.contract:examples"
 
     def __init__(
         self,
         *,
         optimizer: Annotated[
-            OptimizerChoice, Field(description="what turns gradients into updates; the paper's is lbfgs")
+            OptimizerOption, Field(description="what turns gradients into updates; the paper's is lbfgs")
         ] = ADAGRAD,
-        schedule: Annotated[ScheduleChoice, Field(description="how the learning rate changes")] = CONSTANT,
+        schedule: ScheduleOption = CONSTANT,
         kappa: Annotated[Weight, Field(description="κ, the margin for each wrong node")] = 0.05,
         violation: Annotated[
             Literal["whole", "largest"], Field(description="compare whole trees, or what differs most so far")
         ] = "whole",
         labels: Annotated[Weight, Field(description="ν, how much the labels of nodes count")] = 1.0,
         weight_penalty: Annotated[Weight, Field(description="λ, on squared weights")] = 1e-4,
-        clip_norm: Annotated[
-            float | None, Field(gt=0, description="largest norm of the whole gradient")
-        ] = None,
-        clip_value: Annotated[
-            float | None, Field(gt=0, description="largest size of one component of it")
-        ] = None,
+        clip_norm: ClipNorm = None,
+        clip_value: ClipValue = None,
     ) -> None:
-        self.optimizer, self.schedule = optimizer, schedule
+        self.optimization = OptimizationOptions(
+            optimizer=optimizer, schedule=schedule, clip_norm=clip_norm, clip_value=clip_value
+        )
         self.kappa, self.violation = kappa, violation
         self.labels, self.weight_penalty = labels, weight_penalty
-        self.clip_norm, self.clip_value = clip_norm, clip_value
 
-    def contract_cell(self) -> type[Cell[Any]]:
-        """Return a cell that finds trees."""
-        from recurra_contract.examples.graphs import MergingCell
-
-        return MergingCell
-
-    @classmethod
-    def contract_task(cls) -> Task:
-        """Return a task that gives graphs."""
-        from recurra_contract.examples.graphs import ToyGraphTask
-
-        return ToyGraphTask()
-
-    def module(self, model: Network, task: Task, seed: int) -> MaxMarginModule:
+    def lightning_module(self, model: Network, task: Task, seed: int) -> MaxMarginModule:
         """Return the Lightning module.
 
         Raises:
@@ -92,4 +84,13 @@ class MaxMargin(Trainer):
             raise IncompatibleParts(
                 f"trainer 'max-margin' needs a task that gives graphs, {told}; try scenes"
             )
-        return MaxMarginModule(model, task, seed, self)
+        return MaxMarginModule(
+            model,
+            task,
+            seed,
+            self.optimization,
+            kappa=self.kappa,
+            violation=self.violation,
+            labels=self.labels,
+            weight_penalty=self.weight_penalty,
+        )

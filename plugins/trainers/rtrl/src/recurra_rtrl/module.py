@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from recurra import Batch, Network, Task, detach, generator_of, placement
-from recurra_lab import LearningModule, clip
+from recurra_lab import GradientRule, OptimizationOptions
 from recurra_rtrl.influence import Exact, RankOne, Rows, Signs
 from recurra_rtrl.one_step import Forced, OneStep, replaced, standing_still
-
-if TYPE_CHECKING:
-    from recurra_rtrl.trainer import RTRL
 
 
 class Now(NamedTuple):
@@ -24,30 +20,37 @@ class Now(NamedTuple):
     rows: Rows
 
 
-class RTRLModule(LearningModule):
+class RTRLModule(GradientRule):
     """Goes through a batch step by step, with the gradient at hand at each, and nothing kept of the past.
 
     Args:
         model: What learns.
         task: What is learned.
         seed: The run's seed.
-        rule: Its options.
+        optimization: Optimizer, schedule and clipping; the schedule advances once per batch.
+        gradient: `exact`, or `uoro` for an estimate of rank one.
+        update: When the weights move: at every `step`, or once a `batch`.
+        teacher_forcing: Whether targets take the place of outputs in what the network sees of itself.
     """
 
-    def __init__(self, model: Network, task: Task, seed: int, rule: RTRL) -> None:
-        super().__init__(model, task, seed)
-        self.rule, self.automatic_optimization = rule, False
+    def __init__(
+        self,
+        model: Network,
+        task: Task,
+        seed: int,
+        optimization: OptimizationOptions,
+        *,
+        gradient: Literal["exact", "uoro"],
+        update: Literal["step", "batch"],
+        teacher_forcing: bool,
+    ) -> None:
+        super().__init__(model, task, seed, optimization)
+        self.update, self.teacher_forcing, self.automatic_optimization = update, teacher_forcing, False
         step = OneStep(model)
         # In a tuple, since modules that were known by two names would be saved twice.
-        self._step, self.influence = (step,), (Exact if rule.gradient == "exact" else RankOne)(step)
+        self._step, self.influence = (step,), (Exact if gradient == "exact" else RankOne)(step)
         self.handed_on: Rows | None = None
         self.gradient: list[Tensor] = []
-
-    def configure_optimizers(self) -> Any:
-        """Return the optimiser and its schedule, which moves on once per batch."""
-        optimizer = self.rule.optimizer.build(self.model.parameters())
-        schedule = self.rule.schedule.build(optimizer, self.updates)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     @property
     def learning(self) -> list[nn.Parameter]:
@@ -55,7 +58,7 @@ class RTRLModule(LearningModule):
         readout = [p for p in self.model.readout.parameters() if p.requires_grad]
         return [*self._step[0].weights.values(), *readout]
 
-    def learn(self, batch: Batch) -> Tensor:
+    def training_loss(self, batch: Batch) -> Tensor:
         """Return the loss of a batch; the weights have moved by then."""
         signs = self._signs(generator_of("rtrl", self.seed, int(self.batches_seen)))
         outputs = torch.zeros(*batch.mask.shape, self.task.output_size, **placement(self.model))
@@ -66,13 +69,13 @@ class RTRLModule(LearningModule):
         total += self._own_loss(now, len(batch.x))
         self._update()
         cast(Any, self.lr_schedulers()).step()
-        self.keep(now.state, batch)
+        self.carry_over(now.state, batch)
         self.handed_on = None if self.carried is None else now.rows
         self.record(outputs, batch)
         return total
 
     def _begin(self, batch: Batch, signs: Signs) -> Now:
-        known, rows = self.start(batch), len(batch.x)
+        known, rows = self.initial_state_for(batch), len(batch.x)
         if known is None:
             state = detach(self.model.sequencer.initial_state(rows))
             return Now(state, self.influence.start(rows, signs))
@@ -82,7 +85,7 @@ class RTRLModule(LearningModule):
     def _step_on(self, batch: Batch, t: int, now: Now, signs: Signs) -> tuple[Tensor, Tensor, Now]:
         """Return y (B, O) and the loss of step t, and where the batch stands after it; learn from it."""
         part, live = batch.steps(t, t + 1), batch.lengths > t
-        forced = Forced(part.target[:, 0], part.mask[:, 0]) if self.rule.teacher_forcing else None
+        forced = Forced(part.target[:, 0], part.mask[:, 0]) if self.teacher_forcing else None
         s = self._step[0].vector_of(now.state, len(live)).requires_grad_()
         h, after = self._step[0](part.x[:, 0], replaced(now.state, s), forced)
         y = self.model.readout(torch.where(live[:, None], h, 0))
@@ -91,7 +94,7 @@ class RTRLModule(LearningModule):
         rows = self.influence.advance(now.rows, part.x[:, 0], now.state, forced, signs)
         state = standing_still(live, detach(after), now.state)
         rows = tuple(standing_still(live, new, old) for new, old in zip(rows, now.rows, strict=True))
-        if self.rule.update == "step":
+        if self.update == "step":
             self._update()
         return y.detach(), loss.detach(), Now(state, rows)
 
@@ -129,16 +132,9 @@ class RTRLModule(LearningModule):
         optimizer.step()
         self.gradient = []
 
-    def configure_gradient_clipping(self, optimizer: Optimizer, *args: Any, **kwargs: Any) -> None:
-        """Clip each component first, then the norm of the whole."""
-        norm = clip(list(self.model.parameters()), self.rule.clip_value, self.rule.clip_norm)
-        if norm is not None:
-            self.log("train/gradient_norm", norm)
-
     def _signs(self, draw: torch.Generator) -> Signs:
         """Return what draws the signs of this process's rows, among those of all."""
-        world = 1 if self._trainer is None else self.trainer.world_size
-        rank = 0 if self._trainer is None else self.trainer.global_rank
+        world, rank = self.world_size, self.rank
 
         def signs(s: Tensor) -> Tensor:
             drawn = torch.randint(2, (world, *s.shape), generator=draw)[rank]

@@ -8,7 +8,16 @@ from pydantic import Field
 from torch import nn
 
 from recurra import Cell, IncompatibleParts, InvalidOption, Network, TakesTargets, Task, Trainer
-from recurra_lab import LBFGS, Adam, Constant, OptimizerChoice, ScheduleChoice
+from recurra_lab import (
+    LBFGS,
+    Adam,
+    ClipNorm,
+    ClipValue,
+    Constant,
+    OptimizationOptions,
+    OptimizerOption,
+    ScheduleOption,
+)
 
 if TYPE_CHECKING:
     from recurra_rtrl.module import RTRLModule
@@ -53,23 +62,20 @@ class RTRL(Trainer):
         teacher_forcing: Annotated[
             bool, Field(description="targets take the place of outputs in what is seen next")
         ] = False,
-        optimizer: Annotated[OptimizerChoice, Field(description="what turns gradients into updates")] = ADAM,
-        schedule: Annotated[ScheduleChoice, Field(description="how the learning rate changes")] = CONSTANT,
-        clip_norm: Annotated[
-            float | None, Field(gt=0, description="largest norm of the whole gradient")
-        ] = None,
-        clip_value: Annotated[
-            float | None, Field(gt=0, description="largest size of one component of it")
-        ] = None,
+        optimizer: OptimizerOption = ADAM,
+        schedule: ScheduleOption = CONSTANT,
+        clip_norm: ClipNorm = None,
+        clip_value: ClipValue = None,
     ) -> None:
         self.gradient, self.update, self.teacher_forcing = gradient, update, teacher_forcing
-        self.optimizer, self.schedule = optimizer, schedule
-        self.clip_norm, self.clip_value = clip_norm, clip_value
+        self.optimization = OptimizationOptions(
+            optimizer=optimizer, schedule=schedule, clip_norm=clip_norm, clip_value=clip_value
+        )
         if isinstance(optimizer, LBFGS):
             told = "trainer.optimizer = lbfgs needs the loss of a whole batch again and again"
             raise InvalidOption(f"{told}, and rtrl has it once; choose adam, or trainer=bptt")
 
-    def module(self, model: Network, task: Task, seed: int) -> RTRLModule:
+    def lightning_module(self, model: Network, task: Task, seed: int) -> RTRLModule:
         """Return the Lightning module.
 
         Raises:
@@ -80,7 +86,15 @@ class RTRL(Trainer):
         obstacle = _obstacle(model) or (_obstacle_to_forcing(model, task) if self.teacher_forcing else None)
         if obstacle:
             raise IncompatibleParts(f"trainer 'rtrl' {obstacle}")
-        return RTRLModule(model, task, seed, self)
+        return RTRLModule(
+            model,
+            task,
+            seed,
+            self.optimization,
+            gradient=self.gradient,
+            update=self.update,
+            teacher_forcing=self.teacher_forcing,
+        )
 
 
 def _obstacle(model: Network) -> str | None:

@@ -1,0 +1,45 @@
+"""The base of the Lightning modules of rules that follow a gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from torch.optim import Optimizer
+
+from recurra.cell import Network
+from recurra.task import Task
+from recurra_lab.training.module import LearningModule
+from recurra_lab.training.optim.options import OptimizationOptions
+
+
+class GradientRule(LearningModule):
+    """Updates the weights with an optimizer, on a schedule, by gradients that are clipped first.
+
+    As it stands, it follows the gradient of `training_loss`. A rule that computes gradients itself sets
+    `automatic_optimization = False`, and calls `configure_gradient_clipping` before each update.
+
+    Args:
+        model: What learns.
+        task: What is learned.
+        seed: The run's seed.
+        optimization: Optimizer, schedule and clipping.
+    """
+
+    def __init__(self, model: Network, task: Task, seed: int, optimization: OptimizationOptions) -> None:
+        super().__init__(model, task, seed)
+        self.optimization = optimization
+
+    def parameter_groups(self) -> Iterable[Any]:
+        """Return what is optimized, as `torch.optim.Optimizer` takes it: by default the whole model."""
+        return self.model.parameters()
+
+    def configure_optimizers(self) -> Any:
+        """Return the optimizer and its schedule, which advances with every update."""
+        return self.optimization.build(self.parameter_groups(), self.max_updates)
+
+    def configure_gradient_clipping(self, optimizer: Optimizer, *args: Any, **kwargs: Any) -> None:
+        """Clip each component first, then the norm of the whole, which is logged."""
+        norm = self.optimization.clip(list(self.model.parameters()))
+        if norm is not None:
+            self.log("train/gradient_norm", norm)

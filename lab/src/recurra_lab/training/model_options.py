@@ -1,0 +1,81 @@
+"""The options of a model, which an experiment has in its section `model`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field
+
+from recurra.config.options import Options, Ref
+from recurra.wrappers.base import Only
+from recurra.wrappers.dropout import DroppedInputs, DroppedNames, DroppedOutputs, DroppedStates
+from recurra.wrappers.stacked import Drop, Skip
+from recurra.wrappers.zoneout import Kept
+
+Count = Annotated[int, Field(gt=0)]
+Normalise = Literal["none", "linears", "outputs", "states"]
+
+
+def _as_cell(value: Any) -> Any:
+    """Take what stands for a cell in a list: its name, or a table with its name and options."""
+    if isinstance(value, str):
+        return Ref("cell", value)
+    if isinstance(value, Mapping) and isinstance(value.get("name"), str):
+        return Ref("cell", value["name"], **{k: v for k, v in value.items() if k != "name"})
+    if not isinstance(value, Ref) or value.kind != "cell":
+        raise ValueError("expected cells, such as [NAME, {name=NAME, hidden_size=64}]")
+    return value
+
+
+AnyCell = Annotated[Ref, BeforeValidator(_as_cell)]
+
+
+class DropoutOptions(Options):
+    """Options of `recurra.RecurrentDropout`."""
+
+    inputs: DroppedInputs = 0.0
+    outputs: DroppedOutputs = 0.0
+    states: DroppedStates = 0.0
+    only: DroppedNames = ()
+
+
+class ZoneoutOptions(Options):
+    """Options of `recurra.Zoneout`."""
+
+    p: Kept = 0.0
+    only: Only = ()
+
+
+NO_DROPOUT, NO_ZONEOUT = DropoutOptions(), ZoneoutOptions()
+
+
+class ModelOptions(Options):
+    """Embedding (for tokens), one or more layers of a cell, and a linear readout at every step.
+
+    `recurrent_dropout` and `zoneout` go around every cell; `layer_norm` normalises the `linears` inside each
+    cell (`recurra.wrappers.NormalisedLinears`), its `outputs` or its `states` (`recurra.LayerNormalised`).
+    For `skip` and `dropout` see `recurra.wrappers.Layers`.
+    """
+
+    model_config = ConfigDict(title="Model")
+
+    layers: Annotated[Count, Field(description="number of layers, each of the same cell")] = 1
+    stack: Annotated[
+        tuple[AnyCell, ...], Field(strict=False, description="cells of more layers, upwards")
+    ] = ()
+    bidirectional: Annotated[bool, Field(description="read from both ends, in every layer")] = False
+    skip: Skip = False
+    dropout: Drop = 0.0
+    recurrent_dropout: Annotated[
+        DropoutOptions, Field(description="variational dropout, with one mask for a whole sequence")
+    ] = NO_DROPOUT
+    zoneout: Annotated[
+        ZoneoutOptions, Field(description="zoneout: the state stays, at random, what it was")
+    ] = NO_ZONEOUT
+    layer_norm: Annotated[Normalise, Field(description="what of a cell is normalised")] = "none"
+    learned_initial_state: Annotated[bool, Field(description="learn the start of every cell")] = False
+    embedding_size: Annotated[Count, Field(description="width of a token's vector")] = 64
+    readout: Annotated[
+        Literal["linear", "none"], Field(description="none: what the cell puts out is the answer")
+    ] = "linear"
