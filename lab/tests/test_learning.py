@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from recurra import Batch, Cell, Goal, Perplexity, Score, Task
+from recurra import Batch, Cell, GeneratedTask, Goal, Perplexity, Score
 from recurra.errors import NonFinite
 from recurra_lab import LearningModule, Model
 from recurra_lab.training.batches import Batches, FromPosition, training_loader
@@ -14,7 +14,7 @@ from recurra_lab.training.module import all_finite, reseed
 from recurra_lab.training.nonfinite import first_non_finite
 
 
-class Echo(Task):
+class Echo(GeneratedTask):
     """Put out what comes in."""
 
     goal = Goal("error", below=0.1)

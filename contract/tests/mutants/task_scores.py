@@ -149,6 +149,16 @@ class HalfKnowing(ToyTask):
         return batch.target + 0.5
 
 
+class MeanOfAll(ToyTask):
+    def goal_scores(self, y, batch):
+        return (y - batch.target).double().square().mean((1, 2, 3))  # of the padding, too
+
+
+class SinglePrecision(ToyTask):
+    def goal_scores(self, y, batch):
+        return torch.tensor([self.scores(own, batch)["squared_error"].value for own in y])
+
+
 class LossUpsideDown(ToyTask):
     def loss(self, y, batch):
         return -super().loss(y, batch)
@@ -176,13 +186,15 @@ MUTANTS = [
     ("check_goal_is_a_score", GoalNowhere),
     ("check_predict_keeps_steps", PredictsOneStep),
     ("check_predict_keeps_steps", PredictsNothing),
-    ("check_references_are_scores", ForeignScore),
-    ("check_references_are_scores", ForeignScoreInTheSuite),
-    ("check_references_are_scores", NobodyKnows),
-    ("check_references_are_scores", BetterThanOptimal),
+    ("check_baselines_are_scores", ForeignScore),
+    ("check_baselines_are_scores", ForeignScoreInTheSuite),
+    ("check_baselines_are_scores", NobodyKnows),
+    ("check_baselines_are_scores", BetterThanOptimal),
     ("check_suite_fits_the_model", EmptySuite),
     ("check_suite_fits_the_model", SuiteOfAnotherWidth),
     ("check_suite_fits_the_model", SuiteOfNames),
-    ("check_perfect_answer_meets_the_goal", HalfKnowing),
-    ("check_perfect_answer_meets_the_goal", LossUpsideDown),
+    ("check_oracle_meets_the_goal", HalfKnowing),
+    ("check_oracle_meets_the_goal", LossUpsideDown),
+    ("check_goal_scores_are_scores", MeanOfAll),
+    ("check_goal_scores_are_scores", SinglePrecision),
 ]

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from recurra.cell import Cell, Network, SequenceLayer, Tags
 from recurra.config.options import Configurable, Ref
 from recurra.errors import IncompatibleParts, InvalidInput
+from recurra.input_kind import INPUT_FORMATS, TreeEmbedding
 from recurra.task import Task
 from recurra.wrappers import (
     Bidirectional,
@@ -46,18 +47,6 @@ def _as_cell(value: Any) -> Any:
 
 
 AnyCell = Annotated[Ref, BeforeValidator(_as_cell)]
-
-
-class TreeEmbedding(nn.Embedding):
-    """Trees of tokens (B, T, 2) -> vectors with the arity of each node after them, (B, T, E + 1)."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Embed the tokens, channel 0 of x, and keep the arities, channel 1."""
-        return torch.cat([super().forward(x[..., 0]), x[..., 1:].to(self.weight.dtype)], -1)
-
-
-EMBEDDINGS: Mapping[str, type[nn.Embedding]] = {"tokens": nn.Embedding, "token-trees": TreeEmbedding}
-"""What makes vectors of the tokens that a task gives."""
 
 
 class Model(Configurable, Network):
@@ -109,7 +98,7 @@ class Model(Configurable, Network):
         ] = "linear",
     ) -> None:
         super().__init__()
-        kind = EMBEDDINGS.get(task.gives)
+        kind = INPUT_FORMATS[task.input_kind].embedding
         self.embedding = kind(task.input_size, embedding_size) if kind else None
         width = self._width(task, embedding_size)
         around = _Wrappers(learned_initial_state, layer_norm, zoneout, recurrent_dropout)
@@ -214,9 +203,8 @@ def _checked_tokens(x: Tensor, embedding: nn.Embedding) -> Tensor:
 
 
 def _check_reads(task: Task, cell: Ref, tags: Tags) -> None:
-    given = {"tokens": "vectors", "token-trees": "trees", "graphs": "trees"}.get(task.gives, task.gives)
-    if tags.input_kind != given:
-        told = (
-            f"cell '{cell.name}' reads {tags.input_kind}, but task '{type(task).__name__}' gives {task.gives}"
-        )
-        raise IncompatibleParts(f"{told}; choose a cell that reads {given}")
+    needed = INPUT_FORMATS[task.input_kind].read_by
+    if tags.input_kind != needed:
+        given = f"task '{type(task).__name__}' gives {task.input_kind}"
+        told = f"cell '{cell.name}' reads {tags.input_kind}, but {given}"
+        raise IncompatibleParts(f"{told}; choose a cell that reads {needed}")

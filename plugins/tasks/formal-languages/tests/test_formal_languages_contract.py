@@ -11,7 +11,7 @@ NAMES = ("continual-reber", "anbn", "anbmbman", "anbncn", "tomita", "parity", "d
 OF_DATA = (
     checks.check_mask_lies_within_lengths,
     checks.check_batch_has_declared_shapes,
-    checks.check_perfect_answer_meets_the_goal,
+    checks.check_oracle_meets_the_goal,
     checks.check_scores_add,
     checks.check_batch_is_a_function_of_its_number,
 )

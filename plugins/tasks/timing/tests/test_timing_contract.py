@@ -42,7 +42,7 @@ def test_pfg(check):
     [
         checks.check_batch_has_declared_shapes,
         checks.check_mask_lies_within_lengths,
-        checks.check_perfect_answer_meets_the_goal,
+        checks.check_oracle_meets_the_goal,
         checks.check_scores_add,
         checks.check_suite_fits_the_model,
         checks.check_options_round_trip,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from recurra import Batch, Cell, Goal, IncompatibleParts, NoState, Score, Task
+from recurra import Batch, Cell, GeneratedTask, Goal, IncompatibleParts, NoState, Score
 from recurra_contract.harness import BATCH_SIZE, SEED, CellOf, OpaqueCell, SaveAt, fit, module_of
 from recurra_hebbian.due import due
 from recurra_hebbian.trainer import Hebbian
@@ -25,7 +25,7 @@ class Shown(Cell):
         return x, state
 
 
-class Pairs(Task):
+class Pairs(GeneratedTask):
     """Given vectors in, given vectors due: (N, I) and (N, O), one per row."""
 
     goal = Goal("error", below=0.1)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 from torch import Tensor
 
-from recurra import Batch, Environment, Network, Task, seed_of
+from recurra import Batch, Network, Task, seed_of
 from recurra_evolution.fitness import fitness
-from recurra_lab import LearningModule, WeightSpace, evaluation_mode, play
+from recurra_lab import LearningModule, WeightSpace, evaluation_mode
 
 if TYPE_CHECKING:
     from recurra_evolution.trainer import Evolution
@@ -49,14 +49,13 @@ class EvolutionModule(LearningModule):
         return loss
 
     def _judge(self, batch: Batch, start: Any) -> Tensor:
-        if isinstance(self.task, Environment):
-            value = play(self.model, self.task, batch)["return"].value
-            self.log("train/return", value, prog_bar=True, sync_dist=True)
-            return torch.tensor(-value)
-        y, state = self.model(batch.x, start, batch.lengths)
+        loss, scores, state = self.task.evaluate(self.model, batch, start)
+        self.record_scores(scores)
+        if state is None:  # of an environment
+            return loss
         self.keep(state, batch)
-        self.record(y, batch)
-        return self.loss_of(y, state, batch)
+        own = self.model.sequencer.auxiliary_loss(state)
+        return loss if own is None else loss + own.mean()
 
     def _generation(self, batch: Batch, start: Any) -> None:
         vectors = self.search.ask(seed_of("evolution", self.seed, int(self.batches_seen)))

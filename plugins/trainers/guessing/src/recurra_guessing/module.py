@@ -65,7 +65,7 @@ class GuessingModule(LearningModule):
         rule, goal = self.rule, self.task.goal
         guesses = drawn(self.seed, k, rule.guesses, self.space.size, rule.weight_range)
         left = torch.arange(rule.guesses)
-        for part, share in screens(self.task, batch, rule.screens):
+        for part, share in screens(self.task.supervised(), batch, rule.screens):
             left = left[passed(self._judged(guesses[left], part), share, goal)]
         found = self._judged(guesses[left], batch)
         solved = found.solved(goal).nonzero().flatten()
@@ -90,7 +90,8 @@ class GuessingModule(LearningModule):
         first = share * (self.global_rank if ranks > 1 else 0)
         mine = torch.arange(first, first + share).clamp(max=len(guesses) - 1)
         like = next(self.model.parameters())
-        found = judged(self.model, self.space, self.task, guesses[mine].to(like), batch)
+        task = self.task.supervised()
+        found = judged(self.model, self.space, task, guesses[mine].to(like), batch)
         if ranks == 1:
             return found
         everyone = self.all_gather(torch.stack(found).to(self.device))  # (ranks, 2, share)
