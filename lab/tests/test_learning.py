@@ -17,6 +17,7 @@ from recurra_lab.training.nonfinite import first_non_finite
 class Echo(GeneratedTask):
     """Put out what comes in."""
 
+    stream = "Echo"
     goal = Goal("error", below=0.1)
 
     def __init__(self):

@@ -51,6 +51,7 @@ class Local(Ref):
 class Echo(GeneratedTask):
     """Repeat the input; lengths differ and padding holds NaN."""
 
+    stream = "Echo"
     goal = Goal("squared_error", below=0.1)
 
     def __init__(self):

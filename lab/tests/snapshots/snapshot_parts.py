@@ -13,6 +13,7 @@ FEW = {"train": 6, "validation": 2, "test": 3}
 class Marked(GeneratedTask):
     """Name the last token but one; the padding of the target is marked, that of x holds anything."""
 
+    stream = "Marked"
     goal = Goal("wrong", below=0.1)
     input_kind = "tokens"
 

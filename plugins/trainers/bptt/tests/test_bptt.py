@@ -12,6 +12,7 @@ from recurra_lab.training.optim import SGD, Cosine, Graves, GravesRMSProp, OneCy
 class Sum(GeneratedTask):
     """Learn y = 3 x, so that gradients can be worked out by hand."""
 
+    stream = "Sum"
     goal = Goal("error", below=0.1)
 
     def __init__(self):

@@ -31,6 +31,7 @@ class Rooms:
 
 
 class Remember(Environment):
+    stream = "Remember"
     goal = Goal("return", above=0.99)
 
     def __init__(self):

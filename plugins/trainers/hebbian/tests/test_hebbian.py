@@ -28,6 +28,7 @@ class Shown(Cell):
 class Pairs(GeneratedTask):
     """Given vectors in, given vectors due: (N, I) and (N, O), one per row."""
 
+    stream = "Pairs"
     goal = Goal("error", below=0.1)
 
     def __init__(self, x, target, mask=None):

@@ -30,6 +30,7 @@ FEATURES, ROOM = 3, 6
 class Chain(GraphTask, GeneratedTask):
     """Leaves in a row, each the neighbour of the next; the first half is of class 0, the rest of class 1."""
 
+    stream = "Chain"
     goal = Goal("accuracy", above=0.9)
     features = FEATURES
     input_kind = "graphs"

@@ -19,6 +19,7 @@ DOUBLE = torch.float64
 class Regression(GeneratedTask):
     """The squared error of y at scored steps, halved and summed over outputs; batches are given."""
 
+    stream = "Regression"
     goal = Goal("error", below=0.0)
 
     def __init__(self, batch):
