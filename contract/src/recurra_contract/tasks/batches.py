@@ -51,7 +51,7 @@ def check_stream_and_version_are_stated(make: Make) -> None:
     """`stream` is a name that seeds the data, and `version` a positive integer, in the whole suite."""
     for name, task in with_suite(make()):
         stream, version = task.stream, task.version
-        told = f"{name}: state a `stream`, a name that stays for ever, got {stream!r}"
+        told = f"{name}: state a `stream`, a name that seeds the data, got {stream!r}"
         expect(isinstance(stream, str) and bool(stream), told)
         told = f"{name}: version must be a positive integer, got {version!r}"
         expect(isinstance(version, int) and version > 0, told)

@@ -53,6 +53,8 @@ class Evaluation(Classes, GeneratedTask):
     A constructor calls `show_as`, which says what the task gives.
     """
 
+    input_kind = "token-trees"
+
     def show_as(self, form: str) -> None:
         """Give trees of tokens, or for `sequence` tokens with brackets."""
         self.form = form
