@@ -41,13 +41,13 @@ def timed(run: Callable[..., R], *args: object) -> tuple[float, R]:
 
 def learner(task: Task, cell: str) -> Callable[[Batch], None]:
     """Return one training step of a cell on a task."""
-    model = make_model(task, Ref("cell", cell))
+    model, supervised = make_model(task, Ref("cell", cell)), task.supervised()
     optimizer = torch.optim.Adam(model.parameters())
 
     def step(batch: Batch) -> None:
         optimizer.zero_grad()
         y, _ = model(batch.x, lengths=batch.lengths)
-        task.loss(y, batch).backward()
+        supervised.loss(y, batch).backward()
         optimizer.step()
 
     return step
@@ -67,8 +67,8 @@ def measured(task: Task, rounds: int) -> tuple[float, ...]:
 def row(name: str, rounds: int) -> str:
     """Measure one task."""
     task: Task = load("task", name)()
-    if task.gives not in ("vectors", "tokens"):
-        return f"| `{name}` | gives {task.gives} | | |"
+    if task.input_kind not in ("vectors", "tokens"):
+        return f"| `{name}` | gives {task.input_kind} | | |"
     drawing, *steps = measured(task, rounds)
     shares = [drawing / step for step in steps]
     told = " | ".join(f"{share:.1%}{'' if share < LIMIT else ' (!)'}" for share in shares)

@@ -9,6 +9,7 @@ from recurra import (
     Batch,
     Cell,
     Component,
+    GeneratedTask,
     Goal,
     InvalidOption,
     Memory,
@@ -16,7 +17,6 @@ from recurra import (
     NoState,
     Ref,
     Score,
-    Task,
     Trainer,
 )
 
@@ -91,7 +91,7 @@ class NTM(MemoryCell):
         super().__init__(controller.build(input_size + driven.output_size), driven)
 
 
-class Copy(Task):
+class Copy(GeneratedTask):
     goal = Goal("bit_errors", below=1)
 
     def __init__(

@@ -37,7 +37,7 @@ TREES = [
 class Words(ToyTask):
     """Gives trees of tokens; only what it gives matters here."""
 
-    gives = "token-trees"
+    input_kind = "token-trees"
 
 
 @pytest.mark.parametrize(("name", "how"), every_pair(TREES, ["whole", "streaming"]))

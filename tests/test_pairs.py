@@ -40,7 +40,7 @@ def batch_of(task: str, k: int) -> Batch:
     """Return a small batch; the steps of a tree belong together, so that trees stay as they are."""
     made = load("task", task)()
     batch = made.batch(k, batch_size=ROWS, seed=0, split="train")
-    return batch if "trees" in made.gives else last_steps(batch)
+    return batch if "trees" in made.input_kind else last_steps(batch)
 
 
 def losses(module: LearningModule, task: str, updates: int):

@@ -38,21 +38,22 @@ def offer(name, dist="recurra-x"):
 
 
 def test_a_suite_has_a_row_for_each_structure_with_the_cells_that_read_it(writer, monkeypatch):
-    gives = {"count": "vectors", "spell": "tokens", "parse": "token-trees", "draw": "pictures"}
+    gives = {"count": "vectors", "spell": "tokens", "parse": "token-trees", "draw": "graphs"}
     reads = {"gru": "vectors", "lstm": "vectors", "fold": "trees"}
     offers = {"task": [offer(name) for name in gives], "cell": [offer(name) for name in reads]}
 
     def load(kind, name):
         tags = SimpleNamespace(input_kind=reads.get(name))
-        return SimpleNamespace(gives=gives.get(name), tags=tags)
+        return SimpleNamespace(input_kind=gives.get(name), tags=tags)
 
     monkeypatch.setattr(writer, "components", offers.get)
     monkeypatch.setattr(writer, "load", load)
     assert writer.tasks().splitlines()[2:] == [
         "| `recurra-x` | `count` | vectors | all cells except `fold` |",
-        "| `recurra-x` | `draw` | pictures | none yet |",
+        "| `recurra-x` | `draw` | graphs | `fold` |",
         "| `recurra-x` | `parse` | token-trees | `fold` |",
         "| `recurra-x` | `spell` | tokens | all cells except `fold` |",
     ]
     offers["cell"].pop()
+    assert "| `recurra-x` | `parse` | token-trees | none yet |" in writer.tasks()
     assert "| `recurra-x` | `count` | vectors | all cells |" in writer.tasks()

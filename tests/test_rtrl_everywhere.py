@@ -18,7 +18,7 @@ ROWS = 3
 class Tokens(ToyTask):
     """Reads which number of each vector is the largest."""
 
-    gives = "tokens"
+    input_kind = "tokens"
 
     def sample(self, batch_size, rng):
         batch = super().sample(batch_size, rng)

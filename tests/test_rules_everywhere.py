@@ -30,7 +30,7 @@ def task_for(rule, cell):
 
 
 def finds_trees(task, cell):
-    return task.gives == "graphs" and hasattr(load("cell", cell), "parse")
+    return task.input_kind == "graphs" and hasattr(load("cell", cell), "parse")
 
 
 def making(trainer):

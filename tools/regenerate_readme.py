@@ -8,26 +8,25 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
+from recurra import INPUT_FORMATS
 from recurra.plugins.registry import Offer, components, load
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 RESULTS = Path("benchmarks", "results", "reproductions")
-STRUCTURE = {"tokens": "vectors", "token-trees": "trees", "graphs": "trees"}
-"""What a cell reads of tokens, which are embedded."""
 
 
 def tasks() -> str:
     """Return one row per suite and structure: its tasks, and the cells that can read them."""
     suites = defaultdict(list)
     for offer in components("task"):
-        suites[offer.dist, load("task", offer.qualified).gives].append(offer)
+        suites[offer.dist, load("task", offer.qualified).input_kind].append(offer)
     readers = defaultdict(list)
     for offer in components("cell"):
         readers[load("cell", offer.qualified).tags.input_kind].append(offer)
     rows = [
-        f"| `{dist}` | {_listed(offers)} | {gives} | {_told(readers, STRUCTURE.get(gives, gives))} |"
-        for (dist, gives), offers in suites.items()
+        f"| `{dist}` | {_listed(offers)} | {kind} | {_told(readers, INPUT_FORMATS[kind].read_by)} |"
+        for (dist, kind), offers in suites.items()
     ]
     return _table(["plugin", "tasks", "input kind", "compatible cells"], sorted(rows))
 

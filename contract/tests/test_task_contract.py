@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from recurra import Batch, InvalidOption
+from recurra import Batch, Corpus, Environment, Goal, InvalidOption
 from recurra_contract import CheckFailed, Skip, ToyTask, checks
 from recurra_contract.kit import maker
 
@@ -13,9 +13,16 @@ CHECKS = {check.__name__: check for check in checks("task")}
 MUTANTS = [*task_batches.MUTANTS, *task_randomness.MUTANTS, *task_scores.MUTANTS]
 
 
+class ManyAtOnce(ToyTask):
+    def goal_scores(self, y, batch):
+        wrong = (y - batch.target).double() * batch.mask[:, :, None]
+        return wrong.square().sum((1, 2, 3)) / (batch.mask.sum() * self.output_size)
+
+
 @pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
 def test_the_toy_passes(check):
-    check(maker("task", ToyTask))
+    offers = check.__name__ == "check_goal_scores_are_scores"
+    check(maker("task", ManyAtOnce if offers else ToyTask))
 
 
 @pytest.mark.parametrize(("name", "mutant"), MUTANTS, ids=lambda value: getattr(value, "__name__", value))
@@ -76,10 +83,39 @@ class FullRows(ToyTask):
 
 
 class Secretive(ToyTask):
-    def __getattribute__(self, name):
-        if name == "oracle":
-            raise AttributeError(name)
-        return super().__getattribute__(name)
+    def oracle(self, batch):
+        return None
+
+
+class Rewarding(Environment):
+    stream = "Rewarding"
+    goal = Goal("return", above=0.5)
+
+    def __init__(self):
+        super().__init__(2, 1)
+
+    def environments(self, count):
+        raise AssertionError("no check that is skipped plays")
+
+    def actions(self, y):
+        return y
+
+
+class Stored(Corpus, ToyTask):
+    """Has the sequences of the toy, and draws nothing."""
+
+    sample = None
+
+    def count(self, split):
+        return 7
+
+    def gather(self, split, rows):
+        return ToyTask.sample(self, len(rows), torch.Generator().manual_seed(0))
+
+
+class OtherGoal(ToyTask):
+    def goal_scores(self, y, batch):
+        return None
 
 
 def local():
@@ -93,7 +129,11 @@ def local():
     ("check", "make", "reason"),
     [
         ("check_only_the_mask_counts", FullRows, "every step of a batch is scored"),
-        ("check_oracle_meets_the_goal", Secretive, "defines no `oracle`"),
+        ("check_oracle_meets_the_goal", Secretive, "has no oracle"),
+        ("check_loss_is_differentiable", Rewarding, "has no targets, since a network acts in it"),
+        ("check_all_randomness_comes_from_rng", Stored, "has no `sample`"),
+        ("check_goal_scores_are_scores", ToyTask, "defines no `goal_scores`"),
+        ("check_goal_scores_are_scores", OtherGoal, "cannot be computed for many networks"),
         ("check_batch_is_the_same_in_another_process", local, "cannot be imported by its name"),
     ],
 )

@@ -245,7 +245,7 @@ def test_zeros_follow_buffers_where_there_are_no_parameters():
 
 def test_a_cell_promises_nothing_special_and_shows_nothing_unless_it_says_so():
     cell = Identity(3)
-    assert cell.tags == Tags(differentiable=True, exact_gradient=True, stochastic=False, reads="vectors")
+    assert cell.tags == Tags(differentiable=True, exact_gradient=True, stochastic=False, input_kind="vectors")
     assert cell.auxiliary_loss(NoState()) is None
     assert cell.diagnostics(NoState()) == {}
 

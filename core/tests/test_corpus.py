@@ -3,12 +3,32 @@
 import pytest
 import torch
 
-from recurra.data.corpus import Corpus, rows_of_batch
-from recurra_contract import ToyTask
+from recurra import Batch, Corpus
+
+
+class Numbers(Corpus):
+    """Shows of each sequence its number alone."""
+
+    def __init__(self, number=7):
+        super().__init__(1, 1)
+        self.number = number
+
+    def count(self, split):
+        return self.number
+
+    def gather(self, split, rows):
+        mask = torch.ones(len(rows), 1, dtype=torch.bool)
+        return Batch(torch.zeros(len(rows), 1, 1), rows, mask, mask.sum(1))
+
+    def loss(self, y, batch):
+        return y.mean()
+
+    def scores(self, y, batch):
+        return {}
 
 
 def rows(k, split="train", number=7, batch_size=4, seed=0):
-    return rows_of_batch(k, batch_size=batch_size, seed=seed, split=split, number=number)
+    return Numbers(number).batch(k, batch_size=batch_size, seed=seed, split=split).target
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 4, 7, 20])
@@ -39,28 +59,18 @@ def test_what_is_changed_of_a_batch_does_not_change_the_next():
     assert rows(0, "test", number=4).tolist() == [0, 1, 2, 3]
 
 
-class Numbers(Corpus, ToyTask):
-    """Shows of each sequence its number alone."""
-
-    def count(self, split):
-        return {"train": 7, "validation": 2, "test": 3}[split]
-
-    def gather(self, split, rows):
-        batch = ToyTask.sample(self, len(rows), torch.Generator().manual_seed(0))
-        return batch._replace(target=rows)
+class Backwards(Numbers):
+    def epoch_order(self, split, epoch, seed):
+        return torch.arange(self.count(split)).flip(0) + 100 * epoch
 
 
-def test_a_corpus_gathers_the_rows_of_a_batch():
-    task = Numbers()
-    for split, number in (("train", 7), ("validation", 2), ("test", 3)):
-        for k in range(3):
-            drawn = task.batch(k, batch_size=4, seed=5, split=split).target
-            assert torch.equal(drawn, rows(k, split, number=number, seed=5))
+def test_a_corpus_may_say_the_order_of_an_epoch():
+    drawn = Backwards(3).batch(0, batch_size=7, seed=0, split="train").target
+    assert drawn.tolist() == [2, 1, 0, 102, 101, 100, 202]
 
 
-def test_a_corpus_samples_training_sequences():
-    drawn = Numbers().sample(200, torch.Generator().manual_seed(1)).target
-    assert sorted(set(drawn.tolist())) == list(range(7))
+def test_the_data_is_what_it_was():
+    assert rows(3, batch_size=8, seed=5).tolist() == [2, 0, 6, 5, 3, 0, 2, 4]
 
 
 def test_the_suite_of_a_corpus_says_whether_it_is_made_up():

@@ -195,7 +195,7 @@ class Trees(Pair):
 
 
 class Words(ToyTask):
-    gives = "token-trees"
+    input_kind = "token-trees"
 
 
 def test_a_model_of_trees_of_tokens_takes_them_as_its_task_gives_them(monkeypatch):

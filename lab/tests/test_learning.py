@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from recurra import Batch, Cell, Goal, Perplexity, Score, Task
+from recurra import Batch, Cell, GeneratedTask, Goal, Perplexity, Score
 from recurra.errors import NonFinite
 from recurra.rng import reseed
 from recurra_lab import LearningModule, Model
@@ -15,9 +15,10 @@ from recurra_lab.training.module import all_finite
 from recurra_lab.training.nonfinite import first_non_finite
 
 
-class Echo(Task):
+class Echo(GeneratedTask):
     """Put out what comes in."""
 
+    stream = "Echo"
     goal = Goal("error", below=0.1)
 
     def __init__(self):

@@ -9,6 +9,7 @@ from torch import nn
 from recurra import (
     Bidirectional,
     Cell,
+    GeneratedTask,
     IncompatibleParts,
     InvalidInput,
     InvalidOption,
@@ -18,7 +19,6 @@ from recurra import (
     Ref,
     Stacked,
     Tags,
-    Task,
     Zoneout,
 )
 from recurra.plugins import registry
@@ -48,12 +48,12 @@ class Branching(Plain):
     tags = Tags(input_kind="trees", exact_gradient=False)
 
 
-class Given(Task):
+class Given(GeneratedTask):
     """Only says what it gives."""
 
     def __init__(self, gives="vectors"):
         super().__init__(3, 2)
-        self.gives = gives
+        self.input_kind = gives
 
     def sample(self, batch_size, rng):
         raise AssertionError

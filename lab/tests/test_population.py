@@ -1,13 +1,16 @@
 """Many networks at once give what each gives alone."""
 
+from functools import partial
+
 import pytest
 import torch
 
 from recurra import Cell, Environment, Goal, IncompatibleParts, leaves
 from recurra_contract import ToyCell, ToyTask
 from recurra_contract.harness import CellOf
-from recurra_lab import LearningModule, Model, WeightSpace, evaluate, losses, play, run_each
+from recurra_lab import LearningModule, Model, WeightSpace, evaluate, losses, run_each
 from recurra_lab.training.batches import Batches
+from recurra_lab.training.nonfinite import first_non_finite
 
 
 class Deciding(ToyCell):
@@ -130,10 +133,21 @@ def test_an_environment_is_played_until_every_episode_ended():
     model = Model(Parity(), CellOf(Copies), readout="none")
     batch = Parity().batch(0, batch_size=3, seed=0, split="test")
     batch = batch._replace(target=torch.tensor([[2], [7], [1]]))
-    assert play(model, Parity(), batch)["return"] == (10.0, 3)
+    found = Parity().evaluate(model, batch)
+    assert found.scores == {"return": (10.0, 3)}
+    assert (float(found.loss), found.state) == (pytest.approx(-10 / 3), None)
 
 
-def test_an_environment_is_evaluated_and_says_no_right_answers():
+def test_a_population_in_an_environment_gets_what_each_network_gets():
+    model = Model(Parity(), CellOf(Copies), readout="none")
+    batch = Parity().batch(0, batch_size=3, seed=0, split="test")
+    batch = batch._replace(target=torch.tensor([[2], [7], [1]]))
+    weights = {"sequencer.scale": torch.tensor([1.0, -1.0])}
+    found = Parity().run_population(partial(run_each, model, weights), 2, batch)
+    assert found.tolist() == [pytest.approx(10 / 3), 0.0]
+
+
+def test_an_environment_is_evaluated_and_has_no_targets():
     class Short(Parity):
         def sample(self, batch_size, rng):
             return super().sample(batch_size, rng)._replace(target=torch.full((batch_size, 1), 5))
@@ -141,8 +155,18 @@ def test_an_environment_is_evaluated_and_says_no_right_answers():
     model = Model(Short(), CellOf(Copies), readout="none")
     data = Batches(Short(), 4, 0, "test", 0, 1)
     assert evaluate(model, data, 2)["return"] == (40.0, 8)
-    with pytest.raises(IncompatibleParts, match="rewards, not targets; choose trainer=evolution"):
-        Short().loss(torch.zeros(4, 1, 2), data[0])
+    assert not hasattr(Short(), "loss")
+    told = r"task 'Short' has no targets, .*; choose .*trainer=evolution"
+    with pytest.raises(IncompatibleParts, match=told):
+        Short().supervised()
+
+
+def test_a_bad_weight_is_found_in_an_environment_too():
+    model = Model(Parity(), CellOf(Copies), readout="none")
+    batch = Parity().batch(0, batch_size=1, seed=0, split="test")._replace(target=torch.tensor([[2]]))
+    assert first_non_finite(model, Parity(), batch) == "not found when the step was repeated"
+    model.sequencer.scale.data.fill_(torch.nan)
+    assert first_non_finite(model, Parity(), batch) == "the parameter sequencer.scale"
 
 
 def test_without_a_readout_the_cell_must_answer_itself():
@@ -150,6 +174,6 @@ def test_without_a_readout_the_cell_must_answer_itself():
         Model(Parity(), CellOf(ToyCell), readout="none")
 
 
-def test_a_rule_that_needs_right_answers_refuses_an_environment():
-    with pytest.raises(IncompatibleParts, match="provides rewards, not targets; choose trainer="):
+def test_a_rule_that_needs_targets_refuses_an_environment():
+    with pytest.raises(IncompatibleParts, match=r"has no targets, .*; choose trainer="):
         LearningModule(Model(Parity(), CellOf(Copies), readout="none"), Parity(), 0)

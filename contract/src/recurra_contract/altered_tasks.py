@@ -6,24 +6,24 @@ import torch
 from torch import Tensor
 
 from recurra.capabilities.graphs import GraphTask
-from recurra.task import Batch, Score, Split, Task
+from recurra.task import Batch, Score, Split, SupervisedTask, Task
 
 
-class AlteredTask(Task):
+class AlteredTask(SupervisedTask):
     """Does what another task does, unless a subclass says otherwise.
 
     Args:
-        task: The other task.
+        task: The other task; it has targets.
     """
 
     def __init__(self, task: Task) -> None:
         super().__init__(task.input_size, task.output_size)
-        vars(self).update(goal=task.goal, gives=task.gives)
-        self.task = task
+        self.task = task.supervised()
+        self.goal, self.input_kind, self.stream = task.goal, task.input_kind, task.stream
 
-    def sample(self, batch_size: int, rng: torch.Generator) -> Batch:
-        """Draw a batch."""
-        return self.task.sample(batch_size, rng)
+    def batch(self, k: int, *, batch_size: int, seed: int, split: Split) -> Batch:
+        """Return the batch."""
+        return self.task.batch(k, batch_size=batch_size, seed=seed, split=split)
 
     def loss(self, y: Tensor, batch: Batch) -> Tensor:
         """Return the loss."""
@@ -49,28 +49,26 @@ class Stream(AlteredTask):
 class Spoiled(AlteredTask):
     """All inputs and targets are NaN."""
 
-    def sample(self, batch_size: int, rng: torch.Generator) -> Batch:
-        """Draw a batch and spoil it."""
-        batch = super().sample(batch_size, rng)
+    def batch(self, k: int, *, batch_size: int, seed: int, split: Split) -> Batch:
+        """Return the batch, spoiled."""
+        batch = super().batch(k, batch_size=batch_size, seed=seed, split=split)
         return batch._replace(x=batch.x * torch.nan, target=batch.target * torch.nan)
 
 
 class SpoiledGraphs(Spoiled, GraphTask):
     """The same for graphs."""
 
-    task: GraphTask
-
     def __init__(self, task: GraphTask) -> None:
         super().__init__(task)
-        self.features = task.features
+        self.graphs, self.features = task, task.features
 
     def classes(self, batch: Batch) -> Tensor:
         """Return the classes."""
-        return self.task.classes(batch)
+        return self.graphs.classes(batch)
 
     def region_of(self, batch: Batch) -> Tensor:
         """Return the regions."""
-        return self.task.region_of(batch)
+        return self.graphs.region_of(batch)
 
 
 def spoiled(task: Task) -> Task:

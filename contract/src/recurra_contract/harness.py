@@ -174,8 +174,7 @@ def evaluation_loss(module: LearningModule) -> float:
     """Return the loss on a batch that training does not see."""
     batch = module.task.batch(0, batch_size=64, seed=SEED, split="validation")
     with torch.no_grad():
-        y, _ = module.model.eval()(batch.x, lengths=batch.lengths)
-        loss = float(module.task.loss(y, batch))
+        loss = float(module.task.evaluate(module.model.eval(), batch).loss)
     module.model.train()
     return loss
 

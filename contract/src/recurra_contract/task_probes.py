@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recurra.capabilities.environment import Environment
-from recurra.task import Batch, Score, Split, Task
+from recurra.errors import IncompatibleParts
+from recurra.task import Batch, Score, Split, SupervisedTask, Task
 from recurra_contract.fingerprints import content
 from recurra_contract.kit import CheckFailed, Skip
 
@@ -26,36 +26,35 @@ def draw(
     return task.batch(k, batch_size=batch_size, seed=seed, split=split)
 
 
-def answered(task: Task) -> tuple[Batch, Tensor]:
-    """Draw a batch, and outputs (B, T, O) of somebody who knows nothing.
+def supervised(task: Task) -> SupervisedTask:
+    """Return a task that has targets.
 
     Raises:
-        Skip: The task is an environment.
+        Skip: It has none.
     """
-    if isinstance(task, Environment):
-        raise Skip("an environment is played, and has no targets")
+    try:
+        return task.supervised()
+    except IncompatibleParts as error:
+        raise Skip(str(error)) from None
+
+
+def guess(x: Tensor, output_size: int) -> Tensor:
+    """Return outputs (B, T, O) of a network that knows nothing."""
+    return torch.randn(*x.shape[:2], output_size, generator=torch.Generator().manual_seed(SEED))
+
+
+def answered(task: SupervisedTask) -> tuple[Batch, Tensor]:
+    """Draw a batch, and outputs (B, T, O) of a network that knows nothing."""
     batch = draw(task)
-    y = torch.randn(*batch.mask.shape, task.output_size, generator=torch.Generator().manual_seed(SEED))
-    return batch, y
+    return batch, guess(batch.x, task.output_size)
 
 
 def blind_scores(task: Task) -> Mapping[str, Score]:
-    """Return the scores of somebody who knows nothing."""
-    scores = _played(task) if isinstance(task, Environment) else _answered_scores(task)
+    """Return the scores of a network that knows nothing."""
+    found = task.evaluate(lambda x, state, _: (guess(x, task.output_size), state), draw(task))
+    scores = found.scores
     expect(isinstance(scores, Mapping) and len(scores) > 0, "scores must return at least one score")
     return scores
-
-
-def _answered_scores(task: Task) -> Mapping[str, Score]:
-    batch, y = answered(task)
-    return task.scores(y, batch)
-
-
-def _played(task: Environment) -> Mapping[str, Score]:
-    """Return the scores of putting out zeros at every step."""
-    y = torch.zeros(SIZE, task.output_size)
-    returns = task.play(lambda seen, state: (y, state), None, draw(task).target[:, 0].tolist())
-    return {"return": Score(float(returns.sum()), SIZE)}
 
 
 def with_suite(task: Task) -> list[tuple[str, Any]]:

@@ -202,7 +202,7 @@ def check_loss_falls(make: Make) -> None:
 def check_every_cell_is_taught_or_refused(make: Make) -> None:
     """A cell that the rule cannot train raises `IncompatibleParts`; all others are trained.
 
-    A rule whose `contract_examples` name another cell may reject one without any restriction.
+    A rule whose examples declare what it requires of a cell may reject a cell without restrictions.
     """
     own = examples_of(make()).cell
     cells: list[type[Cell[Any]]] = [PlainCell, NoisyCell, InexactCell, OpaqueCell]

@@ -2,6 +2,7 @@
 
 import torch
 
+from recurra import generator_of
 from recurra_contract import ToyTask
 
 from .task_altered import Altered
@@ -26,8 +27,30 @@ class NoWidth(ToyTask):
         self.output_size = 0
 
 
-class GivesSomething(ToyTask):
-    gives = "pictures"
+class UnknownInputKind(ToyTask):
+    input_kind = "pictures"
+
+
+class NoStream(ToyTask):
+    stream = ""
+
+
+class SuiteWithoutStream(ToyTask):
+    def suite(self):
+        return {"length-9": NoStream(length=9)}
+
+
+class VersionInWords(ToyTask):
+    version = "1.0"
+
+
+class VersionZero(ToyTask):
+    version = 0
+
+
+class KeyedByClass(ToyTask):
+    def generator(self, k, *, seed, split):
+        return generator_of(type(self).__name__, self.version, seed, split, k)
 
 
 class TimeFirst(Altered):
@@ -66,7 +89,7 @@ class Infinite(Altered):
 
 
 class TokenTooLarge(Altered):
-    gives = "tokens"
+    input_kind = "tokens"
 
     def alter(self, batch):
         return batch._replace(x=torch.full(batch.mask.shape, self.input_size))
@@ -75,7 +98,7 @@ class TokenTooLarge(Altered):
 class Trees(Altered):
     """Gives x as trees, whose arities are in the last channel."""
 
-    gives = "trees"
+    input_kind = "trees"
     arities = (0, 0, 2, 0, 2)
 
     def alter(self, batch):
@@ -84,7 +107,7 @@ class Trees(Altered):
 
 
 class TokenTrees(Trees):
-    gives = "token-trees"
+    input_kind = "token-trees"
 
     def alter(self, batch):
         tokens = torch.stack(
@@ -144,7 +167,12 @@ MUTANTS = [
     ("check_options_round_trip", KeepsObjects),
     ("check_options_round_trip", RemembersNothing),
     ("check_sizes_are_declared", NoWidth),
-    ("check_sizes_are_declared", GivesSomething),
+    ("check_sizes_are_declared", UnknownInputKind),
+    ("check_stream_and_version_are_stated", NoStream),
+    ("check_stream_and_version_are_stated", SuiteWithoutStream),
+    ("check_stream_and_version_are_stated", VersionInWords),
+    ("check_stream_and_version_are_stated", VersionZero),
+    ("check_class_name_does_not_matter", KeyedByClass),
     ("check_batch_has_declared_shapes", TimeFirst),
     ("check_batch_has_declared_shapes", MaskOfNumbers),
     ("check_batch_has_declared_shapes", Overlong),

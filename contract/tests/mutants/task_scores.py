@@ -149,6 +149,16 @@ class HalfKnowing(ToyTask):
         return batch.target + 0.5
 
 
+class MeanOfAll(ToyTask):
+    def goal_scores(self, y, batch):
+        return (y - batch.target).double().square().mean((1, 2, 3))  # of the padding, too
+
+
+class SinglePrecision(ToyTask):
+    def goal_scores(self, y, batch):
+        return torch.tensor([self.scores(own, batch)["squared_error"].value for own in y])
+
+
 class LossUpsideDown(ToyTask):
     def loss(self, y, batch):
         return -super().loss(y, batch)
@@ -185,4 +195,6 @@ MUTANTS = [
     ("check_suite_fits_the_model", SuiteOfNames),
     ("check_oracle_meets_the_goal", HalfKnowing),
     ("check_oracle_meets_the_goal", LossUpsideDown),
+    ("check_goal_scores_are_scores", MeanOfAll),
+    ("check_goal_scores_are_scores", SinglePrecision),
 ]

@@ -12,6 +12,9 @@ from recurra.capabilities.graphs import forest as forest
 from recurra.capabilities.graphs import graph_of as graph_of
 from recurra.capabilities.graphs import most_certain as most_certain
 from recurra.capabilities.graphs import parsed as parsed
+from recurra.capabilities.population import Population as Population
+from recurra.capabilities.population import RunsPopulations as RunsPopulations
+from recurra.capabilities.population import ScoresPopulations as ScoresPopulations
 from recurra.capabilities.staged import Staged as Staged
 from recurra.capabilities.teacher_forcing import TakesTargets as TakesTargets
 from recurra.capabilities.topology import Evolvable as Evolvable
@@ -37,6 +40,9 @@ from recurra.errors import MissingFile as MissingFile
 from recurra.errors import RecurraError as RecurraError
 from recurra.errors import nearest as nearest
 from recurra.gradient_checkpointing import checkpointing as checkpointing
+from recurra.input_kind import INPUT_FORMATS as INPUT_FORMATS
+from recurra.input_kind import InputFormat as InputFormat
+from recurra.input_kind import InputKind as InputKind
 from recurra.memory import ControllerWithMemory as ControllerWithMemory
 from recurra.memory import Memory as Memory
 from recurra.memory import MemoryCell as MemoryCell
@@ -54,10 +60,14 @@ from recurra.state import leaves as leaves
 from recurra.state import map_state as map_state
 from recurra.state import select as select
 from recurra.task import Batch as Batch
+from recurra.task import Evaluation as Evaluation
+from recurra.task import GeneratedTask as GeneratedTask
 from recurra.task import Goal as Goal
 from recurra.task import Perplexity as Perplexity
+from recurra.task import Predictor as Predictor
 from recurra.task import Score as Score
 from recurra.task import Split as Split
+from recurra.task import SupervisedTask as SupervisedTask
 from recurra.task import Task as Task
 from recurra.trainer import Trainer as Trainer
 from recurra.wrappers import Bidirectional as Bidirectional

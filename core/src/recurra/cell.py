@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
 import torch
@@ -15,11 +15,11 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 from recurra import sequence
 from recurra.config.options import Configurable
 from recurra.errors import InvalidInput
+from recurra.input_kind import InputKind
 from recurra.rng import preserve_rng_state
 from recurra.state import Structure, misfit, mixes_precisions, structure_of
 
 S = TypeVar("S")
-InputKind = Literal["vectors", "trees"]
 INTEGER_DTYPES = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
 
@@ -33,7 +33,7 @@ class Tags:
         differentiable: Autograd reaches every parameter.
         exact_gradient: That gradient is the true one (a truncated rule's is not).
         stochastic: A step in training mode draws random numbers.
-        input_kind: The structure that the cell reads; tokens are embedded into vectors.
+        input_kind: `vectors` or `trees`, the structure that the cell reads; tokens are embedded into vectors.
     """
 
     differentiable: bool = True

@@ -11,7 +11,8 @@ import torch
 
 def seed_of(*words: object) -> int:
     """Return a seed that depends on all words: the same in every process and on every machine."""
-    text = ":".join(str(word) for word in words)
+    # Escaped, so that ("a:b", "c") and ("a", "b:c") are two seeds.
+    text = ":".join(str(word).replace("\\", "\\\\").replace(":", "\\:") for word in words)
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
 
 

@@ -1,25 +1,29 @@
-"""The task: where batches come from, what the loss is, how well was done, and where it is judged."""
+"""The task: where batches come from, how a network is evaluated on them, and the suite that judges it."""
 
 from __future__ import annotations
 
 import abc
 import math
+import operator
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
-from recurra.cell import InputKind
 from recurra.config.options import Configurable
+from recurra.errors import IncompatibleParts
+from recurra.input_kind import InputKind
+from recurra.plugins import registry
 from recurra.rng import generator_of
 
 MOST_NATS = math.log(sys.float_info.max)
 
 Split = Literal["train", "validation", "test"]
-Gives = InputKind | Literal["tokens", "token-trees", "graphs"]
+Predictor = Callable[[Tensor, Any, Tensor | None], tuple[Tensor, Any]]
+"""A network as a function: x, a state (None for the initial one), lengths -> y (B, T, O) and the state."""
 
 
 class Batch(NamedTuple):
@@ -81,7 +85,7 @@ class Goal:
     """The score that says when a task is solved, and the value it must be below or above.
 
     Args:
-        score: A key of `Task.scores`; it is also the one that the progress bar shows.
+        score: The name of one of the task's scores; the progress bar shows it too.
         below: Solved when the score is less than this.
         above: Solved when the score is greater than this.
     """
@@ -101,53 +105,70 @@ class Goal:
         return value > than if self.above is not None else value < than
 
 
-class Task(Configurable, abc.ABC):
-    """A generator or dataset, its loss, its scores and the suite on which generalisation is judged.
-
-    The global batch k is a pure function of (task, version, seed, split, k), so any run resumes exactly and
-    results depend neither on the number of ranks nor on that of workers.
+class Evaluation(NamedTuple):
+    """What a network achieved on a batch.
 
     Args:
-        input_size: I, the width of x, or the number of token kinds when `gives` is `tokens` or `token-trees`.
-        output_size: O, the width of what the model must put out per step.
+        loss: What is to be minimised, (); in an environment minus the mean return.
+        scores: Name -> sum and weight.
+        state: The final state, for batches that continue this one; None if none can.
     """
 
-    version: ClassVar[int] = 1
-    """Raise it when the same seed would give other data."""
-    gives: ClassVar[Gives] = "vectors"
-    """The structure of x; see `Batch`."""
-    goal: ClassVar[Goal]
+    loss: Tensor
+    scores: Mapping[str, Score]
+    state: Any
+
+
+class Task(Configurable, abc.ABC):
+    """What is learned: numbered batches, a way to evaluate a network on one, a goal and a suite of variants.
+
+    Global batch k is a pure function of (stream, version, seed, split, k). So any run resumes exactly, and
+    results depend neither on the number of ranks nor on that of workers. Authors derive from `GeneratedTask`,
+    `Corpus` or `Environment`, or from `SupervisedTask` if batches come from elsewhere.
+
+    Args:
+        input_size: I, the width of x, or the number of different tokens where x holds tokens.
+        output_size: O, the width of the outputs per step.
+
+    Attributes:
+        stream: A name that seeds the data; it must stay the same for ever, even if the class is renamed.
+        version: Increase it whenever the same seed would give other data.
+        input_kind: The structure of x; see `Batch`.
+        goal: When the task is solved.
+    """
+
+    stream: str = ""
+    version: int = 1
+    input_kind: InputKind = "vectors"
+    goal: Goal
 
     def __init__(self, input_size: int, output_size: int) -> None:
         self.input_size, self.output_size = input_size, output_size
 
     @abc.abstractmethod
-    def sample(self, batch_size: int, rng: torch.Generator) -> Batch:
-        """Draw a batch; all randomness comes from `rng`."""
+    def batch(self, k: int, *, batch_size: int, seed: int, split: Split) -> Batch:
+        """Return global batch k of a split: the same bytes in any order, worker, process and rank."""
 
     @abc.abstractmethod
-    def loss(self, y: Tensor, batch: Batch) -> Tensor:
-        """Return the mean loss per scored element, in nats: y (B, T, O) -> ()."""
+    def evaluate(self, network: Predictor, batch: Batch, state: Any = None) -> Evaluation:
+        """Evaluate a network on a batch that starts in a state, or in the initial state if that is None."""
 
-    @abc.abstractmethod
-    def scores(self, y: Tensor, batch: Batch) -> dict[str, Score]:
-        """Score the outputs y (B, T, O) of a model."""
+    def supervised(self) -> SupervisedTask:
+        """Return the task as one that has targets, for learning rules that need them.
 
-    def goal_scores(self, y: Tensor, batch: Batch) -> Tensor:
-        """Return what many models score where the goal looks: y (P, B, T, O) -> (P,), in float64.
-
-        It is the value of `scores`, of one model after the other. A task overrides it where it can score them
-        all at once, since rules that search try thousands.
+        Raises:
+            IncompatibleParts: It has none.
         """
-        values = [self.scores(own, batch)[self.goal.score].value for own in y]
-        return torch.tensor(values, dtype=torch.float64)
+        message = f"task '{type(self).__name__}' has no targets, since a network acts in it"
+        others = registry.suggestion("trainer", operator.attrgetter("supports_environments"))
+        raise IncompatibleParts(message + others)
 
-    def predict(self, y: Tensor) -> Tensor:
-        """Turn outputs (B, T, O) into what they claim the target is, for pictures: probabilities, classes."""
-        return y
+    def oracle(self, batch: Batch) -> Tensor | None:
+        """Return outputs (B, T, O) that know the answer and so meet the goal; None if they are not known."""
+        return None
 
     def baselines(self) -> Mapping[str, Mapping[str, float]]:
-        """Return what predictors that learn nothing score: predictor -> score -> mean, for whoever compares.
+        """Return what predictors that learn nothing score: predictor -> score -> mean, for comparison.
 
         `constant` is the best that one output for all steps reaches; `optimal` is the best there is, where it
         is known. Empty unless overridden.
@@ -155,7 +176,7 @@ class Task(Configurable, abc.ABC):
         return {}
 
     def suite(self) -> Mapping[str, Task]:
-        """Return the variants on which a model is judged, such as `length-30`; itself, unless overridden."""
+        """Return the variants that a model is tested on, such as `length-30`; itself, unless overridden."""
         return {"test": self}
 
     def continues_previous(self, k: int, *, batch_size: int, seed: int, split: Split) -> bool:
@@ -166,7 +187,43 @@ class Task(Configurable, abc.ABC):
         """
         return False
 
+    def generator(self, k: int, *, seed: int, split: Split) -> torch.Generator:
+        """Return the generator that draws global batch k of a split."""
+        return generator_of(self.stream, self.version, seed, split, k)
+
+
+class SupervisedTask(Task):
+    """A task whose sequences have targets, with which outputs are compared: by a loss, and by scores."""
+
+    @abc.abstractmethod
+    def loss(self, y: Tensor, batch: Batch) -> Tensor:
+        """Return the mean loss per scored element, in nats: y (B, T, O) -> ()."""
+
+    @abc.abstractmethod
+    def scores(self, y: Tensor, batch: Batch) -> dict[str, Score]:
+        """Score the outputs y (B, T, O) of a network."""
+
+    def predict(self, y: Tensor) -> Tensor:
+        """Turn outputs (B, T, O) into what they claim the target is, for pictures: probabilities, classes."""
+        return y
+
+    def evaluate(self, network: Predictor, batch: Batch, state: Any = None) -> Evaluation:
+        """Compare the outputs of a network with the targets."""
+        y, state = network(batch.x, state, batch.lengths)
+        return Evaluation(self.loss(y, batch), self.scores(y.detach(), batch), state)
+
+    def supervised(self) -> SupervisedTask:
+        """Return the task itself."""
+        return self
+
+
+class GeneratedTask(SupervisedTask):
+    """A task whose sequences are drawn at random, new ones for every batch."""
+
+    @abc.abstractmethod
+    def sample(self, batch_size: int, rng: torch.Generator) -> Batch:
+        """Draw a batch; all randomness comes from `rng`."""
+
     def batch(self, k: int, *, batch_size: int, seed: int, split: Split) -> Batch:
-        """Return the global batch k of a split: the same bytes in any order, worker, process and rank."""
-        rng = generator_of(type(self).__name__, self.version, seed, split, k)
-        return self.sample(batch_size, rng)
+        """Return global batch k of a split, drawn by `sample`."""
+        return self.sample(batch_size, self.generator(k, seed=seed, split=split))

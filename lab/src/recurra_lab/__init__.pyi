@@ -1,10 +1,12 @@
 """The public names of recurra_lab; every other module is private by convention."""
 
 from recurra_lab.experiments import Experiment as Experiment
+from recurra_lab.snapshots.task import SnapshotTask as SnapshotTask
+from recurra_lab.snapshots.task import load_snapshot as load_snapshot
+from recurra_lab.snapshots.task import write_snapshot as write_snapshot
 from recurra_lab.training.evaluate import evaluate as evaluate
 from recurra_lab.training.evaluate import evaluate_suite as evaluate_suite
 from recurra_lab.training.evaluate import evaluation_mode as evaluation_mode
-from recurra_lab.training.evaluate import play as play
 from recurra_lab.training.gradient_rule import GradientRule as GradientRule
 from recurra_lab.training.graph_model import GraphModel as GraphModel
 from recurra_lab.training.graph_model import make_model as make_model
@@ -26,5 +28,6 @@ from recurra_lab.training.optim import ScheduleOption as ScheduleOption
 from recurra_lab.training.optim import clip as clip
 from recurra_lab.training.population import Weights as Weights
 from recurra_lab.training.population import WeightSpace as WeightSpace
+from recurra_lab.training.population import goal_scores as goal_scores
 from recurra_lab.training.population import losses as losses
 from recurra_lab.training.population import run_each as run_each

@@ -14,8 +14,8 @@ from torch.export import Dim, ExportedProgram
 
 from recurra.cell import Cell, Network, SequenceLayer, placement
 from recurra.errors import IncompatibleParts
+from recurra.input_kind import TreeEmbedding
 from recurra.state import leaves, map_state
-from recurra_lab.training.model import TreeEmbedding
 
 EXAMPLE = (3, 5)
 """Sequences and steps of the batch that is traced: sizes that nothing else in a network is likely to have."""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from recurra import Batch, Cell, Goal, Ref, Score, Task
+from recurra import Batch, Cell, GeneratedTask, Goal, Ref, Score, Task
 from recurra_lab import Model
 from recurra_lab.reports import write_report
 
@@ -48,9 +48,10 @@ class Local(Ref):
         return self.made(*wiring)
 
 
-class Echo(Task):
+class Echo(GeneratedTask):
     """Repeat the input; lengths differ and padding holds NaN."""
 
+    stream = "Echo"
     goal = Goal("squared_error", below=0.1)
 
     def __init__(self):
@@ -75,7 +76,7 @@ class Echo(Task):
 class Classes(Echo):
     """Name each token."""
 
-    gives = "tokens"
+    input_kind = "tokens"
 
     def __init__(self):
         Task.__init__(self, 5, 5)

@@ -1,4 +1,4 @@
-"""A world that offers the tasks, and one of them frozen."""
+"""A world that offers the tasks, and a snapshot of one of them."""
 
 from types import SimpleNamespace
 
@@ -7,7 +7,7 @@ import pytest
 from recurra import Component
 from recurra.plugins import discovery
 from recurra_contract import ToyTask
-from recurra_lab.snapshots.task import freeze
+from recurra_lab import write_snapshot
 
 from .snapshot_parts import FEW, Marked
 
@@ -17,6 +17,7 @@ def offered(monkeypatch):
     """A world where one plugin offers these tasks and the toy."""
     targets = {
         "marked": f"{Marked.__module__}:Marked",
+        "room": f"{Marked.__module__}:Room",
         "words": f"{Marked.__module__}:Words",
         "toy": f"{ToyTask.__module__}:ToyTask",
     }
@@ -28,5 +29,5 @@ def offered(monkeypatch):
 
 
 @pytest.fixture
-def frozen(offered, tmp_path):
-    return freeze(Marked(), tmp_path / "marked", batches=FEW, batch_size=4, seed=3)
+def snapshot(offered, tmp_path):
+    return write_snapshot(Marked(), tmp_path / "marked", batches=FEW, batch_size=4, seed=3)

@@ -1,20 +1,21 @@
-"""Tasks of tokens and of trees, which are frozen."""
+"""Tasks of tokens and of trees, of which snapshots are written."""
 
 from typing import Annotated
 
 import torch
 from pydantic import Field
 
-from recurra import Batch, Goal, Score, Task
+from recurra import Batch, Environment, GeneratedTask, Goal, Score
 
 FEW = {"train": 6, "validation": 2, "test": 3}
 
 
-class Marked(Task):
+class Marked(GeneratedTask):
     """Name the last token but one; the padding of the target is marked, that of x holds anything."""
 
+    stream = "Marked"
     goal = Goal("wrong", below=0.1)
-    gives = "tokens"
+    input_kind = "tokens"
 
     def __init__(self, *, kinds: Annotated[int, Field(gt=1, description="kinds")] = 5):
         super().__init__(kinds, kinds)
@@ -40,12 +41,27 @@ class Marked(Task):
 class Words(Marked):
     """The tokens of Marked as trees that branch to the left: a word, then a word and a merge, and so on."""
 
-    gives = "token-trees"
+    input_kind = "token-trees"
 
     def sample(self, batch_size, rng):
         batch = super().sample(batch_size, rng)
         arity = torch.tensor([0, 0, 2, 0, 2, 0, 2, 0])
         return batch._replace(x=torch.stack([batch.x, arity.expand_as(batch.x)], -1))
+
+
+class Room(Environment):
+    """Has no sequences."""
+
+    goal = Goal("return", above=0.5)
+
+    def __init__(self):
+        super().__init__(1, 1)
+
+    def environments(self, count):
+        raise AssertionError("nobody plays")
+
+    def actions(self, y):
+        return y
 
 
 def same(one, other):

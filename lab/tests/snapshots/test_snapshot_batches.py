@@ -1,4 +1,4 @@
-"""What is read back of a frozen task is what was drawn, and other programs read it too."""
+"""What is read back of a snapshot is what was drawn, and other programs read it too."""
 
 import json
 import subprocess
@@ -9,7 +9,8 @@ import torch
 
 from recurra.plugins.registry import load as component
 from recurra_contract import ToyTask
-from recurra_lab.snapshots.task import SPLITS, Frozen, freeze, load
+from recurra_lab import SnapshotTask, load_snapshot, write_snapshot
+from recurra_lab.snapshots.folder import SPLITS
 
 from .snapshot_parts import FEW, Marked, Words, same
 
@@ -22,18 +23,21 @@ from .snapshot_parts import FEW, Marked, Words, same
 def test_batches_are_exactly_those_of_the_task(task, tmp_path, request):
     if type(task).__name__ != "Copy":
         request.getfixturevalue("offered")
-    back = load(freeze(task, tmp_path / "new" / "folder", batches=FEW, batch_size=5, seed=11))
+    back = load_snapshot(
+        write_snapshot(task, tmp_path / "new" / "folder", batches=FEW, batch_size=5, seed=11)
+    )
     for split in SPLITS:
         for k in range(FEW[split]):
             drawn = task.batch(k, batch_size=5, seed=11, split=split)
             assert same(back.batch(k, batch_size=5, seed=0, split=split), drawn), (split, k)
-    assert (back.input_size, back.output_size, back.gives) == (task.input_size, task.output_size, task.gives)
-    assert (back.goal, back.version, back.baselines()) == (task.goal, task.version, task.baselines())
+    for name in ("input_size", "output_size", "input_kind", "goal", "version", "stream"):
+        assert getattr(back, name) == getattr(task, name)
+    assert back.baselines() == task.baselines()
 
 
 def test_trees_of_tokens_are_whole_numbers_in_the_files(tmp_path, offered):
     task = Words()
-    back = load(freeze(task, tmp_path / "words", batches=FEW, batch_size=4))
+    back = load_snapshot(write_snapshot(task, tmp_path / "words", batches=FEW, batch_size=4))
     drawn = task.batch(0, batch_size=4, seed=0, split="train")
     kept = back.batch(0, batch_size=4, seed=0, split="train")
     assert (kept.x.dtype, kept.x.shape) == (torch.int64, (4, 8, 2))
@@ -41,19 +45,19 @@ def test_trees_of_tokens_are_whole_numbers_in_the_files(tmp_path, offered):
     assert back.dataset("train")[0]["x"][:steps] == drawn.x[0, :steps].tolist()
 
 
-def test_loss_scores_and_predictions_are_the_tasks(frozen):
-    task, back = Marked(), load(frozen)
+def test_loss_scores_and_predictions_are_the_tasks(snapshot):
+    task, back = Marked(), load_snapshot(snapshot)
     batch = back.batch(0, batch_size=4, seed=0, split="train")
     y = torch.randn(4, 8, 5, generator=torch.Generator().manual_seed(0))
     assert torch.equal(back.loss(y, batch), task.loss(y, batch))
     assert back.scores(y, batch) == task.scores(y, batch)
     assert torch.equal(back.predict(y), task.predict(y))
-    assert list(back.suite()) == ["frozen", "test"]
-    assert back.suite()["frozen"] is back
+    assert list(back.suite()) == ["snapshot", "test"]
+    assert back.suite()["snapshot"] is back
 
 
-def test_a_stream_continues_as_it_was_frozen(frozen, monkeypatch):
-    back = load(frozen)
+def test_a_stream_continues_as_it_was_written(snapshot, monkeypatch):
+    back = load_snapshot(snapshot)
     asked = []
 
     def continues_previous(k, *, batch_size, seed, split):
@@ -68,16 +72,16 @@ def test_a_stream_continues_as_it_was_frozen(frozen, monkeypatch):
     assert not back.continues_previous(1, batch_size=2, seed=0, split="train")
 
 
-def test_rows_keep_their_order_in_batches_of_any_size(frozen):
-    back = load(frozen)
+def test_rows_keep_their_order_in_batches_of_any_size(snapshot):
+    back = load_snapshot(snapshot)
     whole = back.batch(0, batch_size=24, seed=0, split="train")
     threes = [back.batch(k, batch_size=3, seed=0, split="train") for k in range(8)]
     assert torch.equal(torch.cat([batch.lengths for batch in threes]), whole.lengths)
     assert torch.equal(torch.cat([batch.target for batch in threes]), whole.target)
 
 
-def test_later_passes_hold_every_row_once_in_another_order(frozen):
-    back = load(frozen)
+def test_later_passes_hold_every_row_once_in_another_order(snapshot):
+    back = load_snapshot(snapshot)
     passes = [back.batch(n, batch_size=24, seed=1, split="train") for n in range(3)]
     rows = [sorted(map(tuple, batch.x.tolist())) for batch in passes]
     assert rows[0] == rows[1] == rows[2]
@@ -90,16 +94,9 @@ def test_later_passes_hold_every_row_once_in_another_order(frozen):
     assert torch.equal(across.x, torch.cat([passes[0].x[20:], passes[1].x[:16]]))
 
 
-def test_samples_are_rows_of_the_training_split(frozen):
-    back = load(frozen)
-    known = {tuple(row) for row in back.batch(0, batch_size=24, seed=0, split="train").x.tolist()}
-    drawn = back.sample(200, torch.Generator().manual_seed(0)).x.tolist()
-    assert {tuple(row) for row in drawn} == known
-
-
 def test_rows_are_stored_without_their_padding(tmp_path, offered):
     task = ToyTask(size=2, length=9)
-    rows = load(freeze(task, tmp_path / "toy", batches=FEW, batch_size=4)).dataset("train")
+    rows = load_snapshot(write_snapshot(task, tmp_path / "toy", batches=FEW, batch_size=4)).dataset("train")
     assert rows.num_rows == 24
     lengths = torch.cat([task.batch(k, batch_size=4, seed=0, split="train").lengths for k in range(6)])
     assert rows["length"] == lengths.tolist()
@@ -109,19 +106,19 @@ def test_rows_are_stored_without_their_padding(tmp_path, offered):
     assert rows[0]["x"] == first.x[0, : first.lengths[0]].tolist()
 
 
-def test_other_programs_read_the_folder(frozen, tmp_path, monkeypatch):
+def test_other_programs_read_the_folder(snapshot, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     import datasets
 
-    read = datasets.load_dataset(str(frozen), cache_dir=str(tmp_path / "cache"))
+    read = datasets.load_dataset(str(snapshot), cache_dir=str(tmp_path / "cache"))
     assert {split: rows.num_rows for split, rows in read.items()} == {
         split: 4 * count for split, count in FEW.items()
     }
-    assert read["test"][0] == load(frozen).dataset("test")[0]
+    assert read["test"][0] == load_snapshot(snapshot).dataset("test")[0]
 
 
-def test_the_folder_says_what_it_holds(frozen):
-    about = json.loads((frozen / "frozen.json").read_text())
+def test_the_folder_says_what_it_holds(snapshot):
+    about = json.loads((snapshot / "snapshot.json").read_text())
     told = {name: about[name] for name in ("task", "options", "version", "seed", "batch_size")}
     assert told == {
         "task": "recurra-made-up:marked",
@@ -134,13 +131,13 @@ def test_the_folder_says_what_it_holds(frozen):
     assert {split: part["sequences"] for split, part in about["splits"].items()} == {
         split: 4 * count for split, count in FEW.items()
     }
-    assert Frozen(folder=frozen).options == {"folder": frozen}
+    assert SnapshotTask(folder=snapshot).options == {"folder": snapshot}
 
 
-def test_the_same_task_gives_the_same_bytes(frozen, tmp_path, durably_written):
-    again = freeze(Marked(), tmp_path / "again", batches=FEW, batch_size=4, seed=3)
+def test_the_same_task_gives_the_same_bytes(snapshot, tmp_path, durably_written):
+    again = write_snapshot(Marked(), tmp_path / "again", batches=FEW, batch_size=4, seed=3)
     assert durably_written == set(again.iterdir())
-    for path in frozen.iterdir():
+    for path in snapshot.iterdir():
         assert path.read_bytes() == (again / path.name).read_bytes()
 
 

@@ -1,4 +1,4 @@
-"""Damage of a frozen task is named with its remedy; and the command `recurra freeze`."""
+"""Damage of a snapshot is named with its remedy; and the command `recurra snapshot`."""
 
 import json
 import os
@@ -8,14 +8,15 @@ from click.testing import CliRunner
 
 from recurra import DamagedFile, IncompatibleParts, InvalidOption, MissingFile
 from recurra.errors import UnknownComponent, UnwritableFolder
-from recurra_lab.cli.snapshot import freeze as command
-from recurra_lab.snapshots.task import freeze, load
+from recurra_lab import load_snapshot, write_snapshot
+from recurra_lab.cli import main
+from recurra_lab.cli.snapshot import snapshot as command
 
-from .snapshot_parts import Marked, same
+from .snapshot_parts import Marked, Room, same
 
 
 def change(folder, **about):
-    path = folder / "frozen.json"
+    path = folder / "snapshot.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **about}))
 
 
@@ -25,7 +26,7 @@ def replace_split(folder, change_table):
     from recurra_lab.snapshots.rows import read_table
 
     table = change_table(read_table(folder / "test.parquet"))
-    splits = json.loads((folder / "frozen.json").read_text())["splits"]
+    splits = json.loads((folder / "snapshot.json").read_text())["splits"]
     change(folder, splits={**splits, "test": write_split(folder, "test", table)})
 
 
@@ -37,53 +38,64 @@ def not_parquet(folder):
     (folder / "test.parquet").write_text("length,steps\n1,2\n")
     from recurra_lab.snapshots.folder import _checksum
 
-    splits = json.loads((folder / "frozen.json").read_text())["splits"]
+    splits = json.loads((folder / "snapshot.json").read_text())["splits"]
     change(folder, splits={**splits, "test": {"sha256": _checksum(folder / "test.parquet")}})
 
 
 DAMAGES = [
-    (no_folder, MissingFile, "does not exist; write it with: recurra freeze TASK --to"),
-    (lambda f: (f / "frozen.json").unlink(), MissingFile, "it has no frozen.json; name another folder, or"),
-    (lambda f: (f / "train.parquet").unlink(), MissingFile, r"train.parquet does not exist; freeze the task"),
-    (lambda f: (f / "frozen.json").write_text("{"), DamagedFile, "it does not hold JSON"),
+    (no_folder, MissingFile, "does not exist; write it with: recurra snapshot TASK --to"),
     (
-        lambda f: (f / "frozen.json").write_text("[]"),
+        lambda f: (f / "snapshot.json").unlink(),
+        MissingFile,
+        "it has no snapshot.json; name another",
+    ),
+    (lambda f: (f / "train.parquet").unlink(), MissingFile, r"train.parquet does not exist; write the snap"),
+    (lambda f: (f / "snapshot.json").write_text("{"), DamagedFile, "it does not hold JSON"),
+    (
+        lambda f: (f / "snapshot.json").write_text("[]"),
         DamagedFile,
         "has format null, and format 1 is expected",
     ),
-    (lambda f: change(f, format=2), DamagedFile, "has format 2, and format 1 is expected; freeze the task"),
-    (lambda f: change(f, options=None), DamagedFile, "does not say 'options'; freeze the task again"),
+    (lambda f: change(f, format=2), DamagedFile, "has format 2, and format 1 is expected; write the snap"),
+    (lambda f: change(f, options=None), DamagedFile, "does not say 'options'; write the snapshot again"),
     (lambda f: change(f, fill={"x": 0, "mask": 0}), DamagedFile, "does not say 'fill.target'"),
     (lambda f: change(f, splits={"train": {}}), DamagedFile, "does not say 'splits.validation'"),
-    (lambda f: change(f, input_size=9), DamagedFile, "frozen with input_size 9, and recurra-made-up:marked"),
+    (lambda f: change(f, input_size=9), DamagedFile, "written with input_size 9, and recurra-made-up:marked"),
     (lambda f: change(f, task="gone"), UnknownComponent, "there is no task 'gone'"),
     (lambda f: change(f, options={"kind": 3}), InvalidOption, "did you mean 'kinds'"),
-    (lambda f: os.truncate(f / "test.parquet", 99), DamagedFile, "does not have the checksum of frozen.json"),
-    (not_parquet, DamagedFile, r"is no Parquet file that can be read \(.*\); freeze the task again"),
-    (lambda f: replace_split(f, lambda t: t.drop(["mask"])), DamagedFile, "lacks the column mask; freeze"),
-    (lambda f: replace_split(f, lambda t: t[:0]), DamagedFile, "the split 'test' in .* is empty; freeze"),
+    (
+        lambda f: os.truncate(f / "test.parquet", 99),
+        DamagedFile,
+        "not have the checksum of snapshot.json",
+    ),
+    (not_parquet, DamagedFile, r"is no Parquet file that can be read \(.*\); write the snapshot again"),
+    (lambda f: replace_split(f, lambda t: t.drop(["mask"])), DamagedFile, "lacks the column mask; write"),
+    (lambda f: replace_split(f, lambda t: t[:0]), DamagedFile, "the split 'test' in .* is empty; write"),
 ]
 
 
 @pytest.mark.parametrize(("damage", "error", "told"), DAMAGES)
-def test_a_damaged_folder_is_named_with_the_remedy(frozen, damage, error, told):
-    damage(frozen)
+def test_a_damaged_folder_is_named_with_the_remedy(snapshot, damage, error, told):
+    damage(snapshot)
     with pytest.raises(error, match=told) as refused:
-        load(frozen)
+        load_snapshot(snapshot)
     assert "\n" not in str(refused.value)
 
 
-def test_what_cannot_be_frozen_is_refused(frozen, tmp_path):
+def test_what_cannot_be_written_is_refused(snapshot, tmp_path):
     with pytest.raises(UnwritableFolder, match="has files in it already; name a folder that is new or empty"):
-        freeze(Marked(), frozen)
-    with pytest.raises(UnwritableFolder, match=r"cannot write to .*frozen.json/below: not a directory"):
-        freeze(Marked(), frozen / "frozen.json" / "below")
+        write_snapshot(Marked(), snapshot)
+    with pytest.raises(UnwritableFolder, match=r"cannot write to .*snapshot.json/below: not a directory"):
+        write_snapshot(Marked(), snapshot / "snapshot.json" / "below")
     with pytest.raises(InvalidOption, match="the split 'test' would be empty: it needs at least 1 batch"):
-        freeze(Marked(), tmp_path / "new", batches={"train": 1, "validation": 1})
+        write_snapshot(Marked(), tmp_path / "new", batches={"train": 1, "validation": 1})
     with pytest.raises(InvalidOption, match="batch_size must be at least 1, got 0"):
-        freeze(Marked(), tmp_path / "new", batch_size=0)
-    with pytest.raises(IncompatibleParts, match="Local cannot be frozen by name, since no installed plugin"):
-        freeze(type("Local", (Marked,), {})(), tmp_path / "new")
+        write_snapshot(Marked(), tmp_path / "new", batch_size=0)
+    with pytest.raises(IncompatibleParts, match="Local cannot be written by name, since no installed plugin"):
+        write_snapshot(type("Local", (Marked,), {})(), tmp_path / "new")
+    told = "Room has no sequences to write, since a network acts in it; choose a task that has targets"
+    with pytest.raises(IncompatibleParts, match=told):
+        write_snapshot(Room(), tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
 
@@ -94,11 +106,11 @@ def shell(*words):
     return CliRunner().invoke(command, [str(word) for word in words])
 
 
-def test_the_command_freezes_a_task_with_options(offered, tmp_path):
+def test_the_command_writes_a_task_with_options(offered, tmp_path):
     result = shell("marked", "task.kinds=7", "--to", tmp_path / "data", *SIZES)
     written = "6 sequences in train, 2 sequences in validation, 2 sequences in test"
     assert result.output == f"wrote {tmp_path / 'data'}: {written}\n", result.exception
-    back, task = load(tmp_path / "data"), Marked(kinds=7)
+    back, task = load_snapshot(tmp_path / "data"), Marked(kinds=7)
     drawn = task.batch(2, batch_size=2, seed=5, split="train")
     assert same(back.batch(2, batch_size=2, seed=0, split="train"), drawn)
 
@@ -109,3 +121,10 @@ def test_a_mistake_on_the_command_line_is_one_sentence(offered, tmp_path):
     assert str(refused) == "kinds is no option of the task; write task.KEY=VALUE"
     assert "did you mean 'kinds'" in str(shell("marked", "task.kind=7", "--to", tmp_path / "d").exception)
     assert "did you mean 'marked'" in str(shell("market", "--to", tmp_path / "data").exception)
+
+
+def test_the_former_name_of_the_command_tells_the_new_one():
+    result = CliRunner().invoke(main, ["freeze", "marked"])
+    assert result.exit_code == 2
+    told = "there is no command 'freeze'; it is called 'snapshot' now"
+    assert result.stderr == f"error: {told}; see 'main --help'\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from itertools import combinations
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -13,19 +13,20 @@ from torch.nn.functional import cross_entropy
 
 from recurra.capabilities.graphs import GraphTask
 from recurra.cell import Cell, Tags
-from recurra.task import Batch, Gives, Goal, Score
+from recurra.task import Batch, GeneratedTask, Goal, Score
 
 LEAVES, FEATURES = 4, 3
 
 
-class ToyGraphTask(GraphTask):
+class ToyGraphTask(GraphTask, GeneratedTask):
     """Four leaves in a row, each the neighbour of the next: two of class 0, then two of class 1.
 
     Shapes: x (B, 4, 3 + 4), y (B, 4, 2). Scores: accuracy, per leaf.
     """
 
+    stream = "ToyGraphTask"
     goal = Goal("accuracy", above=0.99)
-    gives: ClassVar[Gives] = "graphs"
+    input_kind = "graphs"
     features = FEATURES
 
     def __init__(self) -> None:

@@ -11,20 +11,21 @@ from torch import Tensor
 
 from recurra.cell import Network
 from recurra.errors import IncompatibleParts
-from recurra.task import Batch, Goal, Score, Task
+from recurra.task import Batch, GeneratedTask, Goal, Score, Task
 from recurra.trainer import Trainer
 
 if TYPE_CHECKING:
     from recurra_contract.examples.toy_rule import ToyRule
 
 
-class ToyTask(Task):
+class ToyTask(GeneratedTask):
     """Put out each input plus one, in rows of different lengths: any rule of learning gets better at it soon.
 
     Shapes: x (B, T, size), y (B, T, size).
     Scores: squared_error, per element; worst_error, the largest absolute error of a row, per sequence.
     """
 
+    stream = "ToyTask"
     goal = Goal("squared_error", below=0.01)
 
     def __init__(
@@ -58,7 +59,7 @@ class ToyTask(Task):
         }
 
     def oracle(self, batch: Batch) -> Tensor:
-        """Return the outputs of somebody who knows the answer."""
+        """Return the targets."""
         return batch.target
 
     def baselines(self) -> Mapping[str, Mapping[str, float]]:

@@ -1,18 +1,16 @@
-"""Tasks that answer back: what is read next depends on what was put out before. They follow gymnasium."""
+"""Environments: what a network reads next depends on how it acted before. They follow gymnasium."""
 
 from __future__ import annotations
 
 import abc
-import operator
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn, Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from recurra.errors import IncompatibleParts
-from recurra.plugins import registry
-from recurra.task import Batch, Score, Task
+from recurra.capabilities.population import Population
+from recurra.task import Batch, Evaluation, Predictor, Score, Split, Task
 
 Policy = Callable[[Tensor, Any], tuple[Tensor, Any]]
 """Observations (n, I) and states -> outputs (n, O) and states."""
@@ -49,10 +47,14 @@ class Environment(Task):
         """Turn outputs (n, O) into what the environments take as actions."""
 
     def sample(self, batch_size: int, rng: torch.Generator) -> Batch:
-        """Draw seeds."""
+        """Draw the seeds of episodes; all randomness comes from `rng`."""
         seeds = torch.randint(2**31 - 1, (batch_size, 1), generator=rng)
         steps = torch.ones(batch_size, dtype=torch.int64)
         return Batch(torch.zeros(batch_size, 1, self.input_size), seeds, seeds >= 0, steps)
+
+    def batch(self, k: int, *, batch_size: int, seed: int, split: Split) -> Batch:
+        """Return global batch k of a split, drawn by `sample`."""
+        return self.sample(batch_size, self.generator(k, seed=seed, split=split))
 
     def play(self, policy: Policy, state: Any, seeds: Sequence[int]) -> Tensor:
         """Return the sum of rewards (n,) of one episode for each seed."""
@@ -70,24 +72,25 @@ class Environment(Task):
             environments.close()
         return total
 
-    def loss(self, y: Tensor, batch: Batch) -> Tensor:
-        """Refuse: nobody says what would have been right.
+    def evaluate(self, network: Predictor, batch: Batch, state: Any = None) -> Evaluation:
+        """Play the episodes of a batch, each from the initial state."""
 
-        Raises:
-            IncompatibleParts: Always.
-        """
-        self.refuse()
+        def policy(seen: Tensor, state: Any) -> tuple[Tensor, Any]:
+            y, state = network(seen[:, None].to(batch.x), state, None)
+            return y[:, 0], state
 
-    def scores(self, y: Tensor, batch: Batch) -> dict[str, Score]:
-        """Refuse, as `loss` does; `recurra_lab.play` scores."""
-        self.refuse()
+        returns = self.play(policy, None, batch.target[:, 0].tolist())
+        score = Score(float(returns.sum()), len(returns))
+        return Evaluation(torch.tensor(-score.value), {"return": score}, None)
 
-    def refuse(self) -> NoReturn:
-        """Tell a rule that needs targets to leave this task to others.
+    def run_population(self, population: Population, size: int, batch: Batch) -> Tensor:
+        """Play all networks on all seeds side by side; return each one's mean return, (P,)."""
+        seeds = batch.target[:, 0].tolist()
 
-        Raises:
-            IncompatibleParts: Always.
-        """
-        others = registry.suggestion("trainer", operator.attrgetter("supports_environments"))
-        message = f"task '{type(self).__name__}' is an environment, which provides rewards, not targets"
-        raise IncompatibleParts(message + others)
+        def policy(seen: Tensor, state: Any) -> tuple[Tensor, Any]:
+            each = seen.to(batch.x).reshape(size, len(seeds), 1, -1)
+            # At first all networks see the same, since they play the same seeds.
+            y, state = population(each[0] if state is None else each, state)
+            return y.flatten(0, 2), state
+
+        return self.play(policy, None, seeds * size).reshape(size, -1).mean(1)

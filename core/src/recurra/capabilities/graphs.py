@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from recurra.task import Batch, Task
+from recurra.task import Batch, SupervisedTask
 
 
 class Tree(Protocol):
@@ -59,8 +59,11 @@ class FindsTrees(Protocol):
         ...
 
 
-class GraphTask(Task, abc.ABC):
-    """A task that can give graphs: x (B, T, F + N), features and then rows of the adjacency matrix."""
+class GraphTask(SupervisedTask):
+    """A task that can give graphs: x (B, T, F + N), features and then rows of the adjacency matrix.
+
+    Where its sequences come from says the class that it is combined with, such as `GeneratedTask`.
+    """
 
     features: int
     """F, numbers of x that describe a node."""

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from recurra.rng import generator_of
-from recurra.task import Batch, Split, Task
+from recurra.task import Batch, Split, SupervisedTask, Task
 
 
-class Corpus(Task):
+class Corpus(SupervisedTask):
     """A task that has its sequences in memory: so many for each split, each with a number.
 
     Training sees every sequence once before any comes again, each time in an order that depends on the seed;
@@ -31,33 +31,27 @@ class Corpus(Task):
     def gather(self, split: Split, rows: Tensor) -> Batch:
         """Return the sequences of a split with the numbers (B,) as a batch."""
 
+    def epoch_order(self, split: Split, epoch: int, seed: int) -> Tensor:
+        """Return the order (count,) in which an epoch, counted from 0, goes through a split."""
+        number = self.count(split)
+        return _shuffled(seed, epoch, number) if split == "train" else torch.arange(number)
+
     def batch(self, k: int, *, batch_size: int, seed: int, split: Split) -> Batch:
         """Return the next sequences of a split; the seed matters in training only."""
+        rows = torch.arange(k * batch_size, (k + 1) * batch_size)
         number = self.count(split)
-        return self.gather(
-            split, rows_of_batch(k, batch_size=batch_size, seed=seed, split=split, number=number)
-        )
-
-    def sample(self, batch_size: int, rng: torch.Generator) -> Batch:
-        """Draw sequences of the training split at random."""
-        return self.gather("train", torch.randint(self.count("train"), (batch_size,), generator=rng))
+        epochs, places = rows // number, rows % number
+        for epoch in sorted(set(epochs.tolist())):
+            here = epochs == epoch
+            rows[here] = self.epoch_order(split, epoch, seed)[places[here]]
+        return self.gather(split, rows)
 
     def suite(self) -> Mapping[str, Task]:
-        """Return the task itself, under a name that says whether its sequences are made up."""
+        """Return the task itself, under a name that says whether its sequences are synthetic."""
         return {"synthetic-sample" if self.synthetic else "test": self}
 
 
-def rows_of_batch(k: int, *, batch_size: int, seed: int, split: Split, number: int) -> Tensor:
-    """Return the rows (B,) of batch k, of a split that has `number` of them; see `Corpus`."""
-    places = torch.arange(k * batch_size, (k + 1) * batch_size)
-    turns, rows = places // number, places % number
-    if split != "train":
-        return rows
-    wanted = sorted(set(turns.tolist()))
-    return torch.cat([_order(seed, turn, number)[rows[turns == turn]] for turn in wanted])
-
-
 @functools.lru_cache(maxsize=4)
-def _order(seed: int, turn: int, number: int) -> Tensor:
-    """Return the order (number,) of one turn. Kept, since all batches of a turn ask for it."""
-    return torch.randperm(number, generator=generator_of(seed, turn))
+def _shuffled(seed: int, epoch: int, number: int) -> Tensor:
+    """Return the order (number,) of one epoch of training. Kept, since all its batches ask for it."""
+    return torch.randperm(number, generator=generator_of(seed, epoch))

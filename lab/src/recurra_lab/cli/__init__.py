@@ -26,7 +26,7 @@ COMMANDS = {
     "reproduce": ("recurra_lab.cli.reproduce:reproduce", "Run a published experiment again, over its seeds."),
     "report": ("recurra_lab.cli.report:report", "Write a run's report again."),
     "export": ("recurra_lab.cli.export:export", "Write a run's network for programs that have torch alone."),
-    "freeze": ("recurra_lab.cli.snapshot:freeze", "Write a task's data to Parquet files."),
+    "snapshot": ("recurra_lab.cli.snapshot:snapshot", "Write a task's data to Parquet files."),
     "list": ("recurra_lab.cli.listing:components", "List the cells, memories, tasks and trainers."),
     "plugins": ("recurra_lab.cli.listing:plugins", "List the installed plugins without loading them."),
     "info": ("recurra_lab.cli.info:info", "Show a component and all its options."),
@@ -35,6 +35,8 @@ COMMANDS = {
     "doctor": ("recurra_lab.cli.doctor:doctor", "Look for what is wrong with the installed plugins."),
     "new": ("recurra_lab.cli.new:new", "Write a new plugin to start from."),
 }
+RENAMED = {"freeze": "snapshot"}
+"""Former name -> name of a command."""
 
 
 def plugin_commands() -> dict[str, tuple[str, str]]:
@@ -75,7 +77,8 @@ class Shell(click.Group):
         if args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
             known = self.list_commands(ctx)
             if args[0] not in known:
-                near = nearest(args[0], known) or f"; expected one of {', '.join(known)}"
+                now = f"; it is called '{RENAMED[args[0]]}' now" if args[0] in RENAMED else ""
+                near = now or nearest(args[0], known) or f"; expected one of {', '.join(known)}"
                 raise click.UsageError(f"there is no command '{args[0]}'{near}", ctx)
         return super().resolve_command(ctx, args)
 

@@ -1,4 +1,4 @@
-"""`recurra freeze`: write the batches of a task to Parquet files."""
+"""`recurra snapshot`: write the batches of a task to Parquet files."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ COUNT = click.IntRange(min=1)
 @click.option("--to", type=click.Path(path_type=Path), required=True, help="Folder, new or empty.")
 @click.option("--train", type=COUNT, default=500, show_default=True, help="Batches to train on.")
 @click.option("--validation", type=COUNT, default=50, show_default=True, help="Batches to validate on.")
-@click.option("--test", type=COUNT, default=50, show_default=True, help="Batches to be judged on.")
+@click.option("--test", type=COUNT, default=50, show_default=True, help="Batches to test on.")
 @click.option("--batch-size", type=COUNT, default=16, show_default=True, help="Sequences per batch.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the data.")
-def freeze(
+def snapshot(
     task: str,
     overrides: tuple[str, ...],
     to: Path,
@@ -29,16 +29,16 @@ def freeze(
     r"""Write batches of TASK to Parquet files, for other programs, or to be the same for ever.
 
     \b
-    recurra freeze copy --to copy-data
-    recurra freeze copy task.max_length=5 --to short-copies --train 100
+    recurra snapshot copy --to copy-data
+    recurra snapshot copy task.max_length=5 --to short-copies --train 100
 
-    `datasets.load_dataset` reads the folder, and `recurra_lab.snapshots.task.load` makes a task of it again.
+    `datasets.load_dataset` reads the folder, and `recurra_lab.load_snapshot` makes a task of it again.
     """
     from recurra.plugins import registry
     from recurra_lab.experiments.overrides import options_under
-    from recurra_lab.snapshots import task as frozen
+    from recurra_lab.snapshots.task import write_snapshot
 
     made = registry.load("task", task)(**options_under("task", overrides))
-    frozen.freeze(made, to, batches=batches, batch_size=batch_size, seed=seed)  # type: ignore[arg-type]
+    write_snapshot(made, to, batches=batches, batch_size=batch_size, seed=seed)  # type: ignore[arg-type]
     told = ", ".join(f"{count * batch_size:,} sequences in {name}" for name, count in batches.items())
     click.echo(f"wrote {to}: {told}")

@@ -13,12 +13,13 @@ from typing import Any, NamedTuple, TypeVar
 from jinja2 import Environment, StrictUndefined
 
 from recurra.cell import Network
-from recurra.errors import DamagedFile, MissingFile
+from recurra.errors import DamagedFile, IncompatibleParts, MissingFile
 from recurra.task import Goal, Task
 from recurra_lab.artifacts.atomic_files import durable, read_json
 from recurra_lab.artifacts.metrics_csv import read_metrics
 from recurra_lab.artifacts.run_folder import RunFolder
 from recurra_lab.reports.curves import NOBODY, Predictors, generalisation, learning_curve
+from recurra_lab.reports.figures import Picture
 from recurra_lab.reports.heatmaps import pictures
 from recurra_lab.reports.rollout import example, trace
 from recurra_lab.reports.text import goal_in_words, number, outcome_in_words, spoken
@@ -93,8 +94,7 @@ def _facts(folder: RunFolder, model: Network, task: Task, seed: int, goal: Goal)
     rows: Rows = _or(_metrics, folder.metrics, [], notices)
     scores: Scores = _or(read_json, folder.scores, {}, notices)
     outcome: dict[str, Any] = _or(read_json, folder.outcome, {}, notices)
-    seen = trace(model, task, example(task, seed))
-    drawn = pictures(seen)
+    drawn, hidden = _pictures(model, task, seed)
     table = _table(scores, goal, suite_baselines(task))
     return {
         "title": _title(experiment, model, task),
@@ -111,11 +111,22 @@ def _facts(folder: RunFolder, model: Network, task: Task, seed: int, goal: Goal)
         "compared": not all(row.learned for row in table),
         "generalisation": generalisation(scores, goal),
         "pictures": drawn,
-        "hidden": 3 + len(seen.views) - len(drawn),
+        "hidden": hidden,
         "experiment": text,
         "versions": dict(_flat(_or(read_json, folder.versions, {}, notices))),
         "run": shlex.quote(str(folder.path)),
     }
+
+
+def _pictures(model: Network, task: Task, seed: int) -> tuple[list[Picture], int]:
+    """Return the pictures of a test sequence, and how many more were left out; none of an environment."""
+    try:
+        supervised = task.supervised()
+    except IncompatibleParts:
+        return [], 0
+    seen = trace(model, supervised, example(task, seed))
+    drawn = pictures(seen)
+    return drawn, 3 + len(seen.views) - len(drawn)
 
 
 def _or(read: Callable[[Path], R], path: Path, missing: R, notices: list[str]) -> R:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from recurra.cell import Cell, Network
-from recurra.task import Batch, Task
+from recurra.task import Batch, SupervisedTask, Task
 from recurra_lab.training.evaluate import evaluation_mode
 from recurra_lab.training.graph_model import GraphModel
 
@@ -24,7 +24,7 @@ class Trace:
     Args:
         inputs: (T, I); tokens are one-hot.
         target: (T, O); classes are one-hot. It means something on scored steps only.
-        outputs: (T, O), what the outputs claim the target is, as by `Task.predict`.
+        outputs: (T, O), what the outputs claim the target is, as by `SupervisedTask.predict`.
         mask: (T,), true where a step is scored.
         views: Name -> (T, n), what the state showed after each step; none if it cannot be stepped.
     """
@@ -36,7 +36,7 @@ class Trace:
     views: dict[str, Tensor]
 
 
-def trace(model: Network, task: Task, batch: Batch) -> Trace:
+def trace(model: Network, task: SupervisedTask, batch: Batch) -> Trace:
     """Run a model over the first sequence of a batch, in evaluation mode and without gradients."""
     length = int(batch.lengths[0])
     device = next((p.device for p in model.parameters()), batch.x.device)
@@ -44,7 +44,7 @@ def trace(model: Network, task: Task, batch: Batch) -> Trace:
     with evaluation_mode(model), torch.no_grad():
         y, views = _outputs_and_views(model, x)
         outputs = task.predict(y)
-    kinds = task.input_size if task.gives == "tokens" else 0
+    kinds = task.input_size if task.input_kind == "tokens" else 0
     return Trace(
         inputs=_columns(x[0].cpu(), kinds),
         target=_columns(batch.target[0, :length].cpu(), task.output_size),

@@ -1,1 +1,1 @@
-"""A task's batches in Parquet files, and the task that reads them back."""
+"""Snapshots: a task's batches in Parquet files, and the task that reads them back."""

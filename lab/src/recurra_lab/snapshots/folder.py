@@ -1,4 +1,4 @@
-"""The folder of a frozen task: what is written there and what is refused when it is read back."""
+"""The folder of a snapshot: what is written there and what is rejected when it is read back."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 SPLITS: tuple[Split, ...] = get_args(Split)
 FORMAT = 1
-MANIFEST = "frozen.json"
-AGAIN = "freeze the task again"
+MANIFEST = "snapshot.json"
+AGAIN = "write the snapshot again"
 SAYS: Mapping[str, type] = {
     "task": str,
     "version": int,
@@ -70,12 +70,14 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """
     if not folder.is_dir():
         raise MissingFile(
-            f"the folder {folder} does not exist; write it with: recurra freeze TASK --to {folder}"
+            f"the folder {folder} does not exist; write it with: recurra snapshot TASK --to {folder}"
         )
     path = folder / MANIFEST
     if not path.is_file():
-        told = f"{folder} holds no frozen task: it has no {MANIFEST}"
-        raise MissingFile(f"{told}; name another folder, or write one with: recurra freeze TASK --to FOLDER")
+        told = f"{folder} holds no snapshot: it has no {MANIFEST}"
+        raise MissingFile(
+            f"{told}; name another folder, or write one with: recurra snapshot TASK --to FOLDER"
+        )
     about = read_json(path)
     _check_manifest(path, about if isinstance(about, dict) else {})
     return about  # type: ignore[no-any-return]

@@ -88,7 +88,7 @@ class Rows:
         return len(self.lengths)
 
     def batch(self, rows: Tensor) -> Batch:
-        """Return rows (B,) as a batch, padded as it was when it was frozen."""
+        """Return rows (B,) as a batch, padded as it was when it was written."""
         steps = int(self.steps[rows].max()) if len(rows) else 0
         parts = {name: ragged.padded(rows, steps, self.fill[name]) for name, ragged in self.parts.items()}
         return Batch(**parts, lengths=self.lengths[rows])
@@ -132,10 +132,10 @@ def read_table(path: Path) -> pa.Table:
         table = pq.read_table(path)
     except (pa.ArrowException, OSError) as error:
         told = f"{path} is no Parquet file that can be read ({short_message(error)})"
-        raise DamagedFile(f"{told}; freeze the task again") from None
+        raise DamagedFile(f"{told}; write the snapshot again") from None
     missing = [name for name in (*PARTS, "length", "steps") if name not in table.column_names]
     if missing:
-        raise DamagedFile(f"{path} lacks the column {missing[0]}; freeze the task again")
+        raise DamagedFile(f"{path} lacks the column {missing[0]}; write the snapshot again")
     return table
 
 

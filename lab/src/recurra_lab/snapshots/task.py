@@ -1,4 +1,4 @@
-"""A generated task, frozen: its batches in Parquet files, for other programs and for ever, and read back."""
+"""Write the batches of a task to Parquet files, for other programs and for ever, and read them back."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from pydantic import Field
 from torch import Tensor
 
 from recurra.config.options import plain
+from recurra.data.corpus import Corpus
 from recurra.errors import DamagedFile, IncompatibleParts, InvalidOption
 from recurra.plugins import registry
 from recurra.rng import generator_of
-from recurra.task import Batch, Score, Split, Task
+from recurra.task import Batch, Score, Split, SupervisedTask, Task
 from recurra_lab.snapshots.folder import (
     SPLITS,
     make_folder,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 BATCHES: Mapping[Split, int] = {"train": 500, "validation": 50, "test": 50}
 
 
-def freeze(
+def write_snapshot(
     task: Task,
     folder: Path | str,
     *,
@@ -42,7 +43,7 @@ def freeze(
     """Write the first batches of every split of a task into a new folder.
 
     The folder holds `train.parquet`, `validation.parquet` and `test.parquet`, one row per sequence without
-    its padding, and `frozen.json`: the name, options and version of the task, the seed, and the size and
+    its padding, and `snapshot.json`: the name, options and version of the task, the seed, and the size and
     checksum of each split. `datasets.load_dataset(folder)` reads it too.
 
     Args:
@@ -57,11 +58,12 @@ def freeze(
 
     Raises:
         InvalidOption: A split would have no batch, or there is no sequence in a batch.
-        IncompatibleParts: No plugin offers the task.
+        IncompatibleParts: No plugin offers the task, or it has no targets, as an environment.
         UnwritableFolder: The folder has files in it, or cannot be made.
     """
     folder = Path(folder)
     name = _name_of(task)
+    _check_sequences(task)
     _check_sizes(batches, batch_size)
     make_folder(folder)
     drawn = {
@@ -86,9 +88,9 @@ def freeze(
     return folder
 
 
-def load(folder: Path | str) -> Frozen:
-    """Return the task that was frozen into a folder; errors as in `Frozen`."""
-    return Frozen(folder=Path(folder))
+def load_snapshot(folder: Path | str) -> SnapshotTask:
+    """Return the task whose snapshot is in a folder; errors as in `SnapshotTask`."""
+    return SnapshotTask(folder=Path(folder))
 
 
 def _name_of(task: Task) -> str:
@@ -96,8 +98,16 @@ def _name_of(task: Task) -> str:
     for offer in registry.components("task"):
         if offer.component.target == target:
             return offer.qualified
-    told = f"{type(task).__name__} cannot be frozen by name, since no installed plugin offers it"
+    told = f"{type(task).__name__} cannot be written by name, since no installed plugin offers it"
     raise IncompatibleParts(f"{told}; put it into a plugin (recurra new task NAME)")
+
+
+def _check_sequences(task: Task) -> None:
+    try:
+        task.supervised()
+    except IncompatibleParts:
+        told = f"{type(task).__name__} has no sequences to write, since a network acts in it"
+        raise IncompatibleParts(f"{told}; choose a task that has targets") from None
 
 
 def _check_sizes(batches: Mapping[Split, int], batch_size: int) -> None:
@@ -109,57 +119,58 @@ def _check_sizes(batches: Mapping[Split, int], batch_size: int) -> None:
             raise InvalidOption(f"the split '{split}' would be empty: it needs at least 1 batch, got {given}")
 
 
-class Frozen(Task):
-    """The task in a folder that `freeze` wrote: its loss, scores and goal, and the batches in the folder.
+class SnapshotTask(Corpus):
+    """The task in a folder that `write_snapshot` wrote: its loss, scores and goal, and the batches there.
 
-    Batch k of size B holds the rows k B to k B + B - 1 of its split, in the order in which they were frozen:
-    of the size they were frozen with, batch k is the batch k of the task. After the last row it begins
-    again, each time in an order of its own that depends on the seed.
+    Batch k of size B holds the rows k B to k B + B - 1 of its split, in the order in which they were written:
+    of the size they were written with, batch k is batch k of the task. After the last row it begins again,
+    each time in an order of its own that depends on the seed.
 
-    Shapes: those of the task that was frozen.
-    Scores: those of the task that was frozen; its suite is judged beside the frozen test split.
+    Shapes: those of the task.
+    Scores: those of the task; the test split in the folder is evaluated beside the task's suite.
 
     Args:
         folder: The folder.
 
     Raises:
         MissingFile: The folder, or a file in it, does not exist.
-        DamagedFile: A file is not what `freeze` wrote, or a split is empty.
+        DamagedFile: A file is not what `write_snapshot` wrote, or a split is empty.
         UnknownComponent: The plugin of the task is not installed.
     """
 
-    def __init__(self, *, folder: Annotated[Path, Field(description="folder that `freeze` wrote")]) -> None:
+    def __init__(
+        self, *, folder: Annotated[Path, Field(description="folder that `write_snapshot` wrote")]
+    ) -> None:
         about = read_manifest(folder)
-        task: Task = registry.load("task", about["task"])(**about["options"])
+        task: SupervisedTask = registry.load("task", about["task"])(**about["options"])
         _check_fits(task, about, folder)
         super().__init__(task.input_size, task.output_size)
-        # Of a class elsewhere; here they are those of the task in the folder.
-        vars(self).update(goal=task.goal, gives=task.gives, version=about["version"])
+        self.stream, self.version = task.stream, about["version"]
+        self.input_kind, self.goal = task.input_kind, task.goal
         self.folder, self.task, self.about = folder, task, about
         self._tables = {split: read_split(folder, split, about["splits"][split]) for split in SPLITS}
         self._rows = {split: Rows(table, about["fill"]) for split, table in self._tables.items()}
 
-    def batch(self, k: int, *, batch_size: int, seed: int, split: Split) -> Batch:
-        """Return the next rows of a split; the seed matters after its end only."""
-        rows = self._rows[split]
-        positions = torch.arange(k * batch_size, (k + 1) * batch_size)
-        passes, chosen = positions // len(rows), positions % len(rows)
-        for number in sorted(set(passes.tolist())):
-            order = _order(number, len(rows), seed, split)
-            chosen = torch.where(passes == number, order[positions % len(rows)], chosen)
-        return rows.batch(chosen)
+    def count(self, split: Split) -> int:
+        """Return how many sequences a split has."""
+        return len(self._rows[split])
+
+    def gather(self, split: Split, rows: Tensor) -> Batch:
+        """Return sequences of a split as a batch."""
+        return self._rows[split].batch(rows)
+
+    def epoch_order(self, split: Split, epoch: int, seed: int) -> Tensor:
+        """Return the order (count,) of an epoch: as written in the first, shuffled later."""
+        if epoch == 0:
+            return torch.arange(self.count(split))
+        return torch.randperm(self.count(split), generator=generator_of(seed, split, epoch))
 
     def continues_previous(self, k: int, *, batch_size: int, seed: int, split: Split) -> bool:
         """Say whether batch k goes on where batch k − 1 ended: as in the task, until the rows begin again."""
-        as_frozen = batch_size == self.about["batch_size"] and (k + 1) * batch_size <= len(self._rows[split])
-        return as_frozen and self.task.continues_previous(
+        as_written = batch_size == self.about["batch_size"] and (k + 1) * batch_size <= self.count(split)
+        return as_written and self.task.continues_previous(
             k, batch_size=batch_size, seed=self.about["seed"], split=split
         )
-
-    def sample(self, batch_size: int, rng: torch.Generator) -> Batch:
-        """Draw rows of the training split, each at random."""
-        rows = self._rows["train"]
-        return rows.batch(torch.randint(len(rows), (batch_size,), generator=rng))
 
     def dataset(self, split: Split) -> datasets.Dataset:
         """Return a split as a `datasets.Dataset`: x, target and mask without padding, length and steps."""
@@ -177,26 +188,23 @@ class Frozen(Task):
         """Return the task's prediction."""
         return self.task.predict(y)
 
+    def oracle(self, batch: Batch) -> Tensor | None:
+        """Return the outputs of the task's oracle."""
+        return self.task.oracle(batch)
+
     def baselines(self) -> Mapping[str, Mapping[str, float]]:
         """Return what simple predictors score on the task."""
         return self.task.baselines()
 
     def suite(self) -> Mapping[str, Task]:
-        """Return the frozen data, and the variants of the task."""
-        return {"frozen": self, **self.task.suite()}
-
-
-def _order(number: int, rows: int, seed: int, split: Split) -> Tensor:
-    """Return the order of one pass over a split: as frozen in the first, shuffled later."""
-    if number == 0:
-        return torch.arange(rows)
-    return torch.randperm(rows, generator=generator_of(seed, split, number))
+        """Return the snapshot, and the variants of the task."""
+        return {"snapshot": self, **self.task.suite()}
 
 
 def _check_fits(task: Task, about: Mapping[str, Any], folder: Path) -> None:
     for name in ("input_size", "output_size"):
         if getattr(task, name) != about[name]:
-            told = f"{folder} was frozen with {name} {about[name]}, and {about['task']} now has"
+            told = f"{folder} was written with {name} {about[name]}, and {about['task']} now has"
             raise DamagedFile(
-                f"{told} {getattr(task, name)}; install the version of then, or freeze it again"
+                f"{told} {getattr(task, name)}; install the version of then, or write the snapshot again"
             )

@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from recurra.capabilities.environment import Environment
 from recurra.cell import Network
 from recurra.task import Batch, Score, Split, Task
 from recurra_lab.training.batches import Batches
@@ -33,26 +32,11 @@ def evaluate(
             if interrupted():
                 return None
             batch = Batch(*(part.to(device) for part in data[k]))
-            if isinstance(data.task, Environment):
-                scores = play(model, data.task, batch)
-            else:
-                y, state = model(batch.x, state if data.continues_previous(k) else None, batch.lengths)
-                scores = data.task.scores(y, batch)
-            for name, score in scores.items():
+            found = data.task.evaluate(model, batch, state if data.continues_previous(k) else None)
+            state = found.state
+            for name, score in found.scores.items():
                 total[name] = total.get(name, Score(0, 0)) + score
     return total
-
-
-def play(model: Network, task: Environment, batch: Batch) -> dict[str, Score]:
-    """Score a model on the episodes of a batch."""
-    like = next(model.parameters())
-
-    def policy(seen: Tensor, state: Any) -> tuple[Tensor, Any]:
-        y, state = model(seen[:, None].to(like), state)
-        return y[:, 0], state
-
-    returns = task.play(policy, None, batch.target[:, 0].tolist())
-    return {"return": Score(float(returns.sum()), len(returns))}
 
 
 def evaluate_suite(

@@ -51,7 +51,7 @@ def make_model(task: Task, cell: Ref, **options: Any) -> Model:
         cell: The cell of every layer, by reference.
         options: Of `Model`.
     """
-    if not (isinstance(task, GraphTask) and task.gives == "graphs"):
+    if not (isinstance(task, GraphTask) and task.input_kind == "graphs"):
         return Model(task, cell, **options)
     model = GraphModel(task, cell, **options)
     _check_finds_trees(model)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 from recurra.cell import Cell, Network, SequenceLayer, Tags
 from recurra.config.options import Ref
 from recurra.errors import IncompatibleParts, InvalidInput
+from recurra.input_kind import INPUT_FORMATS, TreeEmbedding
 from recurra.task import Task
 from recurra.wrappers import (
     Bidirectional,
@@ -23,18 +23,6 @@ from recurra.wrappers import (
     Zoneout,
 )
 from recurra_lab.training.model_options import NO_DROPOUT, NO_ZONEOUT, ModelOptions
-
-
-class TreeEmbedding(nn.Embedding):
-    """Trees of tokens (B, T, 2) -> vectors with the arity of each node after them, (B, T, E + 1)."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Embed the tokens, channel 0 of x, and keep the arities, channel 1."""
-        return torch.cat([super().forward(x[..., 0]), x[..., 1:].to(self.weight.dtype)], -1)
-
-
-EMBEDDINGS: Mapping[str, type[nn.Embedding]] = {"tokens": nn.Embedding, "token-trees": TreeEmbedding}
-"""What makes vectors of the tokens that a task gives."""
 
 
 class Model(Network):
@@ -58,7 +46,7 @@ class Model(Network):
     def __init__(self, task: Task, cell: Ref, **options: Any) -> None:
         super().__init__()
         self.options = chosen = ModelOptions.checked(options)
-        kind = EMBEDDINGS.get(task.gives)
+        kind = INPUT_FORMATS[task.input_kind].embedding
         self.embedding = kind(task.input_size, chosen.embedding_size) if kind else None
         self.sequencer = _sequencer(cell, self._width(task, chosen.embedding_size), chosen)
         _check_reads(task, cell, self.tags)
@@ -150,9 +138,8 @@ def _checked_tokens(x: Tensor, embedding: nn.Embedding) -> Tensor:
 
 
 def _check_reads(task: Task, cell: Ref, tags: Tags) -> None:
-    given = {"tokens": "vectors", "token-trees": "trees", "graphs": "trees"}.get(task.gives, task.gives)
-    if tags.input_kind != given:
-        told = (
-            f"cell '{cell.name}' reads {tags.input_kind}, but task '{type(task).__name__}' gives {task.gives}"
-        )
-        raise IncompatibleParts(f"{told}; choose a cell that reads {given}")
+    needed = INPUT_FORMATS[task.input_kind].read_by
+    if tags.input_kind != needed:
+        given = f"task '{type(task).__name__}' gives {task.input_kind}"
+        told = f"cell '{cell.name}' reads {tags.input_kind}, but {given}"
+        raise IncompatibleParts(f"{told}; choose a cell that reads {needed}")

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from recurra.capabilities.environment import Environment
 from recurra.cell import Network
 from recurra.errors import NonFinite
 from recurra.rng import reseed
 from recurra.state import detach, leaves, map_state
-from recurra.task import Batch, Task
+from recurra.task import Batch, Score, Task
 from recurra_lab.training.nonfinite import first_non_finite
 
 
@@ -31,7 +31,7 @@ class LearningModule(pl.LightningModule):
         seed: The run's seed.
 
     Raises:
-        IncompatibleParts: The task is an environment, and this rule needs right answers.
+        IncompatibleParts: The task has no targets, as an environment, and this rule needs them.
     """
 
     replicate_batches: ClassVar[bool] = False
@@ -42,8 +42,8 @@ class LearningModule(pl.LightningModule):
 
     def __init__(self, model: Network, task: Task, seed: int) -> None:
         super().__init__()
-        if isinstance(task, Environment) and not self.supports_environments:
-            task.refuse()
+        if not self.supports_environments:
+            task.supervised()
         self.model, self.task, self.seed = model, task, seed
         self.carried: Any = None  # the state after the last batch, where the next one continues it
         self.max_updates: int | None = None  # set by the run, for schedules that end with it
@@ -88,7 +88,7 @@ class LearningModule(pl.LightningModule):
         """Return the task's part of `loss_of`."""
         here, everywhere = self._scored(batch)
         if everywhere and here:
-            return self.task.loss(y, batch) * (here / everywhere)
+            return self.task.supervised().loss(y, batch) * (here / everywhere)
         return (y * 0).sum() if everywhere else y.new_zeros(())
 
     def mean_over_ranks(self, value: Tensor) -> Tensor:
@@ -148,9 +148,14 @@ class LearningModule(pl.LightningModule):
 
     def record(self, y: Tensor, batch: Batch) -> None:
         """Log the task's scores of the outputs y (B, T, O) on a training batch."""
-        for name, score in self.task.scores(y.detach(), batch).items():
+        self.record_scores(self.task.supervised().scores(y.detach(), batch))
+
+    def record_scores(self, scores: Mapping[str, Score]) -> None:
+        """Log scores on a training batch."""
+        for name, score in scores.items():
             # Sums and weights, not values: ranks do not score equally many steps.
-            whole = type(score)(*self.mean_over_ranks(y.new_tensor(score, dtype=torch.float64)).tolist())
+            parts = torch.tensor(score, dtype=torch.float64, device=self.device)
+            whole = type(score)(*self.mean_over_ranks(parts).tolist())
             self.log(f"train/{name}", whole.value, prog_bar=name == self.task.goal.score)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:

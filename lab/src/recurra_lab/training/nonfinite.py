@@ -35,16 +35,16 @@ class _Found(Exception):
 
 
 def _in_forward(model: Network, task: Task, batch: Batch) -> str:
-    hooks = [part.register_forward_hook(_watch(name)) for name, part in model.named_modules() if name]
+    parts = model.named_modules()
+    hooks = [part.register_forward_hook(_watch(name or "the model")) for name, part in parts]
     try:
-        y, state = model(batch.x, lengths=batch.lengths)
-        loss = task.loss(y, batch)
+        loss = task.evaluate(model, batch).loss
     except _Found as found:
         return str(found)
     finally:
         for hook in hooks:
             hook.remove()
-    return _in_backward(model, y, state, loss)
+    return _in_backward(model, loss)
 
 
 def _watch(name: str) -> Any:
@@ -57,12 +57,12 @@ def _watch(name: str) -> Any:
     return look
 
 
-def _in_backward(model: Network, y: Tensor, state: Any, loss: Tensor) -> str:
-    for label, tensor in (("the output y", y), *leaves(state), ("the loss", loss)):
-        if _bad(tensor):
-            return label
+def _in_backward(model: Network, loss: Tensor) -> str:
+    if _bad(loss):
+        return "the loss"
     model.zero_grad()
-    torch.autograd.backward(loss)
+    if loss.requires_grad:
+        torch.autograd.backward(loss)
     for name, parameter in model.named_parameters():
         if parameter.grad is not None and _bad(parameter.grad):
             return f"the gradient of {name}"

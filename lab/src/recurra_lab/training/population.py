@@ -14,10 +14,11 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from recurra import sequence
+from recurra.capabilities.population import ScoresPopulations
 from recurra.cell import Cell, Network
 from recurra.errors import IncompatibleParts
 from recurra.state import map_state
-from recurra.task import Batch, Task
+from recurra.task import Batch, SupervisedTask
 from recurra_lab.training.graph_model import GraphModel
 
 Weights = Mapping[str, Tensor]
@@ -142,9 +143,18 @@ def _one_by_one(run: Any, weights: Weights, x: Tensor, state: Any) -> tuple[Tens
     return torch.stack(outputs), map_state(lambda *leaves: torch.stack(leaves), states[0], *states[1:])
 
 
-def losses(task: Task, y: Tensor, batch: Batch) -> Tensor:
+def losses(task: SupervisedTask, y: Tensor, batch: Batch) -> Tensor:
     """Return each network's loss on a batch: y (P, B, T, O) -> (P,)."""
     try:
         return vmap(lambda own: task.loss(own, batch))(y)
     except RuntimeError:  # the loss decides by values
         return torch.stack([task.loss(own, batch) for own in y])
+
+
+def goal_scores(task: SupervisedTask, y: Tensor, batch: Batch) -> Tensor:
+    """Return each network's value of the goal's score: y (P, B, T, O) -> (P,), in float64."""
+    at_once = task.goal_scores(y, batch) if isinstance(task, ScoresPopulations) else None
+    if at_once is not None:
+        return at_once
+    values = [task.scores(own, batch)[task.goal.score].value for own in y]
+    return torch.tensor(values, dtype=torch.float64)

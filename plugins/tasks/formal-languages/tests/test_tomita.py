@@ -8,6 +8,7 @@ import torch
 from recurra import InvalidOption
 from recurra_formal_languages import automata
 from recurra_formal_languages.tomita import TOMITA_STRINGS, Tomita
+from recurra_lab import goal_scores
 
 
 def words_of(batch):
@@ -123,4 +124,4 @@ def test_many_models_are_scored_as_each_is_alone(every_step):
     batch = task.sample(16, torch.Generator().manual_seed(0))
     y = torch.randn(5, *batch.mask.shape, 1)
     alone = [task.scores(own, batch)["wrong_share"].value for own in y]
-    assert task.goal_scores(y, batch).tolist() == pytest.approx(alone)
+    assert goal_scores(task, y, batch).tolist() == pytest.approx(alone)

@@ -7,7 +7,7 @@ import torch
 
 from recurra_images.mnist_task import MNIST
 from recurra_images.synthetic import synthetic
-from recurra_lab.snapshots.task import freeze, load
+from recurra_lab import load_snapshot, write_snapshot
 
 SPLITS = ("train", "validation", "test")
 
@@ -140,10 +140,10 @@ def test_a_made_up_digit_is_drawn_by_its_segments():
     assert [int((image > 0).sum()) for image in (one, eight)] == [3 * 19, 2 * 3 * 19 + 3 * 3 * 6]
 
 
-def test_a_frozen_task_comes_back(folder, tmp_path):
+def test_a_snapshot_has_the_batches(folder, tmp_path):
     task = MNIST(folder=folder, form="permuted", permutation=3)
     few = {"train": 2, "validation": 1, "test": 1}
-    back = load(freeze(task, tmp_path / "frozen", batches=few, batch_size=4, seed=5))
+    back = load_snapshot(write_snapshot(task, tmp_path / "snapshot", batches=few, batch_size=4, seed=5))
     for split, batches in few.items():
         for k in range(batches):
             found, wanted = (

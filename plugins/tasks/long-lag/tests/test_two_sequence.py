@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from recurra import InvalidOption
+from recurra_lab import goal_scores
 from recurra_long_lag.two_sequence_task import TwoSequence
 
 
@@ -102,4 +103,4 @@ def test_many_models_are_scored_as_each_is_alone(experiment):
     batch = draw(task, 16)
     y = 3 * torch.randn(5, *batch.mask.shape, 1)
     alone = [task.scores(own, batch)[task.goal.score].value for own in y]
-    assert task.goal_scores(y, batch).tolist() == pytest.approx(alone)
+    assert goal_scores(task, y, batch).tolist() == pytest.approx(alone)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from recurra_lab.snapshots.task import freeze, load
+from recurra_lab import load_snapshot, write_snapshot
 from recurra_music.piano_roll_task import PUBLISHED, PianoRoll
 from recurra_music.synthetic import NUMBERS, synthetic
 
@@ -121,10 +121,10 @@ def test_the_sample_is_made_up_and_called_so(folder):
         assert set(rolls.counts.tolist()) <= set(range(16, 49, 4))
 
 
-def test_a_frozen_task_comes_back(folder, tmp_path):
+def test_a_snapshot_has_the_batches(folder, tmp_path):
     task = PianoRoll(folder=folder)
     few = {"train": 2, "validation": 1, "test": 1}
-    back = load(freeze(task, tmp_path / "frozen", batches=few, batch_size=2, seed=5))
+    back = load_snapshot(write_snapshot(task, tmp_path / "snapshot", batches=few, batch_size=2, seed=5))
     for split, batches in few.items():
         for k in range(batches):
             found, wanted = (

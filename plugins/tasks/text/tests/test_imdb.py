@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from recurra import DamagedFile, InvalidOption, MissingFile
-from recurra_lab.snapshots.task import freeze, load
+from recurra_lab import load_snapshot, write_snapshot
 from recurra_text import reviews
 from recurra_text.imdb_task import IMDB, words_in
 from recurra_text.reviews import Reviews, split_off
@@ -184,10 +184,10 @@ def test_the_sample_is_called_so(folder):
     }
 
 
-def test_a_frozen_task_comes_back(folder, tmp_path):
+def test_a_snapshot_has_the_batches(folder, tmp_path):
     task = IMDB(folder=folder, padding="none")
     few = {"train": 2, "validation": 1, "test": 1}
-    back = load(freeze(task, tmp_path / "frozen", batches=few, batch_size=4, seed=5))
+    back = load_snapshot(write_snapshot(task, tmp_path / "snapshot", batches=few, batch_size=4, seed=5))
     for split, batches in few.items():
         for k in range(batches):
             pairs = zip(draw(back, split, k), draw(task, split, k, seed=5), strict=True)

@@ -8,8 +8,7 @@ import pytest
 import torch
 
 from recurra import DamagedFile, InvalidOption, MissingFile, Ref
-from recurra_lab import Model, evaluate
-from recurra_lab.snapshots.task import freeze, load
+from recurra_lab import Model, evaluate, load_snapshot, write_snapshot
 from recurra_lab.training.batches import Batches
 from recurra_text.language_model_task import LanguageModel
 
@@ -138,10 +137,10 @@ def test_the_sample_is_called_so(folder):
     assert best["bigram"]["perplexity"] < best["unigram"]["perplexity"] / 3
 
 
-def test_a_frozen_text_comes_back_and_goes_on(folder, tmp_path):
+def test_a_snapshot_of_a_text_goes_on(folder, tmp_path):
     task = LanguageModel(folder=folder, window=3)
     few = {"train": 5, "validation": 2, "test": 3}
-    back = load(freeze(task, tmp_path / "frozen", batches=few, batch_size=2, seed=5))
+    back = load_snapshot(write_snapshot(task, tmp_path / "snapshot", batches=few, batch_size=2, seed=5))
     for split, batches in few.items():
         for k in range(batches):
             options = {"batch_size": 2, "split": split}

@@ -189,9 +189,9 @@ def test_a_wrong_answer_counts_and_a_wrong_step_before_it_does_not():
 @pytest.mark.parametrize(("form", "gives"), [("binary", "token-trees"), ("sequence", "tokens")])
 def test_what_is_given_follows_the_form(form, gives):
     task = BooleanTrees(form=form)
-    assert (task.gives, task.input_size, task.output_size) == (gives, 8, 2)
+    assert (task.input_kind, task.input_size, task.output_size) == (gives, 8, 2)
     assert draw(task).x.dtype == torch.int64
-    assert BooleanTrees().gives == "token-trees"
+    assert BooleanTrees().input_kind == "token-trees"
 
 
 @pytest.mark.parametrize(

@@ -189,7 +189,7 @@ def test_the_suite_is_twice_and_four_times_as_long():
     for task, (low, high) in zip(suite.values(), [(4, 20), (21, 40), (41, 80)], strict=True):
         lengths = draw(task).lengths
         assert low <= int(lengths.min()) <= int(lengths.max()) <= high
-        assert task.gives == "tokens"
+        assert task.input_kind == "tokens"
 
 
 @pytest.mark.parametrize(("form", "places"), [("binary", 12), ("labelled", 45)])

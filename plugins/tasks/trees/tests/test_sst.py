@@ -21,7 +21,7 @@ def test_batches_are_worked_out_by_hand(folder):
     task = SST(folder=folder, min_count=1)
     # tokens: 0 inner nodes, 1 unknown words, then A, a, dull, film, lovely
     assert list(task.vocabulary.items()) == [("A", 2), ("a", 3), ("dull", 4), ("film", 5), ("lovely", 6)]
-    assert (task.input_size, task.output_size, task.gives) == (7, 5, "token-trees")
+    assert (task.input_size, task.output_size, task.input_kind) == (7, 5, "token-trees")
     batch = draw(task, "test")
     assert batch.x.tolist() == [
         [[2, 0], [5, 0], [0, 2], [0, 0], [0, 0]],

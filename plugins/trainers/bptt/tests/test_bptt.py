@@ -3,15 +3,16 @@
 import pytest
 import torch
 
-from recurra import Batch, Cell, Goal, IncompatibleParts, InvalidOption, NoState, Score, Tags, Task
+from recurra import Batch, Cell, GeneratedTask, Goal, IncompatibleParts, InvalidOption, NoState, Score, Tags
 from recurra_bptt.trainer import BPTT
 from recurra_lab import AdaGrad, Adam, Constant, Model
 from recurra_lab.training.optim import SGD, Cosine, Graves, GravesRMSProp, OneCycle, RMSprop, Step
 
 
-class Sum(Task):
+class Sum(GeneratedTask):
     """Learn y = 3 x, so that gradients can be worked out by hand."""
 
+    stream = "Sum"
     goal = Goal("error", below=0.1)
 
     def __init__(self):

@@ -7,7 +7,7 @@ from recurra_contract import ToyCell
 from recurra_contract.harness import CellOf, fit, seeded
 from recurra_evolution.fitness import fitness
 from recurra_evolution.trainer import Evolution
-from recurra_lab import Model, WeightSpace, play
+from recurra_lab import Model, WeightSpace
 
 
 class Rooms:
@@ -31,6 +31,7 @@ class Rooms:
 
 
 class Remember(Environment):
+    stream = "Remember"
     goal = Goal("return", above=0.99)
 
     def __init__(self):
@@ -54,7 +55,7 @@ def test_each_candidate_gets_what_it_gets_alone():
         together = fitness(model, task, space.stacked(vectors), batch, None, "loss")
         for vector, found in zip(vectors, together.tolist(), strict=True):
             space.write(model, vector)
-            alone = play(model, task, batch)["return"].value
+            alone = task.evaluate(model, batch).scores["return"].value
             assert abs(alone - found) < 1e-9
 
 
@@ -66,4 +67,4 @@ def test_memory_evolves():
     fit(lambda: rule, rule.lightning_module(model, task, 0), 40)
     batch = task.batch(0, batch_size=32, seed=1, split="test")
     with torch.no_grad():
-        assert play(model, task, batch)["return"].value > 0.9
+        assert task.evaluate(model, batch).scores["return"].value > 0.9

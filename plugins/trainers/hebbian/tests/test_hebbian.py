@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from recurra import Batch, Cell, Goal, IncompatibleParts, NoState, Score, Task
+from recurra import Batch, Cell, GeneratedTask, Goal, IncompatibleParts, NoState, Score
 from recurra_contract.harness import BATCH_SIZE, SEED, CellOf, OpaqueCell, SaveAt, fit, module_of
 from recurra_hebbian.due import due
 from recurra_hebbian.trainer import Hebbian
@@ -25,9 +25,10 @@ class Shown(Cell):
         return x, state
 
 
-class Pairs(Task):
+class Pairs(GeneratedTask):
     """Given vectors in, given vectors due: (N, I) and (N, O), one per row."""
 
+    stream = "Pairs"
     goal = Goal("error", below=0.1)
 
     def __init__(self, x, target, mask=None):

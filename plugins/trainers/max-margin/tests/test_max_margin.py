@@ -5,7 +5,18 @@ import itertools
 import pytest
 import torch
 
-from recurra import Batch, Goal, GraphTask, IncompatibleParts, Score, forest, graph_of, most_certain, parsed
+from recurra import (
+    Batch,
+    GeneratedTask,
+    Goal,
+    GraphTask,
+    IncompatibleParts,
+    Score,
+    forest,
+    graph_of,
+    most_certain,
+    parsed,
+)
 from recurra.plugins.registry import load
 from recurra_contract import ToyTask
 from recurra_contract.harness import CellOf, PlainCell, fit, model_of
@@ -16,12 +27,13 @@ from recurra_max_margin.trainer import MaxMargin
 FEATURES, ROOM = 3, 6
 
 
-class Chain(GraphTask):
+class Chain(GraphTask, GeneratedTask):
     """Leaves in a row, each the neighbour of the next; the first half is of class 0, the rest of class 1."""
 
+    stream = "Chain"
     goal = Goal("accuracy", above=0.9)
     features = FEATURES
-    gives = "graphs"
+    input_kind = "graphs"
 
     def __init__(self, leaves=4):
         super().__init__(FEATURES + ROOM, 2)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from recurra import Batch, Cell, Goal, IncompatibleParts, InvalidOption, Score, Task
+from recurra import Batch, Cell, GeneratedTask, Goal, IncompatibleParts, InvalidOption, Score
 from recurra.plugins.registry import load
 from recurra_contract import ToyTask
 from recurra_contract.harness import CellOf, PlainCell, fit, model_of
@@ -16,9 +16,10 @@ from recurra_rtrl.trainer import RTRL
 DOUBLE = torch.float64
 
 
-class Regression(Task):
+class Regression(GeneratedTask):
     """The squared error of y at scored steps, halved and summed over outputs; batches are given."""
 
+    stream = "Regression"
     goal = Goal("error", below=0.0)
 
     def __init__(self, batch):

@@ -32,6 +32,7 @@ class AssociativeRecall(BitAnswer):
     Source: Graves, Wayne and Danihelka 2014, section 4.3; judged with up to 20 items.
     """
 
+    stream = "AssociativeRecall"
     goal = Goal("bits_per_sequence", below=0.1)
 
     def __init__(

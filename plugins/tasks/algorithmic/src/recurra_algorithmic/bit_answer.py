@@ -10,13 +10,13 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from recurra import Batch, InvalidOption, Score, Task
+from recurra import Batch, GeneratedTask, InvalidOption, Score, Task
 
 Count = Annotated[int, Field(gt=0)]
 Bits = Annotated[Count, Field(description="bits per vector")]
 
 
-class BitAnswer(Task):
+class BitAnswer(GeneratedTask):
     """A task whose answer is bits; the target is (B, T, O) and the outputs are logits.
 
     Its scores: `bits_per_sequence`, the cross-entropy of the whole answer in bits, one per bit for a blind

@@ -27,6 +27,7 @@ class Copy(BitAnswer):
     Source: Graves, Wayne and Danihelka 2014, section 4.1; generalisation is judged at lengths 10 to 120.
     """
 
+    stream = "Copy"
     goal = Goal("bits_per_sequence", below=0.1)
 
     def __init__(

@@ -37,6 +37,7 @@ class DynamicNgrams(BitAnswer):
     Source: Graves, Wayne and Danihelka 2014, section 4.4.
     """
 
+    stream = "DynamicNgrams"
     goal = Goal("excess_bits", below=2)
 
     def __init__(

@@ -27,6 +27,7 @@ class PrioritySort(BitAnswer):
     Source: Graves, Wayne and Danihelka 2014, section 4.5.
     """
 
+    stream = "PrioritySort"
     goal = Goal("bits_per_sequence", below=20)
 
     def __init__(

@@ -36,6 +36,7 @@ class RepeatCopy(BitAnswer):
     Source: Graves, Wayne and Danihelka 2014, section 4.2; judged at twice the length, and twice the repeats.
     """
 
+    stream = "RepeatCopy"
     goal = Goal("bits_per_sequence", below=0.1)
 
     def __init__(

@@ -34,6 +34,7 @@ class Facts(Corpus):
     Source: Smolensky 1990, for the memory; Wilson 1991, tensor product networks of any rank.
     """
 
+    stream = "Facts"
     goal = Goal("wrong_share", below=1e-9)
     contract_options = {"facts": 12, "size": 6, "symbols": 6}
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from recurra import Batch, Score, Task
+from recurra import Batch, GeneratedTask, Score
 
 NONE = 1e-9
 """What a share is below when it is zero."""
@@ -24,7 +24,7 @@ Tolerance = Annotated[
 Count = Annotated[int, Field(gt=0)]
 
 
-class BinaryTask(Task):
+class BinaryTask(GeneratedTask):
     """A task whose every output is a probability that ought to be 0 or 1; the target is (B, T, O).
 
     Args:
@@ -108,10 +108,10 @@ class Verdicts(BinaryTask):
             "bits_per_verdict": Score(float(nats) / math.log(2), verdicts),
         }
 
-    def goal_scores(self, y: Tensor, batch: Batch) -> Tensor:
-        """Return the score of the goal of many models; wrong_share of all at once."""
+    def goal_scores(self, y: Tensor, batch: Batch) -> Tensor | None:
+        """Return wrong_share of many networks at once: y (P, B, T, 1) -> (P,)."""
         if self.goal.score != "wrong_share":
-            return super().goal_scores(y, batch)
+            return None
         return self.wrong(y, batch).sum((1, 2, 3)).double() / int(batch.mask.sum())
 
 

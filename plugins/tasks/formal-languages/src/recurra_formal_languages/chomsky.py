@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import cross_entropy, one_hot
 
-from recurra import Batch, Goal, InvalidOption, Score, Task
+from recurra import Batch, GeneratedTask, Goal, InvalidOption, Score, Task
 from recurra_formal_languages import binary, expressions, strings
 from recurra_formal_languages.answers import Count
 from recurra_formal_languages.problem import Problem
@@ -54,7 +54,7 @@ LONGER = (41, 500)
 REFERENCE_LENGTHS, REFERENCE_ROWS = 40, 200
 
 
-class Chomsky(Task):
+class Chomsky(GeneratedTask):
     """Read a string, then put out the answer while nothing more is to be seen.
 
     Regular: `even-pairs`, `modular-arithmetic-simple`, `parity-check`, `cycle-navigation`; context-free:
@@ -77,6 +77,7 @@ class Chomsky(Task):
     Source: Deletang et al. 2023, Neural networks and the Chomsky hierarchy, appendix A.
     """
 
+    stream = "Chomsky"
     goal = Goal("accuracy_percent", above=90)
 
     def __init__(

@@ -94,6 +94,7 @@ class AnBn(SameCounts):
     Source: Gers and Schmidhuber 2001.
     """
 
+    stream = "AnBn"
     blocks = 2
 
 
@@ -110,6 +111,7 @@ class AnBnCn(SameCounts):
     Source: Gers and Schmidhuber 2001.
     """
 
+    stream = "AnBnCn"
     blocks = 3
 
 
@@ -126,6 +128,7 @@ class AnBmBmAn(Counting):
     Source: Gers and Schmidhuber 2001.
     """
 
+    stream = "AnBmBmAn"
     free = 2
 
     def __init__(

@@ -35,6 +35,7 @@ class Dyck(LegalSets):
     Source: Hewitt et al. 2020 for the language; the prediction of sets follows Gers and Schmidhuber 2001.
     """
 
+    stream = "Dyck"
     goal = Goal("rejected_share", below=NONE)
 
     def __init__(

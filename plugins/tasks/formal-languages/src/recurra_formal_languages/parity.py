@@ -26,6 +26,7 @@ class Parity(Verdicts):
     Source: Schmidhuber and Hochreiter 1996, sequences of 500 to 600 steps, as in Bengio et al. 1994.
     """
 
+    stream = "Parity"
     goal = Goal("wrong_share", below=NONE)
 
     def __init__(

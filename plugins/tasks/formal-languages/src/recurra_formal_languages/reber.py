@@ -38,6 +38,7 @@ class ContinualReber(LegalSets):
     Source: Gers, Schmidhuber and Cummins 2000, section 4; the grammar: Reber 1967, Cleeremans et al. 1989.
     """
 
+    stream = "ContinualReber"
     goal = Goal("rejected_share", below=NONE)
     contract_options = {"test_length": 1000}
 

@@ -51,6 +51,7 @@ class Tomita(Verdicts):
     Source: Tomita 1982; lengths 1 to 15 in training and longer ones in the test are usual since.
     """
 
+    stream = "Tomita"
     goal = Goal("wrong_share", below=NONE)
 
     def __init__(

@@ -50,6 +50,7 @@ class MNIST(Corpus):
         InvalidOption: Both a folder and the Hub are named, or a folder has several files for one part.
     """
 
+    stream = "MNIST"
     goal = Goal("accuracy_percent", above=SOLVED["pixels"])
 
     def __init__(
@@ -69,7 +70,7 @@ class MNIST(Corpus):
         self.images = _read_folder(folder) if folder else read_hub(revision) if hub else synthetic()
         self.synthetic = not folder and not hub
         self.order = _order(permutation) if form == "permuted" else None  # (784,)
-        vars(self).update(goal=Goal("accuracy_percent", above=SOLVED[form]))  # of a class elsewhere
+        self.goal = Goal("accuracy_percent", above=SOLVED[form])
 
     def count(self, split: Split) -> int:
         """Return how many images a split has."""

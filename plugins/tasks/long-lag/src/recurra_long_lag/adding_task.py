@@ -38,6 +38,8 @@ class Adding(Judged):
     Source: Hochreiter and Schmidhuber 1997, experiment 4; modern: Arjovsky, Shah and Bengio 2016.
     """
 
+    stream = "Adding"
+
     def __init__(
         self,
         *,
@@ -48,7 +50,7 @@ class Adding(Judged):
         super().__init__(2, 1, tolerance)
         self.length, self.modern, self.form = length, form == "modern", form
         if self.modern:
-            self.solved_when(Goal("squared_error", below=0.01))
+            self.goal = Goal("squared_error", below=0.01)
 
     def sample(self, batch_size: int, rng: torch.Generator) -> Batch:
         """Draw sequences, and add."""

@@ -11,13 +11,13 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import cross_entropy, one_hot
 
-from recurra import Batch, Goal, Score, Task
+from recurra import Batch, GeneratedTask, Goal, Score, Task
 from recurra_long_lag.judged import Count
 
 SUITE_LAGS = (100, 200, 300, 500, 1000)
 
 
-class CopyMemory(Task):
+class CopyMemory(GeneratedTask):
     """Put out, after a long pause, the ten symbols with which the sequence began.
 
     Ten symbols are drawn evenly from 8; T − 1 blanks follow, then a delimiter, and ten blanks, or delimiters,
@@ -33,6 +33,7 @@ class CopyMemory(Task):
     back to Hochreiter and Schmidhuber 1997.
     """
 
+    stream = "CopyMemory"
     goal = Goal("wrong_symbols", below=0.1)
 
     def __init__(

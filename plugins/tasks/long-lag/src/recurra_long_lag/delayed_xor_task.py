@@ -27,6 +27,8 @@ class DelayedXor(FarSymbols):
     Source: after Hochreiter and Schmidhuber 1997, section 6.
     """
 
+    stream = "DelayedXor"
+
     def __init__(self, *, length: Length = 100, loss: Loss = "squared") -> None:
         super().__init__(1, length, TWO, loss)
 

@@ -38,6 +38,7 @@ class EmbeddedReber(Squashed):
     Source: Hochreiter and Schmidhuber 1997, experiment 1.
     """
 
+    stream = "EmbeddedReber"
     goal = Goal("wrong_share", below=NONE)
 
     def __init__(

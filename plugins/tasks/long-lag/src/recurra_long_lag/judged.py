@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 
-from recurra import Batch, Goal, Score, Task
+from recurra import Batch, GeneratedTask, Goal, Score, Task
 
 NONE = 1e-9
 """What a share is below when it is zero."""
@@ -25,7 +25,7 @@ Tolerance = Annotated[
 ]
 
 
-class Squashed(Task):
+class Squashed(GeneratedTask):
     """A task whose outputs are squashed by the logistic function; the first O channels of target are learned.
 
     Args:
@@ -58,7 +58,7 @@ class Judged(Squashed):
     `tolerance`; `squared_error` and `absolute_error`, the mean per output.
     """
 
-    goal: ClassVar[Goal] = Goal("wrong_share", below=NONE)
+    goal = Goal("wrong_share", below=NONE)
 
     def __init__(self, input_size: int, output_size: int, tolerance: float, loss: str = "squared") -> None:
         super().__init__(input_size, output_size, loss)
@@ -78,10 +78,10 @@ class Judged(Squashed):
             "absolute_error": Score(float(found.sum()), found.numel()),
         }
 
-    def goal_scores(self, y: Tensor, batch: Batch) -> Tensor:
-        """Return the score of the goal of many models; wrong_share of all at once."""
+    def goal_scores(self, y: Tensor, batch: Batch) -> Tensor | None:
+        """Return wrong_share of many networks at once: y (P, B, T, O) -> (P,)."""
         if self.goal.score != "wrong_share":
-            return super().goal_scores(y, batch)
+            return None
         return self._wrong(self._error(y, batch), batch).double().mean(-1)
 
     def _error(self, y: Tensor, batch: Batch) -> Tensor:
@@ -94,10 +94,6 @@ class Judged(Squashed):
     def oracle(self, batch: Batch) -> Tensor:
         """Return the outputs of somebody who knows the answer, for checks."""
         return torch.logit(batch.target[..., -self.output_size :], eps=1e-6)
-
-    def solved_when(self, goal: Goal) -> None:
-        """Set the goal of this instance, where the variants of a task differ in it."""
-        vars(self)["goal"] = goal
 
     def altered(self, **options: Any) -> Task:
         """Return the task with other values of some options."""

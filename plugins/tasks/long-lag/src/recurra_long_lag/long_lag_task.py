@@ -38,6 +38,8 @@ class LongLag(Judged):
     Source: Hochreiter and Schmidhuber 1997, experiment 2.
     """
 
+    stream = "LongLag"
+
     def __init__(
         self,
         *,

@@ -35,6 +35,8 @@ class Multiplication(Judged):
     Source: Hochreiter and Schmidhuber 1997, experiment 5, T = 100.
     """
 
+    stream = "Multiplication"
+
     def __init__(
         self,
         *,
@@ -46,7 +48,7 @@ class Multiplication(Judged):
     ) -> None:
         super().__init__(2, 1, tolerance)
         self.length = length
-        self.solved_when(Goal("wrong_share", below=allowed / JUDGED))
+        self.goal = Goal("wrong_share", below=allowed / JUDGED)
 
     def sample(self, batch_size: int, rng: torch.Generator) -> Batch:
         """Draw sequences, and multiply."""

@@ -31,6 +31,8 @@ class TemporalOrder(FarSymbols):
     Source: Hochreiter and Schmidhuber 1997, experiment 6.
     """
 
+    stream = "TemporalOrder"
+
     def __init__(
         self,
         *,

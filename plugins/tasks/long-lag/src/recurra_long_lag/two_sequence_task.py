@@ -42,6 +42,8 @@ class TwoSequence(Judged):
     Source: Hochreiter and Schmidhuber 1997, experiment 3; 3a after Bengio, Simard and Frasconi 1994.
     """
 
+    stream = "TwoSequence"
+
     def __init__(
         self,
         *,
@@ -56,7 +58,7 @@ class TwoSequence(Judged):
     ) -> None:
         super().__init__(1, 1, tolerance or TOLERANCES[experiment], loss)
         self.experiment, self.length, self.signal, self.variance = experiment, length, signal, variance
-        self.solved_when(GOALS[experiment])
+        self.goal = GOALS[experiment]
 
     def sample(self, batch_size: int, rng: torch.Generator) -> Batch:
         """Draw lengths, classes, then noise."""

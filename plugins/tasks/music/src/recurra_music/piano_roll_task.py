@@ -55,6 +55,7 @@ class PianoRoll(Corpus):
         InvalidOption: Both a folder and the Hub are named, or the Hub without a revision.
     """
 
+    stream = "PianoRoll"
     goal = Goal("nats_per_step", below=PUBLISHED["JSB_Chorales"])
 
     def __init__(
@@ -77,7 +78,7 @@ class PianoRoll(Corpus):
             self.pieces = read_hub(hub, _pinned(hub, revision), collection)
         else:
             self.pieces = _read_folder(folder, collection) if folder else synthetic()
-        vars(self).update(goal=Goal("nats_per_step", below=PUBLISHED[collection]))  # of a class elsewhere
+        self.goal = Goal("nats_per_step", below=PUBLISHED[collection])
 
     def count(self, split: Split) -> int:
         """Return how many pieces a split has."""

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from recurra import Batch, Score, Task
+from recurra import Batch, GeneratedTask, Score
 
 BITS = 5
 """Of a letter."""
@@ -20,7 +20,7 @@ Loss = Annotated[
 ]
 
 
-class Bits(Task):
+class Bits(GeneratedTask):
     """A task of putting out bits; the first O channels of its target are these bits.
 
     Args:

@@ -10,13 +10,13 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, one_hot
 
-from recurra import Batch, Goal, Score, Task
+from recurra import Batch, GeneratedTask, Goal, Score, Task
 from recurra_prediction.bits import Count, mean_where
 
 SUITE_BLOCKS = (5, 50)
 
 
-class ChunkerStream(Task):
+class ChunkerStream(GeneratedTask):
     """Predict each next symbol of a stream of blocks, and say at the end of each block how it began.
 
     A block is a b1 ... b20 or x b1 ... b20, either with probability 1/2; nothing marks where one ends. At its
@@ -33,6 +33,7 @@ class ChunkerStream(Task):
     compression".
     """
 
+    stream = "ChunkerStream"
     goal = Goal("label_wrong", below=0.01)
 
     def __init__(

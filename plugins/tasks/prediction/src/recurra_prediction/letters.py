@@ -43,6 +43,7 @@ class LettersInWords(Bits):
     Source: Elman 1990, "Discovering the notion 'word'".
     """
 
+    stream = "LettersInWords"
     goal = Goal("squared_error", below=0.08)
 
     def __init__(

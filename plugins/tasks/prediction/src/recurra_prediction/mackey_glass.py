@@ -40,6 +40,7 @@ class MackeyGlass(Windows):
     Source: Mackey and Glass 1977, "Oscillation and chaos in physiological control systems".
     """
 
+    stream = "MackeyGlass"
     goal = Goal("squared_error", below=0.01)
 
     def __init__(

@@ -34,6 +34,7 @@ class PipelinedXor(Bits):
     Source: Williams and Zipser 1989, "Pipelined XOR".
     """
 
+    stream = "PipelinedXor"
     goal = Goal("wrong_share", below=0.01)
 
     def __init__(

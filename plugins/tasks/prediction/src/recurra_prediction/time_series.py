@@ -36,6 +36,7 @@ class TimeSeries(Windows):
     Differs from the paper: none has this task; the scaled error is that of Hyndman and Koehler 2006.
     """
 
+    stream = "TimeSeries"
     goal = Goal("scaled_error", below=1.0)
 
     def __init__(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from recurra import Batch, Score, Split, Task
+from recurra import Batch, GeneratedTask, Score, Split
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Cut:
         return range(earliest, after - self.offsets[-1])
 
 
-class Windows(Task):
+class Windows(GeneratedTask):
     """Prediction of values that lie ahead of a window of a series.
 
     A training batch is drawn at random from the training part. In validation and test every window comes

@@ -30,6 +30,7 @@ class XorInTime(Bits):
     Source: Elman 1990, "Exclusive-OR".
     """
 
+    stream = "XorInTime"
     goal = Goal("third_wrong", below=0.01)
 
     def __init__(

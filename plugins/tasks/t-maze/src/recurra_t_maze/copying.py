@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from recurra import Batch, Goal, InvalidOption, Score, Split, Task
+from recurra import Batch, GeneratedTask, Goal, InvalidOption, Score, Split, Task
 
 TOLERANCE = 0.25
 """An output that is further than this from its bit counts nothing."""
@@ -19,7 +19,7 @@ SUITE_LENGTHS = (10, 30, 100)
 Count = Annotated[int, Field(gt=0)]
 
 
-class ENTMCopy(Task):
+class ENTMCopy(GeneratedTask):
     """Put out L vectors of bits that were shown before.
 
         [start, delimiter, bits]:   start | L vectors | delimiter | an idle step | L steps for the answer
@@ -32,6 +32,7 @@ class ENTMCopy(Task):
     Source: Greve, Jacobsen and Risi 2016, and the authors' program ("strict-close").
     """
 
+    stream = "ENTMCopy"
     goal = Goal("fitness", above=0.999)
 
     def __init__(

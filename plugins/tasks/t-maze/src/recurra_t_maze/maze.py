@@ -35,7 +35,7 @@ class MazeTask(Environment):
         self.swaps, self.reward, self.turn_signal = swaps, reward, turn_signal
         super().__init__(4 + turn_signal, 3)
         if reward == "reward":
-            vars(self).update(goal=Goal("return", above=self._best() - 0.001))
+            self.goal = Goal("return", above=self._best() - 0.001)
 
     def environments(self, count: int) -> Mazes:
         """Return that many mazes side by side."""
@@ -86,6 +86,7 @@ class TMaze(MazeTask):
     Source: Greve, Jacobsen and Risi 2016, and the authors' program.
     """
 
+    stream = "TMaze"
     picture = SINGLE
 
     def __init__(
@@ -115,4 +116,5 @@ class DoubleTMaze(TMaze):
     Shapes, scores and source: as `t-maze`.
     """
 
+    stream = "DoubleTMaze"
     picture = DOUBLE

@@ -9,15 +9,15 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import cross_entropy, one_hot
 
-from recurra import Batch, Score, Task
+from recurra import Batch, Score, SupervisedTask
 
 Count = Annotated[int, Field(gt=0)]
 
 
-class Answers(Task):
+class Answers(SupervisedTask):
     """A task that reads tokens (B, T) and answers with a symbol at every scored step: logits (B, T, O)."""
 
-    gives = "tokens"
+    input_kind = "tokens"
 
     def loss(self, y: Tensor, batch: Batch) -> Tensor:
         """Return the mean cross-entropy per scored step, in nats."""

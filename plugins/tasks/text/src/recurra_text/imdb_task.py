@@ -57,6 +57,7 @@ class IMDB(Answers, Corpus):
         InvalidOption: Both a folder and the Hub are named, or the revision is empty.
     """
 
+    stream = "IMDB"
     goal = Goal("accuracy_percent", above=85.0)
 
     def __init__(

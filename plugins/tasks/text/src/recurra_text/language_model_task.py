@@ -60,6 +60,7 @@ class LanguageModel(Answers):
         InvalidOption: Two sources are named, the Hub without a revision, or nothing is left to train on.
     """
 
+    stream = "LanguageModel"
     goal = GOALS["character"]
     synthetic: bool
 
@@ -96,7 +97,7 @@ class LanguageModel(Answers):
         self.tokens, kinds, self.names = tokens_of(texts, level, vocabulary, (validation_share, test_share))
         super().__init__(kinds, kinds)
         self.level, self.window = level, window
-        vars(self).update(goal=GOALS[level])  # of a class elsewhere
+        self.goal = GOALS[level]
 
     def _streams(self, split: Split, batch_size: int) -> Streams:
         return streams(len(self.tokens[split]) - 1, batch_size, self.window, split)
@@ -108,13 +109,6 @@ class LanguageModel(Answers):
     def continues_previous(self, k: int, *, batch_size: int, seed: int, split: Split) -> bool:
         """Say whether window k goes on where the one before ended: all but the first of a pass do."""
         return k % self._streams(split, batch_size).windows > 0
-
-    def sample(self, batch_size: int, rng: torch.Generator) -> Batch:
-        """Draw windows of the training text at random."""
-        predicted = len(self.tokens["train"]) - 1
-        steps = min(self.window, predicted)
-        starts = torch.randint(predicted - steps + 1, (batch_size, 1), generator=rng)
-        return self._read_at("train", starts + torch.arange(steps))
 
     def _read_at(self, split: Split, places: Tensor) -> Batch:
         tokens = self.tokens[split]

@@ -57,6 +57,7 @@ class Translation(Answers, Corpus):
         InvalidOption: Two sources are named, the Hub without a revision, or nothing is left to train on.
     """
 
+    stream = "Translation"
     goal = Goal("sentence_percent", above=99.0)
 
     def __init__(

@@ -119,6 +119,8 @@ class MSD(Measuring):
     Source: Gers, Schraudolph and Schmidhuber 2002: F = 10 to 50 with I in {0, 1}; F = 10 with wider ones.
     """
 
+    stream = "MSD"
+
     def __init__(
         self,
         *,
@@ -146,6 +148,7 @@ class NMSD(Measuring):
     """
 
     # Two rows of {0, 1} are too often the same by chance.
+    stream = "NMSD"
     contract_options = {
         "largest_extra": 10,
         "extras": "all",
@@ -187,6 +190,8 @@ class GTS(SpikeTask):
     after `intervals`; at which steps the delay is seen is our reading, so both are offered.
     Source: Gers, Schraudolph and Schmidhuber 2002.
     """
+
+    stream = "GTS"
 
     def __init__(
         self,

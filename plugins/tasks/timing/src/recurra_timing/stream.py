@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
-from recurra import Batch, Score, Task
+from recurra import Batch, GeneratedTask, Score
 
 NONE = 1e-9
 """What a share is below when it is zero."""
@@ -22,7 +22,7 @@ Tolerance = Annotated[
 Count = Annotated[int, Field(gt=0)]
 
 
-class TimedStream(Task):
+class TimedStream(GeneratedTask):
     """A stream of one input and one output per step; the target is (B, T, 1).
 
     Args:

@@ -38,6 +38,7 @@ class PFG(TimedStream):
     Source: Gers, Schraudolph and Schmidhuber 2002, F = 10 and F = 25.
     """
 
+    stream = "PFG"
     goal = Goal("failed_share", below=NONE)
     contract_expected_failures = {
         "check_batches_differ": NO_CHANCE,

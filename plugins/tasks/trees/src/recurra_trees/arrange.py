@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from recurra import Batch
+from recurra import Batch, GeneratedTask, InputKind
 from recurra_trees.classes import Classes, last_step
 
 NODE = 0
@@ -47,19 +47,21 @@ def arranged(sorts: Sequence[Symbols]) -> tuple[Tensor, Tensor]:
     return shown[:, :steps], lengths
 
 
-class Evaluation(Classes):
+class Evaluation(Classes, GeneratedTask):
     """A task whose answer is the value of an expression, at its root or after its last bracket.
 
     A constructor calls `show_as`, which says what the task gives.
     """
 
+    input_kind: InputKind = "token-trees"
+
     def show_as(self, form: str) -> None:
         """Give trees of tokens, or for `sequence` tokens with brackets."""
-        # Of a class elsewhere; here it depends on an option.
-        vars(self).update(form=form, gives="tokens" if form == "sequence" else "token-trees")
+        self.form = form
+        self.input_kind = "tokens" if form == "sequence" else "token-trees"
 
     def asked(self, shown: Tensor, lengths: Tensor, value: Tensor) -> Batch:
         """Return the batch that asks for values (B,) of expressions that are shown, (B, T, 2)."""
         mask = last_step(lengths, shown.shape[1])
-        x = shown[..., 0] if self.gives == "tokens" else shown
+        x = shown[..., 0] if self.input_kind == "tokens" else shown
         return Batch(x.contiguous(), torch.where(mask, value[:, None], 0), mask, lengths)

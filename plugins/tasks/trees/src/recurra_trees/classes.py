@@ -9,12 +9,12 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import cross_entropy, one_hot
 
-from recurra import Batch, Score, Task
+from recurra import Batch, Score, SupervisedTask
 
 Count = Annotated[int, Field(gt=0)]
 
 
-class Classes(Task):
+class Classes(SupervisedTask):
     """A task whose answer is a class at every scored step; outputs are logits (B, T, classes)."""
 
     def classes(self, batch: Batch) -> Tensor:

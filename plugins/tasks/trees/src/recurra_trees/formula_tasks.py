@@ -88,6 +88,7 @@ class BooleanTrees(Formula):
     Differs from the paper: none has exactly this task.
     """
 
+    stream = "BooleanTrees"
     contract_options = {"max_leaves": 5}
 
     def __init__(
@@ -114,6 +115,7 @@ class ArithmeticTrees(Formula):
     Differs from the paper: none has exactly this task; that of Deletang et al. 2023 has signs and no trees.
     """
 
+    stream = "ArithmeticTrees"
     contract_options = {"max_leaves": 5}
 
     def __init__(

@@ -42,6 +42,7 @@ class ListOps(Evaluation):
     Source: Nangia and Bowman 2018.
     """
 
+    stream = "ListOps"
     goal = Goal("accuracy_percent", above=95)
     contract_options = {"max_length": 12, "max_depth": 3}
 

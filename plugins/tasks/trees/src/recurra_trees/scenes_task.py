@@ -10,13 +10,13 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import pad
 
-from recurra import Batch, Goal, GraphTask, InvalidOption, Task
+from recurra import Batch, GeneratedTask, Goal, GraphTask, InvalidOption, Task
 from recurra_trees.classes import Classes, Count
 
 REFERENCE_SCENES = 1000
 
 
-class Scenes(Classes, GraphTask):
+class Scenes(Classes, GraphTask, GeneratedTask):
     """Tell of what class each segment of a scene is, from its features and from who its neighbours are.
 
     The centres of n segments are uniform in a unit square, and so are those of `regions` regions, each of a
@@ -43,6 +43,7 @@ class Scenes(Classes, GraphTask):
     Source: Socher, Lin, Ng and Manning 2011, for the structure that is to be predicted.
     """
 
+    stream = "Scenes"
     goal = Goal("accuracy_percent", above=90)
     contract_options = {"min_segments": 3, "max_segments": 6}
 
@@ -66,7 +67,7 @@ class Scenes(Classes, GraphTask):
     ) -> None:
         self.form, self.features, self.room = form, features + 2, room or 2 * max_segments
         super().__init__(self.features + (self.room if form == "graph" else 0), classes)
-        vars(self).update(gives="graphs" if form == "graph" else "vectors")
+        self.input_kind = "graphs" if form == "graph" else "vectors"
         for name, least, bound, most in (
             ("min_segments", min_segments, "max_segments", max_segments),
             ("max_segments", max_segments, "room", self.room),

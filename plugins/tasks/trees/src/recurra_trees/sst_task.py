@@ -59,8 +59,9 @@ class SST(Classes, Corpus):
         InvalidOption: Both a folder and the Hub are named.
     """
 
+    stream = "SST"
     goal = Goal("root_percent", above=PUBLISHED["fine"])
-    gives = "token-trees"
+    input_kind = "token-trees"
 
     def __init__(
         self,
@@ -84,7 +85,7 @@ class SST(Classes, Corpus):
         self.lowercase, self.fine, self.only_root = lowercase, labels == "fine", supervision == "root"
         self.vocabulary = self._vocabulary(trees["train"], min_count)
         super().__init__(len(self.vocabulary) + 2, 5 if self.fine else 2)
-        vars(self).update(goal=Goal("root_percent", above=PUBLISHED[labels]))  # of a class elsewhere
+        self.goal = Goal("root_percent", above=PUBLISHED[labels])
         self.sentences = {split: self._sentences(split, trees[split]) for split in FILES}
 
     def _vocabulary(self, trees: Sequence[Tree], min_count: int) -> Mapping[str, int]:

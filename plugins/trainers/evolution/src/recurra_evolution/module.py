@@ -7,10 +7,10 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from recurra import Batch, Environment, Network, Task, seed_of
+from recurra import Batch, Network, Task, seed_of
 from recurra_evolution.fitness import fitness
 from recurra_evolution.searches import Search
-from recurra_lab import LearningModule, WeightSpace, evaluation_mode, play
+from recurra_lab import LearningModule, WeightSpace, evaluation_mode
 
 
 class EvolutionModule(LearningModule):
@@ -61,14 +61,13 @@ class EvolutionModule(LearningModule):
         return loss
 
     def _judge(self, batch: Batch, start: Any) -> Tensor:
-        if isinstance(self.task, Environment):
-            value = play(self.model, self.task, batch)["return"].value
-            self.log("train/return", value, prog_bar=True, sync_dist=True)
-            return torch.tensor(-value)
-        y, state = self.model(batch.x, start, batch.lengths)
+        loss, scores, state = self.task.evaluate(self.model, batch, start)
+        self.record_scores(scores)
+        if state is None:  # of an environment
+            return loss
         self.carry_over(state, batch)
-        self.record(y, batch)
-        return self.loss_of(y, state, batch)
+        own = self.model.sequencer.auxiliary_loss(state)
+        return loss if own is None else loss + own.mean()
 
     def _generation(self, batch: Batch, start: Any) -> None:
         vectors = self.search.ask(seed_of("evolution", self.seed, int(self.batches_seen)))

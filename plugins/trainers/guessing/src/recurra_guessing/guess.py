@@ -8,8 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from recurra import Batch, Goal, Network, Task, generator_of
-from recurra_lab import WeightSpace, losses, run_each
+from recurra import Batch, Goal, Network, SupervisedTask, generator_of
+from recurra_lab import WeightSpace, goal_scores, losses, run_each
 
 AT_ONCE = 4_000_000
 """How many numbers the inputs and outputs of the networks that run side by side may have."""
@@ -50,21 +50,23 @@ def _worst_last(value: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def judged(model: Network, space: WeightSpace, task: Task, guesses: Tensor, batch: Batch) -> Judgement:
+def judged(
+    model: Network, space: WeightSpace, task: SupervisedTask, guesses: Tensor, batch: Batch
+) -> Judgement:
     """Judge guesses (P, n) on all sequences of a batch."""
     parts = []
     for some in torch.split(guesses, _at_once(model, task, batch)):
         y, _ = run_each(model, space.stacked(some), batch.x, lengths=batch.lengths)
-        parts.append(Judgement(task.goal_scores(y, batch).double(), losses(task, y, batch).double()))
+        parts.append(Judgement(goal_scores(task, y, batch).double(), losses(task, y, batch).double()))
     return Judgement(*(torch.cat(part).cpu() for part in zip(*parts, strict=True)))
 
 
-def _at_once(model: Network, task: Task, batch: Batch) -> int:
+def _at_once(model: Network, task: SupervisedTask, batch: Batch) -> int:
     width = model.sequencer.output_size + task.output_size + batch.x[0, 0].numel()
     return max(1, AT_ONCE // max(1, batch.mask.numel() * width))
 
 
-def screens(task: Task, batch: Batch, sizes: tuple[int, ...]) -> Iterator[tuple[Batch, float]]:
+def screens(task: SupervisedTask, batch: Batch, sizes: tuple[int, ...]) -> Iterator[tuple[Batch, float]]:
     """Yield ever larger parts of a batch, each with its share of what the score of the goal is a mean of.
 
     A goal that is met from above has no screens: there the best that the rest may bring is not known.
@@ -78,7 +80,7 @@ def screens(task: Task, batch: Batch, sizes: tuple[int, ...]) -> Iterator[tuple[
             yield part, _weight(task, part) / whole if whole else 0.0
 
 
-def _weight(task: Task, batch: Batch) -> float:
+def _weight(task: SupervisedTask, batch: Batch) -> float:
     blank = torch.zeros(*batch.mask.shape, task.output_size, device=batch.x.device)
     return task.scores(blank, batch)[task.goal.score].weight
 

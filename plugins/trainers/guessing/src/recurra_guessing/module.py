@@ -74,7 +74,7 @@ class GuessingModule(LearningModule):
         goal, count = self.task.goal, self.guesses_per_batch
         guesses = drawn(self.seed, k, count, self.space.size, self.weight_range)
         left = torch.arange(count)
-        for part, share in screens(self.task, batch, self.screens):
+        for part, share in screens(self.task.supervised(), batch, self.screens):
             left = left[passed(self._judged(guesses[left], part), share, goal)]
         found = self._judged(guesses[left], batch)
         solved = found.solved(goal).nonzero().flatten()
@@ -98,7 +98,8 @@ class GuessingModule(LearningModule):
         first = share * self.rank
         mine = torch.arange(first, first + share).clamp(max=len(guesses) - 1)
         like = next(self.model.parameters())
-        found = judged(self.model, self.space, self.task, guesses[mine].to(like), batch)
+        task = self.task.supervised()
+        found = judged(self.model, self.space, task, guesses[mine].to(like), batch)
         if self.world_size == 1:
             return found
         everyone = self.all_gather(torch.stack(found).to(self.device))  # (ranks, 2, share)

@@ -54,7 +54,7 @@ class Guessing(Trainer):
         """Return the Lightning module.
 
         Raises:
-            IncompatibleParts: All weights of the model are frozen, the task is an environment, or its batches
+            IncompatibleParts: All weights of the model are frozen, the task has no targets, or its batches
                 continue one another.
         """
         from recurra_guessing.module import GuessingModule

@@ -1,0 +1,43 @@
+"""The kinds of input: what a task gives, what a cell must read for it, and what embeds its tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+InputKind = Literal["vectors", "trees", "tokens", "token-trees", "graphs"]
+"""Cells read `vectors` or `trees`; tasks give any of them."""
+
+
+class TreeEmbedding(nn.Embedding):
+    """Trees of tokens (B, T, 2) -> vectors with the arity of each node after them, (B, T, E + 1)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Embed the tokens, channel 0 of x, and keep the arities, channel 1."""
+        return torch.cat([super().forward(x[..., 0]), x[..., 1:].to(self.weight.dtype)], -1)
+
+
+class InputFormat(NamedTuple):
+    """What follows from the kind of input that a task gives.
+
+    Args:
+        read_by: The `Tags.input_kind` of the cells that can read it.
+        embedding: What makes vectors of its tokens; None where x holds vectors.
+        token_shape: The shape of x after (B, T) where x holds tokens; None where that is (I,).
+    """
+
+    read_by: InputKind
+    embedding: type[nn.Embedding] | None = None
+    token_shape: tuple[int, ...] | None = None
+
+
+INPUT_FORMATS: Mapping[InputKind, InputFormat] = {
+    "vectors": InputFormat("vectors"),
+    "trees": InputFormat("trees"),
+    "tokens": InputFormat("vectors", nn.Embedding, ()),
+    "token-trees": InputFormat("trees", TreeEmbedding, (2,)),
+    "graphs": InputFormat("trees"),
+}
