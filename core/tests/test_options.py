@@ -326,6 +326,14 @@ def test_choices_are_literals_truth_and_none():
     assert choices_of(int) == []
 
 
+def test_an_option_may_have_the_name_of_a_method_of_dictionaries():
+    class Locked(Configurable):
+        def __init__(self, *, keys: int = 3):
+            self.keys = keys
+
+    assert Locked().keys == 3
+
+
 def test_an_option_without_an_annotation_takes_anything():
     class Loose(Configurable):
         def __init__(self, *, size=3):

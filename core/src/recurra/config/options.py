@@ -260,7 +260,7 @@ def _completed(name: str, field: FieldInfo, value: Any) -> Any:
     model, given = chosen(field, value), {"name": value} if isinstance(value, str) else value
     if model is None:
         raise ValueError(no_alternative(name, field, given.get("name")))
-    kept = dict(field.default) if type(field.default) is model else {}
+    kept = values_of(field.default) if type(field.default) is model else {}
     return model.model_validate({**kept, **given})
 
 
@@ -285,7 +285,12 @@ def checked_options(component: type, given: Mapping[str, Any]) -> dict[str, Any]
     Raises:
         InvalidOption: An option is unknown, of the wrong type or out of range; one line for each.
     """
-    return dict(_valid(_plain_model(component), component, given))
+    return values_of(_valid(_plain_model(component), component, given))
+
+
+def values_of(model: BaseModel) -> dict[str, Any]:
+    """Return name -> value; `dict(model)` would take an option called `keys` for a method."""
+    return {name: getattr(model, name) for name in type(model).model_fields}
 
 
 def _valid(model: type[M], owner: type, given: Mapping[str, Any]) -> M:

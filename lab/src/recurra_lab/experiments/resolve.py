@@ -19,6 +19,7 @@ from recurra.config.options import (
     no_alternative,
     options_model,
     part_kind,
+    values_of,
 )
 from recurra.errors import InvalidOption, RecurraError
 from recurra.plugins import registry
@@ -200,7 +201,7 @@ class Explorer:
         if name not in models:
             self._note(InvalidOption(no_alternative(dotted(key), field, name)), given)
             return _unresolved(key)
-        kept = dict(default) if type(default) is models[name] else {}
+        kept = values_of(default) if type(default) is models[name] else {}
         return self.section(key, models[name], name, None, kept)
 
     def _note(self, error: RecurraError, entry: Entry | None) -> None:
