@@ -17,8 +17,8 @@ from recurra.config.options import (
     keyword_options,
     options_model,
     part_kind,
-    plain,
 )
+from recurra.config.ref import plain
 from recurra.errors import InvalidOption
 
 pytestmark = pytest.mark.usefixtures("parts")

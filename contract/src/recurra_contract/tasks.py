@@ -11,7 +11,7 @@ from torch import Tensor
 
 from recurra.capabilities.environment import Environment
 from recurra.cell import INTEGER_DTYPES
-from recurra.config.options import plain
+from recurra.config.ref import plain
 from recurra.task import Batch, Goal, Score, Task
 from recurra_contract.fingerprints import content, fingerprint, fingerprints
 from recurra_contract.kit import CheckFailed, Make, Skip

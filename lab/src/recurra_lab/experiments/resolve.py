@@ -13,7 +13,6 @@ from pydantic_core import PydanticUndefined
 
 from recurra.config.describe import accepts_none, choices_of
 from recurra.config.options import (
-    Ref,
     alternatives,
     fields_of,
     no_alternative,
@@ -21,6 +20,7 @@ from recurra.config.options import (
     part_kind,
     values_of,
 )
+from recurra.config.ref import Ref
 from recurra.errors import InvalidOption, RecurraError
 from recurra.plugins import registry
 from recurra.plugins.hooks import Kind
