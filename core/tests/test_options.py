@@ -17,9 +17,8 @@ from recurra.config.options import (
     keyword_options,
     options_model,
     part_kind,
-    plain,
-    references,
 )
+from recurra.config.ref import plain, references
 from recurra.errors import InvalidOption
 
 pytestmark = pytest.mark.usefixtures("parts")
@@ -339,6 +338,14 @@ def test_choices_are_literals_truth_and_none():
         "a", "3", "true", "false", "none",
     ]  # fmt: skip
     assert choices_of(int) == []
+
+
+def test_an_option_may_have_the_name_of_a_method_of_dictionaries():
+    class Locked(Configurable):
+        def __init__(self, *, keys: int = 3):
+            self.keys = keys
+
+    assert Locked().keys == 3
 
 
 def test_an_option_without_an_annotation_takes_anything():

@@ -6,7 +6,7 @@ import pytest
 
 from recurra import Ref
 from recurra.errors import AmbiguousComponent, BrokenComponent, InvalidOption, UnknownComponent
-from recurra.plugins.registry import components, find, load
+from recurra.plugins.registry import components, default, find, load, suggestion, suitable
 from recurra_lab.experiments import Experiment
 
 TINY = """
@@ -40,6 +40,38 @@ def test_components_are_sorted_and_chosen_by_kind(world):
     assert [offer.component.name for offer in components()] == ["alpha", "zeta", "copy"]
     (offer,) = [offer for offer in components("cell") if offer.component.name == "alpha"]
     assert (offer.dist, offer.version, offer.qualified) == ("c-dist", "2.1", "c-dist:alpha")
+
+
+def test_components_are_those_of_the_plugins_that_are_loaded_now(world):
+    world.add_good("a-dist", "cell", "zeta")
+    assert [offer.component.name for offer in components()] == ["zeta"]
+    world.add_good("c-dist", "cell", "alpha")
+    assert [offer.component.name for offer in components()] == ["alpha", "zeta"]
+
+
+DEFAULTS = """
+from recurra import Component, hookimpl
+
+@hookimpl
+def recurra_components():
+    return [Component("trainer", name, "a:B", "", default=name in {chosen}) for name in ("a", "b", "c")]
+"""
+
+
+def test_the_first_component_that_is_marked_is_the_default(world):
+    assert default("trainer") is None
+    world.add("acme", DEFAULTS.format(chosen=["b", "c"]))
+    assert default("trainer") == "b"
+    world.add("other", DEFAULTS.format(chosen=[]))
+    assert default("trainer") == "acme:b"
+
+
+def test_components_that_fit_are_suggested(tiny):
+    tiny.add_good("acme-cells", "cell", "tiny", "tiny_target:Tiny")
+    tiny.add_good("broken-cells", "cell", "broken", "no_such_module:Cell")
+    assert suitable("cell", lambda cell: cell.__name__ == "Tiny") == ["tiny"]
+    assert suggestion("cell", lambda cell: True) == "; choose cell=tiny"
+    assert suggestion("cell", lambda cell: False) == ""
 
 
 @pytest.mark.parametrize("name", ["tiny", "acme-cells:tiny", "Acme_Cells:tiny"])

@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,14 @@ def test_overrides_win_over_the_file_and_the_file_over_defaults(written):
     experiment = compose("run.batch_size=6", file=file)
     assert (experiment.seed, experiment.run.max_steps, experiment.run.batch_size) == (7, 9, 6)
     assert experiment.cell.options["memory"] == Ref("memory", "ntm", slots=5, start="constant")
+
+
+def test_sections_are_found_once_and_again_for_an_experiment_made_by_hand(monkeypatch):
+    experiment = compose()
+    by_hand = replace(experiment)
+    text = by_hand.to_toml()
+    monkeypatch.setattr("recurra_lab.experiments.experiment.Explorer", lambda given: pytest.fail("explored"))
+    assert experiment.to_toml() == text
 
 
 def test_of_two_overrides_the_later_counts():

@@ -67,6 +67,10 @@ def batch_of(task, k=0):
     return task.batch(k, batch_size=4, seed=0, split="train")
 
 
+def test_without_a_trainer_there_is_one_process(module):
+    assert (module.world_size, module.rank) == (1, 0)
+
+
 class TestPosition:
     def test_it_is_saved_with_the_weights(self, module):
         module.on_train_batch_start(batch_of(module.task), 0)

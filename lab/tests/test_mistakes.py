@@ -110,6 +110,13 @@ def test_a_task_or_cell_that_is_not_named():
     ]
 
 
+def test_a_trainer_that_is_not_named_where_no_plugin_has_a_default(parts, monkeypatch):
+    from recurra.plugins import registry
+
+    monkeypatch.setattr(registry, "default", lambda kind: None)
+    assert complaint() == "no trainer is named; expected trainer=NAME with one of the installed: bptt, rtrl"
+
+
 def test_an_option_of_a_part_that_is_not_there():
     assert complaint("cell.memory.slots=3", cell="gru") == (
         "cell.memory.slots=3: unknown key cell.memory.slots;"

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from recurra.config.options import plain
+from recurra.config.ref import plain
 from recurra.memory import Memory
 from recurra.state import leaves, map_state
 from recurra_contract.cells.probes import learnable

@@ -13,7 +13,7 @@ import traceback
 from importlib import import_module
 from typing import Any
 
-from recurra.config.options import plain
+from recurra.config.ref import plain
 from recurra.task import Task
 from recurra_contract.kit import CheckFailed, Skip
 

@@ -13,7 +13,7 @@ import torch
 
 from recurra.capabilities.graphs import GraphTask
 from recurra.cell import Cell, Tags
-from recurra.config.options import plain
+from recurra.config.ref import plain
 from recurra.errors import IncompatibleParts, NonFinite
 from recurra_contract.altered_tasks import Stream, spoiled
 from recurra_contract.harness import (

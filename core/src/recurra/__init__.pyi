@@ -27,7 +27,7 @@ from recurra.cell import add_losses as add_losses
 from recurra.cell import placement as placement
 from recurra.config.options import Configurable as Configurable
 from recurra.config.options import Options as Options
-from recurra.config.options import Ref as Ref
+from recurra.config.ref import Ref as Ref
 from recurra.data import files as files
 from recurra.data.corpus import Corpus as Corpus
 from recurra.data.ragged import Ragged as Ragged

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from recurra.cell import Cell
-from recurra.config.options import plain
+from recurra.config.ref import plain
 from recurra.state import leaves, map_state
 from recurra_contract.cells.probes import (
     BATCH,

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from recurra.cell import INTEGER_DTYPES
-from recurra.config.options import plain
+from recurra.config.ref import plain
 from recurra.input_kind import INPUT_FORMATS
 from recurra.task import Batch, Task
 from recurra_contract.kit import CheckFailed, Make

@@ -11,17 +11,16 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, ClassVar, Self, TypeVar, get_origin, get_type_hints
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails, PydanticUndefined, to_jsonable_python
+from pydantic_core import ErrorDetails, PydanticUndefined
 
 from recurra.config.describe import (
-    Words,
     accepts_none,
     alternative_name,
     listed,
@@ -29,94 +28,11 @@ from recurra.config.describe import (
     sentence,
     unknown_option,
 )
+from recurra.config.ref import Ref
 from recurra.errors import InvalidOption, nearest
 from recurra.plugins.hooks import KINDS, Kind
 
 M = TypeVar("M", bound=BaseModel)
-
-
-class Ref:
-    """A part by reference: the kind and name of a component, and its options.
-
-    Refs are what a constructor takes for parts that it wires itself: `controller: Ref = Ref("cell", "lstm")`.
-    A part without a default says its kind in the annotation: `controller: Annotated[Ref, "cell"]`.
-
-    Raises:
-        InvalidOption: An option is called `name`, which in a file is the name of the part.
-    """
-
-    in_words: ClassVar = Words("part", "a part by reference")
-
-    def __init__(self, kind: Kind, name: str, /, **options: Any) -> None:
-        if "name" in options:
-            told = "the option 'name' cannot be set by reference, since it names the part itself"
-            raise InvalidOption(f"{kind} '{name}': {told}; give the option another name")
-        self.kind, self.name, self.options, self._checked = kind, name, options, False
-
-    @classmethod
-    def checked(cls, kind: Kind, name: str, options: dict[str, Any]) -> Ref:
-        """Return a reference whose options are complete and valid, which `build` does not check again."""
-        ref = cls(kind, name, **options)
-        ref._checked = True
-        return ref
-
-    def build(self, *wiring: Any) -> Any:
-        """Construct the part with the wiring that its owner knows."""
-        from recurra.plugins.registry import load
-
-        component: Any = load(self.kind, self.name)
-        if not self._checked:
-            return component(*wiring, **self.options)
-        made = component.__new__(component)
-        object.__setattr__(made, "options", dict(self.options))  # where there are some, none are checked
-        made.__init__(*wiring, **self.options)
-        return made
-
-    def has_option(self, name: str) -> bool:
-        """Say whether the part that is referred to has an option of this name."""
-        from recurra.plugins.registry import load
-
-        return name in fields_of(load(self.kind, self.name))
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Ref):
-            return False
-        return (self.kind, self.name, self.options) == (other.kind, other.name, other.options)
-
-    def __hash__(self) -> int:
-        return hash((self.kind, self.name))
-
-    def __repr__(self) -> str:
-        options = "".join(f", {key}={value!r}" for key, value in self.options.items())
-        return f"Ref({self.kind!r}, {self.name!r}{options})"
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the reference as it is written in a file: `{"name": "lstm", "hidden_size": 100}`."""
-        return {"name": self.name, **plain(self.options)}
-
-
-def plain(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return options as dictionaries, lists and scalars, ready for TOML or JSON."""
-    done: dict[str, Any] = to_jsonable_python(dict(options), fallback=_plain)
-    return done
-
-
-def _plain(value: Any) -> Any:
-    return value.as_dict() if isinstance(value, Ref) else repr(value)
-
-
-def references(value: Any) -> Iterator[Ref]:
-    """Yield every reference in a value: at any depth of collections, models and other references' options."""
-    if isinstance(value, Ref):
-        yield value
-        yield from references(value.options)
-    elif isinstance(value, BaseModel):
-        yield from references(dict(value))
-    elif isinstance(value, Mapping):
-        yield from references(list(value.values()))
-    elif isinstance(value, list | tuple | set | frozenset):
-        for item in value:
-            yield from references(item)
 
 
 class Configurable:
@@ -274,7 +190,7 @@ def _completed(name: str, field: FieldInfo, value: Any) -> Any:
     model, given = chosen(field, value), {"name": value} if isinstance(value, str) else value
     if model is None:
         raise ValueError(no_alternative(name, field, given.get("name")))
-    kept = dict(field.default) if type(field.default) is model else {}
+    kept = values_of(field.default) if type(field.default) is model else {}
     return model.model_validate({**kept, **given})
 
 
@@ -299,7 +215,12 @@ def checked_options(component: type, given: Mapping[str, Any]) -> dict[str, Any]
     Raises:
         InvalidOption: An option is unknown, of the wrong type or out of range; one line for each.
     """
-    return dict(_valid(_plain_model(component), component, given))
+    return values_of(_valid(_plain_model(component), component, given))
+
+
+def values_of(model: BaseModel) -> dict[str, Any]:
+    """Return name -> value; `dict(model)` would take an option called `keys` for a method."""
+    return {name: getattr(model, name) for name in type(model).model_fields}
 
 
 def _valid(model: type[M], owner: type, given: Mapping[str, Any]) -> M:

@@ -28,7 +28,7 @@ def explain(
     recurra explain ntm
     recurra explain lstm cell.hidden_size=32 --source
     """
-    from recurra.config.options import Ref
+    from recurra.config.ref import Ref
     from recurra_engine.explain import explained, graphs, sources
     from recurra_lab.experiments.overrides import options_under
 

@@ -14,7 +14,7 @@ import tomli_w
 from pydantic import Field, ValidationError
 from pydantic_core import to_json
 
-from recurra.config.options import Ref, plain
+from recurra.config.ref import Ref, plain
 from recurra.plugins import registry
 from recurra.task import Task
 from recurra.trainer import Trainer

@@ -12,7 +12,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from recurra.config.describe import accepts_none
-from recurra.config.options import Ref, alternatives, fields_of, part_kind
+from recurra.config.options import alternatives, fields_of, part_kind
+from recurra.config.ref import Ref
 from recurra.errors import BrokenComponent
 from recurra.plugins import registry
 from recurra.plugins.hooks import Kind

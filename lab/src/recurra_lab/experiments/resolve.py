@@ -13,13 +13,14 @@ from pydantic_core import PydanticUndefined
 
 from recurra.config.describe import accepts_none, choices_of
 from recurra.config.options import (
-    Ref,
     alternatives,
     fields_of,
     no_alternative,
     options_model,
     part_kind,
+    values_of,
 )
+from recurra.config.ref import Ref
 from recurra.errors import InvalidOption, RecurraError
 from recurra.plugins import registry
 from recurra.plugins.hooks import Kind
@@ -200,7 +201,7 @@ class Explorer:
         if name not in models:
             self._note(InvalidOption(no_alternative(dotted(key), field, name)), given)
             return _unresolved(key)
-        kept = dict(default) if type(default) is models[name] else {}
+        kept = values_of(default) if type(default) is models[name] else {}
         return self.section(key, models[name], name, None, kept)
 
     def _note(self, error: RecurraError, entry: Entry | None) -> None:

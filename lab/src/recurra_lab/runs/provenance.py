@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from recurra.config.options import references
+from recurra.config.ref import references
 from recurra.plugins import registry
 from recurra.task import Task
 from recurra_lab.artifacts.atomic_files import read_json

@@ -11,7 +11,8 @@ from pathlib import Path
 from string import Template
 
 from recurra import __version__
-from recurra.config.options import Ref, fields_of
+from recurra.config.options import fields_of
+from recurra.config.ref import Ref
 from recurra.errors import InvalidName, UnwritableFolder
 from recurra.plugins import registry
 from recurra.plugins.hooks import Kind

@@ -10,7 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from recurra.config.options import plain
+from recurra.config.ref import plain
 from recurra.data.corpus import Corpus
 from recurra.errors import DamagedFile, IncompatibleParts, InvalidOption
 from recurra.plugins import registry

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from recurra.capabilities.graphs import FindsTrees, GraphTask, forest, most_certain, parsed
 from recurra.cell import placement
-from recurra.config.options import Ref
+from recurra.config.ref import Ref
 from recurra.errors import IncompatibleParts
 from recurra.plugins import registry
 from recurra.task import Task

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from recurra.cell import Cell, Network, SequenceLayer, Tags
-from recurra.config.options import Ref
+from recurra.config.ref import Ref
 from recurra.errors import IncompatibleParts, InvalidInput
 from recurra.input_kind import INPUT_FORMATS, TreeEmbedding
 from recurra.task import Task

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field
 
-from recurra.config.options import Options, Ref
+from recurra.config.options import Options
+from recurra.config.ref import Ref
 from recurra.wrappers.base import Only
 from recurra.wrappers.dropout import DroppedInputs, DroppedNames, DroppedOutputs, DroppedStates
 from recurra.wrappers.stacked import Drop, Skip
