@@ -1,12 +1,13 @@
 """Names become classes here and nowhere else."""
 
+import json
 import sys
 
 import pytest
 
 from recurra import Ref
 from recurra.errors import AmbiguousComponent, BrokenComponent, UnknownComponent
-from recurra.plugins.registry import components, find, load
+from recurra.plugins.registry import choose, components, extensions, find, load, load_target, spellings
 
 TINY = """
 from recurra import Cell, Memory, NoState, Task, Trainer
@@ -70,6 +71,39 @@ def test_blocking_one_of_two_ends_the_ambiguity(world, monkeypatch):
     assert find("memory", "ntm").dist == "other-memory"
     with pytest.raises(UnknownComponent, match="acme-memory:main is blocked by RECURRA_BLOCK"):
         find("memory", "acme-memory:ntm")
+
+
+def test_many_plugins_that_are_left_out_are_one_line(world, monkeypatch):
+    for number in range(3):
+        world.add_good(f"acme-{number}")
+    monkeypatch.setenv("RECURRA_BLOCK", "acme-0,acme-1")
+    with pytest.raises(UnknownComponent) as error:
+        find("cell", "zebra")
+    told = "perhaps one of 2 plugins that RECURRA_BLOCK leaves out offers it: recurra plugins"
+    assert str(error.value).splitlines()[1:] == [told]
+
+
+EXTENSION = """
+from recurra import Extension, hookimpl
+
+@hookimpl
+def recurra_optimizers():
+    return [Extension("muon", "json:dumps", "made up")]
+"""
+
+
+def test_extensions_are_listed_chosen_and_loaded_as_components_are(world):
+    world.add("acme-optim", EXTENSION)
+    (offer,) = extensions("optimizer")
+    assert (offer.component.kind, offer.component.name, offer.dist) == ("optimizer", "muon", "acme-optim")
+    assert load_target(choose("optimizer", "muon", [offer])) is json.dumps
+    assert extensions("schedule") == components() == []
+    world.add("other-optim", EXTENSION)
+    assert spellings(extensions()) == ["acme-optim:muon", "other-optim:muon"]
+    with pytest.raises(AmbiguousComponent) as error:
+        choose("optimizer", "muon", extensions("optimizer"))
+    told = "2 plugins offer an optimizer 'muon'; write 'acme-optim:muon' or 'other-optim:muon'"
+    assert str(error.value) == told
 
 
 def test_an_unknown_name_gets_the_nearest_and_the_whole_list(world):
