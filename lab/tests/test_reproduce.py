@@ -16,7 +16,7 @@ from recurra_lab.cli import main
 from recurra_lab.reproductions import ledger
 from recurra_lab.reproductions.catalogue import find, shipped
 from recurra_lab.reproductions.reference import published
-from recurra_lab.reproductions.seed_runs import run_seeds
+from recurra_lab.runs.seed_runs import run_seeds
 
 FILE = """
 seed = 5
@@ -149,6 +149,15 @@ def test_it_runs_every_seed_and_compares(experiment, tmp_path):
     again = json.loads(run("graves2014/two-vectors", "--out", out, "--json").output)
     assert again == found
     assert {path: path.stat().st_mtime_ns for path in out.rglob("seed-5/copy/*/*/*.json")} == before
+
+
+def test_a_finished_seed_of_another_command_is_not_reused(experiment, tmp_path):
+    def steps(*words):
+        found = json.loads(run("graves2014/two-vectors", "--out", tmp_path, "--json", "--seeds", 1, *words).output)
+        return found["numbers"][1]["of_seeds"]
+
+    assert [steps("run.max_steps=1"), steps(), steps("run.max_steps=1")] == [[4], [16], [4]]
+    assert len(list(tmp_path.rglob("scores.json"))) == 2
 
 
 def test_a_run_that_fails_says_why_and_where(experiment, tmp_path):

@@ -98,7 +98,7 @@ def _found(
 ) -> dict[str, Any]:
     from recurra_lab.reproductions import ledger
     from recurra_lab.reproductions.reference import published
-    from recurra_lab.reproductions.seed_runs import run_seeds
+    from recurra_lab.runs.seed_runs import run_seeds
 
     known = published(experiment.path)
     seeds = range(first, first + (count or known.seeds))

@@ -1,4 +1,7 @@
-"""One run for each seed: found finished, gone on with, or begun; so an interrupted series continues."""
+"""One run for each seed: found finished, gone on with, or begun; so an interrupted series continues.
+
+A run that was made by another experiment, of other overrides or an edited file, is left alone.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from recurra.errors import RunFailed
+from recurra.errors import RecurraError, RunFailed
 from recurra_lab.artifacts.run_folder import RunFolder
+from recurra_lab.experiments import Experiment
 
 Tell = Callable[[str], None]
 
@@ -41,33 +45,38 @@ def run_seeds(
 
 
 def _finished(experiment: Path, seed: int, root: Path, words: Sequence[str]) -> RunFolder:
-    if is_finished(_begun(root)):
-        return _known(root)
-    begun = _begun(root)
+    given = [f"seed={seed}", "run.progress=false", *words]
+    begun = _begun(root, experiment, given)
     if begun is None:
-        given = [f"seed={seed}", "run.progress=false", *words]
         _recurra(["train", "-c", str(experiment), *given, "--out", str(root)], root)
-    else:
+    elif not is_finished(begun):
         _recurra(["resume", str(begun.path)], root)
-    return _known(root)
-
-
-def _known(root: Path) -> RunFolder:
-    folder = _begun(root)
-    if folder is None or not is_finished(folder):
+    found = _begun(root, experiment, given)
+    if found is None or not is_finished(found):
         raise RunFailed(f"there is no result in {root}; see {root / 'output.txt'}")
-    return folder
+    return found
 
 
-def _begun(root: Path) -> RunFolder | None:
-    """Return the newest run that was begun here."""
-    found = sorted(path.parent for path in root.glob("*/*/*/experiment.toml"))
-    return RunFolder(found[-1]) if found else None
+def _begun(root: Path, experiment: Path, given: Sequence[str]) -> RunFolder | None:
+    """Return the newest run of this very experiment that was begun here."""
+    paths = sorted(root.glob("*/*/*/experiment.toml"), key=lambda path: path.parent.name, reverse=True)
+    if not paths:
+        return None
+    wanted = _hash(experiment, given)
+    return next((RunFolder(path.parent) for path in paths if wanted and _hash(path) == wanted), None)
 
 
-def is_finished(folder: RunFolder | None) -> bool:
+def _hash(file: Path, given: Sequence[str] = ()) -> str | None:
+    """Return the hash of an experiment, or None for one that is not valid."""
+    try:
+        return Experiment.compose(file=file, overrides=given).config_hash()
+    except RecurraError:
+        return None
+
+
+def is_finished(folder: RunFolder) -> bool:
     """Say whether a run has come to its end: its scores are written after its outcome."""
-    return folder is not None and folder.outcome.is_file() and folder.scores.is_file()
+    return folder.outcome.is_file() and folder.scores.is_file()
 
 
 def _recurra(words: Sequence[str], root: Path) -> None:
