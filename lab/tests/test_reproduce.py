@@ -153,7 +153,9 @@ def test_it_runs_every_seed_and_compares(experiment, tmp_path):
 
 def test_a_finished_seed_of_another_command_is_not_reused(experiment, tmp_path):
     def steps(*words):
-        found = json.loads(run("graves2014/two-vectors", "--out", tmp_path, "--json", "--seeds", 1, *words).output)
+        found = json.loads(
+            run("graves2014/two-vectors", "--out", tmp_path, "--json", "--seeds", 1, *words).output
+        )
         return found["numbers"][1]["of_seeds"]
 
     assert [steps("run.max_steps=1"), steps(), steps("run.max_steps=1")] == [[4], [16], [4]]

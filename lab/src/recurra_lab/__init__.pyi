@@ -1,6 +1,7 @@
 """The public names of recurra_lab; every other module is private by convention."""
 
 from recurra_lab.experiments import Experiment as Experiment
+from recurra_lab.reports.sections import ReportSection as ReportSection
 from recurra_lab.training.evaluate import evaluate as evaluate
 from recurra_lab.training.evaluate import evaluate_suite as evaluate_suite
 from recurra_lab.training.evaluate import evaluation_mode as evaluation_mode
@@ -15,7 +16,9 @@ from recurra_lab.training.optim import Adam as Adam
 from recurra_lab.training.optim import Choice as Choice
 from recurra_lab.training.optim import Constant as Constant
 from recurra_lab.training.optim import OptimizerChoice as OptimizerChoice
+from recurra_lab.training.optim import OptimizerOptions as OptimizerOptions
 from recurra_lab.training.optim import ScheduleChoice as ScheduleChoice
+from recurra_lab.training.optim import ScheduleOptions as ScheduleOptions
 from recurra_lab.training.optim import clip as clip
 from recurra_lab.training.population import Weights as Weights
 from recurra_lab.training.population import WeightSpace as WeightSpace

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from recurra import DamagedFile, IncompatibleParts, InvalidOption, MissingFile
 from recurra.errors import UnknownComponent, UnwritableFolder
-from recurra_lab.cli.snapshot import freeze as command
+from recurra_lab.cli.freeze import freeze as command
 from recurra_lab.snapshots.task import freeze, load
 
 from .snapshot_parts import Marked, same

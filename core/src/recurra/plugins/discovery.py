@@ -18,7 +18,16 @@ import pluggy
 
 from recurra.errors import MissingFile, nearest
 from recurra.plugins import hooks
-from recurra.plugins.hooks import ENTRY_POINT_GROUP, EXTENSIONS, HOOKS, KINDS, AnyKind, Component, Extension
+from recurra.plugins.hooks import (
+    ENTRY_POINT_GROUP,
+    EXTENSIONS,
+    HOOKS,
+    KINDS,
+    AnyKind,
+    Component,
+    Extension,
+    ExtensionKind,
+)
 from recurra.plugins.inventory import FILES, Defect, Inventory, Source, inventory, named_files
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
@@ -103,7 +112,7 @@ class Plugins:
     def _extensions(self) -> Iterator[tuple[Source, Component]]:
         for kind, hook in EXTENSIONS.items():
             for source, offered in self._call(hook, Extension):
-                yield source, Component(kind, offered.name, offered.target, offered.summary)
+                yield source, as_component(kind, offered)
 
     def _sound(
         self, kinds: Sequence[AnyKind], offered: Iterable[tuple[Source, Component]]
@@ -159,6 +168,11 @@ def add_file(path: str | Path) -> None:
         raise MissingFile(f"there is no plugin file '{path}'{nearest(str(path), siblings)}")
     os.environ[FILES] = os.pathsep.join(map(str, dict.fromkeys([*named_files(), file])))
     plugins.cache_clear()
+
+
+def as_component(kind: ExtensionKind, offered: Extension) -> Component:
+    """Return an extension in the form in which the registry keeps and finds all that has a name."""
+    return Component(kind, offered.name, offered.target, offered.summary)  # type: ignore[arg-type]
 
 
 def component_problem(component: Component, kinds: Sequence[AnyKind]) -> str:

@@ -34,7 +34,7 @@ class Component:
         paper: The publication it follows, such as `Graves, Wayne and Danihelka 2014`.
     """
 
-    kind: AnyKind
+    kind: Kind
     name: str
     target: str
     summary: str

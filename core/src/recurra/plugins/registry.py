@@ -87,9 +87,13 @@ def choose(kind: AnyKind, name: str, offers: Sequence[Offer]) -> Offer:
         raise UnknownComponent("\n".join(_unknown(kind, name, offers)))
     if len(found) > 1:
         written = " or ".join(f"'{offer.qualified}'" for offer in found)
-        article = "an" if kind.startswith("o") else "a"
-        raise AmbiguousComponent(f"{len(found)} plugins offer {article} {kind} '{name}'; write {written}")
+        raise AmbiguousComponent(f"{len(found)} plugins offer {with_article(kind)} '{name}'; write {written}")
     return found[0]
+
+
+def with_article(kind: str) -> str:
+    """Return a kind for a sentence: `a cell`, `an optimizer`."""
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
 def load(kind: Kind, name: str) -> type:

@@ -67,8 +67,7 @@ def reproduce(
 def _list(as_json: bool) -> None:
     from recurra.errors import InvalidOption
     from recurra.plugins.discovery import plugins
-    from recurra_lab.cli._output import show_json
-    from recurra_lab.cli.listing import table, warn
+    from recurra_lab.cli._output import show_json, table, warn
     from recurra_lab.reproductions.catalogue import shipped
     from recurra_lab.reproductions.reference import published
 

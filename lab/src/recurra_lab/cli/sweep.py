@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from recurra_lab.cli._output import table
+
 if TYPE_CHECKING:
     from recurra_lab.sweeps.executors import Cluster
     from recurra_lab.sweeps.study import Sweep
@@ -51,7 +53,7 @@ def sweep(
 
         raise InvalidOption("recurra sweep needs Optuna: pip install 'recurra-core[sweep]'")
     from recurra_lab.sweeps.executors import place
-    from recurra_lab.sweeps.results import rows, write
+    from recurra_lab.sweeps.results import rows, shown, write
     from recurra_lab.sweeps.study import run, study_of
 
     asked = _asked(task, cell, words, config, out)
@@ -59,7 +61,8 @@ def sweep(
     study = study_of(made)
     run(made, study, place(cluster, gpus), at_once, click.echo)
     write(study, made.space, made.check().score, made.folder)
-    _show(rows(study, made.space), made.folder)
+    click.echo(table(shown(rows(study, made.space))))
+    click.echo(f"results: {made.folder / 'results.md'}")
 
 
 def _asked(task: str, cell: str, words: tuple[str, ...], config: Path | None, out: Path) -> Path:
@@ -90,14 +93,3 @@ def _sweep(
     folder.mkdir(parents=True, exist_ok=True)
     made.file.write_text(experiment.to_toml(), "utf-8")
     return made
-
-
-def _show(table: list[list[str]], folder: Path) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    shown = Table(*table[0])
-    for row in table[1:]:
-        shown.add_row(*row)
-    Console().print(shown)
-    click.echo(f"results: {folder / 'results.md'}")

@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from recurra.config.describe import accepts_none
-from recurra.config.options import Ref, alternatives, fields_of, part_kind
+from recurra.config.options import Ref, fields_of, part_kind, sound_alternatives
 from recurra.errors import BrokenComponent
 from recurra.plugins import registry
 from recurra.plugins.hooks import Kind
@@ -64,7 +64,7 @@ class _Definitions:
             return described | self._choice(chosen, default, field)
         if fixed is not None:
             return described | self.table(fixed, home)
-        models = alternatives(field)
+        models = sound_alternatives(field)
         if "" in models:
             return described | self.table(models[""], home)
         if models:

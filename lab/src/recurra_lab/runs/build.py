@@ -9,6 +9,7 @@ import torch
 from recurra.cell import Network
 from recurra.errors import InvalidOption, nearest
 from recurra.task import Goal, Task
+from recurra.trainer import Trainer
 from recurra_lab.experiments import Experiment
 from recurra_lab.training.module import LearningModule, reseed
 
@@ -19,6 +20,7 @@ class Parts:
 
     task: Task
     model: Network
+    rule: Trainer
     module: LearningModule
 
 
@@ -29,7 +31,8 @@ def build(experiment: Experiment) -> Parts:
     reseed(experiment.seed, -1, 0)
     task = experiment.make_task()
     model = experiment.make_model(task)
-    return Parts(task, model, experiment.make_trainer().module(model, task, experiment.seed))
+    rule = experiment.make_trainer()
+    return Parts(task, model, rule, rule.module(model, task, experiment.seed))
 
 
 def goal_of(experiment: Experiment, task: Task) -> Goal:

@@ -45,7 +45,7 @@ def find_rates(experiment: Experiment, lowest: float, highest: float, batches: i
         raise IncompatibleParts(f"{told}; trainer=bptt has")
     parts.module.updates = batches
     data = Batches(parts.task, experiment.run.batch_size, experiment.seed, "train", 0, 1)
-    rule = experiment.make_trainer().options_for_lightning()
+    rule = parts.rule.options_for_lightning()
     with quiet(), TemporaryDirectory() as folder:
         trainer = lightning(experiment.run, Path(folder), rule, logger=False, callbacks=[])
         found = Tuner(trainer).lr_find(
