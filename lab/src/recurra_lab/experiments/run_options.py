@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from recurra_lab.extensions.choices import Installed
 
+Names = Annotated[tuple[str, ...], Field(strict=False)]
 Count = Annotated[int, Field(gt=0)]
 Precision = Literal["32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true", "64-true"]
 
@@ -55,9 +56,9 @@ class RunOptions(BaseModel):
     ] = 1
     progress: Annotated[bool, Field(description="show a progress bar")] = True
     logger: Annotated[
-        str | tuple[str, ...],
+        str | Names,
         Installed("logger"),
-        Field(strict=False, description="where numbers are logged beside metrics.csv; a list for several"),
+        Field(description="where numbers are logged beside metrics.csv; a list for several"),
     ] = "csv"
 
     @model_validator(mode="before")

@@ -14,6 +14,7 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from recurra.errors import MISTAKE, InvalidOption, NonFinite, RecurraError
 from recurra.plugins import discovery
+from recurra.plugins.engines import engines
 from recurra.task import Split
 from recurra_lab.artifacts.atomic_files import durable, write_json
 from recurra_lab.artifacts.checkpoint import Checkpoint, DurableCheckpoints, newest_intact, remove_leftovers
@@ -107,6 +108,8 @@ class Run:
             validation, checkpoints = self._validation(flag), self._checkpoints(flag)
             trainer = self._lightning([callbacks.Guard(), validation, checkpoints], checkpoint)
             self.tell(f"run folder: {self.folder.path}")
+            for defect in engines().defects:
+                self.tell(f"warning: {defect}")
             if not self._finished(checkpoint, validation):
                 self._learn(trainer, checkpoint)
             checkpoints.leave_when_asked(int(self.parts.module.batches_seen))
