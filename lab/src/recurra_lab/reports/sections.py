@@ -76,6 +76,4 @@ def _as_page(made: Any) -> Shown:
         return Shown(str(made.title), uri=as_svg(made.content))
     if isinstance(made.content, str):
         return Shown(str(made.title), html=sanitized(made.content))
-    raise TypeError(
-        f"its content is a {type(made.content).__name__}; expected HTML or a figure of matplotlib"
-    )
+    raise TypeError(f"its content is a {type(made.content).__name__}; expected HTML or a matplotlib figure")

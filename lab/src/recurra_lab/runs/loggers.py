@@ -73,7 +73,8 @@ def tensorboard(folder: Path, experiment: Mapping[str, Any], step: int) -> Logge
     _need("tensorboard")
     from pytorch_lightning.loggers import TensorBoardLogger
 
-    return TensorBoardLogger(folder, name="", version="tensorboard", purge_step=step)
+    # What is at the step itself is purged, too.
+    return TensorBoardLogger(folder, name="", version="tensorboard", purge_step=step + 1)
 
 
 def wandb(folder: Path, experiment: Mapping[str, Any], step: int) -> Logger:
