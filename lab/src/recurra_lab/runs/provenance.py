@@ -12,6 +12,7 @@ import torch
 from recurra.config.describe import alternative_name
 from recurra.config.options import Ref
 from recurra.plugins import registry
+from recurra.plugins.inventory import inventory
 from recurra.task import Task
 from recurra_lab.experiments import Experiment
 from recurra_lab.extensions.offers import find
@@ -26,6 +27,7 @@ def versions_of(experiment: Experiment) -> dict[str, Any]:
         "torch": torch.__version__,
         "pytorch-lightning": version("pytorch-lightning"),
         "recurra-core": version("recurra-core"),
+        "engines": {s.dist: s.version for s in inventory().engines if not s.blocked},
         "plugins": _dists(experiment),
         "task": {experiment.task.name: task.version},
     }
