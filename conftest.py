@@ -165,6 +165,7 @@ def parts(synthetic, monkeypatch):
     source = SimpleNamespace(dist="recurra-made-up", version="1.0")
     world = MadeUpPlugins(
         components=[(source, component) for component in synthetic.COMPONENTS],
+        extensions=[],
         defects=[],
         inventory=SimpleNamespace(sources=[]),
     )

@@ -1,13 +1,9 @@
 """A stranger's plugins: generated elsewhere, pip-installed in an environment of their own, and used there."""
 
 import json
-import os
 import re
-import subprocess
 import sys
-import sysconfig
 import types
-import venv
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -20,6 +16,8 @@ from recurra.plugins.hooks import KINDS
 from recurra_lab.cli import COMMANDS, plugin_commands
 from recurra_lab.scaffold.plugin import Plugin
 
+from .elsewhere import Elsewhere, good, run
+
 NAMES = {kind: f"outside-{kind}" for kind in KINDS}
 DISTS = {kind: f"recurra-{name}" for kind, name in NAMES.items()}
 EXPERIMENTS = "def recurra_experiments"
@@ -30,48 +28,6 @@ WORDS = {
     "task": (NAMES["task"], "gru", "task.delay=2"),
     "trainer": ("copy", "gru", f"trainer={NAMES['trainer']}", "trainer.lr=0.5"),
 }
-
-
-class Elsewhere:
-    """A folder outside the repository with its own environment, which borrows only what is installed here."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        venv.create(folder / "venv", with_pip=True)
-        paths = {"base": str(folder / "venv"), "platbase": str(folder / "venv")}
-        self.python = Path(sysconfig.get_path("scripts", vars=paths)) / Path(sys.executable).name
-        borrowed = dict.fromkeys(sysconfig.get_path(name) for name in ("purelib", "platlib"))
-        # A plain path would not do: the .pth files of editable installs are read in site folders only.
-        lines = [f"import site; site.addsitedir({path!r})\n" for path in borrowed]
-        (Path(sysconfig.get_path("purelib", vars=paths)) / "borrowed.pth").write_text("".join(lines))
-
-    def run(self, *arguments, cwd=None):
-        return run(self.python, *arguments, cwd=cwd or self.folder)
-
-
-def run(python, *arguments, cwd):
-    """Run Python in a folder, with no network and nothing of this process on its path."""
-    hidden = ("PYTHON", "RECURRA_", "PYTEST_", "PIP_", "COLUMNS")
-    env = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
-    env |= {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-    env["PATH"] = os.pathsep.join(
-        [str(Path(sys.executable).parent), env["PATH"]]
-    )  # the build backend's program
-    return subprocess.run(
-        [str(python), *map(str, arguments)],
-        cwd=cwd,
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-
-
-def good(done):
-    """Return the output of a command that must have succeeded."""
-    assert done.returncode == 0, f"{done.args}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,10 @@ import pytest
 from recurra.errors import MissingFile
 from recurra.plugins import discovery
 from recurra.plugins.discovery import Plugins, add_file
+from recurra.plugins.hooks import EXTENSIONS
 from recurra.plugins.inventory import FILES, inventory
 
-HEAD = "from recurra.plugins.hooks import Component, hookimpl\n"
+HEAD = "from recurra.plugins.hooks import Component, Extension, hookimpl\n"
 HOOK = HEAD + "@hookimpl\ndef recurra_components():\n    "
 DEFECTS = {
     "import error": (
@@ -66,10 +67,26 @@ DEFECTS = {
         HOOK + "return [Component('cell', 'x', int, '')]",
         "every field of a component is a string",
     ),
+    "an extension among components": (
+        HOOK + "return [Component('optimizer', 'x', 'a:B', '')]",
+        "'x' is of the kind 'optimizer', which is none of cell, memory, task, trainer",
+    ),
     "offered twice": (
         HOOK + "return [Component('cell', 'x', 'a:B', ''), Component('cell', 'x', 'a:C', '')]",
         "it offers the cell 'x' twice",
     ),
+}
+
+
+EXTENSION = HEAD + "@hookimpl\ndef {hook}():\n    return "
+EXTENSION_DEFECTS = {
+    "Extension('X', 'a:b', '')": "{kind} 'X' is no valid name",
+    "Extension('x', 'a.b', '')": "{kind} 'x' has the target 'a.b'; expected 'module:attribute'",
+    "Extension('x', print, '')": "every field of a component is a string",
+    "Extension('x')": "{hook} failed: TypeError",
+    "Component('cell', 'x', 'a:B', '')": "{hook} returned a list with Component(",
+    "*2 * [Extension('x', 'a:b', '')]": "it offers the {kind} 'x' twice",
+    "1 / 0": "{hook} failed: ZeroDivisionError",
 }
 
 
@@ -90,6 +107,18 @@ def test_a_defect_is_named_in_one_line_and_stops_nobody(world, case):
     assert "\n" not in str(defect)
     assert names(plugins) >= {"first", "last"}
     assert plugins.defects == world.plugins().defects
+
+
+@pytest.mark.parametrize("offered", EXTENSION_DEFECTS)
+@pytest.mark.parametrize("kind", EXTENSIONS)
+def test_a_defect_of_an_extension_is_named_and_stops_nobody(world, kind, offered):
+    told = {"kind": kind, "hook": EXTENSIONS[kind]}
+    world.add("acme", EXTENSION.format(**told) + f"[{offered}]")
+    world.add("sound", EXTENSION.format(**told) + "[Extension('good', 'a:b', '')]")
+    plugins = world.plugins()
+    (defect,) = plugins.defects
+    assert EXTENSION_DEFECTS[offered].format(**told) in defect.sentence
+    assert "good" in {extension.name for _, extension in plugins.extensions if extension.kind == kind}
 
 
 def test_a_missing_attribute_is_named(world):

@@ -35,7 +35,8 @@ def test_a_distribution_that_is_listed_twice_counts_once(world, tmp_path):
 @pytest.mark.parametrize("group", ["recurra.cells", "recurra_plugins", "Recurra", "recura", "recurra-cells"])
 def test_an_unknown_group_is_named_with_the_right_one(world, group):
     world.add("acme-cells", "", entry_points=f"[{group}]\nmine = acme_cells\n")
-    expected = f"acme-cells:mine: nobody reads the entry-point group '{group}'; the right one is 'recurra'"
+    right = "plugins belong in 'recurra', engines in 'recurra.engines'"
+    expected = f"acme-cells:mine: nobody reads the entry-point group '{group}'; {right}"
     assert sentences(world) == [expected]
 
 
@@ -95,6 +96,21 @@ def test_the_block_list_and_the_allow_list(world, monkeypatch):
     monkeypatch.delenv("RECURRA_BLOCK")
     monkeypatch.setenv("RECURRA_PLUGINS", "acme-cells")
     assert [source.dist for source in found(world).wanted] == ["acme-cells"]
+    assert found(world).defects == ()
+
+
+def test_an_engine_is_found_and_blocked_and_the_list_of_plugins_does_not_concern_it(world, monkeypatch):
+    module = world.add(
+        "acme-engine", "raise OSError", entry_points="[recurra.engines]\nfast = acme_engine:E\n"
+    )
+    monkeypatch.setenv("RECURRA_PLUGINS", "none")
+    assert found(world).sources == ()
+    (engine,) = found(world).engines
+    assert (engine.label, engine.version, engine.blocked) == ("acme-engine:fast", "1.0", "")
+    assert module not in sys.modules
+    monkeypatch.delenv("RECURRA_PLUGINS")
+    monkeypatch.setenv("RECURRA_BLOCK", "acme-engine")
+    assert [engine.blocked for engine in found(world).engines] == ["blocked by RECURRA_BLOCK"]
     assert found(world).defects == ()
 
 

@@ -1,12 +1,24 @@
 """Names become classes here and nowhere else."""
 
+import json
 import sys
 
 import pytest
 
 from recurra import Ref
 from recurra.errors import AmbiguousComponent, BrokenComponent, InvalidOption, UnknownComponent
-from recurra.plugins.registry import components, default, find, load, suggestion, suitable
+from recurra.plugins.registry import (
+    choose,
+    components,
+    default,
+    extensions,
+    find,
+    load,
+    load_target,
+    spellings,
+    suggestion,
+    suitable,
+)
 from recurra_lab.experiments import Experiment
 
 TINY = """
@@ -127,6 +139,29 @@ def test_what_is_said_of_several_unknown_names_is_said_once_and_last(world, monk
         assert line.startswith(f"there is no {name}")
     assert "acme-cells:main: cannot be imported" in defect
     assert excluded == "1 installed plugin is blocked by RECURRA_BLOCK; see `recurra plugins`"
+
+
+EXTENSION = """
+from recurra import Extension, hookimpl
+
+@hookimpl
+def recurra_optimizers():
+    return [Extension("muon", "json:dumps", "made up")]
+"""
+
+
+def test_extensions_are_listed_chosen_and_loaded_as_components_are(world):
+    world.add("acme-optim", EXTENSION)
+    (offer,) = extensions("optimizer")
+    assert (offer.component.kind, offer.component.name, offer.dist) == ("optimizer", "muon", "acme-optim")
+    assert load_target(choose("optimizer", "muon", [offer])) is json.dumps
+    assert extensions("schedule") == components() == []
+    world.add("other-optim", EXTENSION)
+    assert spellings(extensions()) == ["acme-optim:muon", "other-optim:muon"]
+    with pytest.raises(AmbiguousComponent) as error:
+        choose("optimizer", "muon", extensions("optimizer"))
+    told = "2 plugins offer an optimizer 'muon'; write 'acme-optim:muon' or 'other-optim:muon'"
+    assert str(error.value) == told
 
 
 def test_an_unknown_name_gets_the_nearest_and_the_whole_list(world):

@@ -27,8 +27,8 @@ def store():
 
 def content(step):
     return {
-        "global_step": step,
-        "state_dict": {"w": torch.arange(5.0) + step},
+        "global_step": 10 * step,
+        "state_dict": {"w": torch.arange(5.0) + step, "batches_seen": torch.tensor(step)},
         "loops": {"a": (1, [2, {"b": None}])},
     }
 
@@ -43,6 +43,15 @@ def test_what_was_saved_comes_back(store, tmp_path):
     loaded = store.load_checkpoint(save(store, tmp_path, 3))
     assert torch.equal(loaded["state_dict"]["w"], torch.arange(5.0) + 3)
     assert loaded["loops"] == {"a": (1, [2, {"b": None}])}
+
+
+def test_a_checkpoint_that_is_at_hand_is_not_read_again(store, tmp_path):
+    path = save(store, tmp_path, 3)
+    store.offer(read_checkpoint(path))
+    path.write_bytes(b"damaged")
+    assert torch.equal(store.load_checkpoint(path)["state_dict"]["w"], torch.arange(5.0) + 3)
+    with pytest.raises(DamagedFile):
+        store.load_checkpoint(path)
 
 
 def test_the_manifest_says_what_the_checkpoint_is(store, tmp_path):
@@ -70,7 +79,8 @@ def test_the_newest_intact_one_is_found_and_the_skipped_are_named(store, tmp_pat
     manifest_of(save(store, tmp_path, 3)).unlink()
     manifest_of(save(store, tmp_path, 4)).write_text("{")
     told = []
-    assert newest_intact(tmp_path, told.append) == good
+    found = newest_intact(tmp_path, told.append)
+    assert (found.path, found.step) == (good, 1)
     assert len(told) == 3
     assert "step-000000004" in told[0]
     assert "step-000000003" in told[1]
@@ -89,7 +99,7 @@ def test_code_is_never_loaded(store, tmp_path):
             return print, ("executed",)
 
     path = tmp_path / "step-000000001.ckpt"
-    store.save_checkpoint({"global_step": 1, "callbacks": {"evil": Evil()}}, path)
+    store.save_checkpoint({"state_dict": {"batches_seen": 1}, "callbacks": {"evil": Evil()}}, path)
     with pytest.raises(Exception, match=r"(?i)weights.only"):
         read_checkpoint(path)
 
@@ -108,7 +118,7 @@ def test_a_full_disk_leaves_the_earlier_checkpoint(store, tmp_path, monkeypatch)
         good.with_suffix(".ckpt").name,
         good.stem + ".json",
     ]
-    assert newest_intact(tmp_path, pytest.fail) == good
+    assert newest_intact(tmp_path, pytest.fail).path == good
 
 
 def test_leftovers_of_a_killed_process_are_removed(store, tmp_path):

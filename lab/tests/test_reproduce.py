@@ -17,7 +17,7 @@ from recurra_lab.cli import main
 from recurra_lab.reproductions import ledger
 from recurra_lab.reproductions.catalogue import find, shipped
 from recurra_lab.reproductions.reference import published
-from recurra_lab.reproductions.seed_runs import run_seeds
+from recurra_lab.runs.seed_runs import run_seeds
 
 FILE = """
 seed = 5
@@ -198,7 +198,7 @@ def test_a_seed_among_the_options_is_the_first_one_and_not_that_of_all(experimen
         overrides = words[3 : words.index("--out")]
         begun(root, "run", Experiment.compose(file=experiment, overrides=overrides).to_toml(), age=0)
 
-    monkeypatch.setattr("recurra_lab.reproductions.seed_runs._recurra", trained)
+    monkeypatch.setattr("recurra_lab.runs.seed_runs._recurra", trained)
     runs = run_seeds(experiment, [8, 9], tmp_path, words=["seed=8"], at_once=1, tell=print)
     assert [Experiment.from_toml(run.experiment).seed for run in runs] == [8, 9]
 

@@ -16,9 +16,11 @@ from recurra_lab import Experiment, evaluate
 from recurra_lab.artifacts.checkpoint import newest_intact
 from recurra_lab.artifacts.metrics_csv import read_metrics
 from recurra_lab.artifacts.run_folder import RunFolder
+from recurra_lab.artifacts.weights import save_weights
+from recurra_lab.reports import page
 from recurra_lab.runs import callbacks
 from recurra_lab.runs.provenance import versions_of
-from recurra_lab.runs.restore import restore, save_weights
+from recurra_lab.runs.restore import restore
 from recurra_lab.runs.run import Run
 from recurra_lab.runs.signals import Interrupted
 
@@ -49,17 +51,21 @@ def start(tmp_path):
 
 def test_it_writes_what_the_readme_promises(start):
     folder, run, said = start()
-    outcome = run.start()
+    result = run.start()
+    outcome = result.outcome
     assert outcome.status == "budget used"
     assert (outcome.steps, outcome.sequences) == (6, 24)
     assert said == [f"run folder: {folder.path}"]
     assert json.loads(folder.outcome.read_text())["status"] == "budget used"
-    assert list(json.loads(folder.scores.read_text())) == [f"length-{n}" for n in (10, 20, 30, 50, 120)]
+    assert json.loads(folder.scores.read_text()) == result.scores
+    assert list(result.scores) == [f"length-{n}" for n in (10, 20, 30, 50, 120)]
     versions = json.loads(folder.versions.read_text())
     assert versions["torch"] == torch.__version__
+    assert set(versions["engines"]) == {"recurra-engine"}
     assert set(versions["plugins"]) == {"recurra-algorithmic", "recurra-bptt", "recurra-lstm"}
     assert versions["task"] == {"copy": registry.load("task", "copy").version}
     assert folder.report.stat().st_size > 10_000
+    assert folder.weights.stat().st_mode == folder.scores.stat().st_mode
     assert len(list(folder.checkpoints.glob("*.ckpt"))) == 2
 
 
@@ -76,6 +82,38 @@ def test_every_file_is_whole_or_absent_and_as_private_as_the_user_wants(start, d
     files = {path for path in folder.path.rglob("*") if path.is_file()}
     assert files - durably_written == {folder.metrics}  # which grows
     assert {path.stat().st_mode & 0o777 for path in files} == {0o640}
+
+
+def test_the_page_and_the_result_need_no_file_that_was_just_written(start, monkeypatch):
+    _, run, _ = start()
+    read = []
+    monkeypatch.setattr(page, "read_json", lambda path: read.append(path.name) or {})
+    assert run.start().scores
+    assert read == ["versions.json"]
+
+
+def test_a_resumed_run_reads_its_checkpoint_once_and_goes_by_its_manifest(start, monkeypatch):
+    # Two batches make one update, so that Lightning's count of steps is not that of the batches.
+    folder, run, _ = start("run.accumulate=2", "run.max_steps=2", "run.checkpoint_every=1")
+    run.start()
+    older, newest = sorted(folder.checkpoints.glob("*.ckpt"))
+    assert json.loads(older.with_suffix(".json").read_text())["step"] == 2
+    newest.unlink()
+    for path in (older.with_suffix(".json"), older):
+        path.rename(path.with_stem("step-any"))
+    reads = []
+    monkeypatch.setattr(torch, "load", spy(reads, torch.load))
+    assert Run(run.experiment, folder, print).resume().outcome.steps == 4
+    assert len(reads) == 1
+    assert [step for step, name, _ in read_metrics(folder.metrics) if name == "train/loss"] == [2, 4]
+
+
+def spy(calls, function):
+    def spying(*arguments, **options):
+        calls.append(arguments)
+        return function(*arguments, **options)
+
+    return spying
 
 
 def test_every_step_and_every_validation_is_logged(start):
@@ -107,19 +145,19 @@ def test_weights_that_several_names_share_come_back(tmp_path):
 
 def test_it_stops_at_its_goal(start):
     _, run, _ = start("run.stop_below=1000.0", "run.stop_after=1")
-    outcome = run.start()
+    outcome = run.start().outcome
     assert (outcome.status, outcome.steps) == ("solved", 2)
 
 
 def test_one_good_validation_may_be_luck(start):
     _, run, _ = start("run.stop_below=1000.0", "run.stop_after=2")
-    outcome = run.start()
+    outcome = run.start().outcome
     assert (outcome.status, outcome.steps) == ("solved", 4)
 
 
 def test_it_stops_when_nothing_improves(start):
     _, run, _ = start("run.early_stop_patience=1", "trainer.optimizer.lr=1e-30", "run.max_steps=20")
-    outcome = run.start()
+    outcome = run.start().outcome
     assert (outcome.status, outcome.steps) == ("no improvement", 4)
 
 
@@ -150,7 +188,7 @@ def test_seeds_matter(start):
 def test_accumulated_batches_equal_one_large_batch(start):
     # The two halves of a global batch are drawn differently from two batches, so compare the count alone.
     _, run, _ = start("run.accumulate=2", "run.max_steps=3")
-    outcome = run.start()
+    outcome = run.start().outcome
     assert (outcome.steps, outcome.sequences) == (6, 24)
 
 
@@ -175,7 +213,7 @@ def test_a_nan_stops_the_run_and_keeps_the_last_good_checkpoint(start, monkeypat
         run.start()
     good = newest_intact(folder.checkpoints, pytest.fail)
     assert "the loss became nan; the first tensor that went bad is the input x" in str(caught.value)
-    assert str(caught.value).endswith(f"the last good checkpoint is {good}")
+    assert str(caught.value).endswith(f"the last good checkpoint is {good.path}")
 
 
 @pytest.mark.parametrize(
@@ -229,6 +267,6 @@ def test_a_run_that_was_interrupted_in_its_last_validation_makes_up_for_it(start
         run.start()
     before = len(validations)
     for _ in range(2):  # the second time there is nothing to make up for
-        assert Run(run.experiment, folder, print).resume().status == "budget used"
+        assert Run(run.experiment, folder, print).resume().outcome.status == "budget used"
         assert sorted(read_metrics(folder.metrics)) == sorted(read_metrics(whole.metrics))
     assert len(validations) == before + 1

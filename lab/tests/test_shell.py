@@ -15,6 +15,13 @@ from recurra_lab.cli import COMMANDS, main
 HEAVY = ("torch", "pytorch_lightning", "pydantic", "rich", "numpy", "datasets")
 HEAD = "from recurra.plugins.hooks import Component, hookimpl\n"
 HOOK = HEAD + "@hookimpl\ndef recurra_components():\n    "
+EXTENSION = """
+from recurra import Extension, hookimpl
+
+@hookimpl
+def recurra_{}():
+    return [Extension("{}", "{}", "")]
+"""
 PLANTED = {
     "bad-import": ("import no_such_module_anywhere", "cannot be imported: ModuleNotFoundError"),
     "bad-syntax": ("def f(:", "cannot be imported: SyntaxError"),
@@ -31,8 +38,36 @@ PLANTED = {
     ),
     "bad-crash": ("import os; os._exit(7)", "ends Python with code 7"),
     "bad-module": (HOOK + "return [Component('cell', 'x', 'no_such.module:X', '')]", "'no_such.module'"),
-    "bad-hang": ("import time; time.sleep(600)", "hangs: it is not loaded after"),
+    "bad-optimizer": (
+        EXTENSION.format("optimizers", "x", "json:dumps"),
+        "optimizer 'x' of bad-optimizer 1.0 is no optimizer: 'json:dumps' is a function",
+    ),
+    "bad-schedule": (
+        EXTENSION.format("schedules", "x", "json:JSONEncoder"),
+        "schedule 'x' of bad-schedule 1.0 is no schedule: 'json:JSONEncoder' is a type",
+    ),
+    "bad-logger": (EXTENSION.format("loggers", "x", "json:no_such"), "cannot be imported: AttributeError"),
+    "bad-section": (
+        EXTENSION.format("report_sections", "x", "json.decoder:NaN"),
+        "section 'x' of bad-section 1.0 is no section: 'json.decoder:NaN' is a float",
+    ),
+    "bad-command": (
+        EXTENSION.format("commands", "x", "json:dumps"),
+        "command 'x' of bad-command 1.0 is no command: 'json:dumps' is a function",
+    ),
+    "bad-train": (
+        EXTENSION.format("commands", "train", "recurra_lab.cli.train:train"),
+        "recurra-lab has a command 'train' too; 'bad-train:train' chooses this one",
+    ),
+    "bad-adam": (
+        EXTENSION.format("optimizers", "adam", "recurra_lab:Adam"),
+        "recurra-lab has an optimizer 'adam' too; 'bad-adam:adam' chooses this one",
+    ),
 }
+
+
+LATE = {f"bad-{what}" for what in ("optimizer", "schedule", "logger", "section", "command", "train", "adam")}
+"""Plugins whose hooks are sound, so that what is wrong shows only when their targets are used."""
 
 
 @pytest.fixture
@@ -42,13 +77,14 @@ def planted(world):
         world.add(dist, source)
     world.add("bad-attribute", "", entry_points="[recurra]\nmain = bad_attribute:plugin\n")
     world.add("bad-group", "", entry_points="[recurra.cells]\nmain = bad_group\n")
+    world.add("bad-engine", "ENGINE = 7", entry_points="[recurra.engines]\nmain = bad_engine:ENGINE\n")
     world.add("bad-version", "", requires=["recurra-core>=99"])
     world.add_good("all-good", target="json:JSONEncoder")
     return world
 
 
 def test_doctor_names_every_defect_in_one_line(planted):
-    result = planted.command("doctor", "--timeout", "6")
+    result = planted.command("doctor", "--timeout", "100")
     assert result.returncode == 1, result.stderr
     lines = [line for line in result.stdout.splitlines() if line.startswith("defect")]
     sentences = {dist: sentence for dist, (_, sentence) in PLANTED.items()}
@@ -56,7 +92,7 @@ def test_doctor_names_every_defect_in_one_line(planted):
         "bad-attribute": "AttributeError",
         "bad-group": "plugins belong in 'recurra', engines in 'recurra.engines'",
     }
-    sentences |= {"bad-version": "it needs recurra-core>=99"}
+    sentences |= {"bad-version": "it needs recurra-core>=99", "bad-engine": "TypeError: it has no levels"}
     for dist, sentence in sentences.items():
         (line,) = [line for line in lines if line.startswith(f"defect  {dist}:")]
         assert sentence in line
@@ -65,14 +101,23 @@ def test_doctor_names_every_defect_in_one_line(planted):
     assert "ok all-good:main 1.0 cell good" in " ".join(result.stdout.split())
 
 
+def test_doctor_gives_up_on_a_plugin_that_hangs(world):
+    world.add("bad-hang", "import time; time.sleep(600)")
+    result = world.command("doctor", "--timeout", "1", RECURRA_BLOCK="recurra-engine")
+    assert "defect  bad-hang:main: hangs: it is not loaded after 1 s" in result.stdout
+    assert result.returncode == 1
+
+
 def test_list_names_what_is_sound_beside_every_defect(planted):
-    result = planted.command("list", "--json", RECURRA_BLOCK="bad-hang,bad-crash")
+    result = planted.command("list", "--json", RECURRA_BLOCK="bad-crash")
     assert result.returncode == 0
-    assert {row["name"] for row in json.loads(result.stdout)} == {"all-good:good", "bad-duplicate:good", "x"}
+    names = {row["name"] for row in json.loads(result.stdout) if row["kind"] == "cell"}
+    assert names == {"all-good:good", "bad-duplicate:good", "x"}
     named = {
         line.split(":")[1].strip() for line in result.stderr.splitlines() if line.startswith("warning: ")
     }
-    assert named >= set(PLANTED) - {"bad-duplicate", "bad-crash", "bad-module", "bad-hang"}
+    unseen = {"bad-duplicate", "bad-crash", "bad-module", *LATE}
+    assert named >= set(PLANTED) - unseen
     assert "Traceback" not in result.stderr
 
 
@@ -80,7 +125,8 @@ def test_plugins_runs_no_plugin(planted):
     result = planted.command("plugins", "--json")
     assert result.returncode == 0
     listed = json.loads(result.stdout)
-    assert {"bad-hang", "bad-exit", "all-good"} <= {plugin["dist"] for plugin in listed["plugins"]}
+    dists = {plugin["dist"] for plugin in listed["plugins"]}
+    assert {"bad-crash", "bad-exit", "bad-engine", "all-good"} <= dists
     assert {defect["dist"] for defect in listed["defects"]} == {"bad-group", "bad-version"}
 
 
@@ -94,8 +140,10 @@ def test_doctor_is_content_with_sound_plugins(world):
     found = json.loads(result.stdout)
     assert found["defects"] == []
     assert found["versions"]["torch"] != "not installed"
-    offered = {plugin["dist"]: plugin["components"] for plugin in found["plugins"] if not plugin["blocked"]}
+    offered = {plugin["dist"]: plugin["offers"] for plugin in found["plugins"] if not plugin["blocked"]}
     assert offered == {"good-cells": [["cell", "good"]], "noisy-cells": [["cell", "noisy"]]}
+    levels = {engine["dist"]: engine["offers"] for engine in found["engines"]}
+    assert ["level", "native"] in levels["recurra-engine"]
 
 
 def test_list_is_a_table(world):
@@ -106,6 +154,60 @@ def test_list_is_a_table(world):
     assert heading.split() == ["KIND", "NAME", "SUMMARY", "PAPER", "PLUGIN"]
     assert row.split() == ["cell", "good", "made", "up", "good-cells"]
     assert result.stderr == ""
+
+
+def test_extensions_and_engines_are_listed_with_what_the_lab_has(world):
+    world.add("acme-optim", EXTENSION.format("optimizers", "muon", "json:dumps"))
+    rows = json.loads(world.command("list", "--json").stdout)
+    offered = {(row["kind"], row["name"], row["dist"]) for row in rows}
+    assert {("optimizer", "muon", "acme-optim"), ("optimizer", "adam", "recurra-lab")} <= offered
+    assert {("logger", "tensorboard", "recurra-lab"), ("engine", "recurra", "recurra-engine")} <= offered
+    assert [row["name"] for row in json.loads(world.command("list", "schedule", "--json").stdout)] == [
+        "constant",
+        "cosine",
+        "step",
+        "one-cycle",
+    ]
+
+
+def test_engines_are_listed_with_their_levels_and_what_is_wrong(world):
+    world.add("bad-engine", "ENGINE = 7", entry_points="[recurra.engines]\nmain = bad_engine:ENGINE\n")
+    result = world.command("list", "engine", "--json")
+    levels = {row["dist"]: row["levels"] for row in json.loads(result.stdout)}
+    assert levels["bad-engine"] == []
+    assert "native" in levels["recurra-engine"]
+    assert "warning: bad-engine:main: the engine cannot be used: TypeError" in result.stderr
+
+
+def test_plugins_tells_what_each_offers(world):
+    world.add("acme-optim", EXTENSION.format("optimizers", "muon", "json:dumps"))
+    rows = json.loads(world.command("plugins", "--offers", "--json").stdout)["plugins"]
+    offers = {row["dist"]: row["offers"] for row in rows if not row["blocked"]}
+    assert offers["acme-optim"] == [["optimizer", "muon"]]
+    assert ["level", "native"] in offers["recurra-engine"]
+
+
+COMMAND = """
+import click
+
+@click.command()
+def say():
+    click.echo("{}")
+"""
+
+
+def test_a_command_of_a_plugin_runs_and_a_name_that_is_taken_is_qualified(world):
+    for dist, name in (("acme", "hello"), ("other", "hello"), ("third", "train")):
+        world.path.joinpath(f"{dist}_target.py").write_text(COMMAND.format(f"{dist} says {name}"))
+        world.add(f"{dist}-commands", EXTENSION.format("commands", name, f"{dist}_target:say"))
+    assert world.command("other-commands:hello").stdout == "other says hello\n"
+    assert world.command("third-commands:train").stdout == "third says train\n"
+    refused = world.command("hello")
+    told = "2 plugins offer a command 'hello'; write 'acme-commands:hello' or 'other-commands:hello'"
+    assert (refused.returncode, refused.stderr) == (2, f"error: {told}\n")
+    listed = world.command("--help").stdout
+    assert "acme-commands:hello" in listed
+    assert "third-commands:train" in listed
 
 
 def test_one_file_plugin_from_the_shell(world):
@@ -185,7 +287,8 @@ def test_control_c_in_a_plugin_names_it(world):
         (["tran"], "error: there is no command 'tran'; did you mean 'train'?; see 'recurra --help'\n"),
         (
             ["list", "cells"],
-            "'cells' is not one of 'cell', 'memory', 'task', 'trainer'; see 'recurra list --help'\n",
+            "'cells' is not one of 'cell', 'memory', 'task', 'trainer', 'command', 'optimizer', 'schedule', "
+            "'logger', 'section', 'engine'; see 'recurra list --help'\n",
         ),
         (["--jsn"], "error: No such option"),
         (["list", "--jsn"], "error: No such option"),

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from recurra.plugins.hooks import Command, hookimpl
+from recurra.plugins.hooks import Extension, hookimpl
 
 
 @hookimpl
-def recurra_commands() -> Iterable[Command]:
+def recurra_commands() -> Iterable[Extension]:
     """Offer the command."""
-    return [Command("check", "recurra_contract.command:check", "Check a plugin against its contract.")]
+    return [Extension("check", "recurra_contract.command:check", "Check a plugin against its contract.")]

@@ -47,8 +47,8 @@ from recurra.memory import ControllerWithMemory as ControllerWithMemory
 from recurra.memory import Memory as Memory
 from recurra.memory import MemoryCell as MemoryCell
 from recurra.memory import MemoryCellState as MemoryCellState
-from recurra.plugins.hooks import Command as Command
 from recurra.plugins.hooks import Component as Component
+from recurra.plugins.hooks import Extension as Extension
 from recurra.plugins.hooks import hookimpl as hookimpl
 from recurra.rng import generator_of as generator_of
 from recurra.rng import seed_of as seed_of

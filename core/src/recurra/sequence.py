@@ -7,6 +7,7 @@ group `recurra.engines`; without one, everything runs in the loop.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -66,24 +67,46 @@ class Engine(Protocol):
 
 
 def levels() -> tuple[str, ...]:
-    """Return the names of all levels that can be forced: the loop, and those of the installed engines."""
-    return (LOOP, *(level for engine in engines().loaded.values() for level in engine.levels))
+    """Return what can be forced: the loop and all engines' levels, as `dist:level` where two share a name."""
+    offered = [(dist, level) for dist, engine in engines().loaded.items() for level in engine.levels]
+    times = Counter(level for _, level in offered)
+    return (LOOP, *(level if times[level] == 1 else f"{dist}:{level}" for dist, level in offered))
 
 
 def forced_level() -> str | None:
-    """Return the level that is forced, or None for the best one.
+    """Return the level that is forced, without its engine's name, or None for the best one.
 
     Raises:
-        InvalidOption: The variable names no level.
+        InvalidOption: The variable names no level, or one that two engines have.
     """
+    forced = _forced_level()
+    return forced and forced.rpartition(":")[2]
+
+
+def _forced_level() -> str | None:
     return _forced.get() or _known(os.environ.get(VARIABLE), VARIABLE)
 
 
 def _known(level: str | None, where: str) -> str | None:
-    if not level or level == LOOP or level in levels():
+    if not level or level == LOOP or _engines_with(level):
         return level or None
-    expected = f"expected one of {', '.join(levels())}"
-    raise InvalidOption(f"{where}: there is no level '{level}'; {expected}{nearest(level, levels())}")
+    known = levels()
+    several = [name for name in known if name.endswith(f":{level}")]
+    if several:
+        raise InvalidOption(f"{where}: several engines have a level '{level}'; write {' or '.join(several)}")
+    expected = f"expected one of {', '.join(known)}"
+    raise InvalidOption(f"{where}: there is no level '{level}'; {expected}{nearest(level, known)}")
+
+
+def _engines_with(level: str | None) -> list[Engine]:
+    """Return the engines to ask, in their order: all for the best level, one for a level that is forced."""
+    dist, _, short = (level or "").rpartition(":")
+    found = [
+        engine
+        for name, engine in engines().loaded.items()
+        if not level or (short in engine.levels and dist in ("", name))
+    ]
+    return found if not level or len(found) == 1 else []
 
 
 @contextmanager
@@ -119,8 +142,10 @@ def run(cell: Any, x: Tensor, state: S, lengths: Tensor | None = None) -> tuple[
 
 def _at_best_level(cell: Any, x: Tensor, state: Any, lengths: Tensor | None) -> tuple[Tensor, Any]:
     # While a program is exported the loop would be unrolled, which would fix the number of steps.
-    if forced_level() != LOOP or torch.compiler.is_exporting():
-        for engine in engines().loaded.values():
+    forced = _forced_level()
+    exporting = torch.compiler.is_exporting()
+    if forced != LOOP or exporting:
+        for engine in _engines_with(None if exporting else forced):
             result: tuple[Tensor, Any] = engine.run(cell, x, state, lengths)
             if result is not NotImplemented:
                 return result
@@ -139,9 +164,10 @@ def run_many(
         state: Where each starts, with P on axis 0 of every leaf.
         lengths: (B,) or None.
     """
-    if forced_level() == LOOP:
+    forced = _forced_level()
+    if forced == LOOP:
         return None
-    for engine in engines().loaded.values():
+    for engine in _engines_with(forced):
         result: tuple[Tensor, Any] = engine.run_many(cell, weights, x, state, lengths)
         if result is not NotImplemented:
             return result

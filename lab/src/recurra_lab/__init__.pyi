@@ -1,6 +1,7 @@
 """The public names of recurra_lab; every other module is private by convention."""
 
 from recurra_lab.experiments import Experiment as Experiment
+from recurra_lab.reports.sections import ReportSection as ReportSection
 from recurra_lab.snapshots.task import SnapshotTask as SnapshotTask
 from recurra_lab.snapshots.task import load_snapshot as load_snapshot
 from recurra_lab.snapshots.task import write_snapshot as write_snapshot
@@ -23,8 +24,10 @@ from recurra_lab.training.optim import Constant as Constant
 from recurra_lab.training.optim import OptimizationOptions as OptimizationOptions
 from recurra_lab.training.optim import OptimizerChoice as OptimizerChoice
 from recurra_lab.training.optim import OptimizerOption as OptimizerOption
+from recurra_lab.training.optim import OptimizerOptions as OptimizerOptions
 from recurra_lab.training.optim import ScheduleChoice as ScheduleChoice
 from recurra_lab.training.optim import ScheduleOption as ScheduleOption
+from recurra_lab.training.optim import ScheduleOptions as ScheduleOptions
 from recurra_lab.training.optim import clip as clip
 from recurra_lab.training.population import Weights as Weights
 from recurra_lab.training.population import WeightSpace as WeightSpace

@@ -22,6 +22,9 @@ def command(monkeypatch):
     class Experiment:
         seed, run = 7, RunOptions()
 
+        def as_dict(self):
+            return {"seed": self.seed}
+
     monkeypatch.setattr(restore, "restore", lambda folder: (Experiment(), Echo(), make(Echo())))
     monkeypatch.setattr(setup, "goal_of", lambda experiment, task: task.goal)
     return lambda *arguments: CliRunner().invoke(report, [str(argument) for argument in arguments])

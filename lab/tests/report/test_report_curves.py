@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from recurra import Goal
+from recurra_lab.formatting import duration, number
 from recurra_lab.reports.curves import generalisation, learning_curve, points, running_mean
-from recurra_lab.reports.text import duration, goal_in_words, number, outcome_in_words
+from recurra_lab.reports.text import goal_in_words, outcome_in_words
 
 
 def test_running_mean_looks_back_only():

@@ -23,7 +23,9 @@ def offered(monkeypatch):
     }
     source = SimpleNamespace(dist="recurra-made-up", version="1.0")
     parts = [(source, Component("task", name, target, "made up")) for name, target in targets.items()]
-    world = SimpleNamespace(components=parts, defects=[], inventory=SimpleNamespace(sources=[]))
+    world = SimpleNamespace(
+        components=parts, extensions=[], defects=[], inventory=SimpleNamespace(sources=[])
+    )
     monkeypatch.setattr(discovery, "plugins", lambda: world)
     return world
 

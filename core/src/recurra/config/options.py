@@ -9,6 +9,8 @@ pydantic model (`Options`), alone or as one of several that are told apart by th
 
 from __future__ import annotations
 
+import abc
+import contextlib
 import functools
 import inspect
 from collections.abc import Callable, Mapping
@@ -29,7 +31,7 @@ from recurra.config.describe import (
     unknown_option,
 )
 from recurra.config.ref import Ref
-from recurra.errors import InvalidOption, nearest
+from recurra.errors import InvalidOption, RecurraError, nearest
 from recurra.plugins.hooks import KINDS, Kind
 
 M = TypeVar("M", bound=BaseModel)
@@ -124,11 +126,45 @@ def part_kind(field: FieldInfo) -> Kind | None:
     return field.default.kind if isinstance(field.default, Ref) else next(said, None)
 
 
-def alternatives(field: FieldInfo) -> dict[str, type[BaseModel]]:
-    """Return name -> model of an option that is a model of options; a single one needs no name and has ''."""
-    models = [m for m in members(field.annotation) if isinstance(m, type) and issubclass(m, BaseModel)]
+class OpenChoice(abc.ABC):
+    """Metadata of an option whose alternatives are found elsewhere, such as among what is installed."""
+
+    @abc.abstractmethod
+    def names(self) -> list[str]:
+        """Return what can be chosen."""
+
+    @abc.abstractmethod
+    def models(self) -> Mapping[str, type[BaseModel]]:
+        """Return name -> model of its options; nothing where an alternative has none."""
+
+
+def open_choice(field: FieldInfo) -> OpenChoice | None:
+    """Return what knows the alternatives of an option whose annotation does not list them, or None."""
+    return next((m for m in field.metadata if isinstance(m, OpenChoice)), None)
+
+
+def alternatives(field: FieldInfo) -> Mapping[str, type[BaseModel]]:
+    """Return name -> model of an option that has options itself; a single model needs no name and has ''."""
+    found = open_choice(field)
+    if found is not None:
+        return found.models()
+    models = _models_in(field)
     named = {alternative_name(m): m for m in models if "name" in m.model_fields}
     return named or ({"": models[0]} if len(models) == 1 else {})
+
+
+def sound_alternatives(field: FieldInfo) -> dict[str, type[BaseModel]]:
+    """Return `alternatives` without those that cannot be loaded."""
+    found = {}
+    known = alternatives(field)
+    for name in known:
+        with contextlib.suppress(RecurraError):
+            found[name] = known[name]
+    return found
+
+
+def _models_in(field: FieldInfo) -> list[type[BaseModel]]:
+    return [m for m in members(field.annotation) if isinstance(m, type) and issubclass(m, BaseModel)]
 
 
 def chosen(field: FieldInfo, value: Any) -> type[BaseModel] | None:
@@ -136,7 +172,8 @@ def chosen(field: FieldInfo, value: Any) -> type[BaseModel] | None:
     name = value.get("name") if isinstance(value, Mapping) else value
     known = alternatives(field)
     if isinstance(name, str):
-        return known.get(name)
+        default = type(field.default)
+        return default if name and alternative_name(default) == name else known.get(name)
     return type(field.default) if isinstance(field.default, BaseModel) else known.get("")
 
 
@@ -183,7 +220,7 @@ def _reference(kind: Kind, field: FieldInfo, value: Any) -> Ref | None:
 
 
 def _completed(name: str, field: FieldInfo, value: Any) -> Any:
-    if value is None or isinstance(value, tuple(alternatives(field).values())):
+    if value is None or isinstance(value, tuple(_models_in(field))):
         return value
     if not isinstance(value, str | Mapping):
         raise ValueError(no_alternative(name, field, None))  # noqa: TRY004 - pydantic collects ValueErrors only

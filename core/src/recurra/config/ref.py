@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
@@ -11,6 +11,8 @@ from pydantic_core import to_jsonable_python
 from recurra.config.describe import Words
 from recurra.errors import InvalidOption
 from recurra.plugins.hooks import Kind
+
+T = TypeVar("T")
 
 
 class Ref:
@@ -85,14 +87,23 @@ def _plain(value: Any) -> Any:
 
 
 def references(value: Any) -> Iterator[Ref]:
-    """Yield every reference in a value: at any depth of collections, models and other references' options."""
-    if isinstance(value, Ref):
+    """Yield every reference in a value; see `instances`."""
+    return instances(value, Ref)
+
+
+def instances(value: Any, kind: type[T]) -> Iterator[T]:
+    """Yield what is of a type in a value: at any depth of collections, models and references' options."""
+    if isinstance(value, kind):
         yield value
-        yield from references(value.options)
-    elif isinstance(value, BaseModel):
-        yield from references(dict(value))
-    elif isinstance(value, Mapping):
-        yield from references(list(value.values()))
-    elif isinstance(value, list | tuple | set | frozenset):
-        for item in value:
-            yield from references(item)
+    for item in _items(value):
+        yield from instances(item, kind)
+
+
+def _items(value: Any) -> Iterable[Any]:
+    if isinstance(value, Ref):
+        return value.options.values()
+    if isinstance(value, BaseModel):
+        return dict(value).values()
+    if isinstance(value, Mapping):
+        return value.values()
+    return value if isinstance(value, list | tuple | set | frozenset) else ()

@@ -6,7 +6,7 @@ import functools
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from importlib import import_module, invalidate_caches
 from importlib.metadata import EntryPoint
@@ -18,7 +18,16 @@ import pluggy
 
 from recurra.errors import MissingFile, nearest
 from recurra.plugins import hooks
-from recurra.plugins.hooks import ENTRY_POINT_GROUP, HOOKS, KINDS, Component
+from recurra.plugins.hooks import (
+    ENTRY_POINT_GROUP,
+    EXTENSIONS,
+    HOOKS,
+    KINDS,
+    AnyKind,
+    Component,
+    Extension,
+    ExtensionKind,
+)
 from recurra.plugins.inventory import FILES, Defect, Inventory, Source, inventory, named_files
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
@@ -35,6 +44,7 @@ class Plugins:
         inventory: What was found.
         defects: One for every problem, with metadata, at import or in a hook that was called since.
         components: Every valid component with the plugin that offers it.
+        extensions: The same of commands, optimizers, schedules, loggers and sections, told apart by `kind`.
         manager: The pluggy manager; its `hook` calls are not guarded, the methods of this class are.
     """
 
@@ -46,7 +56,8 @@ class Plugins:
         self._loaded: dict[str, Source] = {}
         for source in found.wanted:
             self._load(source)
-        self.components = list(self._components())
+        self.components = list(self._sound(KINDS, self._call("recurra_components", Component)))
+        self.extensions = list(self._sound(tuple(EXTENSIONS), self._extensions()))
 
     def results(self, hook: str, item_type: type, **arguments: Any) -> list[tuple[Source, Any]]:
         """Return what all plugins return from a hook, item by item; one that fails adds a defect.
@@ -98,11 +109,18 @@ class Plugins:
                 return f"its function {name} is not marked with @recurra.hookimpl"
         return "" if callers else f"it has none of the hooks {', '.join(HOOKS)}"
 
-    def _components(self) -> Iterator[tuple[Source, Component]]:
+    def _extensions(self) -> Iterator[tuple[Source, Component]]:
+        for kind, hook in EXTENSIONS.items():
+            for source, offered in self._call(hook, Extension):
+                yield source, as_component(kind, offered)
+
+    def _sound(
+        self, kinds: Sequence[AnyKind], offered: Iterable[tuple[Source, Component]]
+    ) -> Iterator[tuple[Source, Component]]:
         seen = set()
-        for source, component in self._call("recurra_components", Component):
+        for source, component in offered:
             identity = (source.dist, component.kind, component.name)
-            problem = component_problem(component)
+            problem = component_problem(component, kinds)
             if not problem and identity in seen:
                 problem = f"it offers the {component.kind} '{component.name}' twice"
             if problem:
@@ -152,17 +170,23 @@ def add_file(path: str | Path) -> None:
     plugins.cache_clear()
 
 
-def component_problem(component: Component) -> str:
-    """Return what is wrong with a component's description, or an empty string."""
+def as_component(kind: ExtensionKind, offered: Extension) -> Component:
+    """Return an extension in the form in which the registry keeps and finds all that has a name."""
+    return Component(kind, offered.name, offered.target, offered.summary)  # type: ignore[arg-type]
+
+
+def component_problem(component: Component, kinds: Sequence[AnyKind]) -> str:
+    """Return what is wrong with a component's description, which is of one of these kinds, or nothing."""
     kind, name, target = component.kind, component.name, component.target
     if not all(isinstance(value, str) for field, value in vars(component).items() if field != "default"):
         return f"every field of a component is a string, except `default`, but it offers {component}"
-    if kind not in KINDS:
-        return f"'{name}' is of the kind '{kind}', which is none of {', '.join(KINDS)}{nearest(kind, KINDS)}"
+    if kind not in kinds:
+        return f"'{name}' is of the kind '{kind}', which is none of {', '.join(kinds)}{nearest(kind, kinds)}"
     if not _NAME.fullmatch(name):
         return f"{kind} '{name}' is no valid name; expected lower-case letters, digits, '.', '_' and '-'"
     if not _TARGET.fullmatch(target):
-        return f"{kind} '{name}' has the target '{target}'; expected 'module:Class'"
+        expected = "module:Class" if kind in KINDS else "module:attribute"
+        return f"{kind} '{name}' has the target '{target}'; expected '{expected}'"
     return ""
 
 

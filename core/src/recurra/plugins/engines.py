@@ -1,19 +1,19 @@
 """Engines: packages that run a cell's step over a sequence faster than the defining loop.
 
-An engine is found through the entry-point group `recurra.engines`, one object per entry point. One that
+An engine is found through the entry-point group `recurra.engines`, one object per distribution. One that
 cannot be loaded is reported and left out, as a plugin is.
 """
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import Any
 
-from packaging.utils import canonicalize_name
-
-from recurra.plugins.inventory import BLOCK, ENGINES, Defect, names_in
+from recurra.plugins.discovery import short_message
+from recurra.plugins.inventory import ENGINES, Defect, Source, inventory
 
 BUNDLED = "recurra-engine"
 """Asked last: whoever installs another engine means it to be used."""
@@ -36,28 +36,32 @@ class Engines:
 @functools.cache
 def engines() -> Engines:
     """Return the installed engines, loaded once; `engines.cache_clear()` makes the next call look again."""
-    blocked = names_in(BLOCK)
-    found = {dist_of(entry): entry for entry in entry_points(group=ENGINES) if dist_of(entry) not in blocked}
+    return load(inventory().engines)
+
+
+def load(sources: Iterable[Source]) -> Engines:
+    """Load these engines one by one; those that are blocked are not touched."""
     loaded: dict[str, Any] = {}
     defects = []
-    for dist, entry in sorted(found.items(), key=lambda item: (item[0] == BUNDLED, item[0])):
+    wanted = [source for source in sources if not source.blocked]
+    for source in sorted(wanted, key=lambda source: (source.dist == BUNDLED, source.label)):
+        if source.dist in loaded:
+            defects.append(source.defect("the distribution has an engine already, and may have only one"))
+            continue
         try:
-            loaded[dist] = _checked(entry.load())
+            loaded[source.dist] = _checked(EntryPoint(source.entry_point, source.target, ENGINES).load())
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # sys.exit in a stranger's module must not end the program
-            sentence = " ".join(f"the engine cannot be used: {type(error).__name__}: {error}".split())
-            defects.append(Defect(dist, entry.name, sentence))
+            defects.append(source.defect(f"the engine cannot be used: {short_message(error)}"))
     return Engines(loaded, tuple(defects))
-
-
-def dist_of(entry: EntryPoint) -> str:
-    """Return the name of the distribution that declares an entry point."""
-    return canonicalize_name(entry.dist.name) if entry.dist else "unnamed"
 
 
 def _checked(engine: Any) -> Any:
     missing = [name for name in NEEDED if not hasattr(engine, name)]
     if missing:
         raise TypeError(f"it has no {' and no '.join(missing)}")
+    levels = engine.levels
+    if not isinstance(levels, tuple) or not all(isinstance(level, str) for level in levels):
+        raise TypeError(f"its levels are {levels!r}; expected a tuple of names")
     return engine

@@ -14,6 +14,8 @@ import pluggy
 
 Kind = Literal["cell", "memory", "task", "trainer"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+ExtensionKind = Literal["command", "optimizer", "schedule", "logger", "section"]
+AnyKind = Kind | ExtensionKind
 ENTRY_POINT_GROUP = "recurra"
 
 hookspec = pluggy.HookspecMarker("recurra")
@@ -43,13 +45,13 @@ class Component:
 
 
 @dataclass(frozen=True)
-class Command:
-    """One command that a plugin adds to the shell.
+class Extension:
+    """Anything else that a plugin offers by name: a command, an optimizer, a schedule, a logger, a section.
 
     Args:
-        name: What users type after `recurra`.
-        target: `module:attribute` of a `click.Command`, imported when the command runs.
-        summary: One line for `recurra --help`.
+        name: What users type, such as `muon`.
+        target: `module:attribute`, imported on first use only; the hook says what it must be.
+        summary: One line for `recurra list`.
     """
 
     name: str
@@ -78,9 +80,45 @@ def recurra_experiments() -> Iterable[Path]:  # type: ignore[empty-body]
 
 
 @hookspec
-def recurra_commands() -> Iterable[Command]:  # type: ignore[empty-body]
-    """Return commands to add to the shell, such as `recurra something`."""
+def recurra_commands() -> Iterable[Extension]:  # type: ignore[empty-body]
+    """Return commands of the shell, such as `recurra something`; each target is a `click.Command`."""
+
+
+@hookspec
+def recurra_optimizers() -> Iterable[Extension]:  # type: ignore[empty-body]
+    """Return optimizers; each target is a subclass of `recurra_lab.OptimizerOptions`."""
+
+
+@hookspec
+def recurra_schedules() -> Iterable[Extension]:  # type: ignore[empty-body]
+    """Return learning-rate schedules; each target is a subclass of `recurra_lab.ScheduleOptions`."""
+
+
+@hookspec
+def recurra_loggers() -> Iterable[Extension]:  # type: ignore[empty-body]
+    """Return loggers; each target is called with `(folder, experiment, step)`.
+
+    It returns a logger of Lightning. `folder` and `experiment` are those of `recurra_callbacks`; what a
+    logger holds of an interrupted run after `step` is logged again.
+    """
+
+
+@hookspec
+def recurra_report_sections() -> Iterable[Extension]:  # type: ignore[empty-body]
+    """Return sections of the report; each target is called with `(folder, experiment, network, task)`.
+
+    It returns a `recurra_lab.ReportSection`. `folder` and `experiment` are those of `recurra_callbacks`;
+    `network` is the trained one, in evaluation mode.
+    """
 
 
 HOOKS = tuple(name for name, value in list(globals().items()) if hasattr(value, "recurra_spec"))
 """The names of all hooks."""
+EXTENSIONS: dict[ExtensionKind, str] = {
+    "command": "recurra_commands",
+    "optimizer": "recurra_optimizers",
+    "schedule": "recurra_schedules",
+    "logger": "recurra_loggers",
+    "section": "recurra_report_sections",
+}
+"""Kind of extension -> the hook that offers it."""

@@ -29,7 +29,7 @@ BLOCK, ALLOW, FILES = "RECURRA_BLOCK", "RECURRA_PLUGINS", "RECURRA_FILES"
 
 @dataclass(frozen=True)
 class Source:
-    """Where a plugin comes from.
+    """Where a plugin or an engine comes from.
 
     Args:
         dist: Its distribution, or the file name of a one-file plugin.
@@ -38,6 +38,7 @@ class Source:
         version: Of the distribution.
         summary: Of the distribution, one line.
         blocked: Why it is left out, or an empty string.
+        group: The group of its entry point.
     """
 
     dist: str
@@ -46,6 +47,7 @@ class Source:
     version: str = ""
     summary: str = ""
     blocked: str = ""
+    group: str = ENTRY_POINT_GROUP
 
     @property
     def label(self) -> str:
@@ -71,10 +73,11 @@ class Defect:
 
 @dataclass(frozen=True)
 class Inventory:
-    """The plugins that may be loaded or are blocked, and the ones that metadata alone disqualify."""
+    """The plugins that may be loaded or are blocked, the engines, and what metadata alone disqualifies."""
 
     sources: tuple[Source, ...]
     defects: tuple[Defect, ...] = ()
+    engines: tuple[Source, ...] = ()
 
     @property
     def wanted(self) -> list[Source]:
@@ -85,9 +88,10 @@ class Inventory:
 def inventory(path: list[str] | None = None) -> Inventory:
     """Return what is installed on `path` (default `sys.path`) and what `RECURRA_FILES` names."""
     found = [*_installed(path), *_files()]
-    sources = sorted((s for s in found if isinstance(s, Source)), key=lambda source: source.label)
+    known = sorted((s for s in found if isinstance(s, Source)), key=lambda source: source.label)
     defects = [d for d in found if isinstance(d, Defect)]
-    return Inventory(tuple(sources), (*defects, *_unknown_blocks(sources, defects)))
+    plugins, engines = ([s for s in known if (s.group == ENGINES) is engine] for engine in (False, True))
+    return Inventory(tuple(plugins), (*defects, *_unknown_blocks(known, defects)), tuple(engines))
 
 
 def _installed(path: list[str] | None) -> Iterator[Source | Defect]:
@@ -111,19 +115,19 @@ def _text(distribution: Distribution, file: str) -> str:
 
 
 def _offers(dist: str, distribution: Distribution, metadata: Message) -> Iterator[Source | Defect]:
-    blocked = _blocked(dist)
     try:
         entry_points = [(entry.group, entry.name, entry.value) for entry in distribution.entry_points]
     except Exception as error:  # whatever a malformed file makes the parser raise
         yield Defect(dist, "entry_points.txt", f"cannot be read: {error}")
         return
     version, summary = str(metadata["Version"] or ""), str(metadata["Summary"] or "")
-    unmet = "" if blocked else _unmet_requirement(metadata.get_all("Requires-Dist") or [])
+    unmet = _unmet_requirement(metadata.get_all("Requires-Dist") or [])
     for group, name, target in entry_points:
-        source = Source(dist, name, target, version, summary, blocked)
-        if group == ENTRY_POINT_GROUP:
-            yield source.defect(unmet) if unmet else source
-        elif group != ENGINES and _means_us(group) and not blocked:
+        blocked = _blocked(dist, group)
+        source = Source(dist, name, target, version, summary, blocked, group)
+        if group in (ENTRY_POINT_GROUP, ENGINES):
+            yield source.defect(unmet) if unmet and not blocked else source
+        elif _means_us(group) and not blocked:
             right = f"plugins belong in '{ENTRY_POINT_GROUP}', engines in '{ENGINES}'"
             yield source.defect(f"nobody reads the entry-point group '{group}'; {right}")
 
@@ -148,10 +152,11 @@ def _unmet_requirement(lines: Iterable[object]) -> str:
     return ""
 
 
-def _blocked(dist: str) -> str:
+def _blocked(dist: str, group: str) -> str:
     if dist in names_in(BLOCK):
         return f"blocked by {BLOCK}"
-    allowed = names_in(ALLOW) if dist not in FRAMEWORK else set()
+    # An engine adds no name that could be meant, and the framework's own commands are no plugin.
+    allowed = set() if group == ENGINES or dist in FRAMEWORK else names_in(ALLOW)
     return f"excluded by {ALLOW}" if allowed and dist not in allowed else ""
 
 

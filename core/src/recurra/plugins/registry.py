@@ -1,19 +1,22 @@
-"""Components by name: the index of what the plugins offer, and the only place where names become classes."""
+"""What plugins offer by name: the index, and the only place where names become classes and functions."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
 
 from packaging.utils import canonicalize_name
 
 from recurra.errors import AmbiguousComponent, BrokenComponent, UnknownComponent, nearest
 from recurra.plugins import discovery
-from recurra.plugins.hooks import KINDS, Component, Kind
+from recurra.plugins.hooks import EXTENSIONS, KINDS, AnyKind, Component, ExtensionKind, Kind
+from recurra.plugins.inventory import Source
+
+C = TypeVar("C")
 
 _BASES = {
     "cell": "recurra.cell:Cell",
@@ -46,13 +49,31 @@ class Offer:
 
 def components(kind: Kind | None = None) -> list[Offer]:
     """Return what the loaded plugins offer, of one kind or of all, sorted by kind, name and distribution."""
-    return [offer for offer in _offers(discovery.plugins()) if kind in (None, offer.component.kind)]
+    return [offer for offer in _components(discovery.plugins()) if kind in (None, offer.component.kind)]
 
 
 @lru_cache(maxsize=1)
-def _offers(plugins: discovery.Plugins) -> tuple[Offer, ...]:
-    offers = [Offer(component, source.dist, source.version) for source, component in plugins.components]
-    return tuple(sorted(offers, key=lambda o: (KINDS.index(o.component.kind), o.component.name, o.dist)))
+def _components(plugins: discovery.Plugins) -> tuple[Offer, ...]:
+    return tuple(_offers(plugins.components, None, KINDS))
+
+
+def extensions(kind: ExtensionKind | None = None) -> list[Offer]:
+    """Return the commands, optimizers and so on that the loaded plugins offer, sorted as components are."""
+    return _offers(discovery.plugins().extensions, kind, tuple(EXTENSIONS))
+
+
+def _offers(
+    offered: Iterable[tuple[Source, Component]], kind: AnyKind | None, order: Sequence[AnyKind]
+) -> list[Offer]:
+    offers = [Offer(c, source.dist, source.version) for source, c in offered if kind in (None, c.kind)]
+    return sorted(offers, key=lambda o: (order.index(o.component.kind), o.component.name, o.dist))
+
+
+def spellings(offers: Sequence[Offer]) -> list[str]:
+    """Return the shortest spelling of each offer that names it alone among those of its kind."""
+    times = Counter((offer.component.kind, offer.component.name) for offer in offers)
+    keys = ((offer, (offer.component.kind, offer.component.name)) for offer in offers)
+    return [offer.component.name if times[key] == 1 else offer.qualified for offer, key in keys]
 
 
 def default(kind: Kind) -> str | None:
@@ -87,20 +108,29 @@ def suggestion(kind: Kind, fits: Callable[[type], bool]) -> str:
 
 
 def find(kind: Kind, name: str) -> Offer:
-    """Return the component that `name` or `dist:name` means, without importing it.
+    """Return the component that `name` or `dist:name` means, without importing it; errors as in `choose`."""
+    return choose(kind, name, components(kind))
+
+
+def choose(kind: AnyKind, name: str, offers: Sequence[Offer]) -> Offer:
+    """Return the one of these offers that `name` or `dist:name` means.
 
     Raises:
-        UnknownComponent: No loaded plugin offers it.
+        UnknownComponent: There is none.
         AmbiguousComponent: Two distributions offer it.
     """
-    offers = components(kind)
     found = [offer for offer in offers if offer.answers_to(name)]
     if not found:
         raise UnknownComponent("\n".join(_unknown(kind, name, offers)))
     if len(found) > 1:
-        spellings = " or ".join(f"'{offer.qualified}'" for offer in found)
-        raise AmbiguousComponent(f"{len(found)} plugins offer a {kind} '{name}'; write {spellings}")
+        written = " or ".join(f"'{offer.qualified}'" for offer in found)
+        raise AmbiguousComponent(f"{len(found)} plugins offer {with_article(kind)} '{name}'; write {written}")
     return found[0]
+
+
+def with_article(kind: str) -> str:
+    """Return a kind for a sentence: `a cell`, `an optimizer`."""
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
 def load(kind: Kind, name: str) -> type:
@@ -111,20 +141,35 @@ def load(kind: Kind, name: str) -> type:
         AmbiguousComponent: Two distributions offer it.
         BrokenComponent: Its module cannot be imported, or has no such subclass of the kind's base class.
     """
-    offer = find(kind, name)
-    target = offer.component.target
-    base = _attribute(_BASES[kind])
+    return load_class(find(kind, name), _attribute(_BASES[kind]))
+
+
+def load_class(offer: Offer, base: type[C]) -> type[C]:
+    """Return the class that an offer describes.
+
+    Raises:
+        BrokenComponent: Its module cannot be imported, or has no such subclass of `base`.
+    """
+    found = load_target(offer)
+    if not (isinstance(found, type) and issubclass(found, base)):
+        told = f"'{offer.component.target}' is no subclass of {base.__name__}"
+        raise BrokenComponent(f"{named(offer)} is no {offer.component.kind}: {told}")
+    return found
+
+
+def load_target(offer: Offer) -> Any:
+    """Return what an offer describes, whatever it is.
+
+    Raises:
+        BrokenComponent: Its module cannot be imported, or has no such attribute.
+    """
     try:
-        found = _attribute(target)
+        return _attribute(offer.component.target)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # sys.exit in a plugin's module is its defect, not the end of the program
-        raise BrokenComponent(
-            f"{_named(offer)} cannot be imported: {discovery.short_message(error)}"
-        ) from error
-    if not (isinstance(found, type) and issubclass(found, base)):
-        raise BrokenComponent(f"{_named(offer)} is no {kind}: '{target}' is no subclass of {base.__name__}")
-    return found
+        told = f"{named(offer)} cannot be imported: {discovery.short_message(error)}"
+        raise BrokenComponent(told) from error
 
 
 def _attribute(target: str) -> Any:
@@ -132,11 +177,12 @@ def _attribute(target: str) -> Any:
     return getattr(import_module(module), name)
 
 
-def _named(offer: Offer) -> str:
+def named(offer: Offer) -> str:
+    """Return an offer for a sentence: `cell 'gru' of recurra-gru 0.1.0`."""
     return f"{offer.component.kind} '{offer.component.name}' of {offer.dist} {offer.version}".rstrip()
 
 
-def _unknown(kind: Kind, name: str, offers: Sequence[Offer]) -> Iterator[str]:
+def _unknown(kind: AnyKind, name: str, offers: Sequence[Offer]) -> Iterator[str]:
     """Say what is there, what is nearest, and which plugins that are not loaded might offer it."""
     names = list(dict.fromkeys(offer.component.name for offer in offers))
     close = nearest(name, [*names, *(offer.qualified for offer in offers)])

@@ -6,7 +6,7 @@ import hashlib
 import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from lightning_fabric.plugins import CheckpointIO
@@ -27,6 +27,11 @@ class DurableCheckpoints(CheckpointIO):
 
     def __init__(self, identity: Mapping[str, Any]) -> None:
         self.identity = dict(identity)
+        self._at_hand: Checkpoint | None = None
+
+    def offer(self, checkpoint: Checkpoint) -> None:
+        """Keep a checkpoint that was read already for the next time that it is asked for."""
+        self._at_hand = checkpoint
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         """Write a checkpoint and then its manifest.
@@ -41,7 +46,7 @@ class DurableCheckpoints(CheckpointIO):
         manifest = {
             "sha256": hashlib.sha256(data).hexdigest(),
             "bytes": len(data),
-            "step": checkpoint["global_step"],
+            "step": int(checkpoint["state_dict"]["batches_seen"]),
             **self.identity,
         }
         try:
@@ -60,7 +65,10 @@ class DurableCheckpoints(CheckpointIO):
             MissingFile: There is no such checkpoint or manifest.
             DamagedFile: Its content does not have the checksum of the manifest.
         """
-        return read_checkpoint(Path(path), map_location)
+        known, self._at_hand = self._at_hand, None
+        if known is not None and known.path == Path(path):
+            return known.content
+        return read_checkpoint(Path(path), map_location).content
 
     def remove_checkpoint(self, path: Any) -> None:
         """Remove a checkpoint and its manifest, the manifest first: without one it is never used."""
@@ -73,25 +81,37 @@ def manifest_of(path: Path) -> Path:
     return path.with_suffix(".json")
 
 
-def read_checkpoint(path: Path, map_location: Any = None) -> dict[str, Any]:
+class Checkpoint(NamedTuple):
+    """A checkpoint that was read: where it is, what its manifest says, and what it holds."""
+
+    path: Path
+    manifest: dict[str, Any]
+    content: dict[str, Any]
+
+    @property
+    def step(self) -> int:
+        """The number of training batches that it was made after."""
+        return int(self.manifest["step"])
+
+
+def read_checkpoint(path: Path, map_location: Any = None) -> Checkpoint:
     """Read a checkpoint after comparing its checksum; errors as in `DurableCheckpoints.load_checkpoint`."""
     if not path.is_file():
         raise MissingFile(f"checkpoint {path} does not exist")
-    data = path.read_bytes()
-    if hashlib.sha256(data).hexdigest() != read_json(manifest_of(path)).get("sha256"):
+    data, manifest = path.read_bytes(), read_json(manifest_of(path))
+    if hashlib.sha256(data).hexdigest() != manifest.get("sha256"):
         raise DamagedFile(f"checkpoint {path} is damaged: it does not have the checksum of its manifest")
-    return torch.load(io.BytesIO(data), map_location=map_location or "cpu", weights_only=True)  # type: ignore[no-any-return]
+    content = torch.load(io.BytesIO(data), map_location=map_location or "cpu", weights_only=True)
+    return Checkpoint(path, manifest, content)
 
 
-def newest_intact(folder: Path, warn: Callable[[str], None]) -> Path | None:
+def newest_intact(folder: Path, warn: Callable[[str], None]) -> Checkpoint | None:
     """Return the newest checkpoint whose checksum matches; each newer one that fails is named by `warn`."""
     for path in sorted(folder.glob(f"*{SUFFIX}"), reverse=True):
         try:
-            read_checkpoint(path)
+            return read_checkpoint(path)
         except (MissingFile, DamagedFile) as error:
             warn(f"skipped: {error}")
-        else:
-            return path
     return None
 
 

@@ -27,8 +27,8 @@ COMMANDS = {
     "report": ("recurra_lab.cli.report:report", "Write a run's report again."),
     "export": ("recurra_lab.cli.export:export", "Write a run's network for programs that have torch alone."),
     "snapshot": ("recurra_lab.cli.snapshot:snapshot", "Write a task's data to Parquet files."),
-    "list": ("recurra_lab.cli.listing:components", "List the cells, memories, tasks and trainers."),
-    "plugins": ("recurra_lab.cli.listing:plugins", "List the installed plugins without loading them."),
+    "list": ("recurra_lab.cli.list_:components", "List the cells, tasks, optimizers and all else."),
+    "plugins": ("recurra_lab.cli.plugins:plugins", "List the installed plugins without loading them."),
     "info": ("recurra_lab.cli.info:info", "Show a component and all its options."),
     "explain": ("recurra_lab.cli.explain:explain", "Say how fast a cell runs here, and why not faster."),
     "schema": ("recurra_lab.cli.schema:schema", "Print the JSON schema of run files."),
@@ -40,18 +40,18 @@ RENAMED = {"freeze": "snapshot"}
 
 
 def plugin_commands() -> dict[str, tuple[str, str]]:
-    """Return the commands that plugins add, as in `COMMANDS`; a name that is taken keeps its first owner."""
-    from recurra.plugins import discovery
-    from recurra.plugins.hooks import Command
+    """Return the commands that plugins add, as in `COMMANDS`; those whose name is taken are `dist:name`."""
+    from recurra.plugins import registry
 
-    commands: dict[str, tuple[str, str]] = {}
-    plugins = discovery.plugins()
-    for source, command in plugins.results("recurra_commands", Command):
-        if command.name in COMMANDS or command.name in commands:
-            plugins.defects.append(source.defect(f"its command '{command.name}' has the name of another one"))
-        else:
-            commands[command.name] = (command.target, command.summary)
-    return commands
+    offers = registry.extensions("command")
+    names = [
+        offer.qualified if offer.component.name in COMMANDS else name
+        for name, offer in zip(registry.spellings(offers), offers, strict=True)
+    ]
+    return {
+        name: (offer.component.target, offer.component.summary)
+        for name, offer in zip(names, offers, strict=True)
+    }
 
 
 class Shell(click.Group):
@@ -67,19 +67,23 @@ class Shell(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import and return one command."""
-        target, _ = COMMANDS.get(cmd_name) or plugin_commands().get(cmd_name, ("", ""))
-        return _imported(cmd_name, target) if target else None
+        if cmd_name in COMMANDS:
+            module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+            own: click.Command = getattr(import_module(module), attribute)
+            return own
+        return _of_plugin(cmd_name)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the command of `args`, or say which one is nearest."""
-        if args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
+        name = args[0]
+        asked = name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing
+        if asked and _of_plugin(name) is None:
             known = self.list_commands(ctx)
-            if args[0] not in known:
-                now = f"; it is called '{RENAMED[args[0]]}' now" if args[0] in RENAMED else ""
-                near = now or nearest(args[0], known) or f"; expected one of {', '.join(known)}"
-                raise click.UsageError(f"there is no command '{args[0]}'{near}", ctx)
+            now = f"; it is called '{RENAMED[name]}' now" if name in RENAMED else ""
+            near = now or nearest(name, known) or f"; expected one of {', '.join(known)}"
+            raise click.UsageError(f"there is no command '{name}'{near}", ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -126,18 +130,17 @@ def _all_commands() -> dict[str, tuple[str, str]]:
     return {**COMMANDS, **plugin_commands()}
 
 
-def _imported(name: str, target: str) -> click.Command:
-    module, _, attribute = target.partition(":")
-    try:
-        command = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        if name in COMMANDS:
-            raise
-        raise BrokenComponent(f"the command '{name}' cannot be imported: {error}") from error
+def _of_plugin(name: str) -> click.Command | None:
+    from recurra.plugins import registry
+
+    offers = registry.extensions("command")
+    if not any(offer.answers_to(name) for offer in offers):
+        return None
+    offer = registry.choose("command", name, offers)
+    command = registry.load_target(offer)
     if not isinstance(command, click.Command):
-        raise BrokenComponent(
-            f"the command '{name}' is no click.Command: '{target}' is a {type(command).__name__}"
-        )
+        told = f"'{offer.component.target}' is {registry.with_article(type(command).__name__)}"
+        raise BrokenComponent(f"{registry.named(offer)} is no click.Command: {told}")
     return command
 
 

@@ -1,4 +1,4 @@
-"""`recurra doctor`: load each plugin in a process of its own and say what is wrong with it."""
+"""`recurra doctor`: load each plugin and engine in a process of its own and say what is wrong with it."""
 
 from __future__ import annotations
 
@@ -13,66 +13,61 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 
 import click
 
-from recurra.plugins.discovery import Plugins
-from recurra.plugins.hooks import Component
-from recurra.plugins.inventory import Defect, Inventory, Source, inventory
-from recurra_lab.cli.listing import table
+from recurra.plugins.inventory import ENGINES, Defect, Inventory, Source, inventory
+from recurra.plugins.registry import with_article
+from recurra_lab.cli._output import show_json, table
 
-SHOWN = ("recurra-core", "torch", "pytorch-lightning", "datasets", "pydantic", "pluggy")
-_MARK = "recurra doctor found "
+SHOWN = (
+    "recurra-core",
+    "recurra-lab",
+    "recurra-engine",
+    "torch",
+    "pytorch-lightning",
+    "datasets",
+    "pydantic",
+    "pluggy",
+)
+MARK = "recurra doctor found "
+"""Begins the line in which a process says what came of a plugin."""
+TIMEOUT = 30.0
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What loading one plugin brought: `(kind, name)` of its components, and its defects."""
+    """What loading one plugin or engine brought: `(kind, name)` of what it offers, and its defects."""
 
     source: Source
-    components: tuple[tuple[str, str], ...]
+    offers: tuple[tuple[str, str], ...]
     defects: tuple[Defect, ...]
 
 
 @click.command()
-@click.option("--timeout", default=30.0, show_default=True, help="Seconds that a plugin may take to load.")
+@click.option("--timeout", default=TIMEOUT, show_default=True, help="Seconds that a plugin may take to load.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def doctor(ctx: click.Context, timeout: float, as_json: bool) -> None:
-    """Look for what is wrong with the installed plugins; exit code 1 when there is something.
+    """Look for what is wrong with the installed plugins and engines; exit code 1 when there is something.
 
-    Each plugin is loaded in a process of its own, so that a crash or a hang is a defect like any other.
+    Each is loaded in a process of its own, so that a crash or a hang is a defect like any other.
     """
-    found = inventory()
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        findings = list(pool.map(partial(_finding, timeout=timeout), found.wanted))
-    defects = [*found.defects, *(d for finding in findings for d in finding.defects), *_clashes(findings)]
+    installed = inventory()
+    found = findings(installed, timeout)
+    defects = [*installed.defects, *(d for finding in found for d in finding.defects), *_clashes(found)]
     if as_json:
-        click.echo(_as_json(found, findings, defects))
+        show_json(_facts(installed, found, defects))
     else:
-        click.echo(_as_text(found, findings, defects))
+        click.echo(_as_text(installed, found, defects))
     ctx.exit(1 if defects else 0)
 
 
-def examine() -> None:
-    """Load the plugin that is described on stdin and print what came of it on a line of its own."""
-    plugins = Plugins(Inventory((Source(**json.loads(sys.stdin.read())),)))
-    missing = [source.defect(text) for source, c in plugins.components if (text := _missing_module(c))]
-    found = {
-        "components": [(component.kind, component.name) for _, component in plugins.components],
-        "defects": [defect.sentence for defect in (*plugins.defects, *missing)],
-    }
-    click.echo(f"\n{_MARK}{json.dumps(found)}")
-
-
-def _missing_module(component: Component) -> str:
-    module = component.target.partition(":")[0]
-    try:
-        found = find_spec(module)
-    except ImportError:
-        found = None
-    return "" if found else f"{component.kind} '{component.name}' is in module '{module}', which is not there"
+def findings(installed: Inventory, timeout: float = TIMEOUT) -> list[Finding]:
+    """Load every plugin and engine that is not blocked, each in a process of its own."""
+    wanted = [*installed.wanted, *(engine for engine in installed.engines if not engine.blocked)]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(partial(_finding, timeout=timeout), wanted))
 
 
 def _finding(source: Source, timeout: float) -> Finding:
@@ -80,18 +75,18 @@ def _finding(source: Source, timeout: float) -> Finding:
         child = _child(source, timeout)
     except subprocess.TimeoutExpired:
         return Finding(source, (), (source.defect(f"hangs: it is not loaded after {timeout:g} s"),))
-    line = next((line for line in child.stdout.splitlines() if line.startswith(_MARK)), None)
+    line = next((line for line in child.stdout.splitlines() if line.startswith(MARK)), None)
     if line is None:
         last = (child.stderr.splitlines() or ["nothing on stderr"])[-1]
         return Finding(source, (), (source.defect(f"ends Python with code {child.returncode}: {last}"),))
-    found = json.loads(line.removeprefix(_MARK))
-    offered = tuple((kind, name) for kind, name in found["components"])
+    found = json.loads(line.removeprefix(MARK))
+    offered = tuple((kind, name) for kind, name in found["offers"])
     return Finding(source, offered, tuple(source.defect(sentence) for sentence in found["defects"]))
 
 
 def _child(source: Source, timeout: float) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-P", "-c", "from recurra_lab.cli.doctor import examine; examine()"],
+        [sys.executable, "-P", "-c", "from recurra_lab.cli._examine import examine; examine()"],
         input=json.dumps(asdict(source)),
         env={**os.environ, "PYTHONPATH": os.pathsep.join(folder or os.getcwd() for folder in sys.path)},
         capture_output=True,
@@ -102,18 +97,34 @@ def _child(source: Source, timeout: float) -> subprocess.CompletedProcess[str]:
     )
 
 
-def _clashes(findings: Iterable[Finding]) -> list[Defect]:
-    offers: dict[tuple[str, str], list[Source]] = defaultdict(list)
-    for finding in findings:
-        for component in finding.components:
-            offers[component].append(finding.source)
+def _clashes(found: Iterable[Finding]) -> list[Defect]:
+    owners = _bundled()
+    for finding in found:
+        for kind, name in finding.offers:
+            if kind != "section":  # nobody chooses among sections: the report has them all
+                owners[kind, name].append(finding.source)
     return [
-        second.defect(f"{first.dist} has a {kind} '{name}' too; '{second.dist}:{name}' chooses this one")
-        if second.dist != first.dist
-        else second.defect(f"it offers the {kind} '{name}' twice")
-        for (kind, name), (first, *others) in offers.items()
+        second.defect(_clash(kind, name, first, second))
+        for (kind, name), (first, *others) in owners.items()
         for second in others
     ]
+
+
+def _clash(kind: str, name: str, first: Source, second: Source) -> str:
+    if second.dist == first.dist:
+        return f"it offers the {kind} '{name}' twice"
+    return f"{first.dist} has {with_article(kind)} '{name}' too; '{second.dist}:{name}' chooses this one"
+
+
+def _bundled() -> defaultdict[tuple[str, str], list[Source]]:
+    """Return the names that the lab itself takes: its own commands, optimizers and so on."""
+    from recurra_lab.cli import COMMANDS
+    from recurra_lab.extensions.offers import BUNDLED, DIST
+
+    lab = Source(DIST, "", "")
+    names = [("command", name) for name in COMMANDS]
+    names += [(kind, extension.name) for kind, known in BUNDLED.items() for extension in known]
+    return defaultdict(list, {key: [lab] for key in names})
 
 
 def _versions() -> dict[str, str]:
@@ -126,25 +137,25 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _as_json(found: Inventory, findings: Sequence[Finding], defects: Sequence[Defect]) -> str:
-    offered = {finding.source.label: finding.components for finding in findings}
-    content = {
-        "versions": _versions(),
-        "plugins": [
-            {**asdict(source), "components": offered.get(source.label, ())} for source in found.sources
-        ],
-        "defects": [asdict(defect) for defect in defects],
-    }
-    return json.dumps(content, indent=2)
+def _facts(installed: Inventory, found: Sequence[Finding], defects: Sequence[Defect]) -> dict[str, object]:
+    offered = {(f.source.group, f.source.label): f.offers for f in found}
+    plugins, engines = (
+        [{**asdict(source), "offers": offered.get((source.group, source.label), ())} for source in sources]
+        for sources in (installed.sources, installed.engines)
+    )
+    told = [asdict(defect) for defect in defects]
+    return {"versions": _versions(), "plugins": plugins, "engines": engines, "defects": told}
 
 
-def _as_text(found: Inventory, findings: Sequence[Finding], defects: Sequence[Defect]) -> str:
+def _as_text(installed: Inventory, found: Sequence[Finding], defects: Sequence[Defect]) -> str:
     bad = {f"{defect.dist}:{defect.entry_point}" for defect in defects}
-    rows = [
-        ("ok", f.source.label, f.source.version, ", ".join(f"{kind} {name}" for kind, name in f.components))
-        for f in findings
-        if f.source.label not in bad
-    ]
-    rows += [("left out", s.label, s.version, s.blocked) for s in found.sources if s.blocked]
+    rows = [("ok", f.source.label, f.source.version, _told(f)) for f in found if f.source.label not in bad]
+    sources = (*installed.sources, *installed.engines)
+    rows += [("left out", s.label, s.version, s.blocked) for s in sources if s.blocked]
     lines = [table(_versions().items()), *([table(rows)] if rows else []), *(f"defect  {d}" for d in defects)]
     return "\n".join([*lines, f"{len(defects)} defects" if len(defects) != 1 else "1 defect"])
+
+
+def _told(finding: Finding) -> str:
+    offers = ", ".join(f"{kind} {name}" for kind, name in finding.offers)
+    return f"engine: {offers}" if finding.source.group == ENGINES else offers

@@ -35,8 +35,8 @@ def find_lr(
     What is suggested is where the loss falls most steeply: a place to start from, not the best rate.
     """
     from recurra.errors import InvalidOption
+    from recurra_lab.cli._arguments import names_and_overrides
     from recurra_lab.cli._output import show_json
-    from recurra_lab.cli.train import names_and_overrides
     from recurra_lab.experiments import Experiment
     from recurra_lab.runs.lr_finder import find_rates
 

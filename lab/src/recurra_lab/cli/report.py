@@ -25,7 +25,7 @@ def report(run: Path, curve: Path | None) -> None:
     if curve is not None and not curve.parent.is_dir():
         raise MissingFile(f"--curve {curve}: the folder {curve.parent} does not exist")
     with threads(experiment.run.threads):
-        click.echo(write_report(folder, model, task, experiment.seed, goal))
+        click.echo(write_report(folder, model, task, experiment.seed, goal, experiment.as_dict()))
     if curve is not None:
         write_curve(folder, goal, curve, task.baselines())
         click.echo(curve)

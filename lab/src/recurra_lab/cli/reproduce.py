@@ -68,8 +68,7 @@ def reproduce(
 def _list(as_json: bool) -> None:
     from recurra.errors import InvalidOption
     from recurra.plugins.discovery import plugins
-    from recurra_lab.cli._output import show_json
-    from recurra_lab.cli.listing import table, warn
+    from recurra_lab.cli._output import show_json, table, warn
     from recurra_lab.reproductions.catalogue import shipped
     from recurra_lab.reproductions.reference import published
 
@@ -99,7 +98,7 @@ def _found(
 ) -> dict[str, Any]:
     from recurra_lab.reproductions import ledger
     from recurra_lab.reproductions.reference import published
-    from recurra_lab.reproductions.seed_runs import run_seeds
+    from recurra_lab.runs.seed_runs import run_seeds
 
     known = published(experiment.path)
     seeds = range(first, first + (count or known.seeds))

@@ -12,11 +12,12 @@ import click
 def resume(run: Path) -> None:
     """Go on with the run in the folder RUN from its newest intact checkpoint, to the bit-identical result."""
     from recurra_lab.artifacts.run_folder import RunFolder
-    from recurra_lab.cli._output import announce
+    from recurra_lab.cli._output import resumable, show_result
     from recurra_lab.experiments import Experiment
     from recurra_lab.runs.run import Run
 
     folder = RunFolder.open(run)
     experiment = Experiment.from_toml(folder.experiment)
-    with announce(folder):
-        Run(experiment, folder, click.echo).resume()
+    with resumable(folder):
+        result = Run(experiment, folder, click.echo).resume()
+    show_result(result, folder)

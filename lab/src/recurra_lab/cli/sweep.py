@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from recurra_lab.cli._output import table
+
 if TYPE_CHECKING:
     from recurra_lab.sweeps.executors import Cluster
     from recurra_lab.sweeps.study import Sweep
@@ -51,14 +53,15 @@ def sweep(
 
         raise InvalidOption("recurra sweep needs Optuna: pip install 'recurra-core[sweep]'")
     from recurra_lab.sweeps.executors import place
-    from recurra_lab.sweeps.results import rows, write
+    from recurra_lab.sweeps.results import rows, shown, write
     from recurra_lab.sweeps.study import run, study_of
 
     made = _sweep(task, cell, words, config, trials, seeds, out)
     study = study_of(made)
     run(made, study, place(cluster, gpus), at_once, click.echo)
     write(study, made.space, made.check().score, made.folder)
-    _show(rows(study, made.space), made.folder)
+    click.echo(table(shown(rows(study, made.space))))
+    click.echo(f"results: {made.folder / 'results.md'}")
 
 
 def _sweep(
@@ -86,14 +89,3 @@ def _sweep(
     folder.mkdir(parents=True, exist_ok=True)
     write_text(made.file, experiment.to_toml())
     return made
-
-
-def _show(table: list[list[str]], folder: Path) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    shown = Table(*table[0])
-    for row in table[1:]:
-        shown.add_row(*row)
-    Console().print(shown)
-    click.echo(f"results: {folder / 'results.md'}")

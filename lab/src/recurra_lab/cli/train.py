@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+from recurra_lab.cli._arguments import names_and_overrides
+
+if TYPE_CHECKING:
+    from recurra_lab.experiments import Experiment
 
 RUN_VARIABLE = "RECURRA_RUN"
 """Tells the other processes of a run which folder the first one made."""
@@ -58,32 +64,21 @@ def train(
     _start(experiment, out)
 
 
-def names_and_overrides(
-    task: str | None, cell: str | None, overrides: tuple[str, ...]
-) -> tuple[str | None, str | None, tuple[str, ...]]:
-    """Tell names from overrides: `recurra train -c run.toml seed=3` names neither task nor cell."""
-    words = [word for word in (task, cell, *overrides) if word is not None]
-    names = [word for word in words[:2] if "=" not in word]
-    rest = tuple(words[len(names) :])
-    return (*[*names, None, None][:2], rest)  # type: ignore[return-value]
-
-
 def _toml(value: str | int) -> str:
     return str(value) if isinstance(value, int) else f'"{value}"'
 
 
-def _start(experiment: object, out: Path) -> None:
+def _start(experiment: Experiment, out: Path) -> None:
     from recurra_lab.artifacts.run_folder import RunFolder, first_process
-    from recurra_lab.cli._output import announce
-    from recurra_lab.experiments import Experiment
+    from recurra_lab.cli._output import resumable, show_result
     from recurra_lab.runs.run import Run
 
-    assert isinstance(experiment, Experiment)
     names = (experiment.task.name, experiment.cell.name, experiment.trainer.name)
     if first_process():
         folder = RunFolder.create(out, *(name.replace(":", "-") for name in names))
         os.environ[RUN_VARIABLE] = str(folder.path)
     else:
         folder = RunFolder(Path(os.environ.get(RUN_VARIABLE, out)))
-    with announce(folder):
-        Run(experiment, folder, click.echo).start()
+    with resumable(folder):
+        result = Run(experiment, folder, click.echo).start()
+    show_result(result, folder)

@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from recurra.config.describe import accepts_none
-from recurra.config.options import alternatives, fields_of, part_kind
+from recurra.config.options import fields_of, part_kind, sound_alternatives
 from recurra.config.ref import Ref
 from recurra.errors import BrokenComponent
 from recurra.plugins import registry
@@ -57,7 +57,7 @@ class _Definitions:
 
     def _option(self, field: FieldInfo, home: str) -> Schema:
         described = {"description": field.description} if field.description else {}
-        kind, models = part_kind(field), alternatives(field)
+        kind, models = part_kind(field), sound_alternatives(field)
         if kind is not None:
             default = field.default.name if isinstance(field.default, Ref) else self.defaults.get(home)
             chosen = dict(self._components(kind, self.only.get(home)))

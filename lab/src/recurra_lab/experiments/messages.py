@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from recurra.config.describe import lacks_item, listed, sentence, values_in_full
-from recurra.config.options import alternatives, present_name
+from recurra.config.options import present_name, sound_alternatives
 from recurra.errors import InvalidOption, nearest
 from recurra_lab.experiments.overrides import Entry, Given, Key, dotted, name_at, under
 from recurra_lab.experiments.resolve import Problem, Section
@@ -130,7 +130,7 @@ def _of_another(name: str, section: Section, root: Section) -> str:
     field = root.find(section.key[:-1]).fields.get(section.key[-1]) if section.key else None
     if field is None:
         return ""
-    others = [other for other, model in alternatives(field).items() if name in model.model_fields]
+    others = [other for other, model in sound_alternatives(field).items() if name in model.model_fields]
     where = " or ".join(f"{dotted(section.key)}={other}" for other in others)
     return f"; {section.title} has no option '{name}', it belongs to {where}" if others else ""
 

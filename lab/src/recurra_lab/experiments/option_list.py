@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined, to_jsonable_python
 
 from recurra.config.describe import choices_of, values_in_words
-from recurra.config.options import alternatives, part_kind
+from recurra.config.options import alternatives, open_choice, part_kind, sound_alternatives
 from recurra.errors import RecurraError
 from recurra.plugins.hooks import Kind
 from recurra_lab.experiments.overrides import Given, Key, dotted, named, update
@@ -59,7 +59,7 @@ def options_of(owner: type, kind: Kind, name: str) -> list[Option]:
 
 def _other_options(section: Section, field: FieldInfo) -> Iterator[Option]:
     """Yield the options of the alternatives that are not the default."""
-    for name, model in alternatives(field).items():
+    for name, model in sound_alternatives(field).items():
         if name != section.name:
             for option in options_below(Explorer({}).section(section.key, model, name)):
                 yield replace(option, when=f"{dotted(section.key)}={name}")
@@ -77,7 +77,9 @@ def names_for(field: FieldInfo) -> list[str]:
     """Return the names among which an option chooses: alternatives, or installed components."""
     from recurra.plugins import registry
 
-    kind = part_kind(field)
+    kind, found = part_kind(field), open_choice(field)
+    if found is not None:
+        return found.names()
     if kind is None:
         return [name for name in alternatives(field) if name]
     return list(dict.fromkeys(offer.component.name for offer in registry.components(kind)))

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from recurra.config.describe import accepts_none, choices_of
+from recurra.config.describe import accepts_none, alternative_name, choices_of
 from recurra.config.options import (
     alternatives,
     fields_of,
@@ -196,13 +196,18 @@ class Explorer:
 
     def _alternative(self, key: Key, field: FieldInfo, given: Entry | None) -> Section:
         models, default = alternatives(field), field.default
-        named = next((n for n, m in models.items() if type(default) is m), "" if "" in models else None)
-        name = given.value if given and "" not in models else named
-        if name not in models:
-            self._note(InvalidOption(no_alternative(dotted(key), field, name)), given)
+        named = alternative_name(type(default))
+        name = str(given.value) if given and "" not in models else named
+        try:
+            model = type(default) if name == named and isinstance(default, BaseModel) else models[name]
+        except KeyError:
+            self._note(InvalidOption(no_alternative(dotted(key), field, name or None)), given)
             return _unresolved(key)
-        kept = values_of(default) if type(default) is models[name] else {}
-        return self.section(key, models[name], name, None, kept)
+        except RecurraError as error:
+            self._note(error, given)
+            return _unresolved(key)
+        kept = values_of(default) if type(default) is model else {}
+        return self.section(key, model, name, None, kept)
 
     def _note(self, error: RecurraError, entry: Entry | None) -> None:
         self.problems.append(Problem(error, entry))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from recurra.config.options import Options
+from recurra_lab.extensions.choices import Installed
 
+Names = Annotated[tuple[str, ...], Field(strict=False)]
 Count = Annotated[int, Field(gt=0)]
 Precision = Literal["32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true", "64-true"]
 
@@ -52,9 +54,20 @@ class RunOptions(Options):
         ),
     ] = 1
     progress: Annotated[bool, Field(description="show a progress bar")] = True
-    tensorboard: Annotated[
-        bool, Field(description="write TensorBoard events (needs the extra 'tensorboard')")
-    ] = False
+    logger: Annotated[
+        str | Names,
+        Installed("logger"),
+        Field(description="where numbers are logged beside metrics.csv; a list for several"),
+    ] = "csv"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _renamed(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or "tensorboard" not in given:
+            return given
+        if given["tensorboard"]:
+            raise ValueError("tensorboard has become logger; write run.logger=tensorboard")
+        return {name: value for name, value in given.items() if name != "tensorboard"}
 
     @model_validator(mode="after")
     def _one_direction(self) -> RunOptions:

@@ -2,3 +2,4 @@
 
 from recurra_lab.reports.page import write_curve as write_curve
 from recurra_lab.reports.page import write_report as write_report
+from recurra_lab.reports.sections import ReportSection as ReportSection

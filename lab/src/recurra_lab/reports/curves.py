@@ -12,8 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from recurra.task import Goal
+from recurra_lab.formatting import number
 from recurra_lab.reports.figures import BLUE, FAINT, FONT_SIZE, INK, ORANGE, Picture, as_svg, blank
-from recurra_lab.reports.text import goal_in_words, number, spoken
+from recurra_lab.reports.text import goal_in_words, spoken
 
 Rows = Iterable[tuple[int, str, float]]
 Predictors = Mapping[str, Mapping[str, float]]

@@ -6,6 +6,7 @@ import math
 import shlex
 import tomllib
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -17,17 +18,19 @@ from recurra.errors import DamagedFile, IncompatibleParts, MissingFile
 from recurra.task import Goal, Task
 from recurra_lab.artifacts.atomic_files import durable, read_json
 from recurra_lab.artifacts.metrics_csv import read_metrics
+from recurra_lab.artifacts.result import RunResult, Scores
 from recurra_lab.artifacts.run_folder import RunFolder
+from recurra_lab.formatting import number
 from recurra_lab.reports.curves import NOBODY, Predictors, generalisation, learning_curve
 from recurra_lab.reports.figures import Picture
 from recurra_lab.reports.heatmaps import pictures
 from recurra_lab.reports.rollout import example, trace
-from recurra_lab.reports.text import goal_in_words, number, outcome_in_words, spoken
+from recurra_lab.reports.sections import sections
+from recurra_lab.reports.text import goal_in_words, outcome_in_words, spoken
 from recurra_lab.training.evaluate import Baselines, suite_baselines
 
 R = TypeVar("R")
 Rows = list[tuple[int, str, float]]
-Scores = Mapping[str, Mapping[str, float]]
 
 
 class Row(NamedTuple):
@@ -44,7 +47,15 @@ class Row(NamedTuple):
     learned: bool
 
 
-def write_report(folder: RunFolder, model: Network, task: Task, seed: int, goal: Goal | None = None) -> Path:
+def write_report(
+    folder: RunFolder,
+    model: Network,
+    task: Task,
+    seed: int,
+    goal: Goal | None = None,
+    experiment: Mapping[str, Any] | None = None,
+    result: RunResult | None = None,
+) -> Path:
     """Write the report of a run, one HTML file that needs no other file and no network.
 
     Whatever the folder lacks (a run that has only begun, a damaged file) is said on the page. The same folder
@@ -56,11 +67,13 @@ def write_report(folder: RunFolder, model: Network, task: Task, seed: int, goal:
         task: What it was trained on.
         seed: The run's seed, which chooses the sequence that is shown.
         goal: The run's own goal; the task's, if not given.
+        experiment: The resolved experiment, for the sections of plugins; what the folder says, if not given.
+        result: What the run came to; what the folder says, if not given.
 
     Returns:
         Where the report is.
     """
-    page = _template().render(_facts(folder, model, task, seed, goal or task.goal))
+    page = _template().render(_facts(folder, model, task, seed, goal or task.goal, experiment, result))
     with durable(folder.report) as file:
         file.write(page.encode())
     return folder.report
@@ -87,13 +100,21 @@ def _template() -> Any:
     return environment.from_string(resources.files(__package__).joinpath("page.html.j2").read_text("utf-8"))
 
 
-def _facts(folder: RunFolder, model: Network, task: Task, seed: int, goal: Goal) -> dict[str, Any]:
+def _facts(
+    folder: RunFolder,
+    model: Network,
+    task: Task,
+    seed: int,
+    goal: Goal,
+    experiment: Mapping[str, Any] | None,
+    result: RunResult | None,
+) -> dict[str, Any]:
     notices: list[str] = []
     text = _or(_text, folder.experiment, "", notices)
-    experiment = _toml(text, notices)
+    if experiment is None:
+        experiment = _toml(text, notices)
     rows: Rows = _or(_metrics, folder.metrics, [], notices)
-    scores: Scores = _or(read_json, folder.scores, {}, notices)
-    outcome: dict[str, Any] = _or(read_json, folder.outcome, {}, notices)
+    outcome, scores = _result(folder, result, notices)
     drawn, hidden = _pictures(model, task, seed)
     table = _table(scores, goal, suite_baselines(task))
     return {
@@ -112,6 +133,7 @@ def _facts(folder: RunFolder, model: Network, task: Task, seed: int, goal: Goal)
         "generalisation": generalisation(scores, goal),
         "pictures": drawn,
         "hidden": hidden,
+        "sections": list(sections(folder.path, experiment, model, task)),
         "experiment": text,
         "versions": dict(_flat(_or(read_json, folder.versions, {}, notices))),
         "run": shlex.quote(str(folder.path)),
@@ -127,6 +149,15 @@ def _pictures(model: Network, task: Task, seed: int) -> tuple[list[Picture], int
     seen = trace(model, supervised, example(task, seed))
     drawn = pictures(seen)
     return drawn, 3 + len(seen.views) - len(drawn)
+
+
+def _result(
+    folder: RunFolder, known: RunResult | None, notices: list[str]
+) -> tuple[Mapping[str, Any], Scores]:
+    """Return the outcome and the scores of a run, from its folder if they are not at hand."""
+    if known is not None:
+        return asdict(known.outcome), known.scores
+    return _or(read_json, folder.outcome, {}, notices), _or(read_json, folder.scores, {}, notices)
 
 
 def _or(read: Callable[[Path], R], path: Path, missing: R, notices: list[str]) -> R:

@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 from recurra.task import Goal
+from recurra_lab.formatting import duration
 
 ENDINGS = {
     "solved": "Solved",
     "no improvement": "Stopped, since nothing improved any more,",
     "budget used": "Not solved when the budget was used up,",
 }
-
-
-def number(value: float) -> str:
-    """Return a value with three digits that count: `12,345`, `0.0712`, `3.1e-05`."""
-    if not math.isfinite(value):
-        return "not a number" if math.isnan(value) else "infinite"
-    if value == 0 or abs(value) >= 1000:
-        return f"{value:,.0f}"
-    return f"{value:.3g}" if abs(value) >= 1e-3 else f"{value:.1e}"
-
-
-def duration(seconds: float) -> str:
-    """Return seconds as people say them: `61 s`, `4 min 10 s`, `2 h 5 min`."""
-    if seconds < 120:
-        return f"{seconds:.3g} s" if seconds < 10 else f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def spoken(name: str) -> str:

@@ -1,7 +1,6 @@
 """Published results, run again: shipped experiments with what their papers report.
 
-published   what an experiment file says of its paper: the table `[reproduce]`
-shipped     the files that installed plugins offer, by name
-seeds       one run for each seed, begun, continued or found finished
+reference   what an experiment file says of its paper: the table `[reproduce]`
+catalogue   the files that installed plugins offer, by name
 ledger      our numbers beside the published ones
 """

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from recurra.errors import InvalidOption, nearest
+from recurra_lab import formatting
 from recurra_lab.artifacts.atomic_files import read_json
 from recurra_lab.artifacts.metrics_csv import read_metrics
 from recurra_lab.artifacts.run_folder import RunFolder
@@ -110,9 +111,9 @@ def markdown(found: dict[str, Any]) -> str:
     ]
     for row in found["numbers"]:
         few = "" if row["counted"] == len(seeds) else f" of the {row['counted']} that succeeded"
-        ours = "none succeeded" if row["ours"] is None else f"{shown(row['ours'])} ({row['statistic']}{few})"
-        published = f"{shown(row['published'])} `[{row['status']}]`"
-        of_seeds = ", ".join(shown(value) for value in row["of_seeds"])
+        ours = "none succeeded" if row["ours"] is None else f"{_shown(row['ours'])} ({row['statistic']}{few})"
+        published = f"{_shown(row['published'])} `[{row['status']}]`"
+        of_seeds = ", ".join(_shown(value) for value in row["of_seeds"])
         lines.append(f"| {row['what']} | {published} | {ours} | {of_seeds} |")
     return "\n".join([*lines, ""])
 
@@ -126,11 +127,8 @@ def _span(seeds: Sequence[int]) -> str:
     return f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}"
 
 
-def shown(value: float | str) -> str:
-    """Return a number as it is read most easily."""
-    if isinstance(value, str):
-        return value
-    return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
+def _shown(value: float | str) -> str:
+    return value if isinstance(value, str) else formatting.number(value)
 
 
 def as_json(found: dict[str, Any]) -> str:

@@ -6,7 +6,6 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -44,19 +43,6 @@ def lightning(options: RunOptions, folder: Path, rule: dict[str, Any], **parts: 
         return pl.Trainer(**{**rule, **ours}, **parts)
     except (MisconfigurationException, ValueError, RuntimeError) as error:
         raise InvalidOption(f"run: {str(error).splitlines()[0]}") from None
-
-
-def tensorboard(folder: Path, step: int) -> Any:
-    """Return a logger of TensorBoard events that forgets what came after a step.
-
-    Raises:
-        InvalidOption: TensorBoard is not installed.
-    """
-    if find_spec("tensorboard") is None:
-        raise InvalidOption("run.tensorboard needs TensorBoard: pip install 'recurra-core[tensorboard]'")
-    from pytorch_lightning.loggers import TensorBoardLogger
-
-    return TensorBoardLogger(folder, name="", version="tensorboard", purge_step=step)
 
 
 @contextmanager

@@ -3,33 +3,51 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import BaseModel
 
-from recurra.config.ref import references
+from recurra.config.describe import alternative_name
+from recurra.config.ref import instances, references
 from recurra.plugins import registry
+from recurra.plugins.inventory import inventory
 from recurra.task import Task
-from recurra_lab.artifacts.atomic_files import read_json
-from recurra_lab.artifacts.checkpoint import manifest_of
 from recurra_lab.experiments import Experiment
+from recurra_lab.extensions.offers import find
+from recurra_lab.training.optim import OptimizerOptions, ScheduleOptions
 
 
 def versions_of(experiment: Experiment) -> dict[str, Any]:
     """Return the versions of everything that an experiment uses."""
-    offers = {registry.find(ref.kind, ref.name) for ref in references(vars(experiment))}
     task: type[Task] = registry.load("task", experiment.task.name)
     return {
         "python": platform.python_version(),
         "torch": torch.__version__,
         "pytorch-lightning": version("pytorch-lightning"),
         "recurra-core": version("recurra-core"),
-        "plugins": dict(sorted((offer.dist, offer.version) for offer in offers)),
+        "engines": {s.dist: s.version for s in inventory().engines if not s.blocked},
+        "plugins": _dists(experiment),
         "task": {experiment.task.name: task.version},
     }
+
+
+def _dists(experiment: Experiment) -> dict[str, str]:
+    """Return distribution -> version of all that an experiment names."""
+    offers = [registry.find(ref.kind, ref.name) for ref in references(vars(experiment))]
+    offers += [find("optimizer", name) for name in _foreign(experiment, OptimizerOptions)]
+    offers += [find("schedule", name) for name in _foreign(experiment, ScheduleOptions)]
+    return dict(sorted((offer.dist, offer.version) for offer in offers))
+
+
+def _foreign(experiment: Experiment, base: type[BaseModel]) -> Iterator[str]:
+    """Yield the names of choices of a type that are not the lab's own."""
+    own = __name__.partition(".")[0]
+    for part in instances(vars(experiment), base):
+        if type(part).__module__.partition(".")[0] != own:
+            yield alternative_name(type(part))
 
 
 def identity(experiment: Experiment) -> dict[str, Any]:
@@ -43,9 +61,8 @@ def identity(experiment: Experiment) -> dict[str, Any]:
     }
 
 
-def differences(checkpoint: Path, now: dict[str, Any]) -> Iterator[str]:
-    """Yield one line for each thing that differs from when a checkpoint was made."""
-    then = read_json(manifest_of(checkpoint))
+def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    """Yield one line for each thing that differs from when a checkpoint was made, by its manifest."""
     for what, value in now.items():
         if then.get(what) != value:
             yield f"{what} was {then.get(what)} when the checkpoint was made and is {value} now"

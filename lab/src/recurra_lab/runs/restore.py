@@ -2,34 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from safetensors import SafetensorError
-from safetensors.torch import load_model, save
-from torch import Tensor, nn
+from safetensors.torch import load_model
 
 from recurra.cell import Network
 from recurra.errors import DamagedFile, MissingFile
 from recurra.task import Task
-from recurra_lab.artifacts.atomic_files import durable
 from recurra_lab.artifacts.run_folder import RunFolder
 from recurra_lab.experiments import Experiment
 from recurra_lab.runs.build import build
-
-
-def save_weights(model: nn.Module, path: Path) -> None:
-    """Write the parameters and buffers of a model durably; one that has several names is written once."""
-    once = {_place(tensor): (name, tensor) for name, tensor in reversed(model.state_dict().items())}
-    content = save({name: tensor.contiguous() for name, tensor in once.values()})
-    with durable(path) as file:
-        file.write(content)
-
-
-def _place(tensor: Tensor) -> tuple[object, ...]:
-    """Return where in memory a tensor is, which two names of one tensor have in common."""
-    if not tensor.numel():
-        return (id(tensor),)
-    return tensor.device, tensor.data_ptr(), tensor.shape, tensor.stride()
 
 
 def restore(folder: RunFolder) -> tuple[Experiment, Task, Network]:

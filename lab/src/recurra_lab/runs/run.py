@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict
 from signal import SIGTERM
 from typing import Any
 
@@ -15,48 +14,27 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from recurra.errors import MISTAKE, InvalidOption, NonFinite, RecurraError
 from recurra.plugins import discovery
+from recurra.plugins.engines import engines
 from recurra.rng import reseed
 from recurra.task import Split
-from recurra_lab.artifacts.atomic_files import durable, read_json, write_json
-from recurra_lab.artifacts.checkpoint import (
-    DurableCheckpoints,
-    manifest_of,
-    newest_intact,
-    read_checkpoint,
-    remove_leftovers,
-)
-from recurra_lab.artifacts.metrics_csv import MetricsFile
+from recurra_lab.artifacts.atomic_files import durable, write_json
+from recurra_lab.artifacts.checkpoint import Checkpoint, DurableCheckpoints, newest_intact, remove_leftovers
+from recurra_lab.artifacts.result import Outcome, RunResult
 from recurra_lab.artifacts.run_folder import RunFolder
+from recurra_lab.artifacts.weights import save_weights
 from recurra_lab.experiments import Experiment
 from recurra_lab.reports import write_report
 from recurra_lab.runs import callbacks
 from recurra_lab.runs.build import build, goal_of, threads
-from recurra_lab.runs.pl_trainer import lightning, quiet, tensorboard
+from recurra_lab.runs.loggers import make_loggers
+from recurra_lab.runs.pl_trainer import lightning, quiet
 from recurra_lab.runs.provenance import differences, identity, versions_of
-from recurra_lab.runs.restore import save_weights
 from recurra_lab.runs.signals import Interrupted, SignalFlag
 from recurra_lab.training.batches import Batches, training_loader
 from recurra_lab.training.evaluate import evaluate_suite
 
 Tell = Callable[[str], None]
 """Says one line to the user."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a run ended.
-
-    Args:
-        status: `solved`, `no improvement` or `budget used`.
-        steps: Training batches seen.
-        sequences: Training sequences seen.
-        train_seconds: Wall time of training since the run was started or resumed.
-    """
-
-    status: str
-    steps: int
-    sequences: int
-    train_seconds: float
 
 
 class Run:
@@ -76,7 +54,6 @@ class Run:
         self._check_accumulation()
         self.goal = goal_of(experiment, self.parts.task)
         self.store = DurableCheckpoints(identity(experiment))
-        self.metrics = MetricsFile(folder.metrics)
 
     def _check_accumulation(self) -> None:
         if self.options.accumulate > 1 and not self.parts.module.automatic_optimization:
@@ -84,7 +61,7 @@ class Run:
             told = f"trainer '{rule}', so set, updates weights itself, after every batch"
             raise InvalidOption(f"run.accumulate = {count}: {told}; expected 1, with a larger run.batch_size")
 
-    def start(self) -> Outcome | None:
+    def start(self) -> RunResult | None:
         """Train from the beginning; returns None on ranks other than zero.
 
         A run that a user's mistake keeps from starting leaves no folder behind.
@@ -97,21 +74,20 @@ class Run:
                 rank_zero_only(self.folder.discard)()
             raise
 
-    def resume(self) -> Outcome | None:
+    def resume(self) -> RunResult | None:
         """Go on from the newest checkpoint that is intact; from the beginning when there is none.
 
         Raises:
             InvalidOption: The experiment is not the one that the checkpoint was made by.
         """
-        path = newest_intact(self.folder.checkpoints, self.tell)
+        checkpoint = newest_intact(self.folder.checkpoints, self.tell)
         for folder in (self.folder.path, self.folder.checkpoints):
             rank_zero_only(remove_leftovers)(folder)
-        if path is None:
+        if checkpoint is None:
             self.tell("no intact checkpoint; starting from the beginning")
         else:
-            self._compare(path)
-        self.metrics.rewind(int(path.stem.split("-")[1]) if path else 0)
-        return self._fit(path)
+            self._compare(checkpoint)
+        return self._fit(checkpoint)
 
     @rank_zero_only
     def _describe(self) -> None:
@@ -119,27 +95,29 @@ class Run:
             file.write(self.experiment.to_toml().encode())
         write_json(self.folder.versions, versions_of(self.experiment))
 
-    def _compare(self, checkpoint: Path) -> None:
-        if read_json(manifest_of(checkpoint))["configuration"] != self.store.identity["configuration"]:
+    def _compare(self, checkpoint: Checkpoint) -> None:
+        if checkpoint.manifest["configuration"] != self.store.identity["configuration"]:
             raise InvalidOption(
-                f"{self.folder.experiment} was changed after {checkpoint.name} was made;"
+                f"{self.folder.experiment} was changed after {checkpoint.path.name} was made;"
                 " restore it, or start a new run from it with -c"
             )
-        for difference in differences(checkpoint, self.store.identity):
+        for difference in differences(checkpoint.manifest, self.store.identity):
             self.tell(f"warning: {difference}; the last bits of the result may differ")
 
-    def _fit(self, checkpoint: Path | None) -> Outcome | None:
+    def _fit(self, checkpoint: Checkpoint | None) -> RunResult | None:
         """Train and conclude, with the threads and the seed of the run."""
         reseed(self.experiment.seed, -1, 0)
         with threads(self.options.threads):
             return self._trained(checkpoint)
 
-    def _trained(self, checkpoint: Path | None) -> Outcome | None:
+    def _trained(self, checkpoint: Checkpoint | None) -> RunResult | None:
         began = time.perf_counter()
         with SignalFlag() as flag, quiet():
             validation, checkpoints = self._validation(flag), self._checkpoints(flag)
             trainer = self._lightning([callbacks.Guard(), validation, checkpoints], checkpoint)
             self.tell(f"run folder: {self.folder.path}")
+            for defect in engines().defects:
+                self.tell(f"warning: {defect}")
             if not self._finished(checkpoint, validation):
                 self._learn(trainer, checkpoint)
             checkpoints.leave_when_asked(int(self.parts.module.batches_seen))
@@ -147,29 +125,31 @@ class Run:
             return None
         return self._conclude(validation.outcome or "budget used", time.perf_counter() - began)
 
-    def _learn(self, trainer: pl.Trainer, checkpoint: Path | None) -> None:
+    def _learn(self, trainer: pl.Trainer, checkpoint: Checkpoint | None) -> None:
         module, data = self.parts.module, self._batches(trainer, "train")
+        if checkpoint is not None:
+            self.store.offer(checkpoint)
         try:
             trainer.fit(
                 module,
                 training_loader(data, module.batches_seen, self.options.workers),
-                ckpt_path=checkpoint,
+                ckpt_path=checkpoint and checkpoint.path,
                 weights_only=True,
             )
         except NonFinite as error:
             good = newest_intact(self.folder.checkpoints, self.tell)
-            kept = f"the last good checkpoint is {good}" if good else "no checkpoint was made before"
+            kept = f"the last good checkpoint is {good.path}" if good else "no checkpoint was made before"
             raise NonFinite(f"{error}; {kept}") from None
         except SIGTERMException:
             raise Interrupted("interrupted before the first step", SIGTERM) from None
 
-    def _finished(self, checkpoint: Path | None, validation: callbacks.Validation) -> bool:
+    def _finished(self, checkpoint: Checkpoint | None, validation: callbacks.Validation) -> bool:
         """Load a run that has nothing left to learn, and say whether this is one."""
         if checkpoint is None:
             return False
-        content = read_checkpoint(checkpoint)
-        state, judged = content["state_dict"], content["callbacks"][validation.state_key]
-        budget, step = self.options.max_steps * self.options.accumulate, int(state["batches_seen"])
+        state = checkpoint.content["state_dict"]
+        judged = checkpoint.content["callbacks"][validation.state_key]
+        budget, step = self.options.max_steps * self.options.accumulate, checkpoint.step
         due = step % validation.every == 0 and step != judged["last"]
         if judged["outcome"] is None and (step < budget or due):
             return False
@@ -177,16 +157,15 @@ class Run:
         validation.load_state_dict(judged)
         return True
 
-    def _lightning(self, around: list[Any], checkpoint: Path | None) -> pl.Trainer:
-        options, folder = self.options, self.folder
-        loggers: list[Any] = [self.metrics]
-        if options.tensorboard:
-            loggers.append(tensorboard(folder.path, int(checkpoint.stem.split("-")[1]) if checkpoint else 0))
+    def _lightning(self, around: list[Any], checkpoint: Checkpoint | None) -> pl.Trainer:
+        options, path = self.options, self.folder.path
+        step = checkpoint.step if checkpoint else 0
+        loggers = make_loggers(options.logger, path, self.experiment.as_dict(), step)
         if options.progress:
             around.append(callbacks.Progress(leave=True))
         around += self._plugin_callbacks()
         rule = self.parts.trainer.lightning_options()
-        return lightning(options, folder.path, rule, logger=loggers, callbacks=around, plugins=[self.store])
+        return lightning(options, path, rule, logger=loggers, callbacks=around, plugins=[self.store])
 
     def _plugin_callbacks(self) -> list[Any]:
         plugins = discovery.plugins()
@@ -221,7 +200,7 @@ class Run:
             raise InvalidOption(f"run.{name} = {size} cannot be shared by {ranks} processes; {near} can")
         return Batches(self.parts.task, size, self.experiment.seed, split, trainer.global_rank, ranks)
 
-    def _conclude(self, status: str, seconds: float) -> Outcome:
+    def _conclude(self, status: str, seconds: float) -> RunResult:
         steps = int(self.parts.module.batches_seen)
         outcome = Outcome(status, steps, steps * self.options.batch_size, round(seconds, 2))
         write_json(self.folder.outcome, asdict(outcome))
@@ -230,5 +209,6 @@ class Run:
         scores = evaluate_suite(model, task, batches=batches, batch_size=size, seed=seed)
         write_json(self.folder.scores, scores)
         save_weights(model, self.folder.weights)
-        write_report(self.folder, model, task, seed, self.goal)
-        return outcome
+        result = RunResult(outcome, scores)
+        write_report(self.folder, model, task, seed, self.goal, self.experiment.as_dict(), result)
+        return result

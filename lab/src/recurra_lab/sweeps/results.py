@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from optuna.trial import FrozenTrial, TrialState
 
 from recurra_lab.artifacts.atomic_files import durable, write_text
+from recurra_lab.formatting import number
 from recurra_lab.reports.figures import BLUE, FONT_SIZE, INK, ORANGE
 from recurra_lab.sweeps.space import Range, Space
 
@@ -25,20 +26,25 @@ def ranked(study: optuna.Study) -> list[FrozenTrial]:
     return sorted(done, key=lambda trial: trial.values[0], reverse=worst_first)
 
 
-def rows(study: optuna.Study, space: Space) -> list[list[str]]:
+Cell = str | int | float
+DIGITS = 5
+"""Digits of a score that are shown, since trials often differ by little."""
+
+
+def rows(study: optuna.Study, space: Space) -> list[list[Cell]]:
     """Return the table with its head: number, options, the mean and the value of each seed."""
     trials = ranked(study)
     seeds = len(trials[0].user_attrs["values"]) if trials else 0
-    table = [["trial", *space, "mean", *(f"seed {i + 1}" for i in range(seeds))]]
+    table: list[list[Cell]] = [["trial", *space, "mean", *(f"seed {i + 1}" for i in range(seeds))]]
     for trial in trials:
-        values = [trial.values[0], *trial.user_attrs["values"]]
-        options = [_shown(trial.params[key]) for key in space]
-        table.append([str(trial.number), *options, *map(_shown, values)])
+        options = [trial.params[key] for key in space]
+        table.append([trial.number, *options, trial.values[0], *trial.user_attrs["values"]])
     return table
 
 
-def _shown(value: object) -> str:
-    return f"{value:.5g}" if isinstance(value, float) else str(value)
+def shown(table: Sequence[Sequence[Cell]]) -> list[list[str]]:
+    """Return the table for people."""
+    return [[number(c, DIGITS) if isinstance(c, float) else str(c) for c in row] for row in table]
 
 
 def write(study: optuna.Study, space: Space, score: str, folder: Path) -> None:
@@ -47,7 +53,7 @@ def write(study: optuna.Study, space: Space, score: str, folder: Path) -> None:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(table)
     write_text(folder / "results.csv", text.getvalue())
-    write_text(folder / "results.md", _markdown(table))
+    write_text(folder / "results.md", _markdown(shown(table)))
     with durable(folder / "results.svg") as file:
         _picture(ranked(study), space, score).savefig(file, format="svg", metadata={"Date": None})
 

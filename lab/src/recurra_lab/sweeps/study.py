@@ -22,8 +22,8 @@ from recurra.task import Goal
 from recurra_lab.artifacts.metrics_csv import read_metrics
 from recurra_lab.artifacts.run_folder import RunFolder
 from recurra_lab.experiments import Experiment
-from recurra_lab.reproductions.seed_runs import run_seeds
 from recurra_lab.runs.build import goal_of
+from recurra_lab.runs.seed_runs import run_seeds
 from recurra_lab.sweeps.executors import Place
 from recurra_lab.sweeps.space import Choices, Space
 

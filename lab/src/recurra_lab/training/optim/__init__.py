@@ -9,6 +9,7 @@ from recurra_lab.training.optim.optimizers import AdaGrad as AdaGrad
 from recurra_lab.training.optim.optimizers import Adam as Adam
 from recurra_lab.training.optim.optimizers import Graves as Graves
 from recurra_lab.training.optim.optimizers import OptimizerChoice as OptimizerChoice
+from recurra_lab.training.optim.optimizers import OptimizerOptions as OptimizerOptions
 from recurra_lab.training.optim.optimizers import RMSprop as RMSprop
 from recurra_lab.training.optim.options import ClipNorm as ClipNorm
 from recurra_lab.training.optim.options import ClipValue as ClipValue
@@ -19,4 +20,5 @@ from recurra_lab.training.optim.schedules import Constant as Constant
 from recurra_lab.training.optim.schedules import Cosine as Cosine
 from recurra_lab.training.optim.schedules import OneCycle as OneCycle
 from recurra_lab.training.optim.schedules import ScheduleChoice as ScheduleChoice
+from recurra_lab.training.optim.schedules import ScheduleOptions as ScheduleOptions
 from recurra_lab.training.optim.schedules import Step as Step

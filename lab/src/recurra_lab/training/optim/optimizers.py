@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import torch
 from pydantic import Field
 from torch.optim import Optimizer
 
+from recurra_lab.extensions.choices import Installed
 from recurra_lab.training.optim.choice import Choice
 from recurra_lab.training.optim.graves import GravesRMSProp
 
@@ -18,7 +20,21 @@ Momentum = Annotated[Fraction, Field(description="share of the last update that 
 Decay = Annotated[float, Field(ge=0, description="L2 penalty on the weights")]
 
 
-class Adam(Choice):
+class OptimizerOptions(Choice, abc.ABC):
+    """Base of all optimizers, also of those in plugins: a pydantic model of its options with a `build`.
+
+    A subclass declares `name: Literal["..."]`, `lr` and whatever else it takes.
+    """
+
+    if TYPE_CHECKING:
+        lr: float
+
+    @abc.abstractmethod
+    def build(self, params: Iterable[Any]) -> Optimizer:
+        """Return the optimizer for parameters, or groups of them that may set `lr`."""
+
+
+class Adam(OptimizerOptions):
     """Adam (Kingma and Ba 2015); AdamW's decoupled decay when `weight_decay` is set."""
 
     name: Literal["adam"] = "adam"
@@ -34,7 +50,7 @@ class Adam(Choice):
         return torch.optim.AdamW(params, self.lr, betas, self.eps, self.weight_decay)
 
 
-class SGD(Choice):
+class SGD(OptimizerOptions):
     """Stochastic gradient descent."""
 
     name: Literal["sgd"] = "sgd"
@@ -48,7 +64,7 @@ class SGD(Choice):
         return torch.optim.SGD(params, **self.arguments())
 
 
-class RMSprop(Choice):
+class RMSprop(OptimizerOptions):
     """RMSprop as torch has it."""
 
     name: Literal["rmsprop"] = "rmsprop"
@@ -66,7 +82,7 @@ class RMSprop(Choice):
         return torch.optim.RMSprop(params, **self.arguments())
 
 
-class Graves(Choice):
+class Graves(OptimizerOptions):
     """RMSProp of Graves 2013: centred, epsilon inside the root, momentum on the update."""
 
     name: Literal["graves-rmsprop"] = "graves-rmsprop"
@@ -80,7 +96,7 @@ class Graves(Choice):
         return GravesRMSProp(params, **self.arguments())
 
 
-class AdaGrad(Choice):
+class AdaGrad(OptimizerOptions):
     """AdaGrad (Duchi, Hazan and Singer 2011): each weight's rate falls with the gradients it has seen."""
 
     name: Literal["adagrad"] = "adagrad"
@@ -93,7 +109,7 @@ class AdaGrad(Choice):
         return torch.optim.Adagrad(params, **self.arguments())
 
 
-class LBFGS(Choice):
+class LBFGS(OptimizerOptions):
     """L-BFGS with a line search: each batch is a whole problem, on which several steps are made."""
 
     name: Literal["lbfgs"] = "lbfgs"
@@ -108,4 +124,5 @@ class LBFGS(Choice):
         return torch.optim.LBFGS(weights, **self.arguments(), line_search_fn="strong_wolfe")
 
 
-OptimizerChoice = Annotated[Adam | SGD | RMSprop | Graves | AdaGrad | LBFGS, Field(discriminator="name")]
+OptimizerChoice = Annotated[OptimizerOptions, Installed("optimizer", OptimizerOptions, needed=("lr",))]
+"""The type of an option that takes any installed optimizer."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -9,12 +10,24 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LRScheduler, OneCycleLR, StepLR
 
 from recurra.errors import InvalidOption
+from recurra_lab.extensions.choices import Installed
 from recurra_lab.training.optim.choice import Choice
 
 Steps = Annotated[int, Field(gt=0)] | None
 
 
-class Constant(Choice):
+class ScheduleOptions(Choice, abc.ABC):
+    """Base of all schedules, also of those in plugins: a pydantic model of its options with a `build`.
+
+    A subclass declares `name: Literal["..."]` and whatever else it takes.
+    """
+
+    @abc.abstractmethod
+    def build(self, optimizer: Optimizer, updates: int | None) -> LRScheduler:
+        """Return the scheduler of a run of so many updates, which may be unknown."""
+
+
+class Constant(ScheduleOptions):
     """The same rate throughout, after an optional warm-up."""
 
     name: Literal["constant"] = "constant"
@@ -25,7 +38,7 @@ class Constant(Choice):
         return LambdaLR(optimizer, lambda step: min(1.0, (step + 1) / (self.warmup + 1)))
 
 
-class Cosine(Choice):
+class Cosine(ScheduleOptions):
     """From the full rate down to a share of it, along a cosine."""
 
     name: Literal["cosine"] = "cosine"
@@ -37,7 +50,7 @@ class Cosine(Choice):
         return CosineAnnealingLR(optimizer, _length(self.steps, updates), self.floor)
 
 
-class Step(Choice):
+class Step(ScheduleOptions):
     """Multiplied by `factor` every so many updates."""
 
     name: Literal["step"] = "step"
@@ -49,7 +62,7 @@ class Step(Choice):
         return StepLR(optimizer, self.every, self.factor)
 
 
-class OneCycle(Choice):
+class OneCycle(ScheduleOptions):
     """Up to the full rate and down again (Smith and Topin 2018)."""
 
     name: Literal["one-cycle"] = "one-cycle"
@@ -69,4 +82,5 @@ def _length(steps: int | None, updates: int | None) -> int:
     return steps or updates or 0
 
 
-ScheduleChoice = Annotated[Constant | Cosine | Step | OneCycle, Field(discriminator="name")]
+ScheduleChoice = Annotated[ScheduleOptions, Installed("schedule", ScheduleOptions)]
+"""The type of an option that takes any installed schedule."""

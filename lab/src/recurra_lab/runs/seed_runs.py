@@ -73,9 +73,9 @@ def _hash(path: Path, words: Sequence[str] = ()) -> str | None:
         return None
 
 
-def is_finished(folder: RunFolder | None) -> bool:
+def is_finished(folder: RunFolder) -> bool:
     """Say whether a run has come to its end: its scores are written after its outcome."""
-    return folder is not None and folder.outcome.is_file() and folder.scores.is_file()
+    return folder.outcome.is_file() and folder.scores.is_file()
 
 
 def _recurra(words: Sequence[str], root: Path) -> None:

@@ -1,0 +1,73 @@
+"""Options that choose among what is installed: `trainer.optimizer=muon`, with the options that muon has."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, create_model
+
+from recurra.config.describe import alternative_name
+from recurra.config.options import OpenChoice
+from recurra.errors import BrokenComponent, UnknownComponent
+from recurra.plugins.hooks import ExtensionKind
+from recurra.plugins.registry import load_class, named, spellings
+from recurra_lab.extensions.offers import find, offers
+
+
+class Installed(OpenChoice):
+    """Metadata of an option that takes the name of an installed extension.
+
+    Args:
+        kind: Of extension.
+        base: What the models of its options derive from; None where a name is all there is to say.
+        needed: Options that every such model has.
+    """
+
+    def __init__(
+        self, kind: ExtensionKind, base: type[BaseModel] | None = None, needed: tuple[str, ...] = ()
+    ) -> None:
+        self.kind, self.base, self.needed = kind, base, needed
+
+    def names(self) -> list[str]:
+        """Return what can be chosen; a name that is offered twice is qualified."""
+        return spellings(offers(self.kind))
+
+    def models(self) -> Mapping[str, type[BaseModel]]:
+        """Return name -> model of the options, each loaded when it is asked for."""
+        return {} if self.base is None else _Models(self, self.base)
+
+
+class _Models(Mapping[str, type[BaseModel]]):
+    def __init__(self, choice: Installed, base: type[BaseModel]) -> None:
+        self.choice, self.base = choice, base
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.choice.names())
+
+    def __len__(self) -> int:
+        return len(offers(self.choice.kind))
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and any(o.answers_to(name) for o in offers(self.choice.kind))
+
+    def __getitem__(self, name: str) -> type[BaseModel]:
+        try:
+            offer = find(self.choice.kind, name)
+        except UnknownComponent:
+            raise KeyError(name) from None
+        model = load_class(offer, self.base)
+        missing = [option for option in self.choice.needed if option not in model.model_fields]
+        if missing:
+            raise BrokenComponent(f"{named(offer)} has no option '{missing[0]}', which each must have")
+        return _called(model, name)
+
+
+@functools.cache
+def _called(model: type[BaseModel], name: str) -> type[BaseModel]:
+    """Return a model whose `name` is the one that was chosen, so that a file says it as it was typed."""
+    if alternative_name(model) == name:
+        return model
+    chosen: Any = Literal[name]
+    return create_model(model.__name__, __base__=model, __module__=model.__module__, name=(chosen, name))

@@ -1,0 +1,178 @@
+"""Where a run logs: by name, checked before anything starts, and without a step twice after a resume."""
+
+import os
+import signal
+
+import pytest
+import pytorch_lightning.loggers
+from pytorch_lightning.loggers import Logger
+
+from recurra import InvalidOption
+from recurra.errors import AmbiguousComponent, BrokenComponent
+from recurra_lab import Experiment, evaluate
+from recurra_lab.artifacts.metrics_csv import MetricsFile
+from recurra_lab.artifacts.run_folder import RunFolder
+from recurra_lab.runs import callbacks, loggers
+from recurra_lab.runs.loggers import make_loggers
+from recurra_lab.runs.run import Run
+from recurra_lab.runs.signals import Interrupted
+
+ABOUT = {part: {"name": name} for part, name in (("task", "copy"), ("cell", "gru"), ("trainer", "bptt"))}
+HOOK = """
+from recurra import Extension, hookimpl
+
+@hookimpl
+def recurra_loggers():
+    return [Extension("mine", "mine_target:{}", "made up")]
+"""
+TARGET = """
+from recurra import InvalidOption
+
+def refuses(folder, experiment, step):
+    raise InvalidOption("set MINE_KEY first")
+
+def fails(folder, experiment, step):
+    1 / 0
+
+def wrong(folder, experiment, step):
+    return "a logger"
+
+def fewer(folder):
+    ...
+"""
+SMALL = [
+    "cell.hidden_size=4",
+    "task.max_length=2",
+    "run.batch_size=4",
+    "run.max_steps=6",
+    "run.validate_every=2",
+    "run.checkpoint_every=2",
+    "run.validation_batches=1",
+    "run.suite_batches=1",
+    "run.evaluation_batch_size=4",
+    "run.progress=false",
+]
+
+
+def start(tmp_path, *words):
+    experiment = Experiment.compose("copy", "lstm", overrides=[*SMALL, *words])
+    folder = RunFolder.create(tmp_path, "copy", "lstm", "bptt")
+    return folder, Run(experiment, folder, lambda line: None)
+
+
+def test_metrics_csv_is_always_written(tmp_path):
+    for wanted in ("csv", (), ("csv", "csv")):
+        (made,) = make_loggers(wanted, tmp_path, ABOUT, 0)
+        assert isinstance(made, MetricsFile)
+
+
+def test_a_mistake_is_one_sentence_and_leaves_no_folder(tmp_path):
+    folder, run = start(tmp_path, "run.logger=tensorbord")
+    told = (
+        "run.logger: there is no logger 'tensorbord'; installed: csv, .*, mlflow; did you mean 'tensorboard'"
+    )
+    with pytest.raises(InvalidOption, match=told):
+        run.start()
+    assert not folder.path.exists()
+
+
+@pytest.mark.parametrize("name", ["tensorboard", "wandb", "mlflow"])
+def test_a_package_that_is_missing_is_named_with_how_to_install_it(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(loggers, "find_spec", lambda package: None)
+    told = (
+        rf"'{name}' needs a package that is not installed; to install it: pip install 'recurra-lab\[{name}\]'"
+    )
+    with pytest.raises(InvalidOption, match=told):
+        make_loggers(name, tmp_path, ABOUT, 0)
+
+
+class Recorded(Logger):
+    name = version = "recorded"
+
+    def __init__(self, *arguments, **given):
+        super().__init__()
+        self.arguments, self.given = arguments, given
+
+    def log_hyperparams(self, *args, **kwargs): ...
+    def log_metrics(self, *args, **kwargs): ...
+
+
+def test_wandb_and_mlflow_are_lightnings_with_the_runs_name(tmp_path, monkeypatch):
+    monkeypatch.setattr(loggers, "find_spec", lambda package: package)
+    for name in ("WandbLogger", "MLFlowLogger"):
+        monkeypatch.setattr(pytorch_lightning.loggers, name, Recorded)
+    monkeypatch.delenv("WANDB_PROJECT", raising=False)
+    _, wandb, mlflow = make_loggers(["wandb", "mlflow"], tmp_path, ABOUT, 0)
+    assert (wandb.given["id"], wandb.given["resume"]) == (tmp_path.name, "allow")
+    assert (wandb.given["project"], wandb.given["name"]) == ("recurra", "copy gru bptt")
+    assert wandb.given["config"] == ABOUT
+    assert mlflow.arguments == ("recurra",)
+    assert mlflow.given["run_name"] == tmp_path.name
+
+
+@pytest.mark.parametrize(
+    ("target", "error", "told"),
+    [
+        ("refuses", InvalidOption, "^set MINE_KEY first$"),
+        ("fails", BrokenComponent, "logger 'mine' of acme 1.0 cannot be made: ZeroDivisionError"),
+        ("wrong", BrokenComponent, "cannot be made: it is a str, not a logger of Lightning"),
+        ("fewer", BrokenComponent, r"cannot be made: TypeError: fewer\(\) got an unexpected keyword"),
+        ("absent", BrokenComponent, "logger 'mine' of acme 1.0 cannot be imported: AttributeError"),
+    ],
+)
+def test_a_plugins_logger_that_cannot_be_made_is_named(world, tmp_path, target, error, told):
+    world.path.joinpath("mine_target.py").write_text(TARGET)
+    world.add("acme", HOOK.format(target))
+    with pytest.raises(error, match=told):
+        make_loggers("mine", tmp_path, ABOUT, 0)
+
+
+def test_two_plugins_loggers_of_one_name_are_refused(world, tmp_path):
+    for dist in ("acme", "other"):
+        world.add(dist, HOOK.format("fails"))
+    with pytest.raises(AmbiguousComponent, match="'acme:mine' or 'other:mine'"):
+        make_loggers("mine", tmp_path, ABOUT, 0)
+
+
+def test_the_old_option_names_the_new_one(tmp_path):
+    told = r"run\.tensorboard=true: run: tensorboard has become logger; write run\.logger=tensorboard"
+    with pytest.raises(InvalidOption, match=told):
+        start(tmp_path, "run.tensorboard=true")
+    assert start(tmp_path, "run.tensorboard=false")[1].options.logger == "csv"
+
+
+def steps(folder, name):
+    """The steps of one number in TensorBoard's file."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    found = EventAccumulator(str(folder.path / "tensorboard"))
+    found.Reload()
+    return [event.step for event in found.Scalars(name)]
+
+
+def killed(*_):
+    raise MemoryError
+
+
+def asked_to_leave(*_):
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.mark.parametrize(("validation", "end"), [(2, asked_to_leave), (3, killed)])
+def test_a_resumed_run_has_every_step_once_in_tensorboard(tmp_path, monkeypatch, validation, end):
+    pytest.importorskip("tensorboard")
+    done = []
+
+    def interrupted(*arguments):
+        done.append(arguments)
+        if len(done) == validation:
+            end()
+        return evaluate(*arguments)
+
+    monkeypatch.setattr(callbacks, "evaluate", interrupted)
+    folder, run = start(tmp_path, 'run.logger=["tensorboard"]')
+    with pytest.raises((Interrupted, MemoryError)):
+        run.start()
+    Run(run.experiment, folder, print).resume()
+    assert steps(folder, "train/loss") == [1, 2, 3, 4, 5, 6]
+    assert steps(folder, "validation/bits_per_sequence") == [2, 4, 6]
