@@ -2,7 +2,7 @@
 
 import pytest
 
-from .forked import Forked
+from recurra.testing.forked import Forked
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ import pytest
 
 from recurra import discovery
 from recurra.inventory import ALLOW, BLOCK, FILES, inventory
+from recurra.testing.forked import Forked
 
 PLUGIN = """
 from recurra.hooks import Component, hookimpl
@@ -111,3 +112,21 @@ def parts(made_up, monkeypatch):
     )
     monkeypatch.setattr(discovery, "plugins", lambda: world)
     return made_up
+
+
+@pytest.fixture(scope="session")
+def forked():
+    """Return what starts processes that have imported everything."""
+    return Forked()
+
+
+@pytest.fixture
+def forked_runs(forked, monkeypatch):
+    """The runs that a reproduction or a sweep starts are forked, which spares each the imports."""
+    from recurra.reproduction import seeds
+
+    def run(command, *, stdout, stderr, check):
+        assert command[:3] == [sys.executable, "-m", "recurra"]
+        return SimpleNamespace(returncode=forked.finish(command[3:], output=Path(stdout.name)))
+
+    monkeypatch.setattr(seeds, "subprocess", SimpleNamespace(run=run))
