@@ -194,3 +194,23 @@ def checked(item: pytest.Item) -> str | None:
 
     shown = item.callspec.params.get("check") if hasattr(item, "callspec") else None
     return shown.check.name if isinstance(shown, Shown) else None
+
+
+@pytest.fixture(scope="session")
+def forked():
+    """Return what starts processes that have imported everything."""
+    from recurra_contract.forked import Forked
+
+    return Forked()
+
+
+@pytest.fixture
+def forked_runs(forked, monkeypatch):
+    """The runs that a reproduction or a sweep starts are forked, which spares each the imports."""
+    from recurra_lab.runs import seed_runs
+
+    def run(command, *, stdout, stderr, check):
+        assert command[:3] == [sys.executable, "-m", "recurra"]
+        return SimpleNamespace(returncode=forked.finish(command[3:], output=Path(stdout.name)))
+
+    monkeypatch.setattr(seed_runs, "subprocess", SimpleNamespace(run=run))

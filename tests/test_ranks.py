@@ -1,11 +1,9 @@
 """Two processes see one process's data and learn what it learns; a kill of either resumes exactly."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -27,11 +25,16 @@ OPTIONS = [
 
 
 FEW = [option for option in OPTIONS if option.startswith("run.")]
+PLAIN = "plain"
 RULES = {
+    PLAIN: ["copy", "lstm", *OPTIONS],
     "windows": ["copy", "lstm", *OPTIONS, "trainer.k1=3"],
     "noise and average": ["copy", "lstm", *OPTIONS, "trainer.weight_noise=0.1", "trainer.averaging=ema"],
     "hebbian": ["copy", "lstm", *OPTIONS, "trainer=hebbian"],
-    "history-compression": ["chunker-stream", "history-compressor", *FEW, "trainer=history-compression"],
+    "history-compression": [
+        *("chunker-stream", "history-compressor", *FEW, "trainer=history-compression"),
+        *("run.max_steps=6", "run.validate_every=3"),
+    ],
     # Few updates: which tree is found is a matter of rounding where scores are close. No AdaGrad, whose first
     # steps are as large for a gradient that rounds to zero as for any other.
     "max-margin": [
@@ -52,12 +55,9 @@ RULES = {
 }
 
 
-def train(root, *more, launcher=("-m", "recurra")):
-    return trained(root, "copy", "lstm", *OPTIONS, *more, launcher=launcher)
-
-
-def trained(root, *words, launcher=("-m", "recurra")):
-    command = [sys.executable, *launcher, "train", *words, "--out", str(root)]
+def train(root, launcher=("-m", "recurra")):
+    """Train with two devices in processes that the launcher starts."""
+    command = [sys.executable, *launcher, "train", *RULES[PLAIN], "--devices", "2", "--out", str(root)]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
     )
@@ -75,55 +75,46 @@ def one_run(root):
     return run
 
 
+def commands(root, devices):
+    """Return what trains with every rule, one after another."""
+    return [["train", *words, "--devices", devices, "--out", root / name] for name, words in RULES.items()]
+
+
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory):
-    return train(tmp_path_factory.mktemp("alone"))
+def by_one(forked, tmp_path_factory):
+    root = tmp_path_factory.mktemp("one")
+    assert forked.finish(*commands(root, 1)) == 0
+    return {name: one_run(root / name) for name in RULES}
 
 
 @pytest.fixture(scope="module")
 def together(tmp_path_factory):
-    return train(tmp_path_factory.mktemp("together"), "--devices", "2")
+    return train(tmp_path_factory.mktemp("together"))
 
 
 def losses(folder):
     return {(step, name): value for step, name, value in read_metrics(folder / "metrics.csv")}
 
 
-def test_the_loss_curve_is_the_same(alone, together):
-    one, two = losses(alone), losses(together)
+def test_the_loss_curve_is_the_same(by_one, together):
+    one, two = losses(by_one[PLAIN]), losses(together)
     assert one.keys() == two.keys()
     assert len([key for key in one if key[1] == "train/loss"]) == 20
     for key, value in one.items():
         assert two[key] == pytest.approx(value, rel=1e-5, abs=1e-6), key
 
 
-def test_the_weights_are_the_same(alone, together):
-    one, two = (load_file(folder / "model.safetensors") for folder in (alone, together))
+def test_the_weights_are_the_same(by_one, together):
+    one, two = (load_file(folder / "model.safetensors") for folder in (by_one[PLAIN], together))
     for name, tensor in one.items():
         torch.testing.assert_close(two[name], tensor, rtol=1e-5, atol=1e-6)
 
 
-def in_turn(root, devices, launcher=()):
-    """Train every rule in the same processes, one after another, and return the folder of each run."""
-    file = root / "rules.json"
-    file.write_text(json.dumps(RULES))
-    command = [sys.executable, *launcher, "tools/train_in_turn.py", str(root), devices, str(file)]
-    ended = subprocess.run(
-        command, capture_output=True, text=True, timeout=280, cwd=Path(__file__).parents[1]
-    )
-    assert ended.returncode == 0, ended.stdout + ended.stderr
+@pytest.fixture(scope="module")
+def by_two(forked, tmp_path_factory):
+    root = tmp_path_factory.mktemp("two")
+    assert forked.ranks(2, *commands(root, 2)) == [0, 0]
     return {name: one_run(root / name) for name in RULES}
-
-
-@pytest.fixture(scope="module")
-def by_one(tmp_path_factory):
-    return in_turn(tmp_path_factory.mktemp("one"), "1")
-
-
-@pytest.fixture(scope="module")
-def by_two(tmp_path_factory):
-    launcher = ("-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=29654")
-    return in_turn(tmp_path_factory.mktemp("two"), "2", launcher)
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -138,8 +129,8 @@ def test_every_rule_learns_the_same(rule, by_one, by_two):
 
 
 @pytest.mark.slow
-def test_torchrun_needs_no_change(alone, tmp_path):
+def test_torchrun_needs_no_change(by_one, tmp_path):
     launcher = ("-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=29653", "-m", "recurra")
-    folder = train(tmp_path, "--devices", "2", launcher=launcher)
-    one, two = losses(alone), losses(folder)
+    folder = train(tmp_path, launcher)
+    one, two = losses(by_one[PLAIN]), losses(folder)
     assert all(two[key] == pytest.approx(value, rel=1e-5, abs=1e-6) for key, value in one.items())

@@ -1,10 +1,8 @@
 """A run that is killed at any instant, or asked to leave, resumes to the bit-identical result."""
 
-import multiprocessing
 import os
 import random
 import signal
-import sys
 import time
 
 import pytest
@@ -26,35 +24,6 @@ OPTIONS = [
     "run.suite_batches=1",
     "run.progress=false",
 ]
-KILLS = 10
-
-
-def shell(*arguments):
-    """Run the shell's main function; the parent sees its exit code."""
-    from recurra_lab.cli import main
-
-    sys.argv = ["recurra", *arguments]
-    main()
-
-
-@pytest.fixture(scope="module")
-def processes():
-    """Processes forked from a clean server that has imported everything once."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["recurra_lab.runs.run", "pytorch_lightning", "matplotlib.figure"])
-    return context
-
-
-def start(processes, *arguments):
-    process = processes.Process(target=shell, args=[str(a) for a in arguments])
-    process.start()
-    return process
-
-
-def finish(processes, *arguments):
-    process = start(processes, *arguments)
-    process.join(120)
-    return process.exitcode
 
 
 def result(folder):
@@ -73,36 +42,37 @@ def train(root):
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(processes, tmp_path_factory):
+def uninterrupted(forked, tmp_path_factory):
     root = tmp_path_factory.mktemp("uninterrupted")
-    finish(processes, *train(root))  # the first child also waits for the server
+    forked.finish(train(root))  # the first child also waits for the server
     root = tmp_path_factory.mktemp("timed")
     began = time.perf_counter()
-    assert finish(processes, *train(root)) == 0
+    assert forked.finish(train(root)) == 0
     return result(only_run(root)), time.perf_counter() - began
 
 
-def continue_or_start(processes, root):
+def continue_or_start(forked, root):
     folder = only_run(root)
     arguments = train(root) if folder is None else ["resume", folder]
-    assert finish(processes, *arguments) == 0
+    assert forked.finish(arguments) == 0
 
 
-def test_sigkill_at_random_instants(processes, uninterrupted, tmp_path):
+@pytest.mark.parametrize("kills", [4, pytest.param(20, marks=pytest.mark.slow)])
+def test_sigkill_at_random_instants(forked, uninterrupted, tmp_path, kills):
     expected, seconds = uninterrupted
     draw = random.Random(20)
     died_in_training = 0
-    for i in range(KILLS):
+    for i in range(kills):
         root = tmp_path / str(i)
-        process = start(processes, *train(root))
+        process = forked.start(train(root))
         process.join(draw.uniform(0.15, 0.95) * seconds)
         process.kill()
         process.join()
         folder = only_run(root)
         died_in_training += bool(folder and (folder / "metrics.csv").exists() and process.exitcode)
-        continue_or_start(processes, root)
+        continue_or_start(forked, root)
         assert result(only_run(root)) == expected, f"kill {i}"
-    assert died_in_training >= 2
+    assert died_in_training >= kills // 4
 
 
 def wait_for_checkpoint(process, root):
@@ -113,8 +83,8 @@ def wait_for_checkpoint(process, root):
 
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_signal_saves_and_leaves(processes, uninterrupted, tmp_path, signum, code):
-    process = start(processes, *train(tmp_path), "run.max_steps=6000", "trainer.schedule.steps=6000")
+def test_a_signal_saves_and_leaves(forked, uninterrupted, tmp_path, signum, code):
+    process = forked.start([*train(tmp_path), "run.max_steps=6000", "trainer.schedule.steps=6000"])
     wait_for_checkpoint(process, tmp_path)
     os.kill(process.pid, signum)
     process.join(60)
@@ -126,39 +96,37 @@ def test_a_signal_saves_and_leaves(processes, uninterrupted, tmp_path, signum, c
     assert int(last.stem.split("-")[1]) == max(step for step, _, _ in rows)
 
 
-def test_a_run_interrupted_by_a_signal_resumes_to_the_same_bits(processes, uninterrupted, tmp_path):
+def test_a_run_interrupted_by_a_signal_resumes_to_the_same_bits(forked, uninterrupted, tmp_path):
     expected, _ = uninterrupted
-    process = start(processes, *train(tmp_path))
+    process = forked.start(train(tmp_path))
     wait_for_checkpoint(process, tmp_path)
     os.kill(process.pid, signal.SIGTERM)
     process.join(60)
-    continue_or_start(processes, tmp_path)
+    continue_or_start(forked, tmp_path)
     assert result(only_run(tmp_path)) == expected
 
 
-def test_a_damaged_checkpoint_is_refused_by_name_and_the_one_before_is_used(
-    processes, uninterrupted, tmp_path
-):
+def test_a_damaged_checkpoint_is_refused_by_name_and_the_one_before_is_used(forked, uninterrupted, tmp_path):
     expected, _ = uninterrupted
-    assert finish(processes, *train(tmp_path)) == 0
+    assert forked.finish(train(tmp_path)) == 0
     folder = only_run(tmp_path)
     newest = max(folder.glob(f"checkpoints/*{SUFFIX}"))
     content = bytearray(newest.read_bytes())
     content[len(content) // 2] ^= 1
     newest.write_bytes(bytes(content))
-    assert finish(processes, "resume", folder) == 0
+    assert forked.finish(["resume", folder]) == 0
     assert result(folder) == expected
 
 
-def test_a_finished_run_resumes_to_itself(processes, uninterrupted, tmp_path):
+def test_a_finished_run_resumes_to_itself(forked, uninterrupted, tmp_path):
     expected, _ = uninterrupted
-    assert finish(processes, *train(tmp_path)) == 0
-    assert finish(processes, "resume", only_run(tmp_path)) == 0
+    assert forked.finish(train(tmp_path)) == 0
+    assert forked.finish(["resume", only_run(tmp_path)]) == 0
     assert result(only_run(tmp_path)) == expected
 
 
-def test_an_edited_experiment_is_refused(processes, tmp_path):
-    assert finish(processes, *train(tmp_path)) == 0
+def test_an_edited_experiment_is_refused(forked, tmp_path):
+    assert forked.finish(train(tmp_path)) == 0
     file = only_run(tmp_path) / "experiment.toml"
     file.write_text(file.read_text().replace("seed = 0", "seed = 1"))
-    assert finish(processes, "resume", only_run(tmp_path)) == 2
+    assert forked.finish(["resume", only_run(tmp_path)]) == 2

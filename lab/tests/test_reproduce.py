@@ -130,7 +130,7 @@ def test_the_shell_lists_them(experiment):
     assert "max_steps = 4" in run("graves2014/two-vectors", "--print-config").output
 
 
-def test_it_runs_every_seed_and_compares(experiment, tmp_path):
+def test_it_runs_every_seed_and_compares(experiment, tmp_path, forked_runs):
     out, record = tmp_path / "out", tmp_path / "record"
     said = run("graves2014/two-vectors", "--out", out, "--record", record, "run.max_steps=3")
     assert said.exit_code == 0, said.output

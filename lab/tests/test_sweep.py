@@ -191,7 +191,7 @@ def test_ray_is_asked_for_by_name(monkeypatch):
         places.place("ray", 0)
 
 
-def test_real_runs(tmp_path):
+def test_real_runs(tmp_path, forked_runs):
     said = sweep("cell=elman,lstm", "cell.hidden_size=4", *SMALL, "--out", tmp_path, "--at-once", 2)
     assert said.exit_code == 0, said.output
     (folder,) = tmp_path.iterdir()
