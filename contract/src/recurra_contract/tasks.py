@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from recurra.capabilities.environment import Environment
-from recurra.cell import INTEGER_DTYPES
+from recurra.checks import INTEGER_DTYPES
 from recurra.config.options import plain
 from recurra.task import Batch, Goal, Score, Task
 from recurra_contract.fingerprints import content, fingerprint, fingerprints

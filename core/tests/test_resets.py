@@ -6,7 +6,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from recurra.errors import InvalidInput
 from recurra.state import leaves
-from recurra.wrappers import LearnedInitialState, RecurrentDropout, Resetting, Stacked
+from recurra.wrappers import LearnedInitialState, RecurrentDropout, Stacked
 from recurra_contract import ToyCell
 
 RESETS = torch.tensor([[0, 0, 1, 0, 1], [1, 0, 0, 0, 0], [0, 1, 1, 0, 1]]).bool()
@@ -14,8 +14,8 @@ RESETS = torch.tensor([[0, 0, 1, 0, 1], [1, 0, 0, 0, 0], [0, 1, 1, 0, 1]]).bool(
 
 def made():
     torch.manual_seed(0)
-    cell = Resetting(LearnedInitialState(Stacked([ToyCell(2), ToyCell(4)]))).double()
-    for start in cell.cell.starts:
+    cell = LearnedInitialState(Stacked([ToyCell(2), ToyCell(4)])).double()
+    for start in cell.starts:
         torch.nn.init.normal_(start)
     return cell
 
@@ -60,7 +60,7 @@ def test_resets_past_the_length_of_a_row_change_nothing():
     expected, last = in_parts(cell, 0, None, steps=4)
     torch.testing.assert_close(y[0, :4], expected, rtol=0, atol=1e-14)
     torch.testing.assert_close(end[1].h[0], last[1].h[0], rtol=0, atol=1e-14)
-    assert torch.equal(end[0].h[2], cell.cell.starts[0])
+    assert torch.equal(end[0].h[2], cell.starts[0])
 
 
 @pytest.mark.parametrize("lengths", [[3, 5, 4], [5, 4, 3]])
@@ -84,13 +84,12 @@ def test_no_gradient_crosses_a_border():
 def test_without_resets_nothing_changes():
     cell = made()
     y, _ = cell(X)
-    assert torch.equal(y, cell.cell(X)[0])
     assert torch.equal(y, cell(X, resets=torch.zeros(3, 5, dtype=torch.bool))[0])
 
 
 def test_every_sequence_in_a_row_has_a_mask_of_its_own():
     torch.manual_seed(0)
-    cell = Resetting(RecurrentDropout(ToyCell(200), inputs=0.5)).train()
+    cell = RecurrentDropout(ToyCell(200), inputs=0.5).train()
     resets = torch.tensor([[False, True, False]])
     _, first = cell(torch.ones(1, 1, 200), resets=resets[:, :1])
     _, second = cell(torch.ones(1, 1, 200), first, resets=resets[:, 1:2])
@@ -109,13 +108,8 @@ def test_every_sequence_in_a_row_has_a_mask_of_its_own():
     ],
 )
 def test_wrong_resets_are_refused(resets, told):
-    with pytest.raises(InvalidInput, match=f"^Resetting: .*{told}$"):
+    with pytest.raises(InvalidInput, match=f"^LearnedInitialState: .*{told}$"):
         made()(X, resets=resets)
     packed = pack_padded_sequence(X, torch.tensor([5, 5, 5]), batch_first=True)
-    with pytest.raises(InvalidInput, match=f"^Resetting: .*{told}$"):
+    with pytest.raises(InvalidInput, match=f"^LearnedInitialState: .*{told}$"):
         made()(packed, resets=resets)
-
-
-def test_a_wrong_x_is_refused_by_the_wrapper():
-    with pytest.raises(InvalidInput, match=r"^Resetting: x must be \(batch, time, 2\), got \(3, 5, 3\)$"):
-        made()(torch.zeros(3, 5, 3).double(), resets=RESETS)
