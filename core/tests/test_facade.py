@@ -1,0 +1,16 @@
+"""The public names, each of which comes from another file of the package."""
+
+import pkgutil
+import types
+
+import recurra
+
+
+def test_no_public_name_is_hidden_by_a_submodule():
+    modules = {module.name for module in pkgutil.iter_modules(recurra.__path__)}
+    assert modules.isdisjoint(recurra.__all__)
+
+
+def test_every_public_name_is_there():
+    public = {name: getattr(recurra, name) for name in recurra.__all__}
+    assert {name for name, value in public.items() if isinstance(value, types.ModuleType)} == {"files", "torch_weights"}
