@@ -10,9 +10,9 @@ from recurra import Tags
 from recurra_contract import CheckFailed, Contract, Skip, ToyCell, checks
 from recurra_contract.examples.cells import ToyState
 
-from .mutants import cell_mistakes, cell_numbers, cell_placement, cell_sequences, cell_shapes
+from .mutants import cell_calls, cell_mistakes, cell_numbers, cell_placement, cell_sequences, cell_shapes
 
-THEMES = (cell_shapes, cell_sequences, cell_numbers, cell_placement, cell_mistakes)
+THEMES = (cell_shapes, cell_sequences, cell_calls, cell_numbers, cell_placement, cell_mistakes)
 MUTANTS = [pair for theme in THEMES for pair in theme.MUTANTS]
 
 

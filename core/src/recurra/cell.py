@@ -32,7 +32,7 @@ class Tags:
     Args:
         differentiable: Autograd reaches every parameter.
         exact_gradient: That gradient is the true one (a truncated rule's is not).
-        stochastic: A step in training mode draws random numbers.
+        stochastic: In training mode a step, or the initial state, draws random numbers.
         input_kind: The structure that the cell reads; tokens are embedded into vectors.
     """
 
@@ -204,6 +204,11 @@ class Cell(Configurable, SequenceLayer, Generic[S]):
     A subclass says its state (a NamedTuple of tensors that holds *everything* that survives a step), how it
     starts and one step; sequences, lengths, streaming, stacking and training are done for it. `step` must be
     pure: it changes neither its arguments nor the module.
+
+    A step may draw random numbers in training mode: with torch's own functions, from torch's default
+    generator of its device, and its tags say `stochastic`. `cell(x, rng=generator)` makes it draw from that
+    generator, whose state is lent to the default one for the call and then written back; the default one does
+    not move.
 
     Args:
         input_size: I, the width of x.
