@@ -68,8 +68,8 @@ class Matrix(Memory[NoState]):
     def initial_state(self, batch_size):
         return NoState()
 
-    def step(self, x, state):
-        return x[:, :2], state
+    def step(self, interface, state):
+        return interface[:, :2], state
 
 
 class Tape(Matrix):

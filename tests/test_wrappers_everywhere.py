@@ -17,7 +17,6 @@ from recurra import (
     LearnedInitialState,
     RecurrentDropout,
     Ref,
-    Resetting,
     Stacked,
     Zoneout,
     leaves,
@@ -53,10 +52,9 @@ ALONE = {
     "normalised outputs": LayerNormalised,
     "normalised states": lambda cell: LayerNormalised(cell, outputs=False, states=True),
     "normalised linears": NormalisedLinears,
-    "resets": Resetting,
 }
 TOGETHER = {
-    "what draws and starts": lambda cell: Resetting(fully_dropped(Zoneout(LearnedInitialState(cell), p=0.2))),
+    "what draws and starts": lambda cell: fully_dropped(Zoneout(LearnedInitialState(cell), p=0.2)),
     "normalised states": ALONE["normalised states"],
     "normalised linears": NormalisedLinears,
 }
@@ -158,9 +156,9 @@ def test_masks_of_a_sequence_outlive_cuts_lengths_and_packing_in_training(name):
     if cell.cell.tags.stochastic:
         pytest.skip("the cell draws random numbers of its own at every step")
     x, start, lengths = inputs(cell, 4, 6), cell.initial_state(4), torch.tensor([6, 2, 5, 1])
-    y, end = cell(x, start, lengths)
-    first, state = cell(x[:, :2], start, lengths.clamp(max=2))
-    rest, cut_end = cell(x[:, 2:], state, (lengths - 2).clamp(min=0))
+    y, end = cell(x, start, lengths=lengths)
+    first, state = cell(x[:, :2], start, lengths=lengths.clamp(max=2))
+    rest, cut_end = cell(x[:, 2:], state, lengths=(lengths - 2).clamp(min=0))
     packed, packed_end = cell(pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False), start)
     for other, other_end in (
         (torch.cat([first, rest], 1), cut_end),
@@ -169,7 +167,7 @@ def test_masks_of_a_sequence_outlive_cuts_lengths_and_packing_in_training(name):
         torch.testing.assert_close(other, y, rtol=0, atol=1e-12)
         for (_, a), (_, b) in zip(leaves(other_end), leaves(end), strict=True):
             torch.testing.assert_close(a, b, rtol=0, atol=1e-12)
-    plain, _ = cell.eval()(x, start, lengths)
+    plain, _ = cell.eval()(x, start, lengths=lengths)
     assert not torch.allclose(plain, y)
 
 

@@ -10,9 +10,9 @@ from recurra import Tags
 from recurra_contract import CheckFailed, Contract, Skip, ToyCell, checks
 from recurra_contract.examples.cells import ToyState
 
-from .mutants import cell_mistakes, cell_numbers, cell_placement, cell_sequences, cell_shapes
+from .mutants import cell_calls, cell_mistakes, cell_numbers, cell_placement, cell_sequences, cell_shapes
 
-THEMES = (cell_shapes, cell_sequences, cell_numbers, cell_placement, cell_mistakes)
+THEMES = (cell_shapes, cell_sequences, cell_calls, cell_numbers, cell_placement, cell_mistakes)
 MUTANTS = [pair for theme in THEMES for pair in theme.MUTANTS]
 
 
@@ -56,7 +56,7 @@ class Clocked(ToyCell):
     def step(self, x, state):
         y, _ = super().step(x, ToyState(state.h))
         due = nn.functional.one_hot(state.t % self.output_size, self.output_size).bool()
-        h = torch.where(due, y.to(state.h.dtype), state.h)
+        h = torch.where(due, y, state.h)
         return h, ClockState(h, state.t + 1, state.t > 1)
 
 
@@ -89,23 +89,18 @@ class NoParameters(ToyCell):
         return h, ToyState(h)
 
 
-def test_a_cell_without_parameters_and_buffers_cannot_be_moved():
-    with pytest.raises(Skip, match="neither parameters nor buffers"):
-        check_named("check_device")(maker(NoParameters))
+def test_a_cell_without_parameters_is_moved():
+    check_named("check_device")(maker(NoParameters))
 
 
 class StaysBehind(NoParameters):
-    """Has a buffer, and starts on the CPU wherever that is."""
-
-    def __init__(self, input_size):
-        super().__init__(input_size)
-        self.register_buffer("scale", torch.ones(()))
+    """Starts on the CPU wherever it is."""
 
     def initial_state(self, batch_size):
-        return ToyState(torch.zeros(batch_size, self.output_size, dtype=self.scale.dtype))
+        return ToyState(torch.zeros(batch_size, self.output_size, dtype=self.zeros(1).dtype))
 
 
-def test_a_cell_of_buffers_is_moved():
+def test_a_cell_without_parameters_that_stays_behind_is_found_out():
     with pytest.raises(CheckFailed, match=r"state\.h stays on cpu when the cell is moved"):
         check_named("check_device")(maker(StaysBehind))
 

@@ -45,7 +45,7 @@ class ToyTree(Cell[TreeState]):
             return (state.nodes * (slots == where[:, None])[..., None]).sum(1)
 
         inner = self.merge(at(place), at(place + 1))
-        node = torch.where(arity[:, None] > 0, inner, torch.tanh(self.W(x[:, :-1]))).to(state.nodes.dtype)
+        node = torch.where(arity[:, None] > 0, inner, torch.tanh(self.W(x[:, :-1])))
         below, here = (slots < place[:, None])[..., None], (slots == place[:, None])[..., None]
         nodes = torch.where(here, node[:, None], torch.where(below, state.nodes, 0.0))
         return node, TreeState(nodes, place + 1)
@@ -74,11 +74,11 @@ class ReadsNoFeatures(ToyTree):
 class OtherMerges(ToyTree):
     """A sequence merges the other way round than its steps."""
 
-    def run(self, x, state, lengths):
+    def unroll(self, x, state, *, lengths=None, **how):
         merge = self.merge
         self.merge = lambda left, right: merge(right, left)
         try:
-            return super().run(x, state, lengths)
+            return super().unroll(x, state, lengths=lengths, **how)
         finally:
             del self.merge
 

@@ -174,9 +174,11 @@ def test_the_error_is_a_value_error_of_recurra_with_exit_code_2():
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
-def test_a_cell_without_parameters_takes_any_precision(dtype):
-    y, _ = Identity(3)(X.to(dtype), lengths=torch.tensor([2, 5]))
-    assert y.dtype == dtype
+def test_a_cell_without_parameters_has_a_precision_all_the_same(dtype):
+    cell = Identity(3).to(dtype)
+    y, _ = cell(X.to(dtype), lengths=torch.tensor([2, 5]))
+    assert y.dtype == cell.zeros(1).dtype == dtype
+    assert cell.state_dict() == {}
 
 
 def test_autocast_lets_precisions_mix_but_not_numbers_with_counts():
@@ -212,22 +214,17 @@ class Fixed(Counted):
         self.register_buffer("scale", torch.ones(input_size))
 
 
+@pytest.mark.parametrize("cell", [Identity, Counted, Fixed])
 @pytest.mark.parametrize(
-    ("cell", "x", "told"),
+    ("x", "told"),
     [
-        (Fixed, X.double(), "x is torch.float64 but the buffers are torch.float32; convert one of them"),
-        (Fixed, X.to("meta"), "x is on meta but the buffers are on cpu; move one of them"),
-        (Counted, X.to("meta"), "x is on meta but the buffers are on cpu; move one of them"),
+        (X.double(), "x is torch.float64 but the layer is torch.float32; convert one of them"),
+        (X.to("meta"), "x is on meta but the layer is on cpu; move one of them"),
     ],
 )
-def test_buffers_are_guarded_where_there_are_no_parameters(cell, x, told):
+def test_a_cell_without_parameters_is_guarded_too(cell, x, told):
     with pytest.raises(InvalidInput, match=f"^{cell.__name__}: {told}$"):
         cell(3)(x)
-
-
-def test_buffers_of_whole_numbers_take_any_precision():
-    for dtype in (torch.float32, torch.float64):
-        assert Counted(3)(X.to(dtype))[0].dtype == dtype
 
 
 def test_parameters_count_before_buffers():
@@ -236,11 +233,10 @@ def test_parameters_count_before_buffers():
     assert cell(X)[0].dtype == cell.zeros(1).dtype == torch.float32
 
 
-def test_zeros_follow_buffers_where_there_are_no_parameters():
-    zeros = Fixed(3).to("meta", torch.float64).zeros(4, 2)
+@pytest.mark.parametrize("cell", [Identity, Counted, Fixed])
+def test_zeros_follow_the_cell_where_there_are_no_parameters(cell):
+    zeros = cell(3).to("meta", torch.float64).zeros(4, 2)
     assert (zeros.dtype, zeros.device.type) == (torch.float64, "meta")
-    zeros = Counted(3).to("meta", torch.float64).zeros(4, 2)
-    assert (zeros.dtype, zeros.device.type) == (torch.float32, "meta")
 
 
 def test_a_cell_promises_nothing_special_and_shows_nothing_unless_it_says_so():

@@ -166,7 +166,7 @@ def test_a_packed_sequence_continues_from_a_state(cell):
     packed = pack_padded_sequence(x, lengths, batch_first=True)
     assert packed.sorted_indices is None
     y, state = cell(packed, start)
-    y_padded, expected = cell(x, start, lengths)
+    y_padded, expected = cell(x, start, lengths=lengths)
     assert torch.equal(pad_packed_sequence(y, batch_first=True)[0], y_padded)
     assert equal(state, expected)
 
@@ -175,6 +175,6 @@ def test_running_changes_neither_input_nor_state(cell):
     x, lengths = drawn(2, 4, 3), torch.tensor([4, 1])
     _, start = cell(x)
     before = [x.clone(), lengths.clone(), *(leaf.clone() for _, leaf in leaves(start))]
-    cell(x, start, lengths)
+    cell(x, start, lengths=lengths)
     after = [x, lengths, *(leaf for _, leaf in leaves(start))]
     assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))

@@ -53,8 +53,8 @@ class Slot(Memory[MixState]):
     def initial_read(self, batch_size):
         return self.zeros(batch_size, self.output_size) + 0.5
 
-    def step(self, v, state):
-        held = state.h + v
+    def step(self, interface, state):
+        held = state.h + interface
         return held, MixState(held)
 
     def diagnostics(self, state):
@@ -78,7 +78,7 @@ def stack():
 def test_a_stack_runs_layer_by_layer_as_it_steps(lengths):
     cell, x = stack(), drawn(3, 4, 2)
     y, state = cell(x, lengths=lengths)
-    y_stepped, state_stepped = Cell.run(cell, x, cell.initial_state(3), lengths)
+    y_stepped, state_stepped = Cell.unroll(cell, x, cell.initial_state(3), lengths=lengths)
     torch.testing.assert_close(y, y_stepped, rtol=0, atol=1e-14)
     for (name, got), (_, expected) in zip(leaves(state), leaves(state_stepped), strict=True):
         torch.testing.assert_close(got, expected, rtol=0, atol=1e-14, msg=name)

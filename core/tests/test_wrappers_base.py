@@ -14,7 +14,6 @@ from recurra.wrappers import (
     LayerNormalised,
     LearnedInitialState,
     RecurrentDropout,
-    Resetting,
     Zoneout,
 )
 from recurra_contract import Identity, ToyCell
@@ -62,7 +61,6 @@ AROUND = {
     "dropout": lambda cell: RecurrentDropout(cell, inputs=0.5),
     "zoneout": lambda cell: Zoneout(cell, p=0.5),
     "start": LearnedInitialState,
-    "resets": Resetting,
 }
 
 
@@ -157,7 +155,7 @@ def test_training_goes_on_after_a_cut_and_packs_as_if_whole():
     torch.manual_seed(0)
     cell, x, lengths = RecurrentDropout(ToyCell(3), inputs=0.5, outputs=0.5), torch.rand(3, 5, 3), [5, 2, 4]
     start = cell.initial_state(3)
-    y, end = cell(x, start, torch.tensor(lengths))
+    y, end = cell(x, start, lengths=torch.tensor(lengths))
     first, state = cell(x[:, :2], start)
     rest, _ = cell(x[:, 2:], state)
     torch.testing.assert_close(torch.cat([first, rest], 1)[0], y[0])

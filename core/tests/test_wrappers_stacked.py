@@ -77,7 +77,7 @@ def test_running_with_skips_equals_stepping(lengths):
     torch.manual_seed(0)
     stack = Stacked([OfTorch(3), OfTorch(7, hidden_size=5), Sum(8)], skip=True, dropout=0.5).double().eval()
     x = torch.randn(3, 4, 3).double()
-    run, stepped = stack(x, lengths=lengths), Cell.run(stack, x, stack.initial_state(3), lengths)
+    run, stepped = stack(x, lengths=lengths), Cell.unroll(stack, x, stack.initial_state(3), lengths=lengths)
     torch.testing.assert_close(run[0], stepped[0], rtol=0, atol=1e-14)
     for (_, a), (_, b) in zip(leaves(run[1]), leaves(stepped[1]), strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=1e-14)
@@ -166,7 +166,7 @@ class Doubled(SequenceLayer):
     def initial_state(self, batch_size):
         return ()
 
-    def run(self, x, state, lengths):
+    def unroll(self, x, state, *, lengths=None, resets=None, states=False):
         return 2 * x, state
 
 

@@ -39,7 +39,7 @@ def weighed(value):
 def results(cell, x, state, lengths=None, level="loop"):
     """Return y, the final state, and the gradients of x, the first state and every parameter."""
     with sequence.using(level):
-        y, after = cell(x, state, lengths)
+        y, after = cell(x, state, lengths=lengths)
     found = {"y": y, **dict(leaves(after, "final"))}
     wanted = {"x": x, **dict(leaves(state)), **dict(cell.named_parameters())}
     wanted = {name: tensor for name, tensor in wanted.items() if tensor.requires_grad}

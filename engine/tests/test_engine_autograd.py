@@ -15,7 +15,7 @@ LENGTHS = torch.tensor([3, 0, 1])
 
 def run(cell, x, state, level, lengths=None):
     with sequence.using(level):
-        return cell(x, state, lengths)
+        return cell(x, state, lengths=lengths)
 
 
 @pytest.mark.parametrize("level", FAST)

@@ -150,7 +150,7 @@ def test_a_loss_of_one_result_alone(part, level):
     for name in ("loop", level):
         x, state = drawn(cell)
         with sequence.using(name):
-            y, after = cell(x, state, torch.tensor([6, 0, 3, 6]))
+            y, after = cell(x, state, lengths=torch.tensor([6, 0, 3, 6]))
         value = {"y": y, **dict(leaves(after, "final"))}[part]
         wanted = [x, *state, *cell.parameters()]
         found[name] = dict(enumerate(torch.autograd.grad(value.sum(), wanted, allow_unused=True)))

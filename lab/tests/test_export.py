@@ -218,7 +218,7 @@ def test_lengths_are_refused_inside_a_program():
             self.cell = Pair(3)
 
         def forward(self, x, lengths):
-            return self.cell.run(x, self.cell.initial_state(x.shape[0]), lengths)
+            return self.cell.unroll(x, self.cell.initial_state(x.shape[0]), lengths=lengths)
 
     with pytest.raises(IncompatibleParts, match="takes no lengths"):
         torch.export.export(WithLengths(), (torch.zeros(2, 4, 3), torch.tensor([4, 2])))

@@ -5,17 +5,17 @@ from recurra_contract import ToyCell
 
 
 class Broadcasting(ToyCell):
-    def forward(self, x, state=None, lengths=None):
+    def forward(self, x, state=None, **how):
         narrow = x.dim() == 3 and x.shape[-1] == 1
-        return super().forward(x.expand(-1, -1, self.input_size) if narrow else x, state, lengths)
+        return super().forward(x.expand(-1, -1, self.input_size) if narrow else x, state, **how)
 
 
 class Mumbling(ToyCell):
     """Refuses without saying what."""
 
-    def forward(self, x, state=None, lengths=None):
+    def forward(self, x, state=None, **how):
         try:
-            return super().forward(x, state, lengths)
+            return super().forward(x, state, **how)
         except InvalidInput:
             raise InvalidInput("invalid argument") from None
 
@@ -23,9 +23,9 @@ class Mumbling(ToyCell):
 class Unchecked(ToyCell):
     """Checks nothing of what it is given."""
 
-    def forward(self, x, state=None, lengths=None):
+    def forward(self, x, state=None, **how):
         state = self.initial_state(x.shape[0]) if state is None else state
-        return self.run(x, state, lengths)
+        return self.unroll(x, state, **how)
 
 
 MUTANTS = [

@@ -11,33 +11,33 @@ from .cell_shapes import EmptyResets
 
 
 class OtherForward(ToyCell):
-    def run(self, x, state, lengths):
-        y, state = super().run(x, state, lengths)
+    def unroll(self, x, state, *, lengths=None, **how):
+        y, state = super().unroll(x, state, lengths=lengths, **how)
         return y * 1.001, state
 
 
 class OtherGradient(ToyCell):
-    def run(self, x, state, lengths):
-        return super().run(x.detach() + 0 * x, state, lengths)
+    def unroll(self, x, state, *, lengths=None, **how):
+        return super().unroll(x.detach() + 0 * x, state, lengths=lengths, **how)
 
 
 class Forgetful(ToyCell):
     """Starts afresh with every call."""
 
-    def run(self, x, state, lengths):
-        return super().run(x, self.initial_state(x.shape[0]), lengths)
+    def unroll(self, x, state, *, lengths=None, **how):
+        return super().unroll(x, self.initial_state(x.shape[0]), lengths=lengths, **how)
 
 
 class NoLengths(ToyCell):
-    def run(self, x, state, lengths):
-        return super().run(x, state, None)
+    def unroll(self, x, state, *, lengths=None, **how):
+        return super().unroll(x, state, **how)
 
 
 class BackwardLeak(ToyCell):
     """Masks what comes out, not what goes in: the classic NaN gradient."""
 
-    def run(self, x, state, lengths):
-        y, state = super().run(x, state, None)
+    def unroll(self, x, state, *, lengths=None, **how):
+        y, state = super().unroll(x, state, **how)
         if lengths is not None:
             live = torch.arange(x.shape[1]) < lengths[:, None]
             y = torch.where(live[..., None], y, torch.zeros_like(y))
@@ -50,8 +50,8 @@ class BatchNormed(ToyCell):
 
 
 class Clairvoyant(ToyCell):
-    def run(self, x, state, lengths):
-        return super().run(x + x.sum(1, keepdim=True), state, lengths)
+    def unroll(self, x, state, *, lengths=None, **how):
+        return super().unroll(x + x.sum(1, keepdim=True), state, lengths=lengths, **how)
 
 
 class Deaf(ToyCell):
@@ -86,44 +86,44 @@ class Cut(ToyCell):
 class CutsAtStart(ToyCell):
     """Lets no gradient into the call before."""
 
-    def run(self, x, state, lengths):
-        return super().run(x, detach(state), lengths)
+    def unroll(self, x, state, *, lengths=None, **how):
+        return super().unroll(x, detach(state), lengths=lengths, **how)
 
 
 class CutsWhenRagged(ToyCell):
-    def run(self, x, state, lengths):
-        return super().run(x if lengths is None else x.detach() + 0 * x, state, lengths)
+    def unroll(self, x, state, *, lengths=None, **how):
+        return super().unroll(x if lengths is None else x.detach() + 0 * x, state, lengths=lengths, **how)
 
 
 class ForgetsEmptyRows(ToyCell):
-    def run(self, x, state, lengths):
-        y, ended = super().run(x, state, lengths)
+    def unroll(self, x, state, *, lengths=None, **how):
+        y, ended = super().unroll(x, state, lengths=lengths, **how)
         return y, ended if lengths is None else ToyState(ended.h * (lengths > 0)[:, None])
 
 
 class PadsThePacked(ToyCell):
-    def _forward_packed(self, x, state):
+    def _forward_packed(self, x, state, **how):
         padded, lengths = nn.utils.rnn.pad_packed_sequence(x, batch_first=True)
-        return self(padded, state, lengths)
+        return self(padded, state, lengths=lengths, **how)
 
 
 class PackedInAnotherOrder(ToyCell):
-    def _forward_packed(self, x, state):
-        y, state = super()._forward_packed(x, state)
+    def _forward_packed(self, x, state, **how):
+        y, state = super()._forward_packed(x, state, **how)
         return y._replace(data=y.data.flip(0)), state
 
 
 class PackedSortedAnew(ToyCell):
     """Puts the rows out in order of their length."""
 
-    def _forward_packed(self, x, state):
-        y, state = super()._forward_packed(x, state)
+    def _forward_packed(self, x, state, **how):
+        y, state = super()._forward_packed(x, state, **how)
         return y._replace(sorted_indices=None, unsorted_indices=None), state
 
 
 class PackedStateSorted(ToyCell):
-    def _forward_packed(self, x, state):
-        y, state = super()._forward_packed(x, state)
+    def _forward_packed(self, x, state, **how):
+        y, state = super()._forward_packed(x, state, **how)
         return y, ToyState(state.h[x.sorted_indices])
 
 

@@ -87,17 +87,19 @@ class WrongLoss(ToyCell):
 
 
 class NotEmpty(ToyCell):
-    def run(self, x, state, lengths):
+    def unroll(self, x, state, *, lengths=None, **how):
         if x.shape[1] == 0:
             return x.new_ones(x.shape[0], 1, self.output_size), state
-        return super().run(x, state, lengths)
+        return super().unroll(x, state, lengths=lengths, **how)
 
 
 class EmptyResets(ToyCell):
     """Starts afresh after a piece without steps."""
 
-    def run(self, x, state, lengths):
-        return super().run(x, state if x.shape[1] else self.initial_state(x.shape[0]), lengths)
+    def unroll(self, x, state, *, lengths=None, **how):
+        return super().unroll(
+            x, state if x.shape[1] else self.initial_state(x.shape[0]), lengths=lengths, **how
+        )
 
 
 class LateView(ToyCell):

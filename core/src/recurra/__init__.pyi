@@ -1,6 +1,7 @@
 """The public names of recurra; every other module is private by convention."""
 
 from recurra._version import __version__ as __version__
+from recurra.activation_checkpointing import checkpointing as checkpointing
 from recurra.capabilities.environment import Environment as Environment
 from recurra.capabilities.environment import Environments as Environments
 from recurra.capabilities.environment import Policy as Policy
@@ -24,7 +25,6 @@ from recurra.cell import Network as Network
 from recurra.cell import SequenceLayer as SequenceLayer
 from recurra.cell import Tags as Tags
 from recurra.cell import add_losses as add_losses
-from recurra.cell import placement as placement
 from recurra.config.options import Configurable as Configurable
 from recurra.config.options import Options as Options
 from recurra.config.ref import Ref as Ref
@@ -32,6 +32,7 @@ from recurra.data import files as files
 from recurra.data.corpus import Corpus as Corpus
 from recurra.data.ragged import Ragged as Ragged
 from recurra.data.ragged import unpadded as unpadded
+from recurra.device import placement as placement
 from recurra.errors import DamagedFile as DamagedFile
 from recurra.errors import IncompatibleParts as IncompatibleParts
 from recurra.errors import InvalidInput as InvalidInput
@@ -39,7 +40,6 @@ from recurra.errors import InvalidOption as InvalidOption
 from recurra.errors import MissingFile as MissingFile
 from recurra.errors import RecurraError as RecurraError
 from recurra.errors import nearest as nearest
-from recurra.gradient_checkpointing import checkpointing as checkpointing
 from recurra.input_kind import INPUT_FORMATS as INPUT_FORMATS
 from recurra.input_kind import InputFormat as InputFormat
 from recurra.input_kind import InputKind as InputKind
@@ -74,7 +74,6 @@ from recurra.wrappers import Bidirectional as Bidirectional
 from recurra.wrappers import LayerNormalised as LayerNormalised
 from recurra.wrappers import LearnedInitialState as LearnedInitialState
 from recurra.wrappers import RecurrentDropout as RecurrentDropout
-from recurra.wrappers import Resetting as Resetting
 from recurra.wrappers import Stacked as Stacked
 from recurra.wrappers import Zoneout as Zoneout
 from recurra.wrappers import torch_weights as torch_weights

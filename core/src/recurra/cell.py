@@ -6,21 +6,21 @@ import abc
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from recurra import sequence
+from recurra.checks import check_generator, check_input, check_state, checked_lengths, checked_resets
 from recurra.config.options import Configurable
+from recurra.device import placement
 from recurra.errors import InvalidInput
 from recurra.input_kind import InputKind
-from recurra.rng import preserve_rng_state
-from recurra.state import Structure, misfit, mixes_precisions, structure_of
+from recurra.rng import drawing_from
+from recurra.transforms import Transforms
 
 S = TypeVar("S")
-INTEGER_DTYPES = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Tags:
     Args:
         differentiable: Autograd reaches every parameter.
         exact_gradient: That gradient is the true one (a truncated rule's is not).
-        stochastic: A step in training mode draws random numbers.
+        stochastic: In training mode a step, or the initial state, draws random numbers.
         input_kind: `vectors` or `trees`, the structure that the cell reads; tokens are embedded into vectors.
     """
 
@@ -74,35 +74,75 @@ class SequenceLayer(nn.Module, abc.ABC):
     input_size: int
     output_size: int
 
+    def __init__(self) -> None:
+        super().__init__()
+        # Without numbers: it moves with a layer that has no parameters, and says where that is.
+        self.register_buffer("_anchor", torch.empty(0), persistent=False)
+        self._transforms = Transforms()
+
     @abc.abstractmethod
     def initial_state(self, batch_size: int) -> Any:
         """Return the state before the first step, with the batch on axis 0 of every tensor."""
 
     @abc.abstractmethod
-    def run(self, x: Tensor, state: Any, lengths: Tensor | None) -> tuple[Tensor, Any]:
-        """Run over inputs that `forward` has checked."""
+    def unroll(
+        self,
+        x: Tensor,
+        state: Any,
+        *,
+        lengths: Tensor | None = None,
+        resets: Tensor | None = None,
+        states: bool = False,
+    ) -> tuple[Tensor, Any]:
+        """Run over inputs that `forward` has checked: x (B, T, I) and a state; the rest as in `forward`.
+
+        Lengths and resets are on the device of x; lengths are None where every row has all T steps.
+        """
 
     def forward(
-        self, x: Tensor | PackedSequence, state: Any = None, lengths: Tensor | None = None
+        self,
+        x: Tensor | PackedSequence,
+        state: Any = None,
+        *,
+        lengths: Tensor | None = None,
+        resets: Tensor | None = None,
+        states: bool = False,
+        rng: torch.Generator | None = None,
     ) -> tuple[Any, Any]:
         """Run over a whole sequence.
 
         Args:
             x: (B, T, I), or a `PackedSequence`, which gives a `PackedSequence` back.
-            state: Where to start, or None for the initial state.
+            state: Where to start, or None for the initial state; a row that is reset at once does not see it.
             lengths: (B,) steps that count in each row; past them the state stands still and y is zero.
+            resets: (B, T) booleans, true where the state is set to the initial state before the step, as at
+                the border of episodes. No gradient crosses a border, and an initial state that is drawn is
+                drawn anew. Marks past a row's length change nothing. The rows of a packed x are in the order
+                in which they were before packing.
+            states: Return the state after every step instead of the final one.
+            rng: What random steps draw from, on the device of x; None for torch's default generator.
 
         Returns:
-            y (B, T, O) and the final state.
+            y (B, T, O) and the final state; or, with `states`, the states after each step, with (B, T) in
+            front of every tensor. These are padded also where x is packed.
 
         Raises:
             InvalidInput: A tensor has the wrong shape, dtype or device, or a length exceeds T.
         """
         if isinstance(x, PackedSequence):
-            return self._forward_packed(x, state)
+            if lengths is not None:
+                who = type(self).__name__
+                raise InvalidInput(f"{who}: lengths = None is expected, since a packed x has its own")
+            return self._forward_packed(x, state, resets=resets, states=states, rng=rng)
         check_input(self, x)
-        lengths = checked_lengths(self, x, lengths)
-        return self.run(x, self.started(state, x.shape[0]), lengths)
+        lengths, resets = checked_lengths(self, x, lengths), checked_resets(self, x, resets)
+        if rng is None:
+            state = self.started(state, x.shape[0])
+            return self.unroll(x, state, lengths=lengths, resets=resets, states=states)
+        check_generator(self, x, rng)
+        with drawing_from(rng):
+            state = self.started(state, x.shape[0])
+            return self.unroll(x, state, lengths=lengths, resets=resets, states=states)
 
     def started(self, state: Any, batch_size: int) -> Any:
         """Return the initial state for None, and else the given state, after a check.
@@ -115,9 +155,9 @@ class SequenceLayer(nn.Module, abc.ABC):
         check_state(self, state, batch_size)
         return state
 
-    def _forward_packed(self, x: PackedSequence, state: Any) -> tuple[PackedSequence, Any]:
+    def _forward_packed(self, x: PackedSequence, state: Any, **how: Any) -> tuple[PackedSequence, Any]:
         padded, lengths = pad_packed_sequence(x, batch_first=True)
-        y, state = self(padded, state, lengths)
+        y, state = self(padded, state, lengths=lengths, **how)
         # In the order of x and not sorted anew: among rows of equal length, y.data would not match x.data.
         if x.sorted_indices is not None:
             y, lengths = y[x.sorted_indices], lengths[x.sorted_indices.cpu()]
@@ -165,6 +205,11 @@ class Cell(Configurable, SequenceLayer, Generic[S]):
     starts and one step; sequences, lengths, streaming, stacking and training are done for it. `step` must be
     pure: it changes neither its arguments nor the module.
 
+    A step may draw random numbers in training mode: with torch's own functions, from torch's default
+    generator of its device, and its tags say `stochastic`. `cell(x, rng=generator)` makes it draw from that
+    generator, whose state is lent to the default one for the call and then written back; the default one does
+    not move.
+
     Args:
         input_size: I, the width of x.
         output_size: O, the width of y.
@@ -182,111 +227,24 @@ class Cell(Configurable, SequenceLayer, Generic[S]):
     def step(self, x: Tensor, state: S) -> tuple[Tensor, S]:
         """Advance by one step: x (B, I), state -> y (B, O), state."""
 
-    def run(self, x: Tensor, state: S, lengths: Tensor | None) -> tuple[Tensor, S]:
+    def unroll(
+        self,
+        x: Tensor,
+        state: S,
+        *,
+        lengths: Tensor | None = None,
+        resets: Tensor | None = None,
+        states: bool = False,
+    ) -> tuple[Tensor, S]:
         """Run over inputs that `forward` has checked, at the engine's best level."""
-        return sequence.run(self, x, state, lengths)
+        return sequence.run(self, x, state, lengths, resets=resets, states=states)
 
     def zeros(self, batch_size: int, *sizes: int) -> Tensor:
-        """Return zeros (B, *sizes) on the device and in the dtype of the parameters, else of the buffers."""
+        """Return zeros (B, *sizes) on the device and in the dtype of the cell."""
         return torch.zeros(batch_size, *sizes, **placement(self))
-
-
-def first_tensor(module: nn.Module) -> Tensor | None:
-    """Return a tensor that says where a module is and in which dtype, or None if it has none.
-
-    That is its first parameter, else its first buffer of real numbers, else any buffer.
-    """
-    for parameter in module.parameters():
-        return parameter
-    buffers = list(module.buffers())
-    return next((buffer for buffer in buffers if buffer.is_floating_point()), buffers[0] if buffers else None)
-
-
-def placement(module: nn.Module) -> dict[str, Any]:
-    """Return device and dtype of what a module computes, as arguments of torch's functions."""
-    like = first_tensor(module)
-    if like is None:
-        return {}
-    return {"device": like.device, "dtype": like.dtype if like.is_floating_point() else None}
 
 
 def add_losses(losses: Iterable[Tensor | None]) -> Tensor | None:
     """Return the sum of the parts' own losses; None if no part has one."""
     own = [loss for loss in losses if loss is not None]
     return torch.stack(own).sum(0) if own else None
-
-
-def check_input(module: SequenceLayer, x: Tensor) -> None:
-    """Refuse an input that would fail, or silently broadcast, deeper down."""
-    who, wanted = type(module).__name__, f"(batch, time, {module.input_size})"
-    if not isinstance(x, Tensor):
-        raise InvalidInput(f"{who}: x must be a tensor {wanted}, got {type(x).__name__}")
-    if x.dim() != 3 or x.shape[-1] != module.input_size:
-        raise InvalidInput(f"{who}: x must be {wanted}, got {tuple(x.shape)}")
-    if not x.is_floating_point():
-        raise InvalidInput(f"{who}: x must hold real numbers, got {x.dtype}; tokens need an embedding")
-    _check_placement(who, module, x)
-
-
-def _check_placement(who: str, module: SequenceLayer, x: Tensor) -> None:
-    like = first_tensor(module)
-    if like is None:
-        return
-    what = "parameters" if isinstance(like, nn.Parameter) else "buffers"
-    if like.device != x.device:
-        place = f"x is on {x.device} but the {what} are on {like.device}"
-        raise InvalidInput(f"{who}: {place}; move one of them")
-    if like.is_floating_point() and like.dtype != x.dtype and not mixes_precisions(x):
-        raise InvalidInput(f"{who}: x is {x.dtype} but the {what} are {like.dtype}; convert one of them")
-
-
-def checked_lengths(module: SequenceLayer, x: Tensor, lengths: Tensor | None) -> Tensor | None:
-    """Return valid lengths on the device of x (B, T, I), or None where every row has all T steps."""
-    if lengths is None:
-        return None
-    who, (batch_size, steps) = type(module).__name__, x.shape[:2]
-    _check_kind_of_lengths(who, batch_size, lengths)
-    if not batch_size:
-        return None
-    # Both ends are read at once, since reading a number of a GPU waits for all its work.
-    shortest, longest = torch.stack(lengths.aminmax()).tolist()
-    if not 0 <= shortest <= longest <= steps:
-        span = f"{shortest} to {longest}"
-        raise InvalidInput(f"{who}: lengths must lie between 0 and the {steps} steps of x, got {span}")
-    return None if shortest == steps else lengths.to(x.device)
-
-
-def _check_kind_of_lengths(who: str, batch_size: int, lengths: Tensor) -> None:
-    wanted = f"{who}: lengths must be a tensor ({batch_size},) of whole numbers"
-    if not isinstance(lengths, Tensor):
-        raise InvalidInput(f"{wanted}, got {type(lengths).__name__}")
-    if lengths.shape != (batch_size,) or lengths.dtype not in INTEGER_DTYPES:
-        raise InvalidInput(f"{wanted}, got {tuple(lengths.shape)} of {lengths.dtype}")
-
-
-_structures: WeakKeyDictionary[SequenceLayer, tuple[Any, Structure]] = WeakKeyDictionary()
-"""The structure of each module's states, beside what it depends on."""
-
-
-def check_state(module: SequenceLayer, state: Any, batch_size: int) -> None:
-    """Refuse a state whose structure, shapes, dtypes or devices differ from those of the initial state.
-
-    The initial state, which may be large or drawn, is computed for the first given state only, and again for
-    one that does not fit: the module may have changed.
-    """
-    if torch.compiler.is_compiling():  # what is remembered, and generators, are out of reach of a trace
-        return _refuse_misfit(state, structure_of(module.initial_state(batch_size)), batch_size)
-    tensors = tuple((t.shape, t.dtype, t.device) for t in (*module.parameters(), *module.buffers()))
-    key, (known, structure) = (module.training, tensors), _structures.get(module, (None, {}))
-    if key == known and misfit(state, structure, batch_size) is None:
-        return None
-    with torch.no_grad(), preserve_rng_state():
-        structure = structure_of(module.initial_state(batch_size))
-    _structures[module] = key, structure
-    return _refuse_misfit(state, structure, batch_size)
-
-
-def _refuse_misfit(state: Any, structure: Structure, batch_size: int) -> None:
-    told = misfit(state, structure, batch_size)
-    if told is not None:
-        raise InvalidInput(told)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from typing import Any, NamedTuple, TypeVar
 
 import torch
@@ -16,8 +17,12 @@ S = TypeVar("S")
 class Memory(Cell[S]):
     """A cell whose input is what a controller emits and whose output is what was read.
 
-    Shapes: v (B, I) holds the raw parameters of all heads, r (B, O) the vectors read by all heads.
+    Shapes: interface (B, I) holds the raw parameters of all heads, r (B, O) the vectors read by all heads.
     """
+
+    @abc.abstractmethod
+    def step(self, interface: Tensor, state: S) -> tuple[Tensor, S]:
+        """Write and read: interface (B, I), state -> r (B, O), state."""
 
     def initial_read(self, batch_size: int) -> Tensor:
         """Return r (B, O), what counts as read before the first step: zeros, unless overridden."""
@@ -78,7 +83,7 @@ class MemoryCell(ControllerWithMemory):
     """A controller and the memory it drives, as one cell.
 
         h, controller' = controller([x, r], controller)
-        r', memory' = memory(W h + b, memory);  y = [h, r']
+        interface = W h + b;  r', memory' = memory(interface, memory);  y = [h, r']
 
     Shapes: x (B, I), h (B, H), r (B, R W), y (B, H + R W). The controller must read vectors of width I + R W.
 

@@ -37,6 +37,29 @@ def preserve_rng_state() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def drawing_from(generator: torch.Generator) -> Iterator[None]:
+    """Let what draws from torch's default generator draw from this one, of the same device.
+
+    The default generator does not move.
+    """
+    default = _default_generator(generator.device)
+    before = default.get_state()
+    default.set_state(generator.get_state())
+    try:
+        yield
+    finally:
+        generator.set_state(default.get_state())
+        default.set_state(before)
+
+
+def _default_generator(device: torch.device) -> torch.Generator:
+    if device.type == "cpu":
+        return torch.default_generator
+    torch.cuda.init()  # type: ignore[no-untyped-call]
+    return torch.cuda.default_generators[device.index or 0]
+
+
 def _cuda_is_used() -> bool:
     # Before that, no CUDA device has drawn anything, and to initialise one would keep processes from forking.
     return bool(torch.cuda.is_initialized())  # type: ignore[no-untyped-call]

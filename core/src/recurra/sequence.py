@@ -11,15 +11,16 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
-from recurra import gradient_checkpointing
+from recurra import activation_checkpointing, transforms
 from recurra.errors import InvalidOption, nearest
 from recurra.plugins.engines import engines
-from recurra.state import select
+from recurra.state import in_precision_of, map_state, mixes_precisions, select
 
 S = TypeVar("S")
 LOOP = "loop"
@@ -123,12 +124,42 @@ def using(level: str | None) -> Iterator[None]:
         _forced.reset(token)
 
 
-def run(cell: Any, x: Tensor, state: S, lengths: Tensor | None = None) -> tuple[Tensor, S]:
+def run(
+    cell: Any,
+    x: Tensor,
+    state: S,
+    lengths: Tensor | None = None,
+    *,
+    resets: Tensor | None = None,
+    states: bool = False,
+) -> tuple[Tensor, S]:
     """Run a cell over a sequence: x (B, T, I) -> y (B, T, O) and the state after each row's last step.
 
     Past `lengths[b]` the state of row b stands still and its output is zero, whatever the padding holds.
+
+    Args:
+        cell: A cell.
+        x: (B, T, I).
+        state: Where to start.
+        lengths: (B,) or None.
+        resets: (B, T) booleans, true where a row starts anew before the step.
+        states: Return the state after every step instead, with (B, T) in front of every tensor.
     """
-    segment = gradient_checkpointing.segment_length(x.shape[1])
+    if resets is None and not states:
+        return _in_segments(cell, x, state, lengths)
+    if states and x.shape[1] == 0:
+        return _nothing(cell, x), map_state(lambda leaf: leaf.unsqueeze(1)[:, :0], state)
+    put_out = states and transforms.fit_output(state, x)
+    cell = transforms.transformed(cell, resets is not None, put_out)
+    x = x if resets is None else transforms.with_marks(x, resets)
+    if states and not put_out:
+        return _step_by_step(cell, x, state, lengths)
+    y, state = _in_segments(cell, x, state, lengths)
+    return transforms.separated(y, state, lengths) if put_out else (y, state)
+
+
+def _in_segments(cell: Any, x: Tensor, state: S, lengths: Tensor | None) -> tuple[Tensor, S]:
+    segment = activation_checkpointing.segment_length(x.shape[1])
     if segment is None:
         return _at_best_level(cell, x, state, lengths)
     level = forced_level()
@@ -137,7 +168,19 @@ def run(cell: Any, x: Tensor, state: S, lengths: Tensor | None = None) -> tuple[
         with using(level):  # a segment is computed again on the way back, when nothing may be forced any more
             return _at_best_level(*arguments)
 
-    return gradient_checkpointing.run_in_segments(whole, segment, cell, x, state, lengths)
+    return activation_checkpointing.run_in_segments(whole, segment, cell, x, state, lengths)
+
+
+def _step_by_step(cell: Any, x: Tensor, state: S, lengths: Tensor | None) -> tuple[Tensor, S]:
+    """Run over T >= 1 steps and return the states after each."""
+    plain = activation_checkpointing.segment_length(x.shape[1]) is None
+    step = loop if plain else partial(activation_checkpointing.run_in_segments, loop, 1)
+    outputs, after = [], []
+    for t in range(x.shape[1]):
+        y, state = step(cell, x[:, t : t + 1], state, None if lengths is None else (lengths - t).clamp(0, 1))
+        outputs.append(y)
+        after.append(state)
+    return torch.cat(outputs, 1), map_state(lambda *each: torch.stack(each, 1), *after)
 
 
 def _at_best_level(cell: Any, x: Tensor, state: Any, lengths: Tensor | None) -> tuple[Tensor, Any]:
@@ -176,14 +219,14 @@ def run_many(
 
 def loop(cell: Steppable[S], x: Tensor, state: S, lengths: Tensor | None = None) -> tuple[Tensor, S]:
     """Run a cell as `run` does, by the definition: a Python loop over `step`, differentiated by autograd."""
-    batch_size, steps, _ = x.shape
-    if steps == 0:
-        return x.new_zeros(batch_size, 0, cell.output_size), state
+    if x.shape[1] == 0:
+        return _nothing(cell, x), state
     if lengths is not None:
         return _ragged_loop(cell, x, state, lengths)
-    outputs = []
+    mixes, outputs = mixes_precisions(x), []
     for x_t in x.unbind(1):
-        y, state = cell.step(x_t, state)
+        y, new = cell.step(x_t, state)
+        state = in_precision_of(state, new) if mixes else new
         outputs.append(y)
     return torch.stack(outputs, 1), state
 
@@ -193,9 +236,14 @@ def _ragged_loop(cell: Steppable[S], x: Tensor, state: S, lengths: Tensor) -> tu
     # Padding is zeroed before the step, not only after it: a NaN that went through the step would come back
     # as a NaN gradient, even where its output is thrown away.
     x = torch.where(live[..., None], x, torch.zeros((), dtype=x.dtype, device=x.device))
-    outputs = []
+    mixes, outputs = mixes_precisions(x), []
     for x_t, live_t in zip(x.unbind(1), live.unbind(1), strict=True):
         y, new = cell.step(x_t, state)
-        state = select(live_t, new, state)
+        state = select(live_t, in_precision_of(state, new) if mixes else new, state)
         outputs.append(torch.where(live_t[:, None], y, torch.zeros_like(y)))
     return torch.stack(outputs, 1), state
+
+
+def _nothing(cell: Steppable[S], x: Tensor) -> Tensor:
+    """Return what no steps put out."""
+    return x.new_zeros(x.shape[0], 0, cell.output_size)

@@ -101,3 +101,8 @@ def mixes_precisions(tensor: Tensor) -> bool:
     """Say whether autocast, which lets precisions mix, is on where a tensor is."""
     device = tensor.device.type
     return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+
+
+def in_precision_of(old: S, new: Any) -> S:
+    """Return a new state in the dtypes of the one it replaces, which autocast may have lowered."""
+    return map_state(lambda before, after: after.to(before.dtype), old, new)

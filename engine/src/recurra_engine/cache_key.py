@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from recurra.state import leaves
 from recurra_engine.dtypes import cast_to
 
-INTERNAL = frozenset(vars(nn.Module())) - {"training"}
+INTERNAL = (frozenset(vars(nn.Module())) - {"training"}) | {"_transforms"}
+"""Attributes of every module, or of every cell, on which no trace depends."""
 PLAIN = (int, float, bool, str, bytes, type(None))
 LONGEST = 64
 """Collections with more members are known by their identity alone: every call looks at them."""

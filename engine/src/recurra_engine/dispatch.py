@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
 
 from recurra.sequence import LOOP, forced_level
 from recurra.state import leaves
@@ -67,13 +68,13 @@ def choose(cell: Cell[Any], x: Tensor, state: Any) -> Choice:
             if choice is None:
                 if len(known) >= MOST_KINDS:
                     known.clear()
-                # The trial's own tensors are no business of a checkpoint that surrounds the call.
-                with torch.autograd.graph.saved_tensors_hooks(_same, _same):
+                # What a trial saves for its gradients is not for the caller's hooks, such as a checkpoint's.
+                with saved_tensors_hooks(_as_it_is, _as_it_is):
                     choice = known[key] = _chosen(cell, x, state, level)
     return choice
 
 
-def _same(tensor: Tensor) -> Tensor:
+def _as_it_is(tensor: Tensor) -> Tensor:
     return tensor
 
 

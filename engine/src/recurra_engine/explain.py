@@ -24,7 +24,7 @@ ROWS, STEPS = 2, 8
 
 def explained(cell: Cell[Any]) -> dict[str, Any]:
     """Return the level of a cell, why not a faster one, and what its training step consists of."""
-    if type(cell).run is not Cell.run:
+    if type(cell).unroll is not Cell.unroll:
         return {"level": "its own", "why_not": {}, "loops": {}}
     choice = dispatch.choose(cell, *_call(cell))
     training = _training(choice)

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch._higher_order_ops.scan import scan
 
 from recurra.errors import IncompatibleParts
-from recurra.state import leaves, map_state
+from recurra.state import in_precision_of, leaves, map_state, mixes_precisions
 
 if TYPE_CHECKING:
     from recurra.cell import Cell
@@ -29,9 +29,12 @@ def run(cell: Cell[S], x: Tensor, state: S, lengths: Tensor | None = None) -> tu
     if not carried:
         return _all_at_once(cell, x, state)
 
+    mixes = mixes_precisions(x)
+
     def step(before: list[Tensor], x_t: Tensor) -> tuple[list[Tensor], Tensor]:
-        y, new = cell.step(x_t, _as_state(before, state))
-        return _as_list(new), y.clone()
+        old = _as_state(before, state)
+        y, new = cell.step(x_t, old)
+        return _as_list(in_precision_of(old, new) if mixes else new), y.clone()
 
     last, y = scan(step, carried, x.transpose(0, 1))
     return y.transpose(0, 1), _as_state(last, state)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from recurra import sequence
-from recurra.state import leaves, map_state
+from recurra.state import in_precision_of
 from recurra_engine.dtypes import converted, uncast
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Widened:
     Args:
         compiled: What runs.
         dtype: What it computes in.
-        cell: The cell, whose loop is asked for the dtypes of results.
+        cell: The cell, whose loop is asked for the dtype of y.
         like: An input (B, T, I) of the caller's.
     """
 
@@ -35,8 +35,7 @@ class Widened:
         self.compiled, self.dtype = compiled, dtype
         with torch.no_grad(), torch.random.fork_rng([]):
             few = like.new_zeros(1, 2, like.shape[-1])
-            y, after = sequence.loop(cell, few, cell.initial_state(1))
-        self.y, self.after = y.dtype, [part.dtype for _, part in leaves(after)]
+            self.y = sequence.loop(cell, few, cell.initial_state(1))[0].dtype
 
     @property
     def sequence(self) -> Differentiable:
@@ -53,12 +52,4 @@ class Widened:
         with uncast(x.device):
             given = x.to(self.dtype), converted(state, self.dtype)
             y, after = self.compiled.run(cell, *given, lengths)
-        kinds = iter(self.after)
-        return y.to(self.y), map_state(
-            lambda new, old: new.to(_kept(next(kinds), old, lengths)), after, state
-        )
-
-
-def _kept(dtype: torch.dtype, old: Tensor, lengths: Tensor | None) -> torch.dtype:
-    """Return the dtype of a final state, among which, with lengths, there may be rows as they were."""
-    return dtype if lengths is None else torch.promote_types(dtype, old.dtype)
+        return y.to(self.y), in_precision_of(state, after)

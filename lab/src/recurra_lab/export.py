@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
-from recurra.cell import Cell, Network, SequenceLayer, placement
+from recurra.cell import Cell, Network, SequenceLayer
+from recurra.device import placement
 from recurra.errors import IncompatibleParts
 from recurra.input_kind import TreeEmbedding
 from recurra.state import leaves, map_state

@@ -5,6 +5,11 @@ from recurra_contract.cells.bad_input import (
     check_wrong_lengths_are_refused as check_wrong_lengths_are_refused,
 )
 from recurra_contract.cells.bad_input import check_wrong_state_is_refused as check_wrong_state_is_refused
+from recurra_contract.cells.calls import check_generator as check_generator
+from recurra_contract.cells.calls import check_gradients_of_states as check_gradients_of_states
+from recurra_contract.cells.calls import check_no_gradient_crosses_resets as check_no_gradient_crosses_resets
+from recurra_contract.cells.calls import check_resets as check_resets
+from recurra_contract.cells.calls import check_states as check_states
 from recurra_contract.cells.devices import check_device as check_device
 from recurra_contract.cells.devices import check_export as check_export
 from recurra_contract.cells.gradients import check_every_parameter_learns as check_every_parameter_learns

@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 
-from recurra.cell import placement
 from recurra.errors import InvalidInput
 from recurra.state import leaves, map_state
 from recurra_contract.cells.probes import BATCH, STEPS, WIDTH, inputs, made
@@ -39,8 +38,7 @@ def check_wrong_input_is_refused(make: Make) -> None:
         ("an input of whole numbers", torch.zeros(BATCH, STEPS, WIDTH, dtype=torch.long)),
     ):
         _refused(what, "x", partial(cell, x))
-    if placement(cell).get("dtype") is not None:
-        _refused("an input of another dtype", "x", lambda: cell(inputs(cell, dtype=torch.float32)))
+    _refused("an input of another dtype", "x", lambda: cell(inputs(cell, dtype=torch.float32)))
 
 
 def check_wrong_lengths_are_refused(make: Make) -> None:

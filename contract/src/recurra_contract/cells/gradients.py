@@ -78,7 +78,7 @@ def check_mixed_precision(make: Make) -> None:
     exact, _ = cell(x, lengths=LENGTHS)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         y, state = cell(x[:, :2], lengths=LENGTHS.clamp(max=2))
-        more, after = cell(x[:, 2:], state, (LENGTHS - 2).clamp(min=0))
+        more, after = cell(x[:, 2:], state, lengths=(LENGTHS - 2).clamp(min=0))
     y = torch.cat([y, more], 1)
     allowed = 3e-2 * max(1.0, float(exact.detach().abs().max()))
     equal("y under autocast", y.to(exact.dtype), exact, allowed)

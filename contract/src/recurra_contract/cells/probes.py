@@ -25,18 +25,26 @@ def made(make: Make, dtype: torch.dtype = torch.float64, training: bool = False)
 
 
 def inputs(
-    cell: Cell[Any], batch: int = BATCH, steps: int = STEPS, dtype: torch.dtype = torch.float64
+    cell: Cell[Any],
+    batch: int = BATCH,
+    steps: int = STEPS,
+    dtype: torch.dtype = torch.float64,
+    resets: Tensor | None = None,
 ) -> Tensor:
-    """Draw x (B, T, I), always the same; trees are binary, and no more than three nodes wait for a parent."""
+    """Draw x (B, T, I), always the same; trees are binary, and no more than three nodes wait for a parent.
+
+    With resets (B, T), no node waits for a parent across a border.
+    """
     rng = torch.Generator().manual_seed(1)
     x = torch.randn(batch, steps, WIDTH, generator=rng, dtype=torch.float64)
-    return (_with_arities(x) if cell.tags.input_kind == "trees" else x).to(dtype)
+    return (_with_arities(x, resets) if cell.tags.input_kind == "trees" else x).to(dtype)
 
 
-def _with_arities(x: Tensor) -> Tensor:
+def _with_arities(x: Tensor, resets: Tensor | None) -> Tensor:
     waiting, row = torch.zeros(x.shape[0]), torch.arange(x.shape[0])
     arities = []
     for t in range(x.shape[1]):
+        waiting = waiting if resets is None else torch.where(resets[:, t], 0, waiting)
         joins = (waiting == 3) | (waiting == 2) & ((row + t) % 2 == 1)
         arities.append(2 * joins)
         waiting = waiting + torch.where(joins, -1, 1)

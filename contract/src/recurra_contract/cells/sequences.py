@@ -86,7 +86,7 @@ def check_lengths(make: Make) -> None:
     cell = made(make)
     x = inputs(cell)
     for what, start in (("", cell.initial_state(BATCH)), (" from a given state", reached(cell))):
-        got = cell(x, start, LENGTHS)
+        got = cell(x, start, lengths=LENGTHS)
         for row, length in enumerate(LENGTHS.tolist()):
             alone = slice(row, row + 1)
             y, state = cell(x[alone, :length], rows((x, start), alone)[1])
@@ -108,7 +108,7 @@ def check_packed(make: Make) -> None:
             raise CheckFailed(f"a PackedSequence gives one without {name} back")
         equal(f"{name} of a PackedSequence", got, getattr(packed, name))
     padded, _ = pad_packed_sequence(y, batch_first=True)
-    compare("a PackedSequence", (padded, state), cell(inputs(cell), start, lengths), 1e-12)
+    compare("a PackedSequence", (padded, state), cell(inputs(cell), start, lengths=lengths), 1e-12)
 
 
 def check_padding(make: Make) -> None:

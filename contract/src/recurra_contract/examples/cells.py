@@ -71,7 +71,7 @@ class ToyMemory(Memory[ToyMemoryState]):
 
         w = softmax(u);  M = M (1 - w) + w tanh(a)ᵀ;  r = w M
 
-    Shapes: v = [u, a] (B, N + W), r (B, W).
+    Shapes: interface = [u, a] (B, N + W), r (B, W).
     """
 
     def __init__(self, *, slots: Annotated[int, Field(gt=0, description="N")] = 4) -> None:
@@ -85,10 +85,10 @@ class ToyMemory(Memory[ToyMemoryState]):
             self.M_0.expand(batch_size, -1, -1), self.zeros(batch_size, self.slots) + 1 / self.slots
         )
 
-    def step(self, v: Tensor, state: ToyMemoryState) -> tuple[Tensor, ToyMemoryState]:
-        """Write, then read: v (B, N + W) -> r (B, W)."""
-        w = torch.softmax(v[:, : self.slots], -1)
-        M = state.M * (1 - w)[..., None] + w[..., None] * torch.tanh(v[:, None, self.slots :])
+    def step(self, interface: Tensor, state: ToyMemoryState) -> tuple[Tensor, ToyMemoryState]:
+        """Write, then read: interface (B, N + W) -> r (B, W)."""
+        w = torch.softmax(interface[:, : self.slots], -1)
+        M = state.M * (1 - w)[..., None] + w[..., None] * torch.tanh(interface[:, None, self.slots :])
         return (w[:, None] @ M)[:, 0], ToyMemoryState(M, w)
 
     def diagnostics(self, state: ToyMemoryState) -> dict[str, Tensor]:

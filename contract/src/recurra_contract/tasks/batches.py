@@ -7,7 +7,7 @@ import json
 import torch
 from torch import Tensor
 
-from recurra.cell import INTEGER_DTYPES
+from recurra.checks import INTEGER_DTYPES
 from recurra.config.ref import plain
 from recurra.input_kind import INPUT_FORMATS
 from recurra.task import Batch, Task

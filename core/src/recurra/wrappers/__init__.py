@@ -12,7 +12,6 @@ from recurra.wrappers.dropout import RecurrentDropout as RecurrentDropout
 from recurra.wrappers.initial_state import LearnedInitialState as LearnedInitialState
 from recurra.wrappers.normalisation import LayerNormalised as LayerNormalised
 from recurra.wrappers.normalisation import NormalisedLinears as NormalisedLinears
-from recurra.wrappers.resetting import Resetting as Resetting
 from recurra.wrappers.stacked import Layers as Layers
 from recurra.wrappers.stacked import Stacked as Stacked
 from recurra.wrappers.zoneout import Zoneout as Zoneout

@@ -49,6 +49,16 @@ class LearnedInitialState(CellWrapper):
 
         return map_leaves(self.names, learned, self.cell.initial_state(batch_size))
 
-    def run(self, x: Tensor, state: Any, lengths: Tensor | None) -> tuple[Tensor, Any]:
-        """Run the cell as it runs by itself: only the start differs."""
-        return self.cell.run(x, state, lengths)
+    def unroll(
+        self,
+        x: Tensor,
+        state: Any,
+        *,
+        lengths: Tensor | None = None,
+        resets: Tensor | None = None,
+        states: bool = False,
+    ) -> tuple[Tensor, Any]:
+        """Run the cell as it runs by itself, since only the start differs, unless it starts anew inside."""
+        if resets is not None:
+            return super().unroll(x, state, lengths=lengths, resets=resets, states=states)
+        return self.cell.unroll(x, state, lengths=lengths, states=states)

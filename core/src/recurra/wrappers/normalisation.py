@@ -150,9 +150,17 @@ class NormalisedLinears(CellWrapper):
                 if child in made:
                     setattr(module, name, made[child])
 
-    def run(self, x: Tensor, state: Any, lengths: Tensor | None) -> tuple[Tensor, Any]:
+    def unroll(
+        self,
+        x: Tensor,
+        state: Any,
+        *,
+        lengths: Tensor | None = None,
+        resets: Tensor | None = None,
+        states: bool = False,
+    ) -> tuple[Tensor, Any]:
         """Run the cell as it runs by itself: it has its layers inside."""
-        return self.cell.run(x, state, lengths)
+        return self.cell.unroll(x, state, lengths=lengths, resets=resets, states=states)
 
 
 def _check_called(cell: Cell[Any], layers: dict[str, nn.Linear]) -> None:

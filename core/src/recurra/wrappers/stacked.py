@@ -45,7 +45,7 @@ class Layers(Configurable, SequenceLayer):
         if dropout and len(layers) == 1:
             told = f"{type(self).__name__}: dropout = {dropout} acts between layers, and there is one only"
             raise InvalidOption(told)
-        nn.Module.__init__(self)
+        SequenceLayer.__init__(self)
         self.layers = nn.ModuleList(layers)
         self.skip, self.dropout = skip, dropout
         self.input_size = layers[0].input_size
@@ -56,11 +56,21 @@ class Layers(Configurable, SequenceLayer):
         """Return the initial state of each layer."""
         return tuple(layer.initial_state(batch_size) for layer in _typed(self.layers))
 
-    def run(
-        self, x: Tensor, state: tuple[Any, ...], lengths: Tensor | None
+    def unroll(
+        self,
+        x: Tensor,
+        state: tuple[Any, ...],
+        *,
+        lengths: Tensor | None = None,
+        resets: Tensor | None = None,
+        states: bool = False,
     ) -> tuple[Tensor, tuple[Any, ...]]:
         """Run layer by layer over the whole sequence, which equals running step by step."""
-        return self._climb(x, state, lambda layer, x, state: layer.run(x, state, lengths))
+
+        def advance(layer: Cell[Any], x: Tensor, state: Any) -> tuple[Tensor, Any]:
+            return layer.unroll(x, state, lengths=lengths, resets=resets, states=states)
+
+        return self._climb(x, state, advance)
 
     def _climb(self, x: Tensor, state: tuple[Any, ...], advance: Advance) -> tuple[Tensor, tuple[Any, ...]]:
         outputs: list[Tensor] = []

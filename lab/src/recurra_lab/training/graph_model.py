@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from recurra.capabilities.graphs import FindsTrees, GraphTask, forest, most_certain, parsed
-from recurra.cell import placement
 from recurra.config.ref import Ref
+from recurra.device import placement
 from recurra.errors import IncompatibleParts
 from recurra.plugins import registry
 from recurra.task import Task
@@ -34,7 +34,7 @@ class GraphModel(Model):
             lengths = torch.full((x.shape[0],), x.shape[1], device=x.device)
         cell = cast(FindsTrees, self.sequencer)
         found = forest(parsed(cell, x, lengths, self.features), x, lengths, self.features)
-        y, after = self.sequencer(found.x, None, found.lengths)
+        y, after = self.sequencer(found.x, lengths=found.lengths)
         return most_certain(self.readout(y), found.below), after
 
     def _width(self, task: Task, embedding_size: int) -> int:

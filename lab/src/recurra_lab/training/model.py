@@ -55,7 +55,7 @@ class Model(Network):
     def forward(self, x: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
         """Run over a batch: x as its task gives it -> y (B, T, O) and the final state."""
         vectors = x if self.embedding is None else self.embedding(_checked_tokens(x, self.embedding))
-        y, state = self.sequencer(vectors, state, lengths)
+        y, state = self.sequencer(vectors, state, lengths=lengths)
         return self.readout(y), state
 
     def _width(self, task: Task, embedding_size: int) -> int:

@@ -95,7 +95,7 @@ def _natively(
 ) -> tuple[Tensor, Any] | None:
     """Do as `run_each` does by an engine that runs many cells as one program, or return None."""
     cell, own = model.sequencer, _of_part(weights, "sequencer")
-    if not isinstance(cell, Cell) or type(cell).run is not Cell.run or model.embedding is not None:
+    if not isinstance(cell, Cell) or type(cell).unroll is not Cell.unroll or model.embedding is not None:
         return None
     if torch.is_grad_enabled() or not own or x.device.type != "cpu" or isinstance(model, GraphModel):
         return None

@@ -142,7 +142,7 @@ def test_autocast_computes_in_bfloat16_and_keeps_the_state(peepholes):
     expected, _ = cell(x)
     with torch.autocast("cpu", torch.bfloat16):
         y, state = cell(x)
-        y_next, _ = cell(x, state, torch.tensor([T, 0]))
+        y_next, _ = cell(x, state, lengths=torch.tensor([T, 0]))
     torch.testing.assert_close(y.float(), expected, rtol=3e-2, atol=3e-2)
     assert not torch.equal(y.float(), expected)
     assert {leaf.dtype for _, leaf in leaves(state)} == {torch.float32}

@@ -83,7 +83,7 @@ def test_autocast_computes_in_bfloat16_and_keeps_the_state(controller):
     expected, _ = cell(x)
     with torch.autocast("cpu", torch.bfloat16):
         y, state = cell(x)
-        y_next, _ = cell(x, state, torch.tensor([5, 2]))
+        y_next, _ = cell(x, state, lengths=torch.tensor([5, 2]))
     torch.testing.assert_close(y.float(), expected, rtol=3e-2, atol=3e-2)
     assert {leaf.dtype for _, leaf in leaves(state)} == {torch.float32}
     y_next.float().sum().backward()

@@ -65,7 +65,7 @@ def test_a_fold_equals_its_steps(drawn):
     expected, last = stepped(cell, x, start, lengths)
     y, state = cell(x, lengths=lengths)
     first, between = cell(x[:, :cut], lengths=None if lengths is None else lengths.clamp(max=cut))
-    rest, ended = cell(x[:, cut:], between, None if lengths is None else (lengths - cut).clamp(min=0))
+    rest, ended = cell(x[:, cut:], between, lengths=None if lengths is None else (lengths - cut).clamp(min=0))
     sources = [x, *cell.parameters()]
     mixtures = [torch.randn_like(expected), torch.randn_like(last.nodes)]
     found = []

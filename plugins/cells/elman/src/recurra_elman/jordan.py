@@ -74,8 +74,7 @@ class Jordan(Cell[JordanState]):
         """Advance by one step: x (B, I), state -> y (B, O), state."""
         c = state.c.detach() if self.truncated else state.c
         h = self.f(self.from_x(x) + self.from_c(c))
-        # In the dtype of c, since autocast computes y in a lower one but hands a state on as it came.
-        y = self.f_y(self.to_y(h)).to(c.dtype)
+        y = self.f_y(self.to_y(h))
         return y, JordanState(y + self.trace * c)
 
     def diagnostics(self, state: JordanState) -> dict[str, Tensor]:

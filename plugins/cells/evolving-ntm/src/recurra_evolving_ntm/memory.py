@@ -49,7 +49,6 @@ class EvolvingNTMMemory(Memory[EvolvingNTMMemoryState]):
     """
 
     slots: Tensor
-    M_0: Tensor
 
     tags = Tags(differentiable=False)  # no gradient reaches j and s
     renamed_options = {"squash": "activation"}
@@ -95,21 +94,16 @@ class EvolvingNTMMemory(Memory[EvolvingNTMMemoryState]):
         self.jump_threshold, self.min_similarity = jump_threshold, min_similarity
         self.expand_threshold, self.squashes = expand_threshold, activation == "logistic"
         self.register_buffer("slots", torch.arange(capacity), persistent=False)
-        self.register_buffer("M_0", torch.zeros(capacity, width), persistent=False)
-
-    def initial_read(self, batch_size: int) -> Tensor:
-        """Return zeros (B, W), what the first cell holds."""
-        return self.M_0.new_zeros(batch_size, self.output_size)
 
     def initial_state(self, batch_size: int) -> EvolvingNTMMemoryState:
         """Return a tape of one cell of zeros, with the head on it."""
         slot = self.slots.new_zeros(batch_size)
-        return EvolvingNTMMemoryState(self.M_0.expand(batch_size, -1, -1), slot, slot + 1, slot)
+        M = self.zeros(batch_size, self.capacity, self.output_size)
+        return EvolvingNTMMemoryState(M, slot, slot + 1, slot)
 
-    def step(self, x: Tensor, state: EvolvingNTMMemoryState) -> tuple[Tensor, EvolvingNTMMemoryState]:
+    def step(self, interface: Tensor, state: EvolvingNTMMemoryState) -> tuple[Tensor, EvolvingNTMMemoryState]:
         """Write, jump, shift, then read: what the controller emits (B, W + 5), state -> r (B, W), state."""
-        # Under autocast x comes in less precision than the state, which must keep its own.
-        *raw, s = torch.split(x.to(state.M.dtype), self.sizes, -1)
+        *raw, s = torch.split(interface, self.sizes, -1)
         v, i, j = (torch.sigmoid(number) if self.squashes else number for number in raw)
         state = self._write(v, i, state)
         jumps = j.squeeze(-1) >= self.jump_threshold

@@ -74,7 +74,7 @@ class NeatNetwork(Cell[NeatNetworkState]):
             s = self.slope * given
             for _ in range(self.layers - 1):
                 s = self.slope * (given + nn.functional.linear(torch.sigmoid(s), from_a))
-        return s[:, : self.output_size], NeatNetworkState(torch.sigmoid(s).to(state.a.dtype))
+        return s[:, : self.output_size], NeatNetworkState(torch.sigmoid(s))
 
     def topology(self) -> Topology:
         """Return where its connections are; see `recurra.capabilities.topology`."""

@@ -92,7 +92,6 @@ class FullyRecurrent(Cell[FullyRecurrentState]):
             self._scale(w, spectral_radius)
         self.register_buffer("learns", learns)
         self.register_buffer("fixed", torch.where(learns, 0.0, w))
-        # A parameter even if nothing learns: by its parameters a cell is known to be on a device, in a dtype.
         self.weights = nn.Parameter(torch.where(learns, w, 0.0), requires_grad=bool(learns.any()))
 
     def _among_units(self, of_all: Tensor) -> Tensor:
@@ -121,14 +120,13 @@ class FullyRecurrent(Cell[FullyRecurrentState]):
 
     def initial_state(self, batch_size: int) -> FullyRecurrentState:
         """Return zeros."""
-        return FullyRecurrentState(self.fixed.new_zeros(batch_size, self.hidden_size))
+        return FullyRecurrentState(self.zeros(batch_size, self.hidden_size))
 
     def step(self, x: Tensor, state: FullyRecurrentState) -> tuple[Tensor, FullyRecurrentState]:
         """Advance by one step: x (B, I), state -> y (B, O), state."""
         u = state.u
-        z = torch.cat([x.to(u.dtype), u, u.new_ones(len(u), 1)], -1)
-        # In the dtype of u, since autocast computes s in a lower one but hands a state on as it came.
-        s = nn.functional.linear(z, self.matrix()).to(u.dtype)
+        z = torch.cat([x, u, u.new_ones(len(u), 1)], -1)
+        s = nn.functional.linear(z, self.matrix())
         u = self.f(s) if self.leak == 1 else (1 - self.leak) * u + self.leak * self.f(s)
         y = s if self.logits else u
         y = y[:, : self.output_size] if self.shown is None else y.index_select(1, self.shown)

@@ -136,8 +136,7 @@ class LSTM1997(Cell[LSTM1997State]):
             gates["output"] = torch.sigmoid(net["output"] + self._peep("output", s))
             y = gates["output"][..., None] * y
         y = y.flatten(1)
-        # In the dtype of s, since autocast computes gates in a lower one but hands a state on as it came.
-        return y, LSTM1997State(y, torch.cat(list(gates.values()), -1).to(s.dtype), s)
+        return y, LSTM1997State(y, torch.cat(list(gates.values()), -1), s)
 
     def _fed_back(self, state: LSTM1997State) -> Iterator[Tensor]:
         for unit, feeds in ((state.y, self.cells_feed_back), (state.gates, self.gates_feed_back)):

@@ -27,7 +27,8 @@ def _unit(v: Tensor) -> Tensor:
 
 def interpolate(w_c: Tensor, g: Tensor, w_prev: Tensor) -> Tensor:
     """Mix the content weighting with the previous one: gate g (B, H, 1), both (B, H, N) -> (B, H, N)."""
-    return torch.lerp(w_prev, w_c, g)  # (7)
+    # All of one dtype, which autocast does not see to here.
+    return torch.lerp(w_prev, w_c.to(w_prev.dtype), g.to(w_prev.dtype))  # (7)
 
 
 def shift(w_g: Tensor, s: Tensor) -> Tensor:

@@ -38,7 +38,7 @@ class NTMMemory(Memory[NTMMemoryState]):
     k and a pass through tanh, β through softplus, γ through 1 + softplus, g and e through the logistic
     function and s through a softmax, since the paper names no squashing; options choose others.
 
-    Shapes: v (B, H (W + 2 m + 4) + 2 K W) with H = R + K heads, r (B, R W).
+    Shapes: interface (B, H (W + 2 m + 4) + 2 K W) with H = R + K heads, r (B, R W).
     Parameters of a learned start: R W of the first read, N W of the memory, H N of the weightings.
     Differs from the paper: the order inside a step, which it leaves open, is address on the old memory,
     write, then read the new memory. The cosine has 1e-4 added to each squared norm.
@@ -110,15 +110,14 @@ class NTMMemory(Memory[NTMMemoryState]):
         M = self.M_0.expand(batch_size, -1, -1)
         return NTMMemoryState(M, w[:, : self.read_heads], w[:, self.read_heads :])
 
-    def step(self, v: Tensor, state: NTMMemoryState) -> tuple[Tensor, NTMMemoryState]:
-        """Address, write, then read: raw head parameters v (B, I) -> r (B, R W)."""
+    def step(self, interface: Tensor, state: NTMMemoryState) -> tuple[Tensor, NTMMemoryState]:
+        """Address, write, then read: raw head parameters (B, I) -> r (B, R W)."""
         M, w_r, w_w = state
-        # Under autocast v and products come in less precision than the state, which must keep its own.
-        *addressing, e, a = torch.split(v.to(M.dtype), self.sizes, -1)
+        *addressing, e, a = torch.split(interface, self.sizes, -1)
         w = self._address(addressing, M, torch.cat([w_r, w_w], 1))
         w_r, w_w = w[:, : self.read_heads], w[:, self.read_heads :]
         M = _write(M, w_w, squash(self.erase, self._words(e)), squash(self.add, self._words(a)))
-        r = (w_r @ M).to(M.dtype)  # (2)
+        r = w_r @ M  # (2)
         return r.flatten(1), NTMMemoryState(M, w_r, w_w)
 
     def _address(self, v: list[Tensor], M: Tensor, w_prev: Tensor) -> Tensor:

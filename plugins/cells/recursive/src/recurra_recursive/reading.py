@@ -29,7 +29,7 @@ class Limits(NamedTuple):
 
 
 def checked(
-    who: str, limits: Limits, arity: Tensor, waiting: Tensor, lengths: Tensor | None
+    who: str, limits: Limits, arity: Tensor, waiting: Tensor, lengths: Tensor | None, resets: Tensor | None
 ) -> tuple[Tensor, Tensor]:
     """Return arities (B, T) as whole numbers, 0 past the end of a row, and which steps are before it.
 
@@ -41,12 +41,21 @@ def checked(
     given = torch.where(live, arity.detach().double(), 0.0)
     grows = torch.where(live, 1 - given, 0.0)
     before = waiting[:, None] + pad(grows, (1, 0)).cumsum(1)[:, :-1]  # right up to a row's first mistake
+    if resets is not None:
+        before = before - _at_latest(resets, before)
     wrong = (~limits.allow(given, before) & live).nonzero()
     if len(wrong):
         row, step = wrong[0].tolist()
         told = _sentence(limits, float(given[row, step]), int(before[row, step]))
         raise InvalidInput(f"{who}: at x[{row}, {step}] {told}")
     return given.long(), live
+
+
+def _at_latest(resets: Tensor, numbers: Tensor) -> Tensor:
+    """Return what numbers (B, T) were at the latest reset, that of the same step included; 0 before any."""
+    steps = torch.arange(resets.shape[1], device=resets.device).expand_as(resets)
+    latest = torch.where(resets, steps, -1).cummax(1).values
+    return torch.where(latest < 0, 0.0, numbers.gather(1, latest.clamp(min=0)))
 
 
 def _sentence(limits: Limits, arity: float, waiting: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+from functools import partial
 from typing import Annotated, NamedTuple
 
 import torch
@@ -111,11 +112,25 @@ class TreeCell(Cell[TreeState]):
     def _node(self, x: Tensor, children: Tensor, has_children: Tensor) -> Tensor:
         return torch.where(has_children[:, None], self.inner(x, children), self.leaf(x))
 
-    def run(self, x: Tensor, state: TreeState, lengths: Tensor | None) -> tuple[Tensor, TreeState]:
-        """Read trees (B, T, I), height by height; a program under trace, which has no values, steps."""
+    def unroll(
+        self,
+        x: Tensor,
+        state: TreeState,
+        *,
+        lengths: Tensor | None = None,
+        resets: Tensor | None = None,
+        states: bool = False,
+    ) -> tuple[Tensor, TreeState]:
+        """Read trees (B, T, I), height by height.
+
+        With resets or states of every step it steps, and so does a program under trace, which has no values.
+        """
+        steps = partial(super().unroll, x, state, lengths=lengths, resets=resets, states=states)
         if torch.compiler.is_compiling() or x.is_meta:
-            return super().run(x, state, lengths)
-        arity, live = checked(type(self).__name__, self.limits, x[..., -1], state.waiting, lengths)
+            return steps()
+        arity, live = checked(type(self).__name__, self.limits, x[..., -1], state.waiting, lengths, resets)
+        if resets is not None or states:
+            return steps()
         if not live.any():
             return x.new_zeros(*x.shape[:2], self.output_size), state
         y, nodes, waiting = fold(self, x[..., :-1], arity, live, state.nodes, state.waiting)

@@ -77,6 +77,7 @@ def _check_vector(who: str, role: int, v: Tensor | None, shape: tuple[int, int],
     if not isinstance(v, Tensor) or v.shape != shape:
         got = tuple(v.shape) if isinstance(v, Tensor) else type(v).__name__
         raise InvalidInput(f"{who}: vector {role} must be a tensor {shape}, got {got}")
-    if v.dtype != like.dtype or v.device != like.device:
+    mixes = torch.amp.is_autocast_available(v.device.type) and torch.is_autocast_enabled(v.device.type)
+    if v.device != like.device or (v.dtype != like.dtype and not mixes):
         wanted = f"{like.dtype} on {like.device}"
         raise InvalidInput(f"{who}: vector {role} must be {wanted}, got {v.dtype} on {v.device}")

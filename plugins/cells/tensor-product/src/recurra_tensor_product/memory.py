@@ -44,8 +44,6 @@ class TensorProductMemory(Memory[TensorProductMemoryState]):
     networks.
     """
 
-    T_0: Tensor
-
     contract_options = {"sizes": (2, 3, 4), "retrieved": "every"}
 
     def __init__(
@@ -66,25 +64,20 @@ class TensorProductMemory(Memory[TensorProductMemoryState]):
         self.rank, self.sizes = len(sizes), [*sizes, *asked, 1]
         self.every = retrieved == "every"
         self.code = CODES[vectors]
-        self.register_buffer("T_0", torch.zeros(sizes), persistent=False)  # tells the dtype and the device
-
-    def initial_read(self, batch_size: int) -> Tensor:
-        """Return zeros (B, O)."""
-        return self.T_0.new_zeros(batch_size, self.output_size)
 
     def initial_state(self, batch_size: int) -> TensorProductMemoryState:
         """Return a memory without facts."""
-        return TensorProductMemoryState(self.T_0.expand(batch_size, *self.T_0.shape))
+        return TensorProductMemoryState(self.zeros(batch_size, *self.sizes[: self.rank]))
 
-    def step(self, x: Tensor, state: TensorProductMemoryState) -> tuple[Tensor, TensorProductMemoryState]:
+    def step(
+        self, interface: Tensor, state: TensorProductMemoryState
+    ) -> tuple[Tensor, TensorProductMemoryState]:
         """Store, then retrieve: what the controller emits (B, I), state -> r (B, O), state."""
-        T = state.T
-        # Under autocast x and products come in less precision than the state, which must keep its own.
-        *raw, g = torch.split(x.to(T.dtype), self.sizes, -1)
+        *raw, g = torch.split(interface, self.sizes, -1)
         codes = [self.code(v) for v in raw]
         (v1, *others), cues = codes[: self.rank], codes[self.rank :]
-        T = store(T, [torch.sigmoid(g) * v1, *others])
-        return self._retrieve(T, cues).to(T.dtype), TensorProductMemoryState(T)
+        T = store(state.T, [torch.sigmoid(g) * v1, *others])
+        return self._retrieve(T, cues), TensorProductMemoryState(T)
 
     def _retrieve(self, T: Tensor, cues: list[Tensor]) -> Tensor:
         if not self.every:

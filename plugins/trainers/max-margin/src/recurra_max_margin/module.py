@@ -54,7 +54,7 @@ class MaxMarginModule(GradientRule):
         regions = task.region_of(batch)
         violating, right = (self._trees(batch, regions, kappa) for kappa in (self.kappa, ONLY_RIGHT))
         found = self._forest(batch, [*violating, *right])
-        y, _ = self.model.sequencer(found.x, None, found.lengths)
+        y, _ = self.model.sequencer(found.x, lengths=found.lengths)
         logits, wrong = self.model.readout(y), wrong_nodes(found, regions.repeat(2, 1))
         margin = self._margin(self._scores(y, found) + self.kappa * in_merge_order(wrong, found), rows)
         labels = self._label_loss(logits[rows:], found.below[rows:], task.classes(batch))

@@ -1,0 +1,132 @@
+"""What a call takes beside x: resets, states of every step, and a generator."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from recurra import sequence
+from recurra.cell import Cell
+from recurra.state import map_state, select
+from recurra_contract.cells.probes import (
+    LENGTHS,
+    STEPS,
+    Run,
+    compare,
+    equal,
+    gradients,
+    inputs,
+    learnable,
+    made,
+    reached,
+    rows,
+)
+from recurra_contract.kit import CheckFailed, Make
+
+RESETS = torch.tensor([[0, 0, 1, 0, 1], [1, 0, 0, 0, 0], [1, 0, 1, 0, 1], [0, 1, 0, 0, 0]]).bool()
+"""Borders at the start, inside, one after the other's step, and past the end of a row."""
+
+
+def check_resets(make: Make) -> None:
+    """With resets, at every level, each part of a row equals it alone; marks past a row change nothing."""
+    cell = made(make)
+    x, start = inputs(cell, resets=RESETS), reached(cell)
+    expected = _in_parts(cell, x, start)
+    for level in sequence.levels():
+        with sequence.using(level):
+            got = cell(x, start, lengths=LENGTHS, resets=RESETS)
+        compare(f"with resets at level {level}", got, expected, 1e-12)
+
+
+def check_no_gradient_crosses_resets(make: Make) -> None:
+    """With resets, at every level, x and parameters have the gradients of the parts alone."""
+    cell = made(make)
+    learnable(cell)
+    x, start = inputs(cell, resets=RESETS).requires_grad_(), reached(cell)
+    wanted = gradients(cell, x, *_in_parts(cell, x, start))
+    for level in sequence.levels():
+        with sequence.using(level):
+            got = gradients(cell, x, *cell(x, start, lengths=LENGTHS, resets=RESETS))
+        for name, gradient in wanted.items():
+            equal(f"the gradient of {name} with resets at level {level}", got[name], gradient, 1e-10)
+
+
+def _in_parts(cell: Cell[Any], x: Tensor, start: Any) -> Run:
+    """Run every part of every row by itself."""
+    runs = [_row_in_parts(cell, x, start, row) for row in range(len(x))]
+    y = torch.cat([pad(y, (0, 0, 0, STEPS - y.shape[1])) for y, _ in runs])
+    return y, map_state(lambda *each: torch.cat(each), *(state for _, state in runs))
+
+
+def _row_in_parts(cell: Cell[Any], x: Tensor, start: Any, row: int) -> Run:
+    alone, length = slice(row, row + 1), int(LENGTHS[row])
+    borders = [t for t in range(length) if RESETS[row, t]]
+    y, state = cell(x[alone, : (borders or [length])[0]], rows((x, start), alone)[1])
+    outputs = [y]
+    for first, last in pairwise([*borders, length]):
+        y, state = cell(x[alone, first:last])
+        outputs.append(y)
+    return torch.cat(outputs, 1), state
+
+
+def check_states(make: Make) -> None:
+    """The states of every step, at every level, are those after as many steps; the last is the final one."""
+    cell = made(make)
+    x, start = inputs(cell, resets=RESETS), reached(cell)
+    expected = _every_state(cell, x, start)
+    for level in sequence.levels():
+        with sequence.using(level):
+            got = cell(x, start, lengths=LENGTHS, resets=RESETS, states=True)
+            y, last = cell(x, start, lengths=LENGTHS, resets=RESETS)
+        compare(f"with states at level {level}", got, expected, 1e-12)
+        compare(f"the last of all states at level {level}", (y, _at(got[1], -1)), (y, last), 1e-12)
+
+
+def check_gradients_of_states(make: Make) -> None:
+    """A gradient flows through the state of every step, at every level, as it does through the steps."""
+    cell = made(make)
+    learnable(cell)
+    x, start = inputs(cell, resets=RESETS).requires_grad_(), reached(cell)
+    wanted = gradients(cell, x, *_every_state(cell, x, start))
+    for level in sequence.levels():
+        with sequence.using(level):
+            run = cell(x, start, lengths=LENGTHS, resets=RESETS, states=True)
+        for name, got in gradients(cell, x, *run).items():
+            equal(f"the gradient of {name} through all states at level {level}", got, wanted[name], 1e-10)
+
+
+def _every_state(cell: Cell[Any], x: Tensor, state: Any) -> Run:
+    """Run step by step, and keep all states."""
+    outputs, states = [], []
+    for t, x_t in enumerate(x.unbind(1)):
+        live = t < LENGTHS
+        begins = select(RESETS[:, t], cell.initial_state(len(x)), state)
+        y, after = cell.step(torch.where(live[:, None], x_t, torch.zeros_like(x_t)), begins)
+        state = select(live, after, state)
+        outputs.append(torch.where(live[:, None], y, torch.zeros_like(y)))
+        states.append(state)
+    return torch.stack(outputs, 1), map_state(lambda *each: torch.stack(each, 1), *states)
+
+
+def _at(states: Any, t: int) -> Any:
+    return map_state(lambda leaf: leaf[:, t], states)
+
+
+def check_generator(make: Make) -> None:
+    """A given generator alone decides what is drawn; torch's own does not move. Evaluation draws nothing."""
+    cell = made(make, training=True)
+    x, before = inputs(cell), torch.get_rng_state()
+    first = cell(x, rng=torch.Generator().manual_seed(3))
+    if not torch.equal(torch.get_rng_state(), before):
+        raise CheckFailed("a run with a generator moves torch's own")
+    torch.manual_seed(4)
+    again = cell(x, rng=torch.Generator().manual_seed(3))
+    compare("a second training run with the same generator", again, first)
+    rng = torch.Generator().manual_seed(3)
+    cell.eval()(x, rng=rng)
+    if not torch.equal(rng.get_state(), torch.Generator().manual_seed(3).get_state()):
+        raise CheckFailed("a run in evaluation mode drew from the generator")
