@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from recurra import Batch, GeneratedTask
+from recurra import Batch, GeneratedTask, InputKind
 from recurra_trees.classes import Classes, last_step
 
 NODE = 0
@@ -53,7 +53,7 @@ class Evaluation(Classes, GeneratedTask):
     A constructor calls `show_as`, which says what the task gives.
     """
 
-    input_kind = "token-trees"
+    input_kind: InputKind = "token-trees"
 
     def show_as(self, form: str) -> None:
         """Give trees of tokens, or for `sequence` tokens with brackets."""
