@@ -1,14 +1,16 @@
 """Many networks at once give what each gives alone."""
 
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from recurra import Cell, Environment, Goal, IncompatibleParts, leaves
+from recurra import Cell, Environment, Goal, IncompatibleParts, InvalidOption, leaves
 from recurra_contract import ToyCell, ToyTask
 from recurra_contract.harness import CellOf
 from recurra_lab import LearningModule, Model, WeightSpace, evaluate, losses, run_each
+from recurra_lab.runs.build import goal_of
 from recurra_lab.training.batches import Batches
 from recurra_lab.training.nonfinite import first_non_finite
 
@@ -147,11 +149,14 @@ def test_a_population_in_an_environment_gets_what_each_network_gets():
     assert found.tolist() == [pytest.approx(10 / 3), 0.0]
 
 
-def test_an_environment_is_evaluated_and_has_no_targets():
-    class Short(Parity):
-        def sample(self, batch_size, rng):
-            return super().sample(batch_size, rng)._replace(target=torch.full((batch_size, 1), 5))
+class Short(Parity):
+    """Every episode has five steps."""
 
+    def sample(self, batch_size, rng):
+        return super().sample(batch_size, rng)._replace(target=torch.full((batch_size, 1), 5))
+
+
+def test_an_environment_is_evaluated_and_has_no_targets():
     model = Model(Short(), CellOf(Copies), readout="none")
     data = Batches(Short(), 4, 0, "test", 0, 1)
     assert evaluate(model, data, 2)["return"] == (40.0, 8)
@@ -159,6 +164,14 @@ def test_an_environment_is_evaluated_and_has_no_targets():
     told = r"task 'Short' has no targets, .*; choose .*trainer=evolution"
     with pytest.raises(IncompatibleParts, match=told):
         Short().supervised()
+
+
+def test_a_score_that_an_environment_lacks_is_named_with_the_nearest():
+    run = SimpleNamespace(stop_score="retrun", stop_below=None, stop_above=3.0)
+    with pytest.raises(InvalidOption, match=r"Short has no score 'retrun'; did you mean 'return'\?"):
+        goal_of(SimpleNamespace(run=run), Short())
+    run.stop_score = "return"
+    assert goal_of(SimpleNamespace(run=run), Short()) == Goal("return", above=3.0)
 
 
 def test_a_bad_weight_is_found_in_an_environment_too():

@@ -5,7 +5,7 @@ import random
 import torch
 
 from recurra import IncompatibleParts, Tags
-from recurra_contract import ToyTrainer
+from recurra_contract import ToyTask, ToyTrainer
 from recurra_contract.examples.toy_rule import ToyRule
 from recurra_contract.harness import module_of
 
@@ -32,7 +32,7 @@ class PromisesEnvironments(ToyTrainer):
 
 class OtherTask(ToyRule):
     def __init__(self, model, task, seed, lr):
-        super().__init__(model, None, seed, lr)
+        super().__init__(model, ToyTask(), seed, lr)
 
 
 class OtherModel(ToyTrainer):

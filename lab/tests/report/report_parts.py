@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from recurra import Batch, Cell, GeneratedTask, Goal, Ref, Score, Task
+from recurra import Batch, Cell, Environment, GeneratedTask, Goal, Ref, Score, Task
 from recurra_lab import Model
 from recurra_lab.reports import write_report
 
@@ -89,6 +89,21 @@ class Classes(Echo):
 
     def predict(self, y):
         return torch.softmax(y, -1)
+
+
+class Room(Environment):
+    """What a network does here is no sequence that could be drawn."""
+
+    goal = Goal("return", above=0.5)
+
+    def __init__(self):
+        super().__init__(2, 2)
+
+    def environments(self, count):
+        raise AssertionError("a report plays nothing")
+
+    def actions(self, y):
+        return y
 
 
 class Page(HTMLParser):

@@ -9,7 +9,7 @@ from recurra import Goal
 from recurra_lab.artifacts.atomic_files import write_json
 from recurra_lab.artifacts.run_folder import RunFolder
 
-from .report_parts import HOSTILE, Echo, make, report, titles
+from .report_parts import HOSTILE, Echo, Room, make, report, titles
 
 
 def test_the_page_holds_everything_and_needs_nothing_else(run):
@@ -62,6 +62,13 @@ def test_the_same_run_gives_the_same_bytes(run):
     report(run)
     assert run.report.read_bytes() == first
     assert [path.name for path in run.path.glob(".*")] == []
+
+
+def test_no_sequence_is_drawn_of_an_environment(run):
+    assert "One sequence" in report(run).text
+    page = report(run, Room())
+    assert "One sequence" not in page.text
+    assert not {"Inputs", "Target", "Outputs"} & set(titles(page))
 
 
 def test_a_run_that_has_only_begun_says_what_is_missing(tmp_path):
