@@ -1,6 +1,7 @@
 """A world that offers the tasks, and one of them frozen."""
 
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 
@@ -22,7 +23,7 @@ def offered(monkeypatch):
     }
     source = SimpleNamespace(dist="recurra-made-up", version="1.0")
     parts = [(source, Component("task", name, target, "made up")) for name, target in targets.items()]
-    world = SimpleNamespace(components=parts, defects=[], inventory=SimpleNamespace(sources=[]))
+    world = Mock(components=parts, defects=[], inventory=SimpleNamespace(sources=[]))
     monkeypatch.setattr(discovery, "plugins", lambda: world)
     return world
 
