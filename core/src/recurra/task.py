@@ -183,7 +183,7 @@ class Task(Configurable, abc.ABC):
         """Say whether row b of batch k goes on where row b of batch k − 1 ended, and so its state does.
 
         Never, unless overridden: most sequences are whole. A stream of text that is read window by window is
-        not; see `recurra_lab.training.module.LearningModule.start`. Takes what `batch` takes.
+        not; see `recurra_lab.LearningModule.initial_state_for`. Takes what `batch` takes.
         """
         return False
 

@@ -1,6 +1,7 @@
 """A world that offers the tasks, and a snapshot of one of them."""
 
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 
@@ -23,9 +24,7 @@ def offered(monkeypatch):
     }
     source = SimpleNamespace(dist="recurra-made-up", version="1.0")
     parts = [(source, Component("task", name, target, "made up")) for name, target in targets.items()]
-    world = SimpleNamespace(
-        components=parts, extensions=[], defects=[], inventory=SimpleNamespace(sources=[])
-    )
+    world = Mock(components=parts, extensions=[], defects=[], inventory=SimpleNamespace(sources=[]))
     monkeypatch.setattr(discovery, "plugins", lambda: world)
     return world
 
