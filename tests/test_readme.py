@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from recurra_lab.cli import COMMANDS
+from recurra_lab.cli import COMMANDS, plugin_commands
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -21,7 +21,7 @@ def test_its_commands_exist_and_all_commands_are_in_it():
     named = set(re.findall(r"`(?:[^`]*\s)?recurra ([a-z-]+)", text)) | set(
         re.findall(r"^recurra ([a-z-]+)", text, re.MULTILINE)
     )
-    assert named == set(COMMANDS)
+    assert named == {*COMMANDS, *plugin_commands()}
 
 
 def test_the_files_it_links_to_exist():

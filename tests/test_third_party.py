@@ -13,7 +13,7 @@ import torch
 from recurra import InvalidOption, hookimpl
 from recurra.plugins import registry
 from recurra.plugins.hooks import KINDS
-from recurra_lab.cli import COMMANDS
+from recurra_lab.cli import COMMANDS, plugin_commands
 from recurra_lab.scaffold.plugin import Plugin
 
 from .elsewhere import Elsewhere, good, run
@@ -148,4 +148,4 @@ def test_the_tutorials_edit_makes_the_cell_that_it_promises(generated):
 
 def test_the_tutorial_names_only_commands_that_exist():
     used = re.findall(r"(?:^|`)recurra (?:--plugin \S+ )?([a-z]+)", PAGE, re.MULTILINE)
-    assert {"new", "check", "train", "info", "doctor"} <= set(used) <= set(COMMANDS)
+    assert {"new", "check", "train", "info", "doctor"} <= set(used) <= {*COMMANDS, *plugin_commands()}

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from recurra.plugins.hooks import KINDS, Kind
+from recurra_lab.cli._output import DIGITS
+from recurra_lab.formatting import number
 
 if TYPE_CHECKING:
     from recurra.plugins.registry import Offer
@@ -133,7 +135,7 @@ def _predictors(baselines: Mapping[str, Mapping[str, float]], width: int) -> Ite
     if baselines:
         yield from ["", "What predictors that learn nothing score, with the defaults:"]
     for predictor, scores in baselines.items():
-        told = ", ".join(f"{name} {value:.4g}" for name, value in scores.items())
+        told = ", ".join(f"{name} {number(value, DIGITS)}" for name, value in scores.items())
         yield from textwrap.wrap(f"{predictor}: {told}", width, initial_indent="  ", subsequent_indent="    ")
 
 
