@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -61,13 +60,6 @@ def _offers(
 ) -> list[Offer]:
     offers = [Offer(c, source.dist, source.version) for source, c in offered if kind in (None, c.kind)]
     return sorted(offers, key=lambda o: (order.index(o.component.kind), o.component.name, o.dist))
-
-
-def spellings(offers: Sequence[Offer]) -> list[str]:
-    """Return the shortest spelling of each offer that names it alone among those of its kind."""
-    times = Counter((offer.component.kind, offer.component.name) for offer in offers)
-    keys = ((offer, (offer.component.kind, offer.component.name)) for offer in offers)
-    return [offer.component.name if times[key] == 1 else offer.qualified for offer, key in keys]
 
 
 def find(kind: Kind, name: str) -> Offer:
