@@ -15,7 +15,6 @@ from recurra.plugins.registry import (
     find,
     load,
     load_target,
-    spellings,
     suggestion,
     suitable,
 )
@@ -157,7 +156,7 @@ def test_extensions_are_listed_chosen_and_loaded_as_components_are(world):
     assert load_target(choose("optimizer", "muon", [offer])) is json.dumps
     assert extensions("schedule") == components() == []
     world.add("other-optim", EXTENSION)
-    assert spellings(extensions()) == ["acme-optim:muon", "other-optim:muon"]
+    assert [offer.qualified for offer in extensions()] == ["acme-optim:muon", "other-optim:muon"]
     with pytest.raises(AmbiguousComponent) as error:
         choose("optimizer", "muon", extensions("optimizer"))
     told = "2 plugins offer an optimizer 'muon'; write 'acme-optim:muon' or 'other-optim:muon'"

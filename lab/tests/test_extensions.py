@@ -114,6 +114,15 @@ def test_info_completion_and_schema_show_it(offer):
     assert muon["properties"]["beta"]["description"] == "made-up share"
 
 
+def test_info_shows_it_by_its_own_name(offer):
+    offer()
+    shown = CliRunner().invoke(main, ["info", "muon"]).output
+    assert "muon  (optimizer · acme-optim 1.0)" in shown
+    assert "trainer.optimizer.beta = 0.25" in shown
+    assert "Kingma and Ba" in CliRunner().invoke(main, ["info", "adam"]).output
+    assert "trainer.schedule.warmup = 0" in CliRunner().invoke(main, ["info", "constant"]).output
+
+
 def test_a_name_offered_twice_is_refused_and_a_qualified_one_is_kept(offer):
     offer()
     offer("other-optim")

@@ -97,8 +97,13 @@ def test_every_combination_of_choices_is_tried_once(tried, tmp_path, durably_wri
     (folder,) = tmp_path.iterdir()
     table = (folder / "results.csv").read_text().splitlines()
     assert table[0] == "trial,cell.hidden_size,mean,seed 1,seed 2"
-    assert [row.split(",")[1:] for row in table[1:3]] == [["20", "3.5", "3", "4"], ["16", "7.5", "7", "8"]]
-    assert (folder / "results.md").read_text().startswith("| trial | cell.hidden_size | mean |")
+    assert [row.split(",")[1:] for row in table[1:3]] == [
+        ["20", "3.5", "3.0", "4.0"],
+        ["16", "7.5", "7.0", "8.0"],
+    ]
+    shown = (folder / "results.md").read_text()
+    assert shown.startswith("| trial | cell.hidden_size | mean |")
+    assert "| 20 | 3.5 | 3 | 4 |" in shown
     assert (
         b"cell.hidden_size" in (folder / "results.svg").read_bytes()
         or (folder / "results.svg").stat().st_size

@@ -10,7 +10,6 @@ pydantic model (`Options`), alone or as one of several that are told apart by th
 from __future__ import annotations
 
 import abc
-import contextlib
 import functools
 import inspect
 from collections.abc import Callable, Mapping
@@ -31,7 +30,7 @@ from recurra.config.describe import (
     unknown_option,
 )
 from recurra.config.ref import Ref
-from recurra.errors import InvalidOption, RecurraError, nearest
+from recurra.errors import InvalidOption, nearest
 from recurra.plugins.hooks import KINDS, Kind
 
 M = TypeVar("M", bound=BaseModel)
@@ -130,37 +129,18 @@ class OpenChoice(abc.ABC):
     """Metadata of an option whose alternatives are found elsewhere, such as among what is installed."""
 
     @abc.abstractmethod
-    def names(self) -> list[str]:
-        """Return what can be chosen."""
-
-    @abc.abstractmethod
     def models(self) -> Mapping[str, type[BaseModel]]:
         """Return name -> model of its options; nothing where an alternative has none."""
 
 
-def open_choice(field: FieldInfo) -> OpenChoice | None:
-    """Return what knows the alternatives of an option whose annotation does not list them, or None."""
-    return next((m for m in field.metadata if isinstance(m, OpenChoice)), None)
-
-
 def alternatives(field: FieldInfo) -> Mapping[str, type[BaseModel]]:
     """Return name -> model of an option that has options itself; a single model needs no name and has ''."""
-    found = open_choice(field)
+    found = next((m for m in field.metadata if isinstance(m, OpenChoice)), None)
     if found is not None:
         return found.models()
     models = _models_in(field)
     named = {alternative_name(m): m for m in models if "name" in m.model_fields}
     return named or ({"": models[0]} if len(models) == 1 else {})
-
-
-def sound_alternatives(field: FieldInfo) -> dict[str, type[BaseModel]]:
-    """Return `alternatives` without those that cannot be loaded."""
-    found = {}
-    known = alternatives(field)
-    for name in known:
-        with contextlib.suppress(RecurraError):
-            found[name] = known[name]
-    return found
 
 
 def _models_in(field: FieldInfo) -> list[type[BaseModel]]:

@@ -69,13 +69,6 @@ def _offers(
     return sorted(offers, key=lambda o: (order.index(o.component.kind), o.component.name, o.dist))
 
 
-def spellings(offers: Sequence[Offer]) -> list[str]:
-    """Return the shortest spelling of each offer that names it alone among those of its kind."""
-    times = Counter((offer.component.kind, offer.component.name) for offer in offers)
-    keys = ((offer, (offer.component.kind, offer.component.name)) for offer in offers)
-    return [offer.component.name if times[key] == 1 else offer.qualified for offer, key in keys]
-
-
 def default(kind: Kind) -> str | None:
     """Return the name of the component that is used where none of its kind is named, if there is one."""
     offers = components(kind)

@@ -42,11 +42,12 @@ RENAMED = {"freeze": "snapshot"}
 def plugin_commands() -> dict[str, tuple[str, str]]:
     """Return the commands that plugins add, as in `COMMANDS`; those whose name is taken are `dist:name`."""
     from recurra.plugins import registry
+    from recurra_lab.extensions.offers import spellings
 
     offers = registry.extensions("command")
     names = [
         offer.qualified if offer.component.name in COMMANDS else name
-        for name, offer in zip(registry.spellings(offers), offers, strict=True)
+        for name, offer in zip(spellings(offers), offers, strict=True)
     ]
     return {
         name: (offer.component.target, offer.component.summary)

@@ -9,17 +9,21 @@ import shutil
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from recurra.plugins.hooks import KINDS, Kind
+from recurra_lab.cli._output import DIGITS
+from recurra_lab.formatting import number
 
 if TYPE_CHECKING:
     from recurra.plugins.registry import Offer
 
 SECTIONS = ("model", "run")
 """Sections of an experiment that are no components."""
+CHOSEN: tuple[Literal["optimizer", "schedule"], ...] = ("optimizer", "schedule")
+"""Kinds of extension that have options."""
 
 
 @click.command()
@@ -31,14 +35,14 @@ SECTIONS = ("model", "run")
 def info(name: str, kind: Kind | None, as_json: bool) -> None:
     r"""Show what NAME is and every option it has: key, values, default and meaning.
 
-    NAME is a cell, memory, task or trainer, or one of the sections `model` and `run`.
+    NAME is a cell, memory, task, trainer, optimizer or schedule, or one of the sections `model` and `run`.
 
     \b
     recurra info ntm
     recurra info memory:ntm
     recurra info run
     """
-    facts = _section(name) if name in SECTIONS and kind is None else _component(name, kind)
+    facts = _section(name) if name in SECTIONS and kind is None else _chosen(name) or _component(name, kind)
     width = min(shutil.get_terminal_size().columns, 100)
     click.echo(
         json.dumps(facts, indent=2, ensure_ascii=False) if as_json else "\n".join(_lines(facts, width))
@@ -57,6 +61,27 @@ def _section(name: str) -> dict[str, Any]:
         "summary": "",
         "doc": doc,
         "options": [asdict(o) for o in options],
+    }
+
+
+def _chosen(name: str) -> dict[str, Any] | None:
+    """Return the facts of an optimizer or a schedule, unless a component has the name."""
+    from recurra.plugins import registry
+    from recurra_lab.experiments.option_list import options_of_choice
+    from recurra_lab.extensions.offers import find, offers
+
+    kind = next((k for k in CHOSEN if any(offer.answers_to(name) for offer in offers(k))), None)
+    if kind is None or any(offer.answers_to(name) for offer in registry.components()):
+        return None
+    offer = find(kind, name)
+    model, options = options_of_choice(kind, name)
+    return {
+        "kind": kind,
+        "name": offer.component.name,
+        "summary": offer.component.summary,
+        "plugin": f"{offer.dist} {offer.version}",
+        "doc": _doc(model),
+        "options": [asdict(option) for option in options],
     }
 
 
@@ -133,7 +158,7 @@ def _predictors(baselines: Mapping[str, Mapping[str, float]], width: int) -> Ite
     if baselines:
         yield from ["", "What predictors that learn nothing score, with the defaults:"]
     for predictor, scores in baselines.items():
-        told = ", ".join(f"{name} {value:.4g}" for name, value in scores.items())
+        told = ", ".join(f"{name} {number(value, DIGITS)}" for name, value in scores.items())
         yield from textwrap.wrap(f"{predictor}: {told}", width, initial_indent="  ", subsequent_indent="    ")
 
 

@@ -34,7 +34,7 @@ def components(kind: str | None, as_json: bool) -> None:
 
 def _offered(kind: str | None) -> list[dict[str, Any]]:
     from recurra.plugins import registry
-    from recurra_lab.extensions.offers import offers
+    from recurra_lab.extensions.offers import offers, spellings
 
     found = [*registry.components(), *(offer for each in EXTENSIONS for offer in offers(each))]
     found = [offer for offer in found if kind in (None, offer.component.kind)]
@@ -46,7 +46,7 @@ def _offered(kind: str | None) -> list[dict[str, Any]]:
             "paper": offer.component.paper,
             "dist": offer.dist,
         }
-        for name, offer in zip(registry.spellings(found), found, strict=True)
+        for name, offer in zip(spellings(found), found, strict=True)
     ]
 
 

@@ -12,12 +12,13 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from recurra.config.describe import accepts_none
-from recurra.config.options import fields_of, part_kind, sound_alternatives
+from recurra.config.options import fields_of, part_kind
 from recurra.config.ref import Ref
 from recurra.errors import BrokenComponent
 from recurra.plugins import registry
 from recurra.plugins.hooks import Kind
 from recurra_lab.experiments.experiment import Experiment
+from recurra_lab.extensions.choices import sound_alternatives
 
 Schema = dict[str, Any]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -10,10 +10,11 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from recurra.config.describe import lacks_item, listed, sentence, values_in_full
-from recurra.config.options import present_name, sound_alternatives
+from recurra.config.options import present_name
 from recurra.errors import InvalidOption, nearest
 from recurra_lab.experiments.overrides import Entry, Given, Key, dotted, name_at, under
 from recurra_lab.experiments.resolve import Problem, Section
+from recurra_lab.extensions.choices import sound_alternatives
 
 MOST_OPTIONS = 10
 """Options that a message lists."""

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined, to_jsonable_python
 
 from recurra.config.describe import choices_of, values_in_words
-from recurra.config.options import alternatives, open_choice, part_kind, sound_alternatives
+from recurra.config.options import alternatives, part_kind
 from recurra.errors import RecurraError
 from recurra.plugins.hooks import Kind
 from recurra_lab.experiments.overrides import Given, Key, dotted, named, update
 from recurra_lab.experiments.resolve import Explorer, Section
+from recurra_lab.extensions.choices import installed, sound_alternatives
+from recurra_lab.training.optim import OptimizerChoice, ScheduleChoice
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,19 @@ def options_of(owner: type, kind: Kind, name: str) -> list[Option]:
     return list(options_below(Explorer({}).section(key, owner, name, kind)))
 
 
+def options_of_choice(
+    kind: Literal["optimizer", "schedule"], name: str
+) -> tuple[type[BaseModel], list[Option]]:
+    """Return the model and the options of an optimizer or schedule, as gradient-following trainers have it.
+
+    Raises:
+        BrokenComponent: It cannot be loaded.
+    """
+    choice = {"optimizer": OptimizerChoice, "schedule": ScheduleChoice}[kind]
+    model = alternatives(FieldInfo.from_annotation(choice))[name]
+    return model, list(options_below(Explorer({}).section(("trainer", kind), model, name)))
+
+
 def _other_options(section: Section, field: FieldInfo) -> Iterator[Option]:
     """Yield the options of the alternatives that are not the default."""
     for name, model in sound_alternatives(field).items():
@@ -77,7 +93,7 @@ def names_for(field: FieldInfo) -> list[str]:
     """Return the names among which an option chooses: alternatives, or installed components."""
     from recurra.plugins import registry
 
-    kind, found = part_kind(field), open_choice(field)
+    kind, found = part_kind(field), installed(field)
     if found is not None:
         return found.names()
     if kind is None:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, create_model
+from pydantic.fields import FieldInfo
 
 from recurra.config.describe import alternative_name
-from recurra.config.options import OpenChoice
-from recurra.errors import BrokenComponent, UnknownComponent
+from recurra.config.options import OpenChoice, alternatives
+from recurra.errors import BrokenComponent, RecurraError, UnknownComponent
 from recurra.plugins.hooks import ExtensionKind
-from recurra.plugins.registry import load_class, named, spellings
-from recurra_lab.extensions.offers import find, offers
+from recurra.plugins.registry import load_class, named
+from recurra_lab.extensions.offers import find, offers, spellings
 
 
 class Installed(OpenChoice):
@@ -37,6 +39,20 @@ class Installed(OpenChoice):
     def models(self) -> Mapping[str, type[BaseModel]]:
         """Return name -> model of the options, each loaded when it is asked for."""
         return {} if self.base is None else _Models(self, self.base)
+
+
+def installed(field: FieldInfo) -> Installed | None:
+    """Return what knows the names that an option takes, where those are the names of what is installed."""
+    return next((m for m in field.metadata if isinstance(m, Installed)), None)
+
+
+def sound_alternatives(field: FieldInfo) -> dict[str, type[BaseModel]]:
+    """Return the alternatives of an option without those that cannot be loaded."""
+    found, known = {}, alternatives(field)
+    for name in known:
+        with contextlib.suppress(RecurraError):
+            found[name] = known[name]
+    return found
 
 
 class _Models(Mapping[str, type[BaseModel]]):

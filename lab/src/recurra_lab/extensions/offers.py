@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from recurra import __version__
@@ -42,6 +44,13 @@ def offers(kind: ExtensionKind) -> list[Offer]:
     """Return what there is of a kind: the lab's own first, then the plugins' by name."""
     own = [as_component(kind, extension) for extension in BUNDLED.get(kind, ())]
     return [*(Offer(component, DIST, __version__) for component in own), *registry.extensions(kind)]
+
+
+def spellings(offers: Sequence[Offer]) -> list[str]:
+    """Return the shortest spelling of each offer that names it alone among those of its kind."""
+    keys = [(offer.component.kind, offer.component.name) for offer in offers]
+    times = Counter(keys)
+    return [k[1] if times[k] == 1 else offer.qualified for k, offer in zip(keys, offers, strict=True)]
 
 
 def find(kind: ExtensionKind, name: str) -> Offer:
