@@ -36,7 +36,8 @@ def evaluate(
             if isinstance(data.task, Environment):
                 scores = play(model, data.task, batch)
             else:
-                y, state = model(batch.x, state if data.continues_previous(k) else None, batch.lengths)
+                before = state if data.continues_previous(k) else None
+                y, state = model(batch.x, before, lengths=batch.lengths)
                 scores = data.task.scores(y, batch)
             for name, score in scores.items():
                 total[name] = total.get(name, Score(0, 0)) + score

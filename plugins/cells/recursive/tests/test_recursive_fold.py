@@ -59,9 +59,8 @@ def stepped(cell, x, state, lengths):
 def nodes(*arities):
     """One row of nodes with these numbers of children."""
     torch.manual_seed(0)
-    return torch.cat(
-        [torch.randn(1, len(arities), F), torch.tensor([arities])[..., None].float()], -1
-    ).double()
+    features = torch.randn(1, len(arities), F, dtype=torch.float64)
+    return torch.cat([features, torch.tensor([arities])[..., None]], -1)
 
 
 def test_trees_after_a_reset_know_nothing_of_the_nodes_before():

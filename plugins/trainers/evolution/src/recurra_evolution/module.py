@@ -53,7 +53,7 @@ class EvolutionModule(LearningModule):
             value = play(self.model, self.task, batch)["return"].value
             self.log("train/return", value, prog_bar=True, sync_dist=True)
             return torch.tensor(-value)
-        y, state = self.model(batch.x, start, batch.lengths)
+        y, state = self.model(batch.x, start, lengths=batch.lengths)
         self.keep(state, batch)
         self.record(y, batch)
         return self.loss_of(y, state, batch)

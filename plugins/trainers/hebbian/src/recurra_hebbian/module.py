@@ -62,7 +62,7 @@ class HebbianModule(LearningModule):
         seen: list[Tensor] = []
         hook = self._readout.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
         try:
-            _, state = self.model(batch.x, self.start(batch), batch.lengths)
+            _, state = self.model(batch.x, self.start(batch), lengths=batch.lengths)
         finally:
             hook.remove()
         return seen[0], state

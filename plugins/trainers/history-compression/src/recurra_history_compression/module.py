@@ -51,7 +51,7 @@ class HistoryCompressionModule(LearningModule):
 
     def learn(self, batch: Batch) -> Tensor:
         """Make one update of the part that learns, or of the readout; returns its loss."""
-        y, state = self.model(batch.x, self.start(batch), batch.lengths)
+        y, state = self.model(batch.x, self.start(batch), lengths=batch.lengths)
         self.keep(state, batch)
         self.record(y, batch)
         losses = self._cell.stage_losses(state).mean(1)
