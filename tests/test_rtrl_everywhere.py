@@ -51,7 +51,7 @@ def carried_forward(module, batch, monkeypatch):
 
 def through_time(module, batch):
     """Return the gradient of the loss of the whole sequence, and the loss."""
-    y, state = module.model(batch.x, None, batch.lengths)
+    y, state = module.model(batch.x, lengths=batch.lengths)
     loss = module.loss_of(y, state, batch)
     weights = module.learning
     return torch.autograd.grad(loss, weights, allow_unused=True, materialize_grads=True), loss.detach()

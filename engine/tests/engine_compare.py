@@ -36,10 +36,15 @@ def weighed(value):
     return (value * torch.linspace(-1, 1, value.numel(), dtype=value.dtype).view_as(value)).sum()
 
 
-def results(cell, x, state, lengths=None, level="loop"):
+def results(cell, x, state, lengths=None, level="loop", **how):
     """Return y, the final state, and the gradients of x, the first state and every parameter."""
     with sequence.using(level):
-        y, after = cell(x, state, lengths=lengths)
+        y, after = cell(x, state, lengths=lengths, **how)
+    return with_gradients(cell, x, state, y, after)
+
+
+def with_gradients(cell, x, state, y, after):
+    """Return results by name, beside the gradients of a sum of them."""
     found = {"y": y, **dict(leaves(after, "final"))}
     wanted = {"x": x, **dict(leaves(state)), **dict(cell.named_parameters())}
     wanted = {name: tensor for name, tensor in wanted.items() if tensor.requires_grad}

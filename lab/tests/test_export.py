@@ -14,7 +14,7 @@ from torch import nn
 
 from recurra import Bidirectional, Cell, IncompatibleParts, NoState, Ref, Stacked, Tags, leaves
 from recurra.plugins import registry
-from recurra_contract import ToyTask
+from recurra_contract import ToyCell, ToyTask
 from recurra_lab import Model
 from recurra_lab.artifacts.run_folder import RunFolder
 from recurra_lab.cli import main
@@ -222,6 +222,40 @@ def test_lengths_are_refused_inside_a_program():
 
     with pytest.raises(IncompatibleParts, match="takes no lengths"):
         torch.export.export(WithLengths(), (torch.zeros(2, 4, 3), torch.tensor([4, 2])))
+
+
+class Marked(nn.Module):
+    """Takes resets, and may return all states."""
+
+    def __init__(self, cell, states):
+        super().__init__()
+        self.cell, self.states = cell.requires_grad_(False), states
+
+    def forward(self, x, resets):
+        y, state = self.cell(x, resets=resets, states=self.states)
+        return y, dict(leaves(state))
+
+
+def exported(module):
+    sizes = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
+    example = torch.zeros(3, 5, 3), torch.zeros(3, 5, dtype=torch.bool)
+    return torch.export.export(module, example, dynamic_shapes=(sizes, sizes)).module()
+
+
+@pytest.mark.parametrize("states", [False, True])
+def test_resets_and_states_of_every_step_are_exported_too(states):
+    module = Marked(ToyCell(3), states)
+    program = exported(module)
+    for rows, steps in SIZES:
+        x, resets = torch.randn(rows, steps, 3), torch.rand(rows, steps) < 0.4
+        (y, state), (expected, wanted) = program(x, resets), module(x, resets)
+        torch.testing.assert_close(y, expected)
+        torch.testing.assert_close(state["state.h"], wanted["state.h"])
+
+
+def test_states_of_several_dtypes_are_refused_inside_a_program():
+    with pytest.raises(IncompatibleParts, match="only if all have the dtype of y"):
+        exported(Marked(Pair(3), True))
 
 
 def test_a_file_needs_torch_alone(tmp_path):

@@ -51,7 +51,7 @@ def answered(task: SupervisedTask) -> tuple[Batch, Tensor]:
 
 def blind_scores(task: Task) -> Mapping[str, Score]:
     """Return the scores of a network that knows nothing."""
-    found = task.evaluate(lambda x, state, _: (guess(x, task.output_size), state), draw(task))
+    found = task.evaluate(lambda x, state, lengths: (guess(x, task.output_size), state), draw(task))
     scores = found.scores
     expect(isinstance(scores, Mapping) and len(scores) > 0, "scores must return at least one score")
     return scores

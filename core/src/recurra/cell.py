@@ -194,7 +194,7 @@ class Network(nn.Module, abc.ABC):
         """What all cells of the network promise together."""
 
     @abc.abstractmethod
-    def forward(self, x: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
+    def forward(self, x: Tensor, state: Any = None, *, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
         """Run over a batch: x as its task gives it -> y (B, T, O) and the final state."""
 
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from recurra import activation_checkpointing, transforms
-from recurra.errors import InvalidOption, nearest
+from recurra.errors import IncompatibleParts, InvalidOption, nearest
 from recurra.plugins.engines import engines
 from recurra.state import in_precision_of, map_state, mixes_precisions, select
 
@@ -173,6 +173,9 @@ def _in_segments(cell: Any, x: Tensor, state: S, lengths: Tensor | None) -> tupl
 
 def _step_by_step(cell: Any, x: Tensor, state: S, lengths: Tensor | None) -> tuple[Tensor, S]:
     """Run over T >= 1 steps and return the states after each."""
+    if torch.compiler.is_exporting():
+        told = "an exported program can return the states of every step only if all have the dtype of y"
+        raise IncompatibleParts(told)
     plain = activation_checkpointing.segment_length(x.shape[1]) is None
     step = loop if plain else partial(activation_checkpointing.run_in_segments, loop, 1)
     outputs, after = [], []

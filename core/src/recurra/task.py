@@ -6,9 +6,9 @@ import abc
 import math
 import operator
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -22,8 +22,14 @@ from recurra.rng import generator_of
 MOST_NATS = math.log(sys.float_info.max)
 
 Split = Literal["train", "validation", "test"]
-Predictor = Callable[[Tensor, Any, Tensor | None], tuple[Tensor, Any]]
-"""A network as a function: x, a state (None for the initial one), lengths -> y (B, T, O) and the state."""
+
+
+class Predictor(Protocol):
+    """A network as a function: x, a state (None: the initial one), lengths -> y (B, T, O) and the state."""
+
+    def __call__(self, x: Tensor, state: Any, *, lengths: Tensor | None) -> tuple[Tensor, Any]:
+        """Run over a batch."""
+        ...
 
 
 class Batch(NamedTuple):
@@ -209,7 +215,7 @@ class SupervisedTask(Task):
 
     def evaluate(self, network: Predictor, batch: Batch, state: Any = None) -> Evaluation:
         """Compare the outputs of a network with the targets."""
-        y, state = network(batch.x, state, batch.lengths)
+        y, state = network(batch.x, state, lengths=batch.lengths)
         return Evaluation(self.loss(y, batch), self.scores(y.detach(), batch), state)
 
     def supervised(self) -> SupervisedTask:

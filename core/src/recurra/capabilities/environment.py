@@ -76,7 +76,7 @@ class Environment(Task):
         """Play the episodes of a batch, each from the initial state."""
 
         def policy(seen: Tensor, state: Any) -> tuple[Tensor, Any]:
-            y, state = network(seen[:, None].to(batch.x), state, None)
+            y, state = network(seen[:, None].to(batch.x), state, lengths=None)
             return y[:, 0], state
 
         returns = self.play(policy, None, batch.target[:, 0].tolist())

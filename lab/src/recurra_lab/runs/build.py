@@ -69,7 +69,7 @@ def goal_of(experiment: Experiment, task: Task) -> Goal:
 def _check_score(name: str, task: Task) -> None:
     batch = task.batch(0, batch_size=1, seed=0, split="validation")
     known = task.evaluate(
-        lambda x, state, _: (x.new_zeros(*x.shape[:2], task.output_size), state), batch
+        lambda x, state, lengths: (x.new_zeros(*x.shape[:2], task.output_size), state), batch
     ).scores
     if name not in known:
         told = f"run.stop_score: {type(task).__name__} has no score '{name}'"

@@ -28,7 +28,7 @@ class GraphModel(Model):
 
     features: int
 
-    def forward(self, x: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
+    def forward(self, x: Tensor, state: Any = None, *, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
         """Find trees, read them from the initial state, and answer for each graph node."""
         if lengths is None:
             lengths = torch.full((x.shape[0],), x.shape[1], device=x.device)

@@ -52,7 +52,7 @@ class Model(Network):
         _check_reads(task, cell, self.tags)
         self.readout = _readout(chosen.readout, self.sequencer, task)
 
-    def forward(self, x: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
+    def forward(self, x: Tensor, state: Any = None, *, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
         """Run over a batch: x as its task gives it -> y (B, T, O) and the final state."""
         vectors = x if self.embedding is None else self.embedding(_checked_tokens(x, self.embedding))
         y, state = self.sequencer(vectors, state, lengths=lengths)

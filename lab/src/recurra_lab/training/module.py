@@ -70,7 +70,7 @@ class LearningModule(pl.LightningModule):
         A rule that updates the weights itself sets `automatic_optimization = False`, does so here, and
         returns the loss for the record.
         """
-        y, state = self.model(batch.x, self.initial_state_for(batch), batch.lengths)
+        y, state = self.model(batch.x, self.initial_state_for(batch), lengths=batch.lengths)
         self.carry_over(state, batch)
         self.record(y, batch)
         return self.loss_of(y, state, batch)

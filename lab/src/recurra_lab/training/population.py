@@ -79,7 +79,7 @@ def run_each(
     """
 
     def run(own: Weights, x: Tensor, state: Any) -> tuple[Tensor, Any]:
-        y, after = functional_call(model, dict(own), (x, state, lengths))
+        y, after = functional_call(model, dict(own), (x, state), {"lengths": lengths})
         return y, after
 
     axes = (0, None, None) if state is None else (0, 0, 0)

@@ -1,5 +1,6 @@
 """The LSTM against the equations written gate by gate, golden values, and its own promises."""
 
+import itertools
 import json
 import re
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from recurra import InvalidOption, LearnedInitialState, Ref, Stacked, leaves
+from recurra import InvalidOption, LearnedInitialState, Ref, Stacked, leaves, sequence
 from recurra.config.options import keyword_options
 from recurra_lstm.cell import LSTM, LSTMState
 from recurra_lstm.original import LSTM1997
@@ -47,6 +48,25 @@ def randomised(cell):
     for p in cell.parameters():
         torch.nn.init.normal_(p)
     return cell
+
+
+@pytest.mark.parametrize("level", sequence.levels())
+def test_resets_and_states_are_those_of_torchs_lstm_part_by_part(level):
+    torch.manual_seed(0)
+    module = torch.nn.LSTM(I_, H, batch_first=True).double()
+    cell, x = LSTM.from_torch(module), torch.randn(B, 7, I_, dtype=torch.float64)
+    borders = [[0, 3, 4, 7], [0, 5, 7]]
+    resets = torch.tensor([[t in row for t in range(7)] for row in borders])
+    with sequence.using(level):
+        y, states = cell(x, resets=resets, states=True)
+    for row, ends in enumerate(borders):
+        for first, last in itertools.pairwise(ends):
+            expected, _ = module(x[row : row + 1, first:last])
+            torch.testing.assert_close(y[row, first:last], expected[0], rtol=0, atol=1e-12)
+            for t in range(first, last):
+                _, (h, c) = module(x[row : row + 1, first : t + 1])
+                torch.testing.assert_close(states.h[row, t], h[0, 0], rtol=0, atol=1e-12)
+                torch.testing.assert_close(states.c[row, t], c[0, 0], rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("peepholes", [False, True])

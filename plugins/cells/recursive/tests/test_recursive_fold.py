@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recurra import LearnedInitialState, select
+from recurra import InvalidInput, LearnedInitialState, select
 from recurra_lab.export import export
 from recurra_recursive.recursive import RecursiveNetwork
 from recurra_recursive.tree_lstm import TreeLSTM
@@ -54,6 +54,32 @@ def stepped(cell, x, state, lengths):
         state = select(live, after, state)
         outputs.append(torch.where(live[:, None], y, torch.zeros_like(y)))
     return torch.stack(outputs, 1), state
+
+
+def nodes(*arities):
+    """One row of nodes with these numbers of children."""
+    torch.manual_seed(0)
+    features = torch.randn(1, len(arities), F, dtype=torch.float64)
+    return torch.cat([features, torch.tensor([arities])[..., None]], -1)
+
+
+def test_trees_after_a_reset_know_nothing_of_the_nodes_before():
+    cell = CELLS["n-ary"]().double()
+    x, resets = nodes(0, 0, 0, 0, 2), torch.tensor([[False, False, True, False, False]])
+    y, states = cell(x, resets=resets, states=True)
+    torch.testing.assert_close(y[:, 2:], cell(x[:, 2:])[0], rtol=0, atol=1e-14)
+    assert states.waiting.tolist() == [[1, 2, 1, 2, 1]]
+
+
+@pytest.mark.parametrize("states", [False, True])
+def test_a_node_whose_children_lie_before_a_reset_is_refused(states):
+    cell, resets = CELLS["n-ary"]().double(), torch.tensor([[False, False, True, False]])
+    told = r"at x\[0, 3\] a node has 2 children, but 1 of those before it wait for a parent"
+    with pytest.raises(InvalidInput, match=told):
+        cell(nodes(0, 0, 0, 2), resets=resets, states=states)
+    cell(nodes(0, 0, 0, 2), lengths=torch.tensor([3]), resets=resets, states=states)
+    with pytest.raises(InvalidInput, match=r"at x\[0, 0\] a node has 1 children, but 0"):
+        cell(nodes(1, 0), states=states)
 
 
 @settings(max_examples=150)

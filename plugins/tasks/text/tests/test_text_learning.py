@@ -21,7 +21,7 @@ def trained(task, seed, updates, batch_size=16, cell="lstm"):
         batch = task.batch(k, batch_size=batch_size, seed=seed, split="train")
         goes_on = task.continues_previous(k, batch_size=batch_size, seed=seed, split="train")
         optimizer.zero_grad()
-        y, state = model(batch.x, detach(state) if goes_on else None, batch.lengths)
+        y, state = model(batch.x, detach(state) if goes_on else None, lengths=batch.lengths)
         task.loss(y, batch).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()

@@ -71,7 +71,7 @@ class Still(torch.optim.lr_scheduler.LRScheduler):
 
 def through_time(module, batch):
     """Return the gradient that autograd finds over the whole sequence, and the loss."""
-    y, state = module.model(batch.x, None, batch.lengths)
+    y, state = module.model(batch.x, lengths=batch.lengths)
     loss = module.loss_of(y, state, batch)
     return torch.autograd.grad(loss, module.learning, allow_unused=True, materialize_grads=True), loss
 

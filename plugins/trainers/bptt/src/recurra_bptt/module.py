@@ -86,7 +86,7 @@ class BPTTModule(GradientRule):
         total = outputs.new_zeros(())
         for window in windows(batch.x.shape[1], truncation):
             run, scored = batch.steps(window.begin, window.end), batch.steps(window.first, window.end)
-            y, state = self.model(run.x, states[window.begin], run.lengths)
+            y, state = self.model(run.x, states[window.begin], lengths=run.lengths)
             y = y[:, window.first - window.begin :]
             total += self._update(self.loss_of(y, state, scored)) * self.share_of(scored, batch)
             outputs[:, window.first : window.end] = y.detach()

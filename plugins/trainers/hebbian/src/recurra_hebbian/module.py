@@ -71,7 +71,7 @@ class HebbianModule(LearningModule):
         seen: list[Tensor] = []
         hook = self._readout.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
         try:
-            _, state = self.model(batch.x, self.initial_state_for(batch), batch.lengths)
+            _, state = self.model(batch.x, self.initial_state_for(batch), lengths=batch.lengths)
         finally:
             hook.remove()
         return seen[0], state

@@ -58,7 +58,7 @@ class HistoryCompressionModule(GradientRule):
 
     def training_loss(self, batch: Batch) -> Tensor:
         """Make one update of the part that learns, or of the readout; returns its loss."""
-        y, state = self.model(batch.x, self.initial_state_for(batch), batch.lengths)
+        y, state = self.model(batch.x, self.initial_state_for(batch), lengths=batch.lengths)
         self.carry_over(state, batch)
         self.record(y, batch)
         losses = self._cell.stage_losses(state).mean(1)
