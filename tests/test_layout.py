@@ -203,7 +203,7 @@ def test_who_may_import_whom():
 def test_the_core_is_minimal():
     lines = sum(len(path.read_text("utf-8").splitlines()) for path in (ROOT / "core/src").rglob("*.py"))
     needs = [re.match(r"[\w-]+", need)[0] for need in project(ROOT / "core")["project"]["dependencies"]]
-    assert lines <= 3_500
+    assert lines <= 4_400  # the aim was 3,500: see ADR 15
     assert needs == ["packaging", "pluggy", "pydantic", "torch"]
 
 

@@ -108,8 +108,8 @@ def check_extreme_contents(make: Make) -> None:
             r, state = memory.step(_raw(memory, scale, torch.float32), _filled(memory, value))
             for name, tensor in (("r", r), *leaves(state)):
                 if not torch.isfinite(tensor).all():
-                    told = f"contents of {value:g} and inputs of {scale:g}"
-                    raise CheckFailed(f"{told} give numbers in {name} that are not finite")
+                    message = f"contents of {value:g} and inputs of {scale:g}"
+                    raise CheckFailed(f"{message} give numbers in {name} that are not finite")
 
 
 def check_finite_gradients(make: Make) -> None:

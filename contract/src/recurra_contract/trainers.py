@@ -213,8 +213,10 @@ def check_every_cell_is_taught_or_refused(make: Make) -> None:
             allowed = cell.tags != Tags() or (own is not None and cell is not own)
             expect(allowed, "a cell without any restriction is refused")
         except Exception as error:
-            told = f"{type(error).__name__} instead of IncompatibleParts for a cell with {cell.tags}: {error}"
-            raise CheckFailed(told) from error
+            message = (
+                f"{type(error).__name__} instead of IncompatibleParts for a cell with {cell.tags}: {error}"
+            )
+            raise CheckFailed(message) from error
 
 
 def _trained(make: Make, seed: int = SEED) -> dict[str, torch.Tensor]:

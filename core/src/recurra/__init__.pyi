@@ -6,13 +6,8 @@ from recurra.capabilities.environment import Environment as Environment
 from recurra.capabilities.environment import Environments as Environments
 from recurra.capabilities.environment import Policy as Policy
 from recurra.capabilities.graphs import FindsTrees as FindsTrees
-from recurra.capabilities.graphs import Forest as Forest
 from recurra.capabilities.graphs import GraphTask as GraphTask
 from recurra.capabilities.graphs import Tree as Tree
-from recurra.capabilities.graphs import forest as forest
-from recurra.capabilities.graphs import graph_of as graph_of
-from recurra.capabilities.graphs import most_certain as most_certain
-from recurra.capabilities.graphs import parsed as parsed
 from recurra.capabilities.population import Population as Population
 from recurra.capabilities.population import RunsPopulations as RunsPopulations
 from recurra.capabilities.population import ScoresPopulations as ScoresPopulations

@@ -82,8 +82,8 @@ def check_generator(module: Any, x: Tensor, rng: Any) -> None:
     if x.device.type not in ("cpu", "cuda"):
         raise InvalidInput(f"{who}: rng is for the CPU and CUDA, and x is on {x.device}; seed torch instead")
     if rng.device != x.device:
-        told = f"rng is on {rng.device} but x is on {x.device}"
-        raise InvalidInput(f"{who}: {told}; make it by torch.Generator('{x.device}')")
+        message = f"rng is on {rng.device} but x is on {x.device}"
+        raise InvalidInput(f"{who}: {message}; make it by torch.Generator('{x.device}')")
 
 
 _structures: WeakKeyDictionary[nn.Module, tuple[Any, Structure]] = WeakKeyDictionary()
@@ -109,6 +109,6 @@ def check_state(module: Any, state: Any, batch_size: int) -> None:
 
 
 def _refuse_misfit(state: Any, structure: Structure, batch_size: int) -> None:
-    told = misfit(state, structure, batch_size)
-    if told is not None:
-        raise InvalidInput(told)
+    message = misfit(state, structure, batch_size)
+    if message is not None:
+        raise InvalidInput(message)

@@ -54,8 +54,8 @@ class ControllerWithMemory(Cell[MemoryCellState]):
     def __init__(self, controller: Cell[Any], memory: Memory[Any], output_size: int) -> None:
         if controller.tags.input_kind != "vectors":
             kind = controller.tags.input_kind
-            told = f"a controller reads vectors, and {type(controller).__name__} reads {kind}"
-            raise IncompatibleParts(f"{type(self).__name__}: {told}; choose another controller")
+            message = f"a controller reads vectors, and {type(controller).__name__} reads {kind}"
+            raise IncompatibleParts(f"{type(self).__name__}: {message}; choose another controller")
         super().__init__(controller.input_size - memory.output_size, output_size)
         self.controller, self.memory = controller, memory
         self.tags = Tags.combined([controller, memory])

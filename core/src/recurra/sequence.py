@@ -174,8 +174,8 @@ def _in_segments(cell: Any, x: Tensor, state: S, lengths: Tensor | None) -> tupl
 def _step_by_step(cell: Any, x: Tensor, state: S, lengths: Tensor | None) -> tuple[Tensor, S]:
     """Run over T >= 1 steps and return the states after each."""
     if torch.compiler.is_exporting():
-        told = "an exported program can return the states of every step only if all have the dtype of y"
-        raise IncompatibleParts(told)
+        message = "an exported program can return the states of every step only if all have the dtype of y"
+        raise IncompatibleParts(message)
     plain = activation_checkpointing.segment_length(x.shape[1]) is None
     step = loop if plain else partial(activation_checkpointing.run_in_segments, loop, 1)
     outputs, after = [], []

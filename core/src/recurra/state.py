@@ -82,8 +82,8 @@ def misfit(state: State, structure: Structure, batch_size: int) -> str | None:
     if got.keys() != structure.keys():
         names = ", ".join(structure) or "none"
         return f"state must have the tensors {names}, got {', '.join(got) or 'none'}"
-    told = (_misfit_of_leaf(name, got[name], leaf, batch_size) for name, leaf in structure.items())
-    return next((sentence for sentence in told if sentence), None)
+    message = (_misfit_of_leaf(name, got[name], leaf, batch_size) for name, leaf in structure.items())
+    return next((sentence for sentence in message if sentence), None)
 
 
 def _misfit_of_leaf(name: str, got: Tensor, want: Leaf, batch_size: int) -> str | None:

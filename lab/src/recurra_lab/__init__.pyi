@@ -8,6 +8,10 @@ from recurra_lab.snapshots.task import write_snapshot as write_snapshot
 from recurra_lab.training.evaluate import evaluate as evaluate
 from recurra_lab.training.evaluate import evaluate_suite as evaluate_suite
 from recurra_lab.training.evaluate import evaluation_mode as evaluation_mode
+from recurra_lab.training.forests import Forest as Forest
+from recurra_lab.training.forests import forest as forest
+from recurra_lab.training.forests import most_certain as most_certain
+from recurra_lab.training.forests import parsed as parsed
 from recurra_lab.training.gradient_rule import GradientRule as GradientRule
 from recurra_lab.training.graph_model import GraphModel as GraphModel
 from recurra_lab.training.graph_model import make_model as make_model

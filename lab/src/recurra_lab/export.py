@@ -112,8 +112,8 @@ def _refused(module: Network | SequenceLayer, what: str) -> Iterator[None]:
         # Torch keeps what it found out while it traced: a step that takes one batch size only would make it
         # refuse every other network after this one.
         torch.compiler.reset()
-        told = f"{type(_sequencer(module)).__name__} cannot be exported: {what}: {_reason(error)}"
-        raise IncompatibleParts(told) from error
+        message = f"{type(_sequencer(module)).__name__} cannot be exported: {what}: {_reason(error)}"
+        raise IncompatibleParts(message) from error
 
 
 def _reason(error: BaseException) -> str:

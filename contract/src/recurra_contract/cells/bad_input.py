@@ -23,8 +23,8 @@ def _refused(what: str, argument: str, call: Callable[[], Any]) -> None:
             raise CheckFailed(f"{what} is refused, but without naming {argument}: {error}") from None
         return
     except Exception as error:
-        told = f"{type(error).__name__}: {error}"
-        raise CheckFailed(f"{what} must be refused with InvalidInput, got {told}") from None
+        message = f"{type(error).__name__}: {error}"
+        raise CheckFailed(f"{what} must be refused with InvalidInput, got {message}") from None
     raise CheckFailed(f"{what} must be refused with InvalidInput, but was accepted")
 
 

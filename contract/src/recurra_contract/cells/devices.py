@@ -69,6 +69,6 @@ def _run_program(program: torch.nn.Module, x: Tensor) -> dict[str, Tensor]:
     try:
         y, state = program(x)
     except Exception as error:  # a program may contain anything
-        told, reason = f"its exported program cannot run {tuple(x.shape[:2])}", str(error).splitlines()[0]
-        raise CheckFailed(f"{told}, rows and steps: {reason}") from None
+        message, reason = f"its exported program cannot run {tuple(x.shape[:2])}", str(error).splitlines()[0]
+        raise CheckFailed(f"{message}, rows and steps: {reason}") from None
     return {"y": y, **state}

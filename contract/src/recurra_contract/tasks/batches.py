@@ -43,18 +43,18 @@ def check_sizes_are_declared(make: Make) -> None:
         size = getattr(task, name, None)
         expect(isinstance(size, int) and size > 0, f"{name} must be a positive integer, got {size!r}")
     known = ", ".join(INPUT_FORMATS)
-    told = f"input_kind must be one of {known}, got {task.input_kind!r}"
-    expect(task.input_kind in INPUT_FORMATS, told)
+    message = f"input_kind must be one of {known}, got {task.input_kind!r}"
+    expect(task.input_kind in INPUT_FORMATS, message)
 
 
 def check_stream_and_version_are_stated(make: Make) -> None:
     """`stream` is a name that seeds the data, and `version` a positive integer, in the whole suite."""
     for name, task in with_suite(make()):
         stream, version = task.stream, task.version
-        told = f"{name}: state a `stream`, a name that seeds the data, got {stream!r}"
-        expect(isinstance(stream, str) and bool(stream), told)
-        told = f"{name}: version must be a positive integer, got {version!r}"
-        expect(isinstance(version, int) and version > 0, told)
+        message = f"{name}: state a `stream`, a name that seeds the data, got {stream!r}"
+        expect(isinstance(stream, str) and bool(stream), message)
+        message = f"{name}: version must be a positive integer, got {version!r}"
+        expect(isinstance(version, int) and version > 0, message)
 
 
 def check_class_name_does_not_matter(make: Make) -> None:

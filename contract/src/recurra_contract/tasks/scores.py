@@ -60,8 +60,8 @@ def check_only_the_mask_counts(make: Make) -> None:
     expect(math.isclose(*pair, rel_tol=1e-5), f"outputs outside the mask change the loss: {pair}")
     one, two = task.scores(y, batch), task.scores(other, batch)
     for name in one:
-        told = f"outputs outside the mask change the score {name}: {one[name]}, {two[name]}"
-        expect(close(one[name], two[name]), told)
+        message = f"outputs outside the mask change the score {name}: {one[name]}, {two[name]}"
+        expect(close(one[name], two[name]), message)
 
 
 def check_scores_are_sums_and_weights(make: Make) -> None:
@@ -85,8 +85,8 @@ def check_scores_add(make: Make) -> None:
         for name, score in task.scores(y[row : row + 1], batch.rows(row, SIZE)).items():
             total[name] = total.get(name, Score(0, 0)) + score
     for name, whole in task.scores(y, batch).items():
-        told = f"{name} is {whole} for a batch, but its rows give {total.get(name)}"
-        expect(name in total and close(whole, total[name]), told)
+        message = f"{name} is {whole} for a batch, but its rows give {total.get(name)}"
+        expect(name in total and close(whole, total[name]), message)
 
 
 def check_goal_is_a_score(make: Make) -> None:
@@ -106,11 +106,11 @@ def check_baselines_are_scores(make: Make) -> None:
         known, baselines = set(blind_scores(task)), task.baselines()
         for predictor, values in baselines.items():
             foreign = sorted(set(values) - known)
-            told = f"{name}: the baseline '{predictor}' has {foreign}, but the scores are {sorted(known)}"
-            expect(not foreign, told)
+            message = f"{name}: the baseline '{predictor}' has {foreign}, but the scores are {sorted(known)}"
+            expect(not foreign, message)
             for score, value in values.items():
-                told = f"{name}: the baseline '{predictor}' has {score} = {value!r}, not a finite number"
-                expect(isinstance(value, int | float) and math.isfinite(value), told)
+                message = f"{name}: the baseline '{predictor}' has {score} = {value!r}, not a finite number"
+                expect(isinstance(value, int | float) and math.isfinite(value), message)
         _expect_optimal(name, task.goal, baselines)
 
 
@@ -118,10 +118,10 @@ def _expect_optimal(name: str, goal: Goal, baselines: Mapping[str, Mapping[str, 
     known = {predictor: values[goal.score] for predictor, values in baselines.items() if goal.score in values}
     for predictor, value in known.items():
         better = "optimal" in known and goal.better(value, known["optimal"])
-        told = (
+        message = (
             f"{name}: '{predictor}' has {goal.score} = {value}, better than 'optimal', {known.get('optimal')}"
         )
-        expect(not better, told)
+        expect(not better, message)
 
 
 def check_predict_keeps_steps(make: Make) -> None:
@@ -129,8 +129,8 @@ def check_predict_keeps_steps(make: Make) -> None:
     task = supervised(make())
     batch, y = answered(task)
     claimed = task.predict(y)
-    told = f"predict must keep the {tuple(batch.mask.shape)} steps, got {tuple(claimed.shape)}"
-    expect(claimed.shape[:2] == batch.mask.shape, told)
+    message = f"predict must keep the {tuple(batch.mask.shape)} steps, got {tuple(claimed.shape)}"
+    expect(claimed.shape[:2] == batch.mask.shape, message)
     expect(bool(torch.isfinite(claimed).all()), "predict must give finite numbers")
 
 

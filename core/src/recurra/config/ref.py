@@ -29,8 +29,8 @@ class Ref:
 
     def __init__(self, kind: Kind, name: str, /, **options: Any) -> None:
         if "name" in options:
-            told = "the option 'name' cannot be set by reference, since it names the part itself"
-            raise InvalidOption(f"{kind} '{name}': {told}; give the option another name")
+            message = "the option 'name' cannot be set by reference, since it names the part itself"
+            raise InvalidOption(f"{kind} '{name}': {message}; give the option another name")
         self.kind, self.name, self.options, self._checked = kind, name, options, False
 
     @classmethod

@@ -44,8 +44,8 @@ def first_of(folder: Path, names: Iterable[str], remedy: str) -> Path:
     names = list(names)
     path = next((path for name in names if (path := folder / name).is_file()), None)
     if path is None:
-        told = f"neither {' nor '.join(names)}" if len(names) > 1 else f"no {names[0]}"
-        raise MissingFile(f"{folder} has {told}; {remedy}")
+        message = f"neither {' nor '.join(names)}" if len(names) > 1 else f"no {names[0]}"
+        raise MissingFile(f"{folder} has {message}; {remedy}")
     return path
 
 
@@ -100,8 +100,8 @@ def from_hub(what: str, remedy: str, *named: str, **how: Any) -> Any:
     try:
         return datasets.load_dataset(*named, **how)
     except Exception as error:  # whatever a network, a cache and three libraries say
-        told = f"{what} cannot be loaded from the Hub ({short_message(error.__cause__ or error)})"
-        raise MissingFile(f"{told}; without a network, {remedy}") from error
+        message = f"{what} cannot be loaded from the Hub ({short_message(error.__cause__ or error)})"
+        raise MissingFile(f"{message}; without a network, {remedy}") from error
 
 
 def cached_read(reader: Callable[..., R], *paths: Path) -> R:

@@ -145,8 +145,8 @@ def load_class(offer: Offer, base: type[C]) -> type[C]:
     """
     found = load_target(offer)
     if not (isinstance(found, type) and issubclass(found, base)):
-        told = f"'{offer.component.target}' is no subclass of {base.__name__}"
-        raise BrokenComponent(f"{named(offer)} is no {offer.component.kind}: {told}")
+        message = f"'{offer.component.target}' is no subclass of {base.__name__}"
+        raise BrokenComponent(f"{named(offer)} is no {offer.component.kind}: {message}")
     return found
 
 
@@ -161,8 +161,8 @@ def load_target(offer: Offer) -> Any:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # sys.exit in a plugin's module is its defect, not the end of the program
-        told = f"{named(offer)} cannot be imported: {discovery.short_message(error)}"
-        raise BrokenComponent(told) from error
+        message = f"{named(offer)} cannot be imported: {discovery.short_message(error)}"
+        raise BrokenComponent(message) from error
 
 
 def _attribute(target: str) -> Any:

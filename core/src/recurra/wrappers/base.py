@@ -82,8 +82,8 @@ def selected_leaves(who: str, cell: Cell[Any], only: Sequence[str]) -> dict[str,
         raise IncompatibleParts(f"{who}: {type(cell).__name__} has no state of real numbers")
     for name in only:
         if not any(_below(leaf, name) for leaf in known):
-            told = f"{who}: only = '{name}': the state of {type(cell).__name__} has {', '.join(known)}"
-            raise InvalidOption(told + nearest(name, known))
+            message = f"{who}: only = '{name}': the state of {type(cell).__name__} has {', '.join(known)}"
+            raise InvalidOption(message + nearest(name, known))
     return {leaf: t for leaf, t in known.items() if not only or any(_below(leaf, name) for name in only)}
 
 

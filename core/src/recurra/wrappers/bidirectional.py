@@ -37,8 +37,8 @@ class Bidirectional(SequenceLayer):
             raise IncompatibleParts(f"Bidirectional: {got}")
         for part in (forward_cell, backward_cell):
             if part.tags.input_kind == "trees":
-                told = f"{type(part).__name__} reads trees, whose children must come before their parent"
-                raise IncompatibleParts(f"Bidirectional: {told}; read them in one direction")
+                message = f"{type(part).__name__} reads trees, whose children must come before their parent"
+                raise IncompatibleParts(f"Bidirectional: {message}; read them in one direction")
         # The attributes are the names of weights in files of finished runs.
         self.ahead, self.back = forward_cell, backward_cell
         self.input_size = forward_cell.input_size

@@ -88,8 +88,8 @@ class RecurrentDropout(CellWrapper):
             )
         if self.states and not self.names:
             known = ", ".join(floating(self.cell.initial_state(1))) or "nothing of real numbers"
-            told = f"RecurrentDropout: states = {self.states} needs only, the tensors of the state to drop"
-            raise InvalidOption(f"{told}; {type(self.cell).__name__} has {known}")
+            message = f"RecurrentDropout: states = {self.states} needs only, the tensors of the state to drop"
+            raise InvalidOption(f"{message}; {type(self.cell).__name__} has {known}")
 
     def initial_state(self, batch_size: int) -> DroppedState:
         """Return the cell's initial state and, in training mode, fresh masks."""

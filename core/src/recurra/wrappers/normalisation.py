@@ -91,8 +91,8 @@ class LayerNormalised(CellWrapper):
 
 def _norm(what: str, shape: tuple[int, ...]) -> Norm:
     if not shape or shape[-1] == 1:
-        told = f"LayerNormalised: {what} is one number, which normalising would always make zero"
-        raise IncompatibleParts(told)
+        message = f"LayerNormalised: {what} is one number, which normalising would always make zero"
+        raise IncompatibleParts(message)
     return Norm(shape[-1])
 
 
@@ -177,5 +177,5 @@ def _check_called(cell: Cell[Any], layers: dict[str, nn.Linear]) -> None:
             module.training = was
     missed = [name for name, layer in layers.items() if layer not in called]
     if missed:
-        told = f"{type(cell).__name__} uses the weights of {', '.join(missed)} without calling the layer"
-        raise IncompatibleParts(f"NormalisedLinears: {told}, so its products cannot be normalised")
+        message = f"{type(cell).__name__} uses the weights of {', '.join(missed)} without calling the layer"
+        raise IncompatibleParts(f"NormalisedLinears: {message}, so its products cannot be normalised")

@@ -43,8 +43,8 @@ class Layers(Configurable, SequenceLayer):
     def __init__(self, layers: Sequence[SequenceLayer], *, skip: Skip = False, dropout: Drop = 0.0) -> None:
         _check_widths(type(self).__name__, layers, skip)
         if dropout and len(layers) == 1:
-            told = f"{type(self).__name__}: dropout = {dropout} acts between layers, and there is one only"
-            raise InvalidOption(told)
+            message = f"{type(self).__name__}: dropout = {dropout} acts between layers, and there is one only"
+            raise InvalidOption(message)
         SequenceLayer.__init__(self)
         self.layers = nn.ModuleList(layers)
         self.skip, self.dropout = skip, dropout
@@ -125,8 +125,10 @@ def _check_widths(who: str, layers: Sequence[SequenceLayer], skip: bool) -> None
             raise IncompatibleParts(f"{who}: {got}")
     for number, layer in enumerate(layers[1:], 2):
         if layer.tags.input_kind == "trees":
-            told = f"layer {number}, {type(layer).__name__}, reads trees, and a layer below puts out vectors"
-            raise IncompatibleParts(f"{who}: {told}; only the first layer can read trees")
+            message = (
+                f"layer {number}, {type(layer).__name__}, reads trees, and a layer below puts out vectors"
+            )
+            raise IncompatibleParts(f"{who}: {message}; only the first layer can read trees")
 
 
 def _typed(layers: nn.ModuleList) -> Iterable[Cell[Any]]:

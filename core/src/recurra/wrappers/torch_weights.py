@@ -48,16 +48,16 @@ def layer_weights(
         InvalidInput: `module` is of another kind.
         InvalidOption: It projects its output, or has no such layer or direction.
     """
-    told = f"{who}.from_torch"
+    message = f"{who}.from_torch"
     if not isinstance(module, kind):
-        raise InvalidInput(f"{told}: expected a torch.nn.{kind.__name__}, got {type(module).__name__}")
+        raise InvalidInput(f"{message}: expected a torch.nn.{kind.__name__}, got {type(module).__name__}")
     if module.proj_size:
         narrower = f"proj_size = {module.proj_size} makes h narrower than c"
-        raise InvalidOption(f"{told}: {narrower}, which this cell does not do")
+        raise InvalidOption(f"{message}: {narrower}, which this cell does not do")
     if not isinstance(layer, int) or not 0 <= layer < module.num_layers:
-        raise InvalidOption(f"{told}: layer = {layer} is not one of the {module.num_layers} from 0")
+        raise InvalidOption(f"{message}: layer = {layer} is not one of the {module.num_layers} from 0")
     if reverse and not module.bidirectional:
-        raise InvalidOption(f"{told}: reverse = True needs a bidirectional module")
+        raise InvalidOption(f"{message}: reverse = True needs a bidirectional module")
     where = f"_l{layer:d}" + "_reverse" * reverse
     W, U = (getattr(module, f"weight_{side}{where}").detach().clone() for side in ("ih", "hh"))
     none = torch.zeros_like(W[:, 0])
@@ -103,7 +103,7 @@ def no_counterpart(cell: Cell[Any], kind: type[nn.RNNBase], option: str) -> Inva
     """Return the refusal of a cell whose value of an option torch's module does not have."""
     value = cell.options[option]
     shown = str(value).lower() if isinstance(value, bool) else repr(value)
-    told = (
+    message = (
         f"{type(cell).__name__}.to_torch: {option} = {shown} has no counterpart in torch.nn.{kind.__name__}"
     )
-    return InvalidOption(told)
+    return InvalidOption(message)

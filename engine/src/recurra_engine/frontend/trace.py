@@ -65,8 +65,8 @@ def trace(cell: Cell[Any], x: Tensor, state: Any) -> Step:
     except Untranslated:
         raise
     except Exception as error:  # a step may do anything; what it is told here is why it runs in the loop
-        told = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
-        raise Untranslated(f"the step could not be traced ({told})") from error
+        message = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+        raise Untranslated(f"the step could not be traced ({message})") from error
     made = [watched.node(value) for value in (y, *(part for _, part in leaves(after)))]
     _check_shapes(made, [y, *(part for _, part in leaves(row))])
     return Step(made[0], tuple(made[1:]), tuple(watched.constants))

@@ -69,8 +69,8 @@ def _problem_of_extension(offer: Offer) -> Iterator[str]:
         yield str(error)
         return
     if not _is_one(kind, target):
-        told = f"'{offer.component.target}' is {with_article(type(target).__name__)}"
-        yield f"{named(offer)} is no {kind}: {told}"
+        message = f"'{offer.component.target}' is {with_article(type(target).__name__)}"
+        yield f"{named(offer)} is no {kind}: {message}"
 
 
 def _is_one(kind: ExtensionKind, target: object) -> bool:

@@ -143,8 +143,8 @@ def _facts(installed: Inventory, found: Sequence[Finding], defects: Sequence[Def
         [{**asdict(source), "offers": offered.get((source.group, source.label), ())} for source in sources]
         for sources in (installed.sources, installed.engines)
     )
-    told = [asdict(defect) for defect in defects]
-    return {"versions": _versions(), "plugins": plugins, "engines": engines, "defects": told}
+    message = [asdict(defect) for defect in defects]
+    return {"versions": _versions(), "plugins": plugins, "engines": engines, "defects": message}
 
 
 def _as_text(installed: Inventory, found: Sequence[Finding], defects: Sequence[Defect]) -> str:

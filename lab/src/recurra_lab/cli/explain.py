@@ -58,8 +58,8 @@ def _lines(facts: dict[str, Any]) -> list[str]:
     lines = [f"{facts['cell']} runs at the level '{facts['level']}'"]
     lines += [f"  not at '{level}': {reason}" for level, reason in facts.get("why_not", {}).items()]
     for name, counts in facts.get("loops", {}).items():
-        told = ", ".join(f"{count} {kind}" for kind, count in counts.items())
-        lines.append(f"  a step {name}: {told}")
+        message = ", ".join(f"{count} {kind}" for kind, count in counts.items())
+        lines.append(f"  a step {name}: {message}")
     if facts.get("loops"):
         numbers = f"{facts['stored_per_row_and_step']:,} numbers per row and step"
         lines.append(f"  stored for the way back: {numbers}")

@@ -118,8 +118,8 @@ def _offer(name: str, kind: Kind | None) -> tuple[Offer, list[Offer]]:
     offers = [offer for offer in registry.components() if offer.answers_to(name)]
     if not offers:
         known = [*dict.fromkeys(offer.component.name for offer in registry.components()), *SECTIONS]
-        told = f"nothing is called '{name}'; there are {', '.join(known)}"
-        raise UnknownComponent(told + nearest(name, known))
+        message = f"nothing is called '{name}'; there are {', '.join(known)}"
+        raise UnknownComponent(message + nearest(name, known))
     first = registry.find(offers[0].component.kind, name)
     return first, [offer for offer in offers if offer.component.kind != first.component.kind]
 
@@ -158,8 +158,10 @@ def _predictors(baselines: Mapping[str, Mapping[str, float]], width: int) -> Ite
     if baselines:
         yield from ["", "What predictors that learn nothing score, with the defaults:"]
     for predictor, scores in baselines.items():
-        told = ", ".join(f"{name} {number(value, DIGITS)}" for name, value in scores.items())
-        yield from textwrap.wrap(f"{predictor}: {told}", width, initial_indent="  ", subsequent_indent="    ")
+        message = ", ".join(f"{name} {number(value, DIGITS)}" for name, value in scores.items())
+        yield from textwrap.wrap(
+            f"{predictor}: {message}", width, initial_indent="  ", subsequent_indent="    "
+        )
 
 
 def _wrapped(doc: str, width: int) -> Iterator[str]:
@@ -180,8 +182,10 @@ def _options(options: Sequence[dict[str, Any]], width: int) -> Iterator[str]:
 def _option(option: dict[str, Any], indent: str, width: int) -> Iterator[str]:
     default = "" if option["required"] else f" = {_toml(option['default'])}"
     yield f"{indent}{click.style(option['key'], bold=True)}{default}"
-    told = f"{option['description']} ({option['values']})".strip()
-    yield from textwrap.wrap(told, width, initial_indent=f"{indent}    ", subsequent_indent=f"{indent}    ")
+    message = f"{option['description']} ({option['values']})".strip()
+    yield from textwrap.wrap(
+        message, width, initial_indent=f"{indent}    ", subsequent_indent=f"{indent}    "
+    )
 
 
 def _toml(value: Any) -> str:

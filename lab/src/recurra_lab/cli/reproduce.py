@@ -79,9 +79,11 @@ def _list(as_json: bool) -> None:
         except InvalidOption as error:
             click.echo(f"warning: {one.dist}: {error}", err=True)
     if as_json:
-        show_json([{"name": one.name, "dist": one.dist, **told.model_dump()} for one, told in known])
+        show_json([{"name": one.name, "dist": one.dist, **message.model_dump()} for one, message in known])
     else:
-        rows = [(one.name, f"{told.seeds}", f"{told.minutes:g}", told.paper) for one, told in known]
+        rows = [
+            (one.name, f"{message.seeds}", f"{message.minutes:g}", message.paper) for one, message in known
+        ]
         click.echo(table([("NAME", "SEEDS", "MINUTES", "PAPER"), *rows]))
     warn(plugins().defects)
 

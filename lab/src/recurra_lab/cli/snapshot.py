@@ -40,5 +40,5 @@ def snapshot(
 
     made = registry.load("task", task)(**options_under("task", overrides))
     write_snapshot(made, to, batches=batches, batch_size=batch_size, seed=seed)  # type: ignore[arg-type]
-    told = ", ".join(f"{count * batch_size:,} sequences in {name}" for name, count in batches.items())
-    click.echo(f"wrote {to}: {told}")
+    message = ", ".join(f"{count * batch_size:,} sequences in {name}" for name, count in batches.items())
+    click.echo(f"wrote {to}: {message}")

@@ -173,12 +173,12 @@ class Explorer:
             expected = f"the name of a {what}" if not models else f"one of {', '.join(models)}"
             entries = [e for e in wrong if e and not isinstance(e.value, str) and e.value != {}]
         for entry in entries:
-            told = (
+            message = (
                 ""
                 if entry.shows(key) or entry.shows((*key, "name"))
                 else f"{dotted(key)} = {entry.value!r}: "
             )
-            self._note(InvalidOption(f"{told}expected {expected}"), entry)
+            self._note(InvalidOption(f"{message}expected {expected}"), entry)
         return bool(entries)
 
     def _component(self, key: Key, field: FieldInfo, kind: Kind, given: Entry | None) -> Section:

@@ -46,9 +46,9 @@ def learning_curve(rows: Rows, goal: Goal, baselines: Predictors = NOBODY) -> Pi
     _draw_references(axes, known)
     axes.set_xlabel("update")
     axes.set_xlim(left=0)
-    told = [_summary("training", train, goal), _summary("validation", validation, goal)]
-    told += [f"{name} scores {number(value)}." for name, value in known.items()]
-    alt = f"Learning curve: {' '.join(part for part in told if part)}"
+    message = [_summary("training", train, goal), _summary("validation", validation, goal)]
+    message += [f"{name} scores {number(value)}." for name, value in known.items()]
+    alt = f"Learning curve: {' '.join(part for part in message if part)}"
     caption = "Dots are single training batches, the line is their running mean; the dashed line is the goal."
     caption += " Dotted lines are predictors that learn nothing." if known else ""
     return Picture("Learning curve", caption, alt, as_svg(figure))
@@ -65,8 +65,8 @@ def generalisation(scores: Mapping[str, Mapping[str, float]], goal: Goal) -> Pic
     _draw_measured(axes, (np.array(sorted(sizes)), values), f"after training, per {kind}")
     _finish(axes, goal, values)
     axes.set_xlabel(kind)
-    told = ", ".join(f"{number(sizes[n])} at {n}" for n in sorted(sizes))
-    alt = f"{spoken(goal.score)} by {kind}: {told}."
+    message = ", ".join(f"{number(sizes[n])} at {n}" for n in sorted(sizes))
+    alt = f"{spoken(goal.score)} by {kind}: {message}."
     return Picture(
         f"By {kind}",
         f"How far what was learned carries: {spoken(goal.score)} by {kind}.",

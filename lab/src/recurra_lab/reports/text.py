@@ -23,8 +23,8 @@ def spoken(name: str) -> str:
 def goal_in_words(goal: Goal) -> str:
     """Return what solves the task: `bits per sequence below 0.1`."""
     bounds = [("below", goal.below), ("above", goal.above)]
-    told = " or ".join(f"{side} {value:g}" for side, value in bounds if value is not None)
-    return f"{spoken(goal.score)} {told}".rstrip()
+    message = " or ".join(f"{side} {value:g}" for side, value in bounds if value is not None)
+    return f"{spoken(goal.score)} {message}".rstrip()
 
 
 def outcome_in_words(outcome: Mapping[str, Any], goal: Goal) -> str:
@@ -42,5 +42,5 @@ def outcome_in_words(outcome: Mapping[str, Any], goal: Goal) -> str:
         costs.append(f"{duration(outcome['train_seconds'])} of training")
     after = "" if steps is None else f" after {steps:,} update{'' if steps == 1 else 's'}"
     cost = f" ({', '.join(costs)})" if costs else ""
-    told = ENDINGS.get(status, f"Ended ({status})")
-    return f"{told}{after}{cost}; the goal is {goal_in_words(goal)}."
+    message = ENDINGS.get(status, f"Ended ({status})")
+    return f"{message}{after}{cost}; the goal is {goal_in_words(goal)}."

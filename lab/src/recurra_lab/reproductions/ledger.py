@@ -119,8 +119,8 @@ def markdown(found: dict[str, Any]) -> str:
 
 
 def _differences(overrides: Sequence[str]) -> list[str]:
-    told = ", ".join(f"`{word}`" for word in overrides)
-    return [f"Run with {told}, unlike the published experiment.", ""] if overrides else []
+    message = ", ".join(f"`{word}`" for word in overrides)
+    return [f"Run with {message}, unlike the published experiment.", ""] if overrides else []
 
 
 def _span(seeds: Sequence[int]) -> str:

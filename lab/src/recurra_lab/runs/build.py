@@ -72,5 +72,5 @@ def _check_score(name: str, task: Task) -> None:
         lambda x, state, lengths: (x.new_zeros(*x.shape[:2], task.output_size), state), batch
     ).scores
     if name not in known:
-        told = f"run.stop_score: {type(task).__name__} has no score '{name}'"
-        raise InvalidOption(told + (nearest(name, known) or f"; it has {', '.join(known)}"))
+        message = f"run.stop_score: {type(task).__name__} has no score '{name}'"
+        raise InvalidOption(message + (nearest(name, known) or f"; it has {', '.join(known)}"))

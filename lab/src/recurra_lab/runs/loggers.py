@@ -56,8 +56,8 @@ def _made(name: str, folder: Path, experiment: Mapping[str, Any], step: int) -> 
     except Exception as error:
         raise BrokenComponent(f"{named(offer)} cannot be made: {short_message(error)}") from error
     if not isinstance(made, Logger):
-        told = f"it is {with_article(type(made).__name__)}, not a logger of Lightning"
-        raise BrokenComponent(f"{named(offer)} cannot be made: {told}")
+        message = f"it is {with_article(type(made).__name__)}, not a logger of Lightning"
+        raise BrokenComponent(f"{named(offer)} cannot be made: {message}")
     return made
 
 
@@ -110,5 +110,5 @@ def _title(experiment: Mapping[str, Any]) -> str:
 
 def _need(package: str) -> None:
     if find_spec(package) is None:
-        told = f"the logger '{package}' needs a package that is not installed"
-        raise InvalidOption(f"run.logger: {told}; to install it: pip install 'recurra-lab[{package}]'")
+        message = f"the logger '{package}' needs a package that is not installed"
+        raise InvalidOption(f"run.logger: {message}; to install it: pip install 'recurra-lab[{package}]'")

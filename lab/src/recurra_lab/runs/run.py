@@ -58,8 +58,10 @@ class Run:
     def _check_accumulation(self) -> None:
         if self.options.accumulate > 1 and not self.parts.module.automatic_optimization:
             rule, count = self.experiment.trainer.name, self.options.accumulate
-            told = f"trainer '{rule}', so set, updates weights itself, after every batch"
-            raise InvalidOption(f"run.accumulate = {count}: {told}; expected 1, with a larger run.batch_size")
+            message = f"trainer '{rule}', so set, updates weights itself, after every batch"
+            raise InvalidOption(
+                f"run.accumulate = {count}: {message}; expected 1, with a larger run.batch_size"
+            )
 
     def start(self) -> RunResult | None:
         """Train from the beginning; returns None on ranks other than zero.

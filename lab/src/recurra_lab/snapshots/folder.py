@@ -74,9 +74,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         )
     path = folder / MANIFEST
     if not path.is_file():
-        told = f"{folder} holds no snapshot: it has no {MANIFEST}"
+        message = f"{folder} holds no snapshot: it has no {MANIFEST}"
         raise MissingFile(
-            f"{told}; name another folder, or write one with: recurra snapshot TASK --to FOLDER"
+            f"{message}; name another folder, or write one with: recurra snapshot TASK --to FOLDER"
         )
     about = read_json(path)
     _check_manifest(path, about if isinstance(about, dict) else {})
@@ -85,8 +85,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 def _check_manifest(path: Path, about: Mapping[str, Any]) -> None:
     if about.get("format") != FORMAT:
-        told = f"{path} has format {json.dumps(about.get('format'))}, and format {FORMAT} is expected"
-        raise DamagedFile(f"{told}; {AGAIN}")
+        message = f"{path} has format {json.dumps(about.get('format'))}, and format {FORMAT} is expected"
+        raise DamagedFile(f"{message}; {AGAIN}")
     wrong = [name for name, kind in SAYS.items() if not isinstance(about.get(name), kind)]
     if not wrong:
         wrong += [f"fill.{part}" for part in PARTS if not isinstance(about["fill"].get(part), int | float)]

@@ -131,8 +131,8 @@ def read_table(path: Path) -> pa.Table:
     try:
         table = pq.read_table(path)
     except (pa.ArrowException, OSError) as error:
-        told = f"{path} is no Parquet file that can be read ({short_message(error)})"
-        raise DamagedFile(f"{told}; write the snapshot again") from None
+        message = f"{path} is no Parquet file that can be read ({short_message(error)})"
+        raise DamagedFile(f"{message}; write the snapshot again") from None
     missing = [name for name in (*PARTS, "length", "steps") if name not in table.column_names]
     if missing:
         raise DamagedFile(f"{path} lacks the column {missing[0]}; write the snapshot again")

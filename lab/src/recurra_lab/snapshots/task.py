@@ -98,16 +98,16 @@ def _name_of(task: Task) -> str:
     for offer in registry.components("task"):
         if offer.component.target == target:
             return offer.qualified
-    told = f"{type(task).__name__} cannot be written by name, since no installed plugin offers it"
-    raise IncompatibleParts(f"{told}; put it into a plugin (recurra new task NAME)")
+    message = f"{type(task).__name__} cannot be written by name, since no installed plugin offers it"
+    raise IncompatibleParts(f"{message}; put it into a plugin (recurra new task NAME)")
 
 
 def _check_sequences(task: Task) -> None:
     try:
         task.supervised()
     except IncompatibleParts:
-        told = f"{type(task).__name__} has no sequences to write, since a network acts in it"
-        raise IncompatibleParts(f"{told}; choose a task that has targets") from None
+        message = f"{type(task).__name__} has no sequences to write, since a network acts in it"
+        raise IncompatibleParts(f"{message}; choose a task that has targets") from None
 
 
 def _check_sizes(batches: Mapping[Split, int], batch_size: int) -> None:
@@ -204,7 +204,7 @@ class SnapshotTask(Corpus):
 def _check_fits(task: Task, about: Mapping[str, Any], folder: Path) -> None:
     for name in ("input_size", "output_size"):
         if getattr(task, name) != about[name]:
-            told = f"{folder} was written with {name} {about[name]}, and {about['task']} now has"
+            message = f"{folder} was written with {name} {about[name]}, and {about['task']} now has"
             raise DamagedFile(
-                f"{told} {getattr(task, name)}; install the version of then, or write the snapshot again"
+                f"{message} {getattr(task, name)}; install the version of then, or write the snapshot again"
             )

@@ -70,8 +70,8 @@ def split(words: Sequence[str]) -> tuple[Space, list[str]]:
         else:
             space[key.strip()] = varied
     if not space:
-        told = "nothing is varied; give several values, such as cell.hidden_size=32,64"
-        raise InvalidOption(f"{told} or trainer.optimizer.lr=log:1e-4..1e-2")
+        message = "nothing is varied; give several values, such as cell.hidden_size=32,64"
+        raise InvalidOption(f"{message} or trainer.optimizer.lr=log:1e-4..1e-2")
     return space, fixed
 
 

@@ -108,10 +108,12 @@ def _readout(kind: str, sequencer: SequenceLayer, task: Task) -> nn.Module:
     width = sequencer.output_size
     if kind == "none":
         if width != task.output_size:
-            told = f"puts out {width} numbers, and task '{type(task).__name__}' wants {task.output_size}"
+            message = f"puts out {width} numbers, and task '{type(task).__name__}' wants {task.output_size}"
             known = getattr(sequencer, "options", {})
             choice = f"cell.output_size={task.output_size} or " if "output_size" in known else ""
-            raise IncompatibleParts(f"{type(sequencer).__name__} {told}; choose {choice}model.readout=linear")
+            raise IncompatibleParts(
+                f"{type(sequencer).__name__} {message}; choose {choice}model.readout=linear"
+            )
         return nn.Identity()
     made = nn.Linear(width, task.output_size)
     nn.init.xavier_uniform_(made.weight)
@@ -132,8 +134,8 @@ def _checked_tokens(x: Tensor, embedding: nn.Embedding) -> Tensor:
         return x
     span = int(tokens.min()), int(tokens.max())
     if not 0 <= span[0] <= span[1] < known:
-        told = f"tokens must lie between 0 and {known - 1}, got {span[0]} to {span[1]}"
-        raise InvalidInput(f"Model: {told}")
+        message = f"tokens must lie between 0 and {known - 1}, got {span[0]} to {span[1]}"
+        raise InvalidInput(f"Model: {message}")
     return x
 
 
@@ -141,5 +143,5 @@ def _check_reads(task: Task, cell: Ref, tags: Tags) -> None:
     needed = INPUT_FORMATS[task.input_kind].read_by
     if tags.input_kind != needed:
         given = f"task '{type(task).__name__}' gives {task.input_kind}"
-        told = f"cell '{cell.name}' reads {tags.input_kind}, but {given}"
-        raise IncompatibleParts(f"{told}; choose a cell that reads {needed}")
+        message = f"cell '{cell.name}' reads {tags.input_kind}, but {given}"
+        raise IncompatibleParts(f"{message}; choose a cell that reads {needed}")

@@ -5,22 +5,12 @@ import itertools
 import pytest
 import torch
 
-from recurra import (
-    Batch,
-    GeneratedTask,
-    Goal,
-    GraphTask,
-    IncompatibleParts,
-    Score,
-    forest,
-    graph_of,
-    most_certain,
-    parsed,
-)
+from recurra import Batch, GeneratedTask, Goal, GraphTask, IncompatibleParts, Score
 from recurra.plugins.registry import load
 from recurra_contract import ToyTask
 from recurra_contract.harness import CellOf, PlainCell, fit, model_of
 from recurra_lab import LBFGS, Adam, make_model
+from recurra_lab.training.forests import forest, graph_of, most_certain, parsed
 from recurra_max_margin.module import ONLY_RIGHT, wrong_nodes
 from recurra_max_margin.trainer import MaxMargin
 

@@ -61,6 +61,6 @@ class EvolvingNTM(ControllerWithMemory):
 def _as_wide(network: Ref, width: int) -> Ref:
     """Return the network with so many outputs."""
     if not network.has_option("output_size"):
-        told = f"network '{network.name}' has no option output_size, which says how much it puts out"
-        raise IncompatibleParts(f"EvolvingNTM: {told}; choose neat-network")
+        message = f"network '{network.name}' has no option output_size, which says how much it puts out"
+        raise IncompatibleParts(f"EvolvingNTM: {message}; choose neat-network")
     return Ref("cell", network.name, **{**network.options, "output_size": width})

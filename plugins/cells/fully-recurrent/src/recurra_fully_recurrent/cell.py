@@ -110,8 +110,8 @@ class FullyRecurrent(Cell[FullyRecurrentState]):
         among = self._among_units(w)
         found = float(torch.linalg.eigvals(among.double()).abs().max())
         if found <= torch.finfo(w.dtype).eps * float(among.abs().max()):
-            told = "no unit acts back on itself through the connections that are there"
-            raise InvalidOption(f"FullyRecurrent: spectral_radius = {radius}: {told}; raise density")
+            message = "no unit acts back on itself through the connections that are there"
+            raise InvalidOption(f"FullyRecurrent: spectral_radius = {radius}: {message}; raise density")
         among *= radius / found
 
     def matrix(self) -> Tensor:
@@ -149,6 +149,8 @@ def _shown(units: int, outputs: int | tuple[int, ...] | None) -> list[int]:
         list(range(units if outputs is None else outputs)) if not isinstance(outputs, tuple) else [*outputs]
     )
     if not shown or min(shown) < 0 or max(shown) >= units or len(set(shown)) < len(shown):
-        told = f"outputs = {outputs}: expected 1 to {units} units, or different numbers from 0 to {units - 1}"
-        raise InvalidOption(f"FullyRecurrent: {told}")
+        message = (
+            f"outputs = {outputs}: expected 1 to {units} units, or different numbers from 0 to {units - 1}"
+        )
+        raise InvalidOption(f"FullyRecurrent: {message}")
     return shown

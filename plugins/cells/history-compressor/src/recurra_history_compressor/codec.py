@@ -104,8 +104,8 @@ def reconstruct(levels: Sequence[Level], compressed: Iterable[Compressed]) -> li
 
 def _canonical(levels: Sequence[Level]) -> list[Level]:
     if any(upper.clocks != lower.clocks + 1 for lower, upper in pairwise(levels)):
-        told = "without the times of surprises several levels lose information"
-        raise InvalidOption(f"time_bits = 0: {told}; set time_bits > 0, or use one level")
+        message = "without the times of surprises several levels lose information"
+        raise InvalidOption(f"time_bits = 0: {message}; set time_bits > 0, or use one level")
     return [copy.deepcopy(level).cpu().double().eval() for level in levels]
 
 

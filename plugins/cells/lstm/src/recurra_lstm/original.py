@@ -104,14 +104,14 @@ class LSTM1997(Cell[LSTM1997State]):
                 self._initialise_bias(gate, bias)
 
     def _initialise_bias(self, gate: str, bias: float | tuple[float, ...]) -> None:
-        told, values = f"LSTM1997: {gate}_bias = {bias}", torch.tensor(bias)
+        message, values = f"LSTM1997: {gate}_bias = {bias}", torch.tensor(bias)
         if gate not in self.gates:
-            raise InvalidOption(f"{told} needs that gate; set {gate}_gate = true")
+            raise InvalidOption(f"{message} needs that gate; set {gate}_gate = true")
         if self.gate_bias is None:
-            raise InvalidOption(f"{told} needs gates with a bias; set biases = gates")
+            raise InvalidOption(f"{message} needs gates with a bias; set biases = gates")
         if values.dim() and len(values) != self.block[0]:
             count = f"{len(values)} values for {self.block[0]} blocks"
-            raise InvalidOption(f"{told} has {count}; give one number for all or one per block")
+            raise InvalidOption(f"{message} has {count}; give one number for all or one per block")
         with torch.no_grad():
             self.gate_bias[self.gates.index(gate)] = values
 

@@ -46,8 +46,8 @@ def checked(
     wrong = (~limits.allow(given, before) & live).nonzero()
     if len(wrong):
         row, step = wrong[0].tolist()
-        told = _sentence(limits, float(given[row, step]), int(before[row, step]))
-        raise InvalidInput(f"{who}: at x[{row}, {step}] {told}")
+        message = _sentence(limits, float(given[row, step]), int(before[row, step]))
+        raise InvalidInput(f"{who}: at x[{row}, {step}] {message}")
     return given.long(), live
 
 

@@ -38,8 +38,8 @@ class BinaryCell(TreeCell):
     ) -> None:
         super().__init__(input_size, hidden_size, hidden_size, Limits(2, 2, stack_size), scoring)
         if leaf == "copied" and hidden_size != input_size - 1:
-            told = f"leaf = 'copied' needs hidden_size = {input_size - 1}, the number of features"
-            raise InvalidOption(f"{type(self).__name__}: {told}; got {hidden_size}")
+            message = f"leaf = 'copied' needs hidden_size = {input_size - 1}, the number of features"
+            raise InvalidOption(f"{type(self).__name__}: {message}; got {hidden_size}")
         self.function = FUNCTIONS[function]
         self.W_sem = _linear(input_size - 1, hidden_size) if leaf == "mapped" else None
         self.W_inner = _linear(input_size - 1, hidden_size, bias=False) if inner_features else None

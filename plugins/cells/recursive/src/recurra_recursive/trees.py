@@ -53,8 +53,8 @@ class TreeCell(Cell[TreeState]):
         self, input_size: int, hidden_size: int, node_size: int, limits: Limits, scoring: bool
     ) -> None:
         if input_size < 2:
-            told = f"input_size = {input_size} leaves no features beside the arity of a node"
-            raise IncompatibleParts(f"{type(self).__name__}: {told}")
+            message = f"input_size = {input_size} leaves no features beside the arity of a node"
+            raise IncompatibleParts(f"{type(self).__name__}: {message}")
         super().__init__(input_size, hidden_size)
         self.node_size, self.limits = node_size, limits
         start = torch.randn(hidden_size) / hidden_size**0.5 if scoring else None

@@ -37,8 +37,8 @@ class Binding(Cell[NoState]):
         roles: Annotated[int, Field(gt=0, description="r, vectors that are bound together")] = 2,
     ) -> None:
         if input_size % roles:
-            told = f"cannot cut {input_size} inputs into roles = {roles} equal parts"
-            raise IncompatibleParts(f"Binding {told}")
+            message = f"cannot cut {input_size} inputs into roles = {roles} equal parts"
+            raise IncompatibleParts(f"Binding {message}")
         self.roles, size = roles, input_size // roles
         super().__init__(input_size, size**roles)
 

@@ -51,8 +51,8 @@ class Facts(Corpus):
         world: Annotated[int, Field(ge=0, description="seed of the symbols and facts")] = 0,
     ) -> None:
         if codes == "orthonormal" and symbols > size:
-            told = f"symbols = {symbols} orthonormal vectors do not fit into size = {size}"
-            raise InvalidOption(f"Facts: {told}; choose codes=random, or at most {size}")
+            message = f"symbols = {symbols} orthonormal vectors do not fit into size = {size}"
+            raise InvalidOption(f"Facts: {message}; choose codes=random, or at most {size}")
         if facts > symbols ** (roles - 1):
             most = symbols ** (roles - 1)
             raise InvalidOption(f"Facts: there are {most} questions with these symbols, for facts = {facts}")

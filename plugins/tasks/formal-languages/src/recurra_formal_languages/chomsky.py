@@ -94,8 +94,8 @@ class Chomsky(GeneratedTask):
                 f"Chomsky: min_length = {min_length} must not exceed max_length = {max_length}"
             )
         if max_length < self.problem.shortest:
-            told = f"task = {task} needs strings of at least {self.problem.shortest} symbols"
-            raise InvalidOption(f"Chomsky: {told}, and max_length is {max_length}")
+            message = f"task = {task} needs strings of at least {self.problem.shortest} symbols"
+            raise InvalidOption(f"Chomsky: {message}, and max_length is {max_length}")
         self.task: Name = task
         self.min_length, self.max_length = max(min_length, self.problem.shortest), max_length
 

@@ -80,8 +80,8 @@ class Tomita(Verdicts):
         """Return which lengths a string inside, or outside, can have."""
         found = least + self.ways[inside, least : most + 1, 0].nonzero()[:, 0]
         if not len(found) and self.listed is None:
-            told = f"language {self.grammar} has no string {'inside' if inside else 'outside'} of length"
-            raise InvalidOption(f"Tomita: {told} {least} to {most}; choose other lengths")
+            message = f"language {self.grammar} has no string {'inside' if inside else 'outside'} of length"
+            raise InvalidOption(f"Tomita: {message} {least} to {most}; choose other lengths")
         return found
 
     def _listed(self) -> tuple[Tensor, Tensor]:

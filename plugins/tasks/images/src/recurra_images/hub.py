@@ -50,8 +50,8 @@ def _checked(found: Any, part: str) -> Images:
         raise DamagedFile(f"{NAME} has no part '{part}', only {', '.join(found)}; {ANOTHER}")
     images = _images(found[part].with_format("arrow")[:], where, ANOTHER)
     if len(images.labels) != number:
-        told = f"{where} has {len(images.labels):,} images, and MNIST has {number:,}"
-        raise DamagedFile(f"{told}; {ANOTHER}")
+        message = f"{where} has {len(images.labels):,} images, and MNIST has {number:,}"
+        raise DamagedFile(f"{message}; {ANOTHER}")
     return images
 
 
@@ -91,8 +91,8 @@ def _read_files(*paths: Path) -> Images:
 def _images(table: pa.Table, where: str, remedy: str) -> Images:
     missing = [name for name in COLUMNS if name not in table.column_names]
     if missing:
-        told = f"{where} has no column '{missing[0]}', only {', '.join(table.column_names)}"
-        raise DamagedFile(f"{told}; {remedy}")
+        message = f"{where} has no column '{missing[0]}', only {', '.join(table.column_names)}"
+        raise DamagedFile(f"{message}; {remedy}")
     shown, labels = (table[name].to_pylist() for name in COLUMNS)
     pixels = [_pixels(image, f"image {n} of {where}", remedy) for n, image in enumerate(shown, 1)]
     digits = torch.tensor([-1 if label is None else int(label) for label in labels])
@@ -107,6 +107,6 @@ def _pixels(image: Any, where: str, remedy: str) -> Tensor:
     except (OSError, SyntaxError, TypeError, ValueError):
         raise DamagedFile(f"{where} cannot be read as an image; {remedy}") from None
     if pixels.shape != (SIDE, SIDE) or pixels.dtype != np.uint8:
-        told = f"{where} is {' x '.join(map(str, pixels.shape))} in {pixels.dtype}"
-        raise DamagedFile(f"{told}, and images must be 28 x 28 in uint8; {remedy}")
+        message = f"{where} is {' x '.join(map(str, pixels.shape))} in {pixels.dtype}"
+        raise DamagedFile(f"{message}, and images must be 28 x 28 in uint8; {remedy}")
     return torch.from_numpy(pixels).flatten()

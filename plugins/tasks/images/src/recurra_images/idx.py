@@ -54,11 +54,11 @@ def _image_files(folder: Path, part: str) -> list[Path]:
 def _read_part(folder: Path, part: str) -> Images:
     found = _image_files(folder, part)
     if not found:
-        told = f"{folder} has no {part}-images-idx3-ubyte, packed or not, for the {PARTS[part]} images"
-        raise MissingFile(f"{told}; {REMEDY}")
+        message = f"{folder} has no {part}-images-idx3-ubyte, packed or not, for the {PARTS[part]} images"
+        raise MissingFile(f"{message}; {REMEDY}")
     if len(found) > 1:
-        told = f"{folder} has several files of {PARTS[part]} images: {', '.join(p.name for p in found)}"
-        raise InvalidOption(f"{told}; leave one of them in the folder")
+        message = f"{folder} has several files of {PARTS[part]} images: {', '.join(p.name for p in found)}"
+        raise InvalidOption(f"{message}; leave one of them in the folder")
     before, _, after = found[0].name.removesuffix(".gz").rpartition("images")
     label_file = f"{before}labels{after.replace('idx3', 'idx1')}"
     return files.cached_read(
@@ -72,8 +72,8 @@ def _read_pair(image_file: Path, label_file: Path) -> Images:
         size = " x ".join(map(str, pixels.shape[1:]))
         raise DamagedFile(f"{image_file} has images of {size} pixels, and they must be 28 x 28; {REMEDY}")
     if len(pixels) != len(labels):
-        told = f"{image_file} has {len(pixels):,} images and {label_file.name} {len(labels):,} labels"
-        raise DamagedFile(f"{told}; replace them: {REMEDY}")
+        message = f"{image_file} has {len(pixels):,} images and {label_file.name} {len(labels):,} labels"
+        raise DamagedFile(f"{message}; replace them: {REMEDY}")
     check_labels(labels, str(label_file))
     return Images(pixels.flatten(1), labels)
 
@@ -82,12 +82,14 @@ def _read(path: Path, axes: int) -> Tensor:
     """Read numbers from 0 to 255 with so many axes: zeros, type and axes, the sizes, the numbers."""
     data, kind = files.content_of(path, "IDX", REMEDY), bytes([0, 0, 8, axes])
     if data[:4] != kind:
-        told = f"{path} is no IDX file of {'images' if axes == 3 else 'labels'}: it begins with"
-        raise DamagedFile(f"{told} '{data[:4].hex(' ')}' instead of '{kind.hex(' ')}'; replace it: {REMEDY}")
+        message = f"{path} is no IDX file of {'images' if axes == 3 else 'labels'}: it begins with"
+        raise DamagedFile(
+            f"{message} '{data[:4].hex(' ')}' instead of '{kind.hex(' ')}'; replace it: {REMEDY}"
+        )
     sizes = [int.from_bytes(data[start : start + 4], "big") for start in range(4, 4 + 4 * axes, 4)]
     due = 4 + 4 * axes + prod(sizes)
     if len(data) != due:
-        told = f"{path} holds {len(data):,} bytes, and by its head it must hold {due:,}"
-        raise DamagedFile(f"{told}; replace it: {REMEDY}")
+        message = f"{path} holds {len(data):,} bytes, and by its head it must hold {due:,}"
+        raise DamagedFile(f"{message}; replace it: {REMEDY}")
     # A copy, since torch warns of arrays that it must not write to.
     return torch.from_numpy(np.frombuffer(data, np.uint8, offset=4 + 4 * axes).copy()).reshape(sizes)

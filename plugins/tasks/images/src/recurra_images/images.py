@@ -32,8 +32,8 @@ def split_off(training: Images, test: Images, where: str) -> Splits:
     """
     number = len(training.labels)
     if number < 2 or not len(test.labels):
-        told = f"{where} holds {number} images for training and {len(test.labels)} for test"
-        raise DamagedFile(f"{told}; it must have two and one at least")
+        message = f"{where} holds {number} images for training and {len(test.labels)} for test"
+        raise DamagedFile(f"{message}; it must have two and one at least")
     first = number - max(1, number // HELD_OUT)
     return {
         "train": Images(training.pixels[:first], training.labels[:first]),
@@ -51,5 +51,5 @@ def check_labels(labels: Tensor, where: str) -> None:
     wrong = ((labels < 0) | (labels >= CLASSES)).nonzero()
     if len(wrong):
         n = int(wrong[0])
-        told = f"{where} has the label {int(labels[n])} for image {n + 1}"
-        raise DamagedFile(f"{told}, and labels must be from 0 to 9; replace it")
+        message = f"{where} has the label {int(labels[n])} for image {n + 1}"
+        raise DamagedFile(f"{message}, and labels must be from 0 to 9; replace it")

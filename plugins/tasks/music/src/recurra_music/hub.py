@@ -95,9 +95,9 @@ def _rolled(pieces: pa.Array, where: str) -> Ragged:
 
 def _check_lists(pieces: pa.Array, lacking: bool, where: str) -> None:
     if not len(pieces) or lacking:
-        told = "a value that is missing" if len(pieces) else "no piece"
-        raise DamagedFile(f"{where} holds {told}; a data set must have {LAYOUT}")
+        message = "a value that is missing" if len(pieces) else "no piece"
+        raise DamagedFile(f"{where} holds {message}; a data set must have {LAYOUT}")
     short = np.flatnonzero(pieces.value_lengths().to_numpy() < 2)
     if len(short):
-        told = f"{where} holds a piece of less than two steps, the one in row {short[0] + 1}"
-        raise DamagedFile(f"{told}; a data set must have {LAYOUT}")
+        message = f"{where} holds a piece of less than two steps, the one in row {short[0] + 1}"
+        raise DamagedFile(f"{message}; a data set must have {LAYOUT}")

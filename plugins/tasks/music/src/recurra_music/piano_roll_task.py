@@ -126,8 +126,8 @@ class PianoRoll(Corpus):
 
 def _pinned(hub: str, revision: str | None) -> str:
     if not revision:
-        told = f"PianoRoll: hub = {hub} names what may change"
-        raise InvalidOption(f"{told}; say which commit of it is loaded with task.revision")
+        message = f"PianoRoll: hub = {hub} names what may change"
+        raise InvalidOption(f"{message}; say which commit of it is loaded with task.revision")
     return revision
 
 
@@ -138,8 +138,8 @@ def _read_folder(folder: Path, collection: Collection) -> Splits:
         return files.cached_read(read_mat, path)
     if parquet_files(folder, collection, "train"):
         return read_parquet_folder(folder, collection)
-    told = f"{folder} has neither {collection}.mat nor {collection}/train-*.parquet"
-    raise MissingFile(f"{told}; {REMEDY}")
+    message = f"{folder} has neither {collection}.mat nor {collection}/train-*.parquet"
+    raise MissingFile(f"{message}; {REMEDY}")
 
 
 def _nats(y: Tensor, batch: Batch) -> Tensor:

@@ -48,7 +48,7 @@ def _check(piece: np.ndarray, what: str) -> None:
         size = " x ".join(map(str, piece.shape))
         raise DamagedFile(f"{what} is {size}, and a piece must be steps x 88 notes; {REMEDY}")
     if len(piece) < 2:
-        told = f"{what} has {len(piece)} steps, and a piece must have two at least"
-        raise DamagedFile(f"{told}, of which the second is predicted; leave it out")
+        message = f"{what} has {len(piece)} steps, and a piece must have two at least"
+        raise DamagedFile(f"{message}, of which the second is predicted; leave it out")
     if not np.isin(piece, (0, 1)).all():
         raise DamagedFile(f"{what} holds other numbers than 0 and 1; {REMEDY}")

@@ -58,8 +58,8 @@ class MackeyGlass(Windows):
         cut = Cut(steps, (horizon,), steps - warm_up, parts)  # type: ignore[arg-type]
         values = torch.tensor(series(tau), dtype=torch.float64)
         if float(values.std()) < STILL:
-            told = f"MackeyGlass: tau = {tau} gives a series that stands still"
-            raise InvalidOption(f"{told}; 17 and more do not")
+            message = f"MackeyGlass: tau = {tau} gives a series that stands still"
+            raise InvalidOption(f"{message}; 17 and more do not")
         super().__init__(values[:, None], cut)
 
     def baselines(self) -> Mapping[str, Mapping[str, float]]:

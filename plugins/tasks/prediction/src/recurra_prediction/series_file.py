@@ -88,8 +88,8 @@ def _check_order(path: Path, name: str, times: pa.ChunkedArray) -> None:
     known = [time for time in enumerate(times.to_pylist(), 1) if time[1] is not None]
     for (_, before), (row, now) in itertools.pairwise(known):
         if now < before:
-            told = f"column '{name}' of {path} goes back in time in row {row}"
-            raise InvalidInput(f"{told}; sort the rows, the oldest first")
+            message = f"column '{name}' of {path} goes back in time in row {row}"
+            raise InvalidInput(f"{message}; sort the rows, the oldest first")
 
 
 def _numbers(path: Path, name: str, column: pa.ChunkedArray) -> Tensor:
@@ -98,8 +98,8 @@ def _numbers(path: Path, name: str, column: pa.ChunkedArray) -> Tensor:
     kind = column.type
     if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
         row, value = _first_text(column)
-        told = f"column '{name}' of {path} holds what is no number, such as '{value}' in row {row}"
-        raise InvalidInput(f"{told}; correct it, or name the columns to read in task.columns")
+        message = f"column '{name}' of {path} holds what is no number, such as '{value}' in row {row}"
+        raise InvalidInput(f"{message}; correct it, or name the columns to read in task.columns")
     # A copy, since torch warns of arrays that it must not write to.
     values = torch.tensor(column.cast(pa.float64()).to_numpy())
     lacking = (~torch.isfinite(values)).nonzero()

@@ -55,8 +55,8 @@ class TimeSeries(Windows):
         test: Annotated[Share, Field(description="share of the rows for test")] = 0.15,
     ) -> None:
         if validation + test >= 1:
-            told = f"validation = {validation} and test = {test} leave no rows for training"
-            raise InvalidOption(f"TimeSeries: {told}; their sum must be below 1")
+            message = f"validation = {validation} and test = {test} leave no rows for training"
+            raise InvalidOption(f"TimeSeries: {message}; their sum must be below 1")
         path = file or cast(Path, resources.files(__package__).joinpath("example.csv"))
         series, self.columns = read_series(path, columns)
         cut = Cut(window, tuple(range(1, horizon + 1)), 1, _parts(len(series), validation, test))
@@ -101,16 +101,16 @@ def _check_length(path: Path, rows: int, cut: Cut, season: int) -> None:
     short = [split for split in cut.parts if not len(cut.ends(split))]
     if short:
         first, after = cut.parts[short[0]]
-        told = (
+        message = (
             f"{path} has {rows:,} rows, of which {after - first:,} are for {short[0]}: too few for windows of"
         )
-        told += f" {cut.window} steps and a horizon of {len(cut.offsets)}"
-        raise InvalidInput(f"{told}; make task.window, task.horizon or the other shares smaller")
+        message += f" {cut.window} steps and a horizon of {len(cut.offsets)}"
+        raise InvalidInput(f"{message}; make task.window, task.horizon or the other shares smaller")
     if cut.parts["train"][1] <= season:
-        told = (
+        message = (
             f"{path} has {cut.parts['train'][1]:,} rows for training, less than one season of {season} steps"
         )
-        raise InvalidInput(f"{told}; make task.season smaller")
+        raise InvalidInput(f"{message}; make task.season smaller")
 
 
 def _check_change(path: Path, known: Tensor, columns: tuple[str, ...]) -> None:
@@ -125,5 +125,5 @@ def _check_change(path: Path, known: Tensor, columns: tuple[str, ...]) -> None:
 def _check_season(path: Path, naive_error: Tensor, columns: tuple[str, ...]) -> None:
     if bool((naive_error == 0).any()):
         name = columns[int(torch.nonzero(naive_error == 0)[0])]
-        told = f"column '{name}' of {path} is the same in every season of the training part"
-        raise InvalidInput(f"{told}, so that nothing is left to forecast; leave it out with task.columns")
+        message = f"column '{name}' of {path} is the same in every season of the training part"
+        raise InvalidInput(f"{message}, so that nothing is left to forecast; leave it out with task.columns")

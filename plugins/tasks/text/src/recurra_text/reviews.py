@@ -72,8 +72,8 @@ def read_hub(revision: str) -> Splits:
 def _official(columns: Columns, split: Split) -> Reviews:
     found, number = _labelled(columns, f"{NAME} ({split})", ANOTHER), NUMBERS[split]
     if len(found.texts) != number:
-        told = f"{NAME} ({split}) has {len(found.texts):,} reviews, and must have {number:,}"
-        raise DamagedFile(f"{told}; {ANOTHER}")
+        message = f"{NAME} ({split}) has {len(found.texts):,} reviews, and must have {number:,}"
+        raise DamagedFile(f"{message}; {ANOTHER}")
     return found
 
 
@@ -89,8 +89,8 @@ def split_off(training: Reviews, test: Reviews, where: str) -> Splits:
     splits: Splits = {"train": training, "validation": validation, "test": test}
     for split, part in splits.items():
         if set(part.labels) != {0, 1}:
-            told = f"{where} has too few reviews: the split '{split}' has {len(part.texts)}, and must have"
-            raise DamagedFile(f"{told} favourable ones and others; {REMEDY}")
+            message = f"{where} has too few reviews: the split '{split}' has {len(part.texts)}, and must have"
+            raise DamagedFile(f"{message} favourable ones and others; {REMEDY}")
     return splits
 
 
@@ -132,8 +132,8 @@ def _labelled(columns: Columns, where: str, remedy: str) -> Reviews:
     texts, labels = columns
     wrong = next((row for row, label in enumerate(labels) if label not in (0, 1)), None)
     if wrong is not None:
-        told = f"{where} has the label {labels[wrong]} in row {wrong + 1}, and labels must be 0 or 1"
-        raise DamagedFile(f"{told}; {remedy}")
+        message = f"{where} has the label {labels[wrong]} in row {wrong + 1}, and labels must be 0 or 1"
+        raise DamagedFile(f"{message}; {remedy}")
     return Reviews(list(map(str, texts)), labels)
 
 
@@ -141,8 +141,8 @@ def _of_csv(folder: Path) -> Splits:
     """Read one file that has no split of its own: of each class the first half is for training."""
     paths = sorted([*folder.glob("*.csv"), *folder.glob("*.csv.gz")])
     if len(paths) != 1:
-        told = f"{folder} has neither train/pos, nor train-*.parquet, nor one file *.csv or *.csv.gz"
-        raise MissingFile(f"{told}; {REMEDY}")
+        message = f"{folder} has neither train/pos, nor train-*.parquet, nor one file *.csv or *.csv.gz"
+        raise MissingFile(f"{message}; {REMEDY}")
     training, test = _parted(_once(files.cached_read(_read_csv, paths[0])), HALF)
     return split_off(training, test, str(paths[0]))
 
@@ -152,13 +152,13 @@ def _read_csv(path: Path) -> Reviews:
     text = decoded(files.content_of(path, "CSV", remedy), path, remedy)
     rows = csv.DictReader(io.StringIO(text, newline=""))
     if not {"review", "sentiment"} <= set(rows.fieldnames or ()):
-        told = f"{path} has the columns {', '.join(rows.fieldnames or ['none'])}"
-        raise DamagedFile(f"{told}, and must have review and sentiment; {remedy}")
+        message = f"{path} has the columns {', '.join(rows.fieldnames or ['none'])}"
+        raise DamagedFile(f"{message}, and must have review and sentiment; {remedy}")
     found = Reviews([], [])
     for number, row in enumerate(rows, 1):
         if row["sentiment"] not in WORDS:
-            told = f"{path} has the sentiment '{row['sentiment']}' in row {number}"
-            raise DamagedFile(f"{told}; {remedy}")
+            message = f"{path} has the sentiment '{row['sentiment']}' in row {number}"
+            raise DamagedFile(f"{message}; {remedy}")
         found.texts.append(row["review"])
         found.labels.append(WORDS[row["sentiment"]])
     return found

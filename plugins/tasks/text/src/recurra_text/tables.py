@@ -30,8 +30,8 @@ def pinned(task: str, hub: str, revision: str | None) -> str:
         InvalidOption: None is named.
     """
     if not revision:
-        told = f"{task}: hub = {hub} names what may change"
-        raise InvalidOption(f"{told}; say which commit of it is loaded with task.revision")
+        message = f"{task}: hub = {hub} names what may change"
+        raise InvalidOption(f"{message}; say which commit of it is loaded with task.revision")
     return revision
 
 
@@ -95,13 +95,13 @@ def _columns(tables: Sequence[pa.Table], columns: Sequence[str], where: str, rem
     lacking = [(name, table) for table in tables for name in columns if name not in table.column_names]
     if lacking:
         name, table = lacking[0]
-        told = f"{where} has no column '{name}', only {', '.join(table.column_names)}"
-        raise DamagedFile(f"{told}; {remedy}")
+        message = f"{where} has no column '{name}', only {', '.join(table.column_names)}"
+        raise DamagedFile(f"{message}; {remedy}")
     found = [[value for table in tables for value in table[name].to_pylist()] for name in columns]
     for name, values in zip(columns, found, strict=True):
         if None in values:
-            told = f"{where} lacks a value in column '{name}', row {values.index(None) + 1}"
-            raise DamagedFile(f"{told}; {remedy}")
+            message = f"{where} lacks a value in column '{name}', row {values.index(None) + 1}"
+            raise DamagedFile(f"{message}; {remedy}")
     return found
 
 

@@ -82,8 +82,8 @@ def cut(number: int, held_out: tuple[float, float], least: int, where: str) -> M
         DamagedFile: A part would have fewer than `least` of them.
     """
     if sum(held_out) >= 1:
-        told = f"validation_share = {held_out[0]} and test_share = {held_out[1]} leave nothing to train on"
-        raise InvalidOption(f"{told}; together they must be less than 1")
+        message = f"validation_share = {held_out[0]} and test_share = {held_out[1]} leave nothing to train on"
+        raise InvalidOption(f"{message}; together they must be less than 1")
     validation, test = (round(number * share) for share in held_out)
     first = number - validation - test
     sizes: Mapping[Split, int] = {"train": first, "validation": validation, "test": test}
@@ -103,5 +103,5 @@ def check_sizes(sizes: Mapping[Split, int], least: int, where: str) -> None:
     """
     for split, size in sizes.items():
         if size < least:
-            told = f"the split '{split}' of {where} has {size}, and needs at least {least}"
-            raise DamagedFile(f"{told}; give it more data or, of one file, a larger share")
+            message = f"the split '{split}' of {where} has {size}, and needs at least {least}"
+            raise DamagedFile(f"{message}; give it more data or, of one file, a larger share")

@@ -124,6 +124,6 @@ def _codes(
 def _coded(parts: Sequence[bytes], level: Level, where: str) -> Coded:
     if level == "byte":
         return Coded([np.frombuffer(data, np.uint8) for data in parts], [])
-    told = f"{REMEDY}, or read bytes with task.level=byte"
-    texts = [decoded(data, Path(where), told) for data in parts]
+    message = f"{REMEDY}, or read bytes with task.level=byte"
+    texts = [decoded(data, Path(where), message) for data in parts]
     return characters_of(texts) if level == "character" else words_of(map(lines_of, texts))

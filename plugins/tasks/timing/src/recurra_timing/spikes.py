@@ -77,8 +77,8 @@ class Measuring(SpikeTask):
         """
         largest = int(self.extra.max())
         if self.output == "sigmoid" and largest > 1:
-            told = f"output = sigmoid stays below 1 and cannot say the delay {largest}"
-            raise InvalidOption(f"{type(self).__name__}: {told}; choose output = identity")
+            message = f"output = sigmoid stays below 1 and cannot say the delay {largest}"
+            raise InvalidOption(f"{type(self).__name__}: {message}; choose output = identity")
 
     def sample(self, batch_size: int, rng: torch.Generator) -> Batch:
         """Draw intervals; the stream starts with a spike."""
@@ -219,8 +219,8 @@ class GTS(SpikeTask):
         else:
             # Which interval each step belongs to: as many as have ended by then.
             interval = torch.searchsorted(times, t.expand(batch_size, -1).contiguous(), right=True)
-            told = extra.gather(1, interval.clamp(max=self.intervals - 1))
-            x = (told * (interval < self.intervals)).float()
+            message = extra.gather(1, interval.clamp(max=self.intervals - 1))
+            x = (message * (interval < self.intervals)).float()
         target = _at(times, torch.ones_like(times), steps)
         mask = (t > 0) & (t < lengths[:, None])
         return Batch(x[..., None], target[..., None], mask, lengths)

@@ -118,8 +118,8 @@ def trees_of(where: str, lines: Iterable[str]) -> list[Tree]:
         try:
             trees.append(parsed(line))
         except ValueError as error:
-            told = f"{where}, line {number}: no binary tree of words and labels: {error}"
-            raise DamagedFile(f"{told}; correct the line, or {REMEDY}") from None
+            message = f"{where}, line {number}: no binary tree of words and labels: {error}"
+            raise DamagedFile(f"{message}; correct the line, or {REMEDY}") from None
     if not trees:
         raise DamagedFile(f"{where} holds no tree; {REMEDY}")
     return trees
@@ -143,11 +143,11 @@ def read_hub(revision: str) -> Mapping[Split, list[Tree]]:
 
 def _checked(where: str, rows: Any, published: tuple[int, int]) -> list[Tree]:
     if COLUMN not in rows.column_names:
-        told = f"{where} has no column '{COLUMN}', only {', '.join(rows.column_names)}"
-        raise DamagedFile(f"{told}; name another revision")
+        message = f"{where} has no column '{COLUMN}', only {', '.join(rows.column_names)}"
+        raise DamagedFile(f"{message}; name another revision")
     trees = trees_of(where, rows[COLUMN])
     found = len(trees), sum(len(tree.words) for tree in trees)
     if found != published:
-        told = f"{where} has {found[0]:,} sentences of {found[1]:,} nodes, and the treebank has"
-        raise DamagedFile(f"{told} {published[0]:,} of {published[1]:,}; name another revision")
+        message = f"{where} has {found[0]:,} sentences of {found[1]:,} nodes, and the treebank has"
+        raise DamagedFile(f"{message} {published[0]:,} of {published[1]:,}; name another revision")
     return trees

@@ -36,8 +36,8 @@ class Formula(Evaluation):
         self.operators, self.values = table.shape[:2]
         super().__init__(self.values + self.operators + 3, self.values)
         if min_leaves > max_leaves:
-            told = f"min_leaves = {min_leaves} must not exceed max_leaves = {max_leaves}"
-            raise InvalidOption(f"{type(self).__name__}: {told}")
+            message = f"min_leaves = {min_leaves} must not exceed max_leaves = {max_leaves}"
+            raise InvalidOption(f"{type(self).__name__}: {message}")
         self.table, self.shape = table, shape
         self.min_leaves, self.max_leaves = min_leaves, max_leaves
         self.show_as(form)

@@ -62,8 +62,10 @@ class ListOps(Evaluation):
     ) -> None:
         super().__init__(END + 1, DIGITS)
         if min_length > max_length - FEWEST and min_length > SHORTEST:
-            told = f"min_length = {min_length} must be at least {FEWEST} less than max_length = {max_length}"
-            raise InvalidOption(f"ListOps: {told}, so that the last list has room")
+            message = (
+                f"min_length = {min_length} must be at least {FEWEST} less than max_length = {max_length}"
+            )
+            raise InvalidOption(f"ListOps: {message}, so that the last list has room")
         self.rules = Rules(nesting, max_arguments, max_depth, min_length, max_length)
         self.show_as(form)
 

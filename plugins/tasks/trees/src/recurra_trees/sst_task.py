@@ -100,8 +100,8 @@ class SST(Classes, Corpus):
     def _sentences(self, split: Split, trees: Sequence[Tree]) -> list[Sentence]:
         found = [self._sentence(tree) for tree in trees if self.fine or tree.labels[-1] != NEUTRAL]
         if not found:
-            told = f"the {FILES[split]} split has no sentence whose root is not neutral"
-            raise DamagedFile(f"SST: {told}; use labels = fine, or other files")
+            message = f"the {FILES[split]} split has no sentence whose root is not neutral"
+            raise DamagedFile(f"SST: {message}; use labels = fine, or other files")
         return found
 
     def _sentence(self, tree: Tree) -> Sentence:

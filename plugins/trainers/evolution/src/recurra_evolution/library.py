@@ -104,11 +104,11 @@ def library(room: Topology, own: Genetics) -> Library:
     reproduction = DefaultReproduction.parse_config(
         _as_text(elitism=1, survival_threshold=own.survival, min_species_size=1)
     )
-    told = ReporterSet()
+    message = ReporterSet()
     return Library(
         config,
-        DefaultReproduction(reproduction, told, DefaultStagnation(stagnation, told)),
-        DefaultSpeciesSet(config.species_set_config, told),
+        DefaultReproduction(reproduction, message, DefaultStagnation(stagnation, message)),
+        DefaultSpeciesSet(config.species_set_config, message),
     )
 
 

@@ -105,8 +105,8 @@ class Evolution(Trainer):
         if self.algorithm == "openai-es":
             return GradientSearch(start, self.population, self.sigma, self.learning_rate)
         if len(start) > MOST_WEIGHTS:
-            told = f"cma-es takes {MOST_WEIGHTS} weights at most, and there are {len(start)}"
-            raise IncompatibleParts(f"trainer 'evolution': {told}; choose trainer.algorithm=openai-es")
+            message = f"cma-es takes {MOST_WEIGHTS} weights at most, and there are {len(start)}"
+            raise IncompatibleParts(f"trainer 'evolution': {message}; choose trainer.algorithm=openai-es")
         return CovarianceSearch(start, self.population, self.sigma)
 
 
@@ -115,6 +115,6 @@ def _room(model: Network, space: WeightSpace) -> Topology:
     rooms = [part.topology() for part in model.modules() if isinstance(part, Evolvable)]
     if len(rooms) == 1 and rooms[0].weights.numel() == space.size and rooms[0].weights.requires_grad:
         return rooms[0]
-    told = f"{space.size} weights learn, and those of one network that can grow must be all there are"
+    message = f"{space.size} weights learn, and those of one network that can grow must be all there are"
     wanted = "choose cell=neat-network or cell=evolving-ntm, and model.readout=none"
-    raise IncompatibleParts(f"trainer 'evolution': algorithm=neat: {told}; {wanted}")
+    raise IncompatibleParts(f"trainer 'evolution': algorithm=neat: {message}; {wanted}")

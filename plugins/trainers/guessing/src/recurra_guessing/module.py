@@ -51,8 +51,8 @@ class GuessingModule(LearningModule):
         self.register_buffer("guesses", torch.zeros((), dtype=torch.int64))
 
     def _refuse_stream(self) -> None:
-        told = f"task '{type(self.task).__name__}' goes on where the last batch ended"
-        raise IncompatibleParts(f"trainer 'guessing' draws networks that have no past, and {told}")
+        message = f"task '{type(self.task).__name__}' goes on where the last batch ended"
+        raise IncompatibleParts(f"trainer 'guessing' draws networks that have no past, and {message}")
 
     def configure_optimizers(self) -> Any:
         """Return nothing: there is no gradient."""

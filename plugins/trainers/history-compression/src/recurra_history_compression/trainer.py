@@ -74,9 +74,9 @@ class HistoryCompression(Trainer):
 
         cell = model.sequencer
         if not isinstance(cell, Staged) or not model.tags.differentiable:
-            told = f"and {type(cell).__name__} is none; try cell=history-compressor"
+            message = f"and {type(cell).__name__} is none; try cell=history-compressor"
             raise IncompatibleParts(
-                f"trainer 'history-compression' needs a cell whose parts learn one by one, {told}"
+                f"trainer 'history-compression' needs a cell whose parts learn one by one, {message}"
             )
         return HistoryCompressionModule(
             model,

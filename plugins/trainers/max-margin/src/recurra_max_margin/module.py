@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, one_hot
 
-from recurra import Batch, FindsTrees, Forest, GraphTask, Task, Tree, forest, most_certain, parsed
-from recurra_lab import GradientRule, GraphModel, OptimizationOptions
+from recurra import Batch, FindsTrees, GraphTask, Task, Tree
+from recurra_lab import Forest, GradientRule, GraphModel, OptimizationOptions, forest, most_certain, parsed
 
 ONLY_RIGHT = -1e6
 """Added to the score of a wrong node where only right trees are looked for."""

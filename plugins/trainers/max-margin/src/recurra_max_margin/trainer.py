@@ -80,9 +80,9 @@ class MaxMargin(Trainer):
         from recurra_max_margin.module import MaxMarginModule
 
         if not isinstance(task, GraphTask) or not isinstance(model, GraphModel):
-            told = f"and '{type(task).__name__}' gives {task.input_kind}"
+            message = f"and '{type(task).__name__}' gives {task.input_kind}"
             raise IncompatibleParts(
-                f"trainer 'max-margin' needs a task that gives graphs, {told}; try scenes"
+                f"trainer 'max-margin' needs a task that gives graphs, {message}; try scenes"
             )
         return MaxMarginModule(
             model,

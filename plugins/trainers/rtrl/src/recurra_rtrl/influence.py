@@ -66,9 +66,9 @@ class Exact(Influence):
         zeros = self.step.cell.zeros(0)
         size = rows * S * n * zeros.element_size()
         if size > MOST_BYTES:
-            told = f"a batch of {rows}, {S:,} numbers of state and {n:,} weights"
+            message = f"a batch of {rows}, {S:,} numbers of state and {n:,} weights"
             near = "choose trainer.gradient=uoro, or a smaller batch or cell"
-            raise IncompatibleParts(f"exact RTRL would keep {size / 2**30:,.1f} GiB for {told}; {near}")
+            raise IncompatibleParts(f"exact RTRL would keep {size / 2**30:,.1f} GiB for {message}; {near}")
         first = self.step.of_start()
         return (zeros.new_zeros(rows, S, n) if first is None else first.expand(rows, S, n),)
 

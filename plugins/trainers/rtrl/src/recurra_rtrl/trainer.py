@@ -72,8 +72,8 @@ class RTRL(Trainer):
             optimizer=optimizer, schedule=schedule, clip_norm=clip_norm, clip_value=clip_value
         )
         if isinstance(optimizer, LBFGS):
-            told = "trainer.optimizer = lbfgs needs the loss of a whole batch again and again"
-            raise InvalidOption(f"{told}, and rtrl has it once; choose adam, or trainer=bptt")
+            message = "trainer.optimizer = lbfgs needs the loss of a whole batch again and again"
+            raise InvalidOption(f"{message}, and rtrl has it once; choose adam, or trainer=bptt")
 
     def lightning_module(self, model: Network, task: Task, seed: int) -> RTRLModule:
         """Return the Lightning module.
