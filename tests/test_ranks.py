@@ -81,7 +81,7 @@ def alone(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def combine_tags(tmp_path_factory):
+def together(tmp_path_factory):
     return train(tmp_path_factory.mktemp("together"), "--devices", "2")
 
 
