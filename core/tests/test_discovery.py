@@ -253,7 +253,7 @@ def test_one_file_is_a_plugin(file_world, tmp_path):
 def test_one_file_is_seen_by_the_processes_that_are_started(file_world, tmp_path):
     source = HOOK + "return [Component('cell', 'mine', f'{__name__}:C', 'mine')]"
     add_file(write(tmp_path / "mine", "my_made_up_cell.py", source))
-    listed = json.loads(file_world.command("list", "--json").stdout)
+    listed = json.loads(file_world.command("list", "cell", "--json").stdout)
     assert [(row["name"], row["dist"]) for row in listed] == [("mine", "my_made_up_cell.py")]
 
 

@@ -52,9 +52,9 @@ def _offered(kind: str | None) -> list[dict[str, Any]]:
 
 def _engines(kind: str | None) -> list[dict[str, Any]]:
     """Return a row for each engine; only who asks for engines waits until they are imported."""
-    from recurra.plugins.inventory import inventory
+    from recurra.plugins import discovery
 
-    wanted = [source for source in inventory().engines if not source.blocked]
+    wanted = [source for source in discovery.plugins().inventory.engines if not source.blocked]
     rows = [
         {"kind": ENGINE, "name": s.entry_point, "summary": s.summary, "paper": "", "dist": s.dist}
         for s in wanted
