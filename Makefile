@@ -16,6 +16,7 @@ test-slow: $(BIN)/.ready
 
 check: $(BIN)/.ready
 	$(BIN)/ruff check && $(BIN)/ruff format --check
+	$(BIN)/lint-imports
 	$(BIN)/python tools/typecheck.py
 
 $(BIN)/.ready: requirements.txt constraints.txt $(wildcard */pyproject.toml plugins/*/*/pyproject.toml)
