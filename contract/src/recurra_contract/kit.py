@@ -18,7 +18,7 @@ from recurra.plugins.hooks import Kind
 from recurra.plugins.registry import load
 
 Make = Callable[..., Any]
-"""Makes a fresh component: `make(input_size=3)` for a cell, `make()` for any other."""
+"""Creates a new component: `make(input_size=3)` for a cell, `make()` for any other."""
 Status = Literal["passed", "failed", "skipped", "expected failure"]
 
 

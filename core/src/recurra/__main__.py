@@ -5,5 +5,5 @@ from importlib.metadata import entry_points
 
 shells = entry_points(group="console_scripts", name="recurra")
 if not shells:
-    sys.exit("error: the shell is not installed; pip install recurra-lab brings it")
+    sys.exit("error: the command line is not installed; install it with: pip install recurra-lab")
 next(iter(shells)).load()(prog_name="recurra")

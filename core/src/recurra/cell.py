@@ -132,7 +132,7 @@ class SequenceLayer(nn.Module, abc.ABC):
         if isinstance(x, PackedSequence):
             if lengths is not None:
                 who = type(self).__name__
-                raise InvalidInput(f"{who}: lengths = None is expected, since a packed x has its own")
+                raise InvalidInput(f"{who}: lengths must be None, since a packed x has its own")
             return self._forward_packed(x, state, resets=resets, states=states, rng=rng)
         check_input(self, x)
         lengths, resets = checked_lengths(self, x, lengths), checked_resets(self, x, resets)

@@ -24,7 +24,7 @@ def check_input(module: Any, x: Tensor) -> None:
     if x.dim() != 3 or x.shape[-1] != module.input_size:
         raise InvalidInput(f"{who}: x must be {wanted}, got {tuple(x.shape)}")
     if not x.is_floating_point():
-        raise InvalidInput(f"{who}: x must hold real numbers, got {x.dtype}; tokens need an embedding")
+        raise InvalidInput(f"{who}: x must be floating-point, got {x.dtype}; tokens need an embedding")
     _check_placement(who, module, x)
 
 
@@ -54,7 +54,7 @@ def checked_lengths(module: Any, x: Tensor, lengths: Tensor | None) -> Tensor | 
 
 
 def _check_kind_of_lengths(who: str, batch_size: int, lengths: Tensor) -> None:
-    wanted = f"{who}: lengths must be a tensor ({batch_size},) of whole numbers"
+    wanted = f"{who}: lengths must be a tensor ({batch_size},) of integers"
     if not isinstance(lengths, Tensor):
         raise InvalidInput(f"{wanted}, got {type(lengths).__name__}")
     if lengths.shape != (batch_size,) or lengths.dtype not in INTEGER_DTYPES:
@@ -80,10 +80,12 @@ def check_generator(module: Any, x: Tensor, rng: Any) -> None:
     if not isinstance(rng, torch.Generator):
         raise InvalidInput(f"{who}: rng must be a torch.Generator, got {type(rng).__name__}")
     if x.device.type not in ("cpu", "cuda"):
-        raise InvalidInput(f"{who}: rng is for the CPU and CUDA, and x is on {x.device}; seed torch instead")
+        raise InvalidInput(
+            f"{who}: rng supports the CPU and CUDA, but x is on {x.device}; seed torch instead"
+        )
     if rng.device != x.device:
         message = f"rng is on {rng.device} but x is on {x.device}"
-        raise InvalidInput(f"{who}: {message}; make it by torch.Generator('{x.device}')")
+        raise InvalidInput(f"{who}: {message}; create it with torch.Generator('{x.device}')")
 
 
 _structures: WeakKeyDictionary[nn.Module, tuple[Any, Structure]] = WeakKeyDictionary()

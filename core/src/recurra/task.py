@@ -165,7 +165,7 @@ class Task(Configurable, abc.ABC):
         Raises:
             IncompatibleParts: It has none.
         """
-        message = f"task '{type(self).__name__}' has no targets, since a network acts in it"
+        message = f"task '{type(self).__name__}' is an environment, which provides rewards, not targets"
         others = registry.suggestion("trainer", operator.attrgetter("supports_environments"))
         raise IncompatibleParts(message + others)
 

@@ -122,7 +122,7 @@ def check_generator(make: Make) -> None:
     x, before = inputs(cell), torch.get_rng_state()
     first = cell(x, rng=torch.Generator().manual_seed(3))
     if not torch.equal(torch.get_rng_state(), before):
-        raise CheckFailed("a run with a generator moves torch's own")
+        raise CheckFailed("a run with a generator advances torch's global generator")
     torch.manual_seed(4)
     again = cell(x, rng=torch.Generator().manual_seed(3))
     compare("a second training run with the same generator", again, first)

@@ -68,7 +68,7 @@ class GraphTask(SupervisedTask):
 
     @abc.abstractmethod
     def classes(self, batch: Batch) -> Tensor:
-        """Return the class of each node, (B, T) whole numbers."""
+        """Return the class of each node, (B, T) integers."""
 
     @abc.abstractmethod
     def region_of(self, batch: Batch) -> Tensor:

@@ -19,7 +19,7 @@ Only = Annotated[
     tuple[str, ...],
     Field(
         strict=False,
-        description="tensors of the state that are meant, such as h or memory.M; none named means all",
+        description="tensors of the state to which it applies, such as h or memory.M; all by default",
     ),
 ]
 
@@ -58,7 +58,7 @@ class CellWrapper(Cell[Any]):
 
 def _check_cell(who: str, cell: Any) -> None:
     if not isinstance(cell, Cell):
-        raise IncompatibleParts(f"{who}: needs a cell, which can be stepped, got {type(cell).__name__}")
+        raise IncompatibleParts(f"{who}: expected a cell, which has a `step`, got {type(cell).__name__}")
 
 
 def floating(state: Any) -> dict[str, Tensor]:
@@ -79,7 +79,7 @@ def selected_leaves(who: str, cell: Cell[Any], only: Sequence[str]) -> dict[str,
     with torch.enable_grad():
         known = floating(cell.initial_state(1))
     if not known:
-        raise IncompatibleParts(f"{who}: {type(cell).__name__} has no state of real numbers")
+        raise IncompatibleParts(f"{who}: {type(cell).__name__} has no floating-point state")
     for name in only:
         if not any(_below(leaf, name) for leaf in known):
             message = f"{who}: only = '{name}': the state of {type(cell).__name__} has {', '.join(known)}"

@@ -33,8 +33,10 @@ class Bidirectional(SequenceLayer):
     def __init__(self, forward_cell: SequenceLayer, backward_cell: SequenceLayer) -> None:
         super().__init__()
         if forward_cell.input_size != backward_cell.input_size:
-            got = f"the two directions read {forward_cell.input_size} and {backward_cell.input_size} numbers"
-            raise IncompatibleParts(f"Bidirectional: {got}")
+            got = f"{forward_cell.input_size} and {backward_cell.input_size}"
+            raise IncompatibleParts(
+                f"Bidirectional: both directions must have the same input size, got {got}"
+            )
         for part in (forward_cell, backward_cell):
             if part.tags.input_kind == "trees":
                 message = f"{type(part).__name__} reads trees, whose children must come before their parent"

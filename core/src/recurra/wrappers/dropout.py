@@ -19,12 +19,17 @@ from recurra.wrappers.base import (
     selected_leaves,
 )
 
-DroppedInputs = Annotated[Share, Field(description="p_x, probability of dropping a number of x")]
-DroppedOutputs = Annotated[Share, Field(description="p_y, probability of dropping a number of y")]
-DroppedStates = Annotated[Share, Field(description="p_s, probability of dropping a number of `only`")]
+DroppedInputs = Annotated[Share, Field(description="p_x, probability of dropping an element of x")]
+DroppedOutputs = Annotated[Share, Field(description="p_y, probability of dropping an element of y")]
+DroppedStates = Annotated[
+    Share, Field(description="p_s, probability of dropping an element of the tensors in `only`")
+]
 DroppedNames = Annotated[
     tuple[str, ...],
-    Field(strict=False, description="tensors of the state to drop, such as the h of an LSTM; must be named"),
+    Field(
+        strict=False,
+        description="tensors of the state to drop, such as the h of an LSTM; required by `states`",
+    ),
 ]
 
 
@@ -77,7 +82,7 @@ class RecurrentDropout(CellWrapper):
         super().__init__(cell)
         self.inputs, self.outputs, self.states = inputs, outputs, states
         self.names = tuple(selected_leaves("RecurrentDropout", cell, only)) if only else ()
-        check_used("RecurrentDropout", only, states, "states, the probability of dropping a number of them")
+        check_used("RecurrentDropout", only, states, "states, the probability of dropping an element of them")
         self._check()
         self.tags = Tags.combined([cell], stochastic=max(inputs, outputs, states) > 0)
 
@@ -87,7 +92,7 @@ class RecurrentDropout(CellWrapper):
                 "RecurrentDropout: the inputs of a cell that reads trees cannot be dropped"
             )
         if self.states and not self.names:
-            known = ", ".join(floating(self.cell.initial_state(1))) or "nothing of real numbers"
+            known = ", ".join(floating(self.cell.initial_state(1))) or "no floating-point tensors"
             message = f"RecurrentDropout: states = {self.states} needs only, the tensors of the state to drop"
             raise InvalidOption(f"{message}; {type(self.cell).__name__} has {known}")
 

@@ -66,7 +66,9 @@ class LayerNormalised(CellWrapper):
         cell: Cell[Any],
         *,
         outputs: Annotated[bool, Field(description="normalise y")] = True,
-        states: Annotated[bool, Field(description="normalise the state, or what `only` names of it")] = False,
+        states: Annotated[
+            bool, Field(description="normalise the state, or the tensors of it in `only`")
+        ] = False,
         only: Only = (),
     ) -> None:
         super().__init__(cell)
@@ -91,7 +93,7 @@ class LayerNormalised(CellWrapper):
 
 def _norm(what: str, shape: tuple[int, ...]) -> Norm:
     if not shape or shape[-1] == 1:
-        message = f"LayerNormalised: {what} is one number, which normalising would always make zero"
+        message = f"LayerNormalised: {what} is a single number, which normalisation would always set to zero"
         raise IncompatibleParts(message)
     return Norm(shape[-1])
 

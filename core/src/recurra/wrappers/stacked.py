@@ -16,8 +16,10 @@ from recurra.config.options import Configurable
 from recurra.errors import IncompatibleParts, InvalidOption
 from recurra.wrappers.base import Share
 
-Skip = Annotated[bool, Field(description="every layer also reads x, and y is what all layers put out")]
-Drop = Annotated[Share, Field(description="share of a layer's output that the next one does not see")]
+Skip = Annotated[
+    bool, Field(description="every layer also reads x, and y concatenates the outputs of all layers")
+]
+Drop = Annotated[Share, Field(description="probability of dropping an element between two layers")]
 Advance = Callable[[Cell[Any], Tensor, Any], tuple[Tensor, Any]]
 
 
@@ -43,7 +45,9 @@ class Layers(Configurable, SequenceLayer):
     def __init__(self, layers: Sequence[SequenceLayer], *, skip: Skip = False, dropout: Drop = 0.0) -> None:
         _check_widths(type(self).__name__, layers, skip)
         if dropout and len(layers) == 1:
-            message = f"{type(self).__name__}: dropout = {dropout} acts between layers, and there is one only"
+            message = (
+                f"{type(self).__name__}: dropout = {dropout} applies between layers, but there is only one"
+            )
             raise InvalidOption(message)
         SequenceLayer.__init__(self)
         self.layers = nn.ModuleList(layers)
@@ -121,12 +125,12 @@ def _check_widths(who: str, layers: Sequence[SequenceLayer], skip: bool) -> None
     for below, above in pairwise(layers):
         if beside + below.output_size != above.input_size:
             x = f" and x has {beside}" if skip else ""
-            got = f"a layer puts out {below.output_size} numbers{x}, the next one reads {above.input_size}"
+            got = f"a layer outputs {below.output_size} features{x}, the next one expects {above.input_size}"
             raise IncompatibleParts(f"{who}: {got}")
     for number, layer in enumerate(layers[1:], 2):
         if layer.tags.input_kind == "trees":
             message = (
-                f"layer {number}, {type(layer).__name__}, reads trees, and a layer below puts out vectors"
+                f"layer {number}, {type(layer).__name__}, reads trees, and a layer below outputs vectors"
             )
             raise IncompatibleParts(f"{who}: {message}; only the first layer can read trees")
 

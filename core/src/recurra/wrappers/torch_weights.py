@@ -53,7 +53,7 @@ def layer_weights(
         raise InvalidInput(f"{message}: expected a torch.nn.{kind.__name__}, got {type(module).__name__}")
     if module.proj_size:
         narrower = f"proj_size = {module.proj_size} makes h narrower than c"
-        raise InvalidOption(f"{message}: {narrower}, which this cell does not do")
+        raise InvalidOption(f"{message}: {narrower}, which this cell does not support")
     if not isinstance(layer, int) or not 0 <= layer < module.num_layers:
         raise InvalidOption(f"{message}: layer = {layer} is not one of the {module.num_layers} from 0")
     if reverse and not module.bidirectional:

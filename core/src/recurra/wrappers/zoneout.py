@@ -19,7 +19,7 @@ from recurra.wrappers.base import (
     updated_output,
 )
 
-Kept = Annotated[Share, Field(description="probability of keeping the old value of a number")]
+Kept = Annotated[Share, Field(description="probability of keeping the old value of an element")]
 
 
 class Zoneout(CellWrapper):
@@ -40,7 +40,7 @@ class Zoneout(CellWrapper):
 
     Raises:
         InvalidOption: A tensor is named that the state does not have, or p is zero and one is named.
-        IncompatibleParts: The cell has no state of real numbers.
+        IncompatibleParts: The cell has no floating-point state.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Zoneout(CellWrapper):
         super().__init__(cell)
         self.p = p
         self.names = frozenset(selected_leaves("Zoneout", cell, only))
-        check_used("Zoneout", only, p, "p, the probability of keeping the old value of a number of them")
+        check_used("Zoneout", only, p, "p, the probability of keeping the old value of an element of them")
         self.tags = Tags.combined([cell], stochastic=p > 0)
 
     def step(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
