@@ -1,4 +1,4 @@
-"""`python -m recurra`: the shell, if a package that brings it is installed."""
+"""`python -m recurra`: the command line, if a package that provides it is installed."""
 
 import sys
 from importlib.metadata import entry_points

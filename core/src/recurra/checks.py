@@ -1,4 +1,4 @@
-"""What `SequenceLayer.forward` refuses: a mistake gets one sentence here instead of an error deeper down."""
+"""Input validation of `SequenceLayer.forward`: one clear sentence instead of an error from torch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ INTEGER_DTYPES = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8
 
 
 def check_input(module: Any, x: Tensor) -> None:
-    """Refuse an input that would fail, or silently broadcast, deeper down."""
+    """Reject an input that would fail, or silently broadcast, in a step."""
     who, wanted = type(module).__name__, f"(batch, time, {module.input_size})"
     if not isinstance(x, Tensor):
         raise InvalidInput(f"{who}: x must be a tensor {wanted}, got {type(x).__name__}")
@@ -75,7 +75,7 @@ def checked_resets(module: Any, x: Tensor, resets: Tensor | None) -> Tensor | No
 
 
 def check_generator(module: Any, x: Tensor, rng: Any) -> None:
-    """Refuse a generator that no step on the device of x would draw from."""
+    """Reject a generator that no step on the device of x would draw from."""
     who = type(module).__name__
     if not isinstance(rng, torch.Generator):
         raise InvalidInput(f"{who}: rng must be a torch.Generator, got {type(rng).__name__}")
@@ -93,7 +93,7 @@ _structures: WeakKeyDictionary[nn.Module, tuple[Any, Structure]] = WeakKeyDictio
 
 
 def check_state(module: Any, state: Any, batch_size: int) -> None:
-    """Refuse a state whose structure, shapes, dtypes or devices differ from those of the initial state.
+    """Reject a state whose structure, shapes, dtypes or devices differ from those of the initial state.
 
     The initial state, which may be large or drawn, is computed for the first given state only, and again for
     one that does not fit: the module may have changed.

@@ -34,7 +34,7 @@ DroppedNames = Annotated[
 
 
 class DroppedState(NamedTuple):
-    """What survives a step: the cell's state, and boolean masks that are true where a number is seen.
+    """What survives a step: the cell's state, and boolean masks that are true where an element is kept.
 
     inputs (B, I), outputs (B, O) and states, as the tensors that they mask; () where nothing is dropped.
     """
@@ -46,18 +46,18 @@ class DroppedState(NamedTuple):
 
 
 class RecurrentDropout(CellWrapper):
-    """Variational dropout: the same numbers are dropped at every step of a sequence.
+    """Variational dropout: the same elements are dropped at every step of a sequence.
 
         y, s' = cell(x ∘ m_x / (1 − p_x), s ∘ m_s / (1 − p_s));  y ∘ m_y / (1 − p_y)
 
-    `initial_state` draws the masks in training mode, each row its own, and they are a part of the state: a
-    sequence may be cut anywhere. In evaluation mode nothing is dropped, whatever the masks say; a state that
-    evaluation began has masks of ones and is no start for training.
+    `initial_state` draws the masks in training mode, different for each row, and they are part of the
+    state: a sequence may be cut anywhere. In evaluation mode nothing is dropped, whatever the masks say; an initial
+    state from evaluation mode has masks of ones and must not be used for training.
 
-    Which tensors of the state are dropped must be named. Suited are those that the next step reads through
-    weights alone, such as the h of an LSTM. One that a step carries over, as an LSTM does its c and a GRU
-    its h, would be multiplied by 1 / (1 − p) again and again; for those there is `Zoneout`. What a cell
-    puts out is masked for its reader, not for its own next step.
+    Which tensors of the state are dropped must be named. Suitable are those that the next step reads through
+    weights only, such as the h of an LSTM. One that a step carries over, as an LSTM does its c and a GRU
+    its h, would be multiplied by 1 / (1 − p) again and again; for those use `Zoneout`. The outputs
+    of a cell are masked for the next layer, not for its own next step.
 
     Shapes: those of the cell; the state is (the cell's state, masks).
     Differs from the paper: its authors drop the state separately for each gate or for all gates at once;
@@ -126,11 +126,11 @@ class RecurrentDropout(CellWrapper):
         return _kept(y, state.outputs, self.outputs), state._replace(cell=after)
 
     def auxiliary_loss(self, state: DroppedState) -> Tensor | None:
-        """Return the cell's own loss."""
+        """Return the cell's auxiliary loss."""
         return self.cell.auxiliary_loss(state.cell)
 
     def diagnostics(self, state: DroppedState) -> dict[str, Tensor]:
-        """Return the cell's views."""
+        """Return the cell's diagnostics."""
         return self.cell.diagnostics(state.cell)
 
 

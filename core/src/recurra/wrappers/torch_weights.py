@@ -100,7 +100,7 @@ def as_module(kind: Callable[..., M], cell: Cell[Any], b_h: Tensor | None = None
 
 
 def no_counterpart(cell: Cell[Any], kind: type[nn.RNNBase], option: str) -> InvalidOption:
-    """Return the refusal of a cell whose value of an option torch's module does not have."""
+    """Return the error for a value of an option that torch's module does not have."""
     value = cell.options[option]
     shown = str(value).lower() if isinstance(value, bool) else repr(value)
     message = (
