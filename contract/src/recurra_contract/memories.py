@@ -1,4 +1,4 @@
-"""What every memory must hold, beside what it must hold as the part of a cell."""
+"""The contract of memories, in addition to the contract of the cell around them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which level runs a cell, and why not the next one."""
+"""Selects the level that runs a cell, with the reasons against faster ones."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Choice:
 
     Args:
         level: Its name.
-        why_not: For each level above it the reason against it.
+        why_not: For each faster level, the reason why it is not used.
         compiled: What runs; None for the loop.
     """
 
@@ -179,7 +179,7 @@ _told: set[tuple[str, str]] = set()
 
 
 def _notice(cell: nn.Module, level: str, why_not: dict[str, str]) -> None:
-    """Say once for every kind of cell that it runs slower than it might."""
+    """Log once per class of cell why it does not run at a faster level."""
     name = type(cell).__name__
     if why_not and (name, level) not in _told:
         _told.add((name, level))

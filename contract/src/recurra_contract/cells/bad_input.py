@@ -1,4 +1,4 @@
-"""A user's mistakes: refused by name, never broadcast."""
+"""Invalid inputs: rejected with an error that names the argument, never broadcast."""
 
 from __future__ import annotations
 

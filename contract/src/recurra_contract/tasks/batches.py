@@ -69,7 +69,8 @@ def check_batch_has_declared_shapes(make: Make) -> None:
 
     Vectors are finite floating-point numbers and tokens integers from 0 to input_size - 1. The mask is
     boolean, lengths lie between 1 and T, and all tensors are on the CPU. Trees of tokens are (B, T, 2). The
-    last channel of a tree holds integers, and no node takes more children than wait for a parent.
+    last channel of a tree holds integers, and no node has more children than there are preceding
+    nodes without a parent.
     """
     task = make()
     batch = draw(task)

@@ -1,4 +1,4 @@
-"""The data of a task is a function of the number of the batch, the split and the seed."""
+"""The data of a task is a function of the batch number, the split and the seed."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def check_all_randomness_comes_from_rng(make: Make) -> None:
 
 
 def check_global_generators_are_left_alone(make: Make) -> None:
-    """Drawing a batch changes no global generator: not PyTorch's, not Python's, not NumPy's."""
+    """Drawing a batch does not change the global generators of PyTorch, Python and NumPy."""
     task = make()
     before = generator_states()
     draw(task)

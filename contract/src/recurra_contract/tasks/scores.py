@@ -1,4 +1,4 @@
-"""The loss, the scores and the goal of a task, and what it says of simple predictors."""
+"""The loss, the scores and the goal of a task, and its baselines."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from recurra_contract.task_probes import (
 
 
 def check_loss_is_differentiable(make: Make) -> None:
-    """The loss is a finite scalar with a finite, non-zero gradient for the outputs."""
+    """The loss is a finite scalar with a finite, non-zero gradient with respect to the outputs."""
     task = supervised(make())
     batch, y = answered(task)
     loss = task.loss(y.requires_grad_(), batch)
@@ -65,7 +65,7 @@ def check_only_the_mask_counts(make: Make) -> None:
 
 
 def check_scores_are_sums_and_weights(make: Make) -> None:
-    """`scores` maps names to `Score`s with a finite total and a positive weight, both plain numbers."""
+    """`scores` maps names to `Score`s with a finite total and a positive weight, both Python numbers."""
     for name, score in blind_scores(make()).items():
         expect(isinstance(score, Score), f"{name} must be a Score, got {type(score).__name__}")
         for part in score:
@@ -173,7 +173,7 @@ def _answer(task: Task, batch: Batch, y: Tensor) -> Evaluation:
 
 
 def check_goal_scores_are_scores(make: Make) -> None:
-    """`goal_scores`, where defined, gives many networks at once what `scores` gives each, or None."""
+    """`goal_scores`, if defined, returns for several networks what `scores` returns for each, or None."""
     task = supervised(make())
     if not isinstance(task, ScoresPopulations):
         raise Skip("the task defines no `goal_scores`")

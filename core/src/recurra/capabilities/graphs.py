@@ -72,4 +72,4 @@ class GraphTask(SupervisedTask):
 
     @abc.abstractmethod
     def region_of(self, batch: Batch) -> Tensor:
-        """Return the region of each node, (B, T) integers from 0; correct trees merge within regions first."""
+        """Return the region of each node, (B, T) integers; correct trees merge within regions first."""

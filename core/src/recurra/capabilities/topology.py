@@ -13,7 +13,7 @@ class Topology:
     """The possible connections of a network; an absent connection has weight zero.
 
     Args:
-        weights: All weights (n, 1 + I + n), n = outputs + hidden; the rows are the target nodes of connections,
+        weights: All weights (n, 1 + I + n), n = outputs + hidden; the rows are the targets of connections,
             and the columns come from the bias, the inputs, the output nodes and the hidden nodes.
         inputs: I.
         outputs: Number of output nodes.

@@ -51,8 +51,8 @@ class RecurrentDropout(CellWrapper):
         y, s' = cell(x ∘ m_x / (1 − p_x), s ∘ m_s / (1 − p_s));  y ∘ m_y / (1 − p_y)
 
     `initial_state` draws the masks in training mode, different for each row, and they are part of the
-    state: a sequence may be cut anywhere. In evaluation mode nothing is dropped, whatever the masks say; an initial
-    state from evaluation mode has masks of ones and must not be used for training.
+    state: a sequence may be cut anywhere. In evaluation mode nothing is dropped, whatever the masks; an
+    initial state from evaluation mode has masks of ones and must not be used for training.
 
     Which tensors of the state are dropped must be named. Suitable are those that the next step reads through
     weights only, such as the h of an LSTM. One that a step carries over, as an LSTM does its c and a GRU

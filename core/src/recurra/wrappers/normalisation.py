@@ -128,8 +128,8 @@ class NormalisedLinears(CellWrapper):
 
     What is not an `nn.Linear` is not reached, such as the c' in the tanh(c') of an LSTM, which the paper
     normalises too. A cell that uses the weights of such a layer without calling it is rejected, which one
-    step on zeros detects; weights that are used in both ways are not detected. A layer with one output is left
-    unchanged. In a cell with a memory the layer that drives the memory is normalised too; to leave it
+    step on zeros detects; weights that are used in both ways are not detected. A layer with one output is
+    left unchanged. In a cell with a memory the layer that drives the memory is normalised too; to leave it
     out, wrap the controller alone.
 
     Shapes: those of the cell, and its state.  Parameters: the cell's, and O for each linear layer.
