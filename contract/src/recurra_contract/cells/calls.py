@@ -32,7 +32,7 @@ RESETS = torch.tensor([[0, 0, 1, 0, 1], [1, 0, 0, 0, 0], [1, 0, 1, 0, 1], [0, 1,
 
 
 def check_resets(make: Make) -> None:
-    """With resets, at every level, each part of a row equals that part alone; resets past a row have no effect."""
+    """With resets, at every level, each part of a row equals it alone; resets past a row have no effect."""
     cell = made(make)
     x, start = inputs(cell, resets=RESETS), reached(cell)
     expected = _in_parts(cell, x, start)
