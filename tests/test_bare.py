@@ -127,4 +127,6 @@ def test_cells_learn_in_a_plain_loop(bare):
 def test_the_shell_says_what_brings_it(bare):
     done = python_there(bare, "-m", "recurra", "list")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "error: the shell is not installed; pip install recurra-lab brings it\n"
+    assert (
+        done.stderr == "error: the command line is not installed; install it with: pip install recurra-lab\n"
+    )

@@ -56,7 +56,7 @@ class Newer(ToyTask):
 def test_a_small_change_of_the_data_is_noticed():
     noted = fingerprint(ToyTask())
     check_fingerprint(ToyTask(), noted)
-    with pytest.raises(CheckFailed, match=r"Other gives other data .* or raise the task's `version`"):
+    with pytest.raises(CheckFailed, match=r"Other gives different data .* or raise the task's `version`"):
         check_fingerprint(Other(), noted)
 
 

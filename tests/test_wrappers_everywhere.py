@@ -106,7 +106,7 @@ def unread(name):
 def only_rounding(wrapper, result):
     """Normalising few numbers divides by a small spread, which makes the errors of bfloat16 larger."""
     precise = result.check in ("check_precision", "check_mixed_precision")
-    found = re.search(r"differs by up to (\S+), allowed is (\S+)", result.message)
+    found = re.search(r"differs by up to (\S+), but the tolerance is (\S+)", result.message)
     if not (wrapper.startswith("normalised") and precise and found):
         return False
     return float(found[1]) < 5 * float(found[2]) and float(found[2]) > 1e-2

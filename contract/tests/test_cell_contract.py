@@ -47,7 +47,7 @@ class ClockState(NamedTuple):
 
 
 class Clocked(ToyCell):
-    """Updates one unit per step, in turn: its state has whole numbers and booleans."""
+    """Updates one unit per step, in turn: its state has integers and booleans."""
 
     def initial_state(self, batch_size):
         t = torch.zeros(batch_size, dtype=torch.long, device=self.W.weight.device)

@@ -152,7 +152,7 @@ def test_a_memory_that_shows_no_weighting_is_skipped_and_says_so():
             return {}
 
     found = result("check_weightings", Contract("memory", Blind))
-    assert (found.status, found.message) == ("skipped", "no view of it has `weighting` in its name")
+    assert (found.status, found.message) == ("skipped", "none of its diagnostics has `weighting` in its name")
 
 
 def test_a_leaking_memory_is_also_found_as_a_part_of_a_cell():

@@ -57,7 +57,7 @@ class Leaves(ToyTask):
         if __import__("sys").argv[0].endswith("subprocess_worker.py"):
             __import__("os")._exit(3)
 """
-DIFFERENT = {"Hashes": "draws other data", "Fails": "no such disk", "Leaves": "it ended with the code 3"}
+DIFFERENT = {"Hashes": "draws different data", "Fails": "no such disk", "Leaves": "it exited with code 3"}
 
 
 def test_a_task_that_differs_between_processes_is_killed(tmp_path, monkeypatch):
@@ -130,10 +130,10 @@ def local():
     [
         ("check_only_the_mask_counts", FullRows, "every step of a batch is scored"),
         ("check_oracle_meets_the_goal", Secretive, "has no oracle"),
-        ("check_loss_is_differentiable", Rewarding, "has no targets, since a network acts in it"),
+        ("check_loss_is_differentiable", Rewarding, "is an environment, which provides rewards, not targets"),
         ("check_all_randomness_comes_from_rng", Stored, "has no `sample`"),
         ("check_goal_scores_are_scores", ToyTask, "defines no `goal_scores`"),
-        ("check_goal_scores_are_scores", OtherGoal, "cannot be computed for many networks"),
+        ("check_goal_scores_are_scores", OtherGoal, "cannot be computed for an ensemble of networks"),
         ("check_batch_is_the_same_in_another_process", local, "cannot be imported by its name"),
     ],
 )

@@ -33,8 +33,8 @@ WRONG_INPUTS = {
     "two axes": (torch.zeros(5, 3), r"Leaky: x must be \(batch, time, 3\), got \(5, 3\)"),
     "four axes": (torch.zeros(1, 2, 5, 3), r"Leaky: x must be \(batch, time, 3\), got \(1, 2, 5, 3\)"),
     "list": ([[[0.0] * 3]], r"Leaky: x must be a tensor \(batch, time, 3\), got list"),
-    "tokens": (X.long(), r"Leaky: x must hold real numbers, got torch.int64; tokens need an embedding"),
-    "bool": (X.bool(), r"Leaky: x must hold real numbers, got torch.bool"),
+    "tokens": (X.long(), r"Leaky: x must be floating-point, got torch.int64; tokens need an embedding"),
+    "bool": (X.bool(), r"Leaky: x must be floating-point, got torch.bool"),
     "double": (X.double(), r"Leaky: x is torch.float64 but the parameters are torch.float32; convert one"),
     "device": (X.to("meta"), r"Leaky: x is on meta but the parameters are on cpu; move one of them"),
     "packed": (pack_sequence([torch.zeros(5, 4)]), r"Leaky: x must be \(batch, time, 3\), got \(1, 5, 4\)"),
@@ -49,11 +49,11 @@ def test_a_wrong_input_is_refused(wrong):
 
 
 WRONG_LENGTHS = {
-    "shape": (torch.tensor([5]), r"a tensor \(2,\) of whole numbers, got \(1,\) of torch.int64"),
-    "column": (torch.tensor([[5], [5]]), r"a tensor \(2,\) of whole numbers, got \(2, 1\) of torch.int64"),
-    "float": (torch.tensor([5.0, 5.0]), r"a tensor \(2,\) of whole numbers, got \(2,\) of torch.float32"),
-    "bool": (torch.tensor([True, True]), r"a tensor \(2,\) of whole numbers, got \(2,\) of torch.bool"),
-    "list": ([5, 5], r"a tensor \(2,\) of whole numbers, got list"),
+    "shape": (torch.tensor([5]), r"a tensor \(2,\) of integers, got \(1,\) of torch.int64"),
+    "column": (torch.tensor([[5], [5]]), r"a tensor \(2,\) of integers, got \(2, 1\) of torch.int64"),
+    "float": (torch.tensor([5.0, 5.0]), r"a tensor \(2,\) of integers, got \(2,\) of torch.float32"),
+    "bool": (torch.tensor([True, True]), r"a tensor \(2,\) of integers, got \(2,\) of torch.bool"),
+    "list": ([5, 5], r"a tensor \(2,\) of integers, got list"),
 }
 
 
@@ -199,7 +199,7 @@ def test_zeros_follow_the_parameters():
 
 
 class Counted(Identity):
-    """Nothing but a buffer of whole numbers."""
+    """Nothing but a buffer of integers."""
 
     def __init__(self, input_size):
         super().__init__(input_size)

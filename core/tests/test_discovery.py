@@ -53,7 +53,7 @@ DEFECTS = {
     ),
     "unknown kind": (
         HOOK + "return [Component('cells', 'x', 'a:B', '')]",
-        "'x' is of the kind 'cells', which is none of cell, memory, task, trainer; did you mean 'cell'?",
+        "'x' is of the kind 'cells', which is not one of cell, memory, task, trainer; did you mean 'cell'?",
     ),
     "unusable name": (
         HOOK + "return [Component('cell', 'My:Cell', 'a:B', '')]",
@@ -65,11 +65,11 @@ DEFECTS = {
     ),
     "not a string": (
         HOOK + "return [Component('cell', 'x', int, '')]",
-        "every field of a component is a string",
+        "every field of a component except `default` must be a string",
     ),
     "an extension among components": (
         HOOK + "return [Component('optimizer', 'x', 'a:B', '')]",
-        "'x' is of the kind 'optimizer', which is none of cell, memory, task, trainer",
+        "'x' is of the kind 'optimizer', which is not one of cell, memory, task, trainer",
     ),
     "offered twice": (
         HOOK + "return [Component('cell', 'x', 'a:B', ''), Component('cell', 'x', 'a:C', '')]",
@@ -82,7 +82,7 @@ EXTENSION = HEAD + "@hookimpl\ndef {hook}():\n    return "
 EXTENSION_DEFECTS = {
     "Extension('X', 'a:b', '')": "{kind} 'X' is no valid name",
     "Extension('x', 'a.b', '')": "{kind} 'x' has the target 'a.b'; expected 'module:attribute'",
-    "Extension('x', print, '')": "every field of a component is a string",
+    "Extension('x', print, '')": "every field of a component except `default` must be a string",
     "Extension('x')": "{hook} failed: TypeError",
     "Component('cell', 'x', 'a:B', '')": "{hook} returned a list with Component(",
     "*2 * [Extension('x', 'a:b', '')]": "it offers the {kind} 'x' twice",
@@ -176,7 +176,7 @@ def test_control_c_goes_through_and_names_the_plugin(world):
     with pytest.raises(KeyboardInterrupt) as stop:
         world.plugins()
     assert stop.value.__notes__ == [
-        "interrupted in plugin acme-cells:main; RECURRA_BLOCK=acme-cells leaves it out"
+        "interrupted in plugin acme-cells:main; RECURRA_BLOCK=acme-cells disables it"
     ]
 
 
@@ -269,7 +269,7 @@ def test_a_file_that_is_not_there_is_refused_with_the_nearest(file_world, tmp_pa
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("copy.py", "there is another module 'copy'; rename the file"),
+        ("copy.py", "another module is called 'copy'; rename the file"),
         ("my-cell.py", "must exist and have a name such as my_cell.py"),
         ("my_cell.txt", "must exist and have a name such as my_cell.py"),
     ],

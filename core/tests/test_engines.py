@@ -60,7 +60,7 @@ def test_an_engine_that_cannot_be_used_is_reported_and_stops_nobody(installed, s
 def test_a_distribution_has_one_engine(installed):
     found = installed("acme-engine", ENGINE.format(own="own"), names=("one", "two"))
     assert [str(d) for d in found.defects] == [
-        "acme-engine:two: the distribution has an engine already, and may have only one"
+        "acme-engine:two: the distribution already has an engine, and only one is allowed"
     ]
 
 

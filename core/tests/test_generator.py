@@ -71,7 +71,9 @@ def test_what_is_no_generator_is_refused():
 
 def test_a_device_without_such_a_generator_is_refused():
     cell = drawing().to("meta")
-    with pytest.raises(InvalidInput, match=r"^Stacked: rng is for the CPU and CUDA, and x is on meta; seed"):
+    with pytest.raises(
+        InvalidInput, match=r"^Stacked: rng supports the CPU and CUDA, but x is on meta; seed"
+    ):
         cell(X.to("meta"), rng=seeded(7))
 
 
@@ -82,5 +84,5 @@ def test_a_generator_of_a_gpu_decides_there():
     first, again = (cell(x, rng=torch.Generator("cuda").manual_seed(7))[0] for _ in range(2))
     assert torch.equal(first, again)
     assert torch.equal(torch.cuda.get_rng_state(), before)
-    with pytest.raises(InvalidInput, match=r"^Stacked: rng is on cpu but x is on cuda:0; make it by"):
+    with pytest.raises(InvalidInput, match=r"^Stacked: rng is on cpu but x is on cuda:0; create it with"):
         cell(x, rng=seeded(7))

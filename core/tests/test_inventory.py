@@ -36,7 +36,7 @@ def test_a_distribution_that_is_listed_twice_counts_once(world, tmp_path):
 def test_an_unknown_group_is_named_with_the_right_one(world, group):
     world.add("acme-cells", "", entry_points=f"[{group}]\nmine = acme_cells\n")
     right = "plugins belong in 'recurra', engines in 'recurra.engines'"
-    expected = f"acme-cells:mine: nobody reads the entry-point group '{group}'; {right}"
+    expected = f"acme-cells:mine: unknown entry-point group '{group}'; {right}"
     assert sentences(world) == [expected]
 
 

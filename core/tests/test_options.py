@@ -35,13 +35,13 @@ def complaint(component, **given):
     [
         ({"hiden_size": 3}, "GRU: unknown option 'hiden_size'; did you mean 'hidden_size'?"),
         ({"zzz": 3}, "GRU: unknown option 'zzz'; it has hidden_size, reset, share"),
-        ({"hidden_size": -1}, "GRU: hidden_size = -1: expected a whole number greater than 0"),
-        ({"hidden_size": "abc"}, "GRU: hidden_size = 'abc': expected a whole number greater than 0"),
-        ({"hidden_size": True}, "GRU: hidden_size = True: expected a whole number greater than 0"),
-        ({"hidden_size": None}, "GRU: hidden_size = None: expected a whole number greater than 0"),
+        ({"hidden_size": -1}, "GRU: hidden_size = -1: expected an integer greater than 0"),
+        ({"hidden_size": "abc"}, "GRU: hidden_size = 'abc': expected an integer greater than 0"),
+        ({"hidden_size": True}, "GRU: hidden_size = True: expected an integer greater than 0"),
+        ({"hidden_size": None}, "GRU: hidden_size = None: expected an integer greater than 0"),
         (
             {"hidden_size": [0] * 99},
-            "GRU: hidden_size = a list object: expected a whole number greater than 0",
+            "GRU: hidden_size = a list object: expected an integer greater than 0",
         ),
         ({"reset": "befor"}, "GRU: reset = 'befor': expected one of before, after; did you mean 'before'?"),
         ({"share": 1}, "GRU: share = 1: expected a number of at least 0 and less than 1"),
@@ -58,7 +58,7 @@ def test_a_wrong_option_of_a_cell(parts, given, told):
 def test_all_wrong_options_are_told_at_once(parts):
     told = complaint(parts.GRU, hidden_size=0, reset=3, shar=1).splitlines()
     assert told == [
-        "GRU: hidden_size = 0: expected a whole number greater than 0",
+        "GRU: hidden_size = 0: expected an integer greater than 0",
         "GRU: reset = 3: expected one of before, after",
         "GRU: unknown option 'shar'; did you mean 'share'?",
     ]
@@ -79,7 +79,7 @@ def test_a_wrong_alternative(parts, optimizer, told):
 
 def test_a_missing_option_of_an_alternative(parts):
     assert complaint(parts.BPTT, schedule="cosine") == (
-        "BPTT: schedule.steps is missing; it must be a whole number greater than 0"
+        "BPTT: schedule.steps is missing; it must be an integer greater than 0"
     )
 
 
@@ -144,7 +144,7 @@ def test_a_model_of_options_is_given_as_a_table_or_as_itself():
     assert Outer().inner == Outer(inner={}).inner == Inner(width=2)
     assert Outer(inner={"width": 3}).inner == Outer(inner=Inner(width=3)).inner == Inner(width=3)
     assert complaint(Outer, inner={"width": 0}) == (
-        "Outer: inner.width = 0: expected a whole number greater than 0"
+        "Outer: inner.width = 0: expected an integer greater than 0"
     )
     assert complaint(Outer, inner={"breadth": 3}) == "Outer: inner.breadth is now called inner.width"
 
@@ -156,7 +156,7 @@ def test_options_are_checked_by_keyword():
     assert str(refused.value).splitlines() == [
         "In there: breadth is now called width",
         "In there: unknown option 'wide'; did you mean 'width'?",
-        "In there: width = -1: expected a whole number greater than 0",
+        "In there: width = -1: expected an integer greater than 0",
     ]
 
 
@@ -269,33 +269,33 @@ def test_a_model_of_options_takes_models_of_parts(parts):
 @pytest.mark.parametrize(
     ("annotation", "short", "full"),
     [
-        (Annotated[int, Field(gt=0)], "whole number > 0", "a whole number greater than 0"),
+        (Annotated[int, Field(gt=0)], "integer > 0", "an integer greater than 0"),
         (Annotated[float, Field(ge=0)], "number ≥ 0", "a number of at least 0"),
         (Annotated[float, Field(ge=0, le=1)], "number ≥ 0 and ≤ 1",
          "a number of at least 0 and of at most 1"),
         (
             Annotated[int, Field(multiple_of=2)],
-            "whole number a multiple of 2",
-            "a whole number that is a multiple of 2",
+            "integer a multiple of 2",
+            "an integer that is a multiple of 2",
         ),
         (Annotated[float | None, Field(gt=0)], "number > 0 | none", "a number greater than 0 or none"),
         (Literal["constant", "learned"], "constant | learned", "one of constant, learned"),
-        (Literal["auto"] | int, "auto | whole number", "auto or a whole number"),
+        (Literal["auto"] | int, "auto | integer", "auto or an integer"),
         (bool, "yes/no", "true or false"),
         (str, "text", "text"),
         (Path | None, "path | none", "a path or none"),
         (list[str], "list of: text", "a list whose items are each text"),
-        (tuple[Annotated[int, Field(gt=0)], ...], "list of: whole number > 0",
-         "a list whose items are each a whole number greater than 0"),
-        (Annotated[tuple[int, ...], Field(min_length=2)], "list of 2 or more: whole number",
-         "a list of at least 2 items, each a whole number"),
+        (tuple[Annotated[int, Field(gt=0)], ...], "list of: integer > 0",
+         "a list whose items are each an integer greater than 0"),
+        (Annotated[tuple[int, ...], Field(min_length=2)], "list of 2 or more: integer",
+         "a list of at least 2 items, each an integer"),
         (Annotated[list[str], Field(max_length=1)], "list of at most 1: text",
          "a list of at most 1 item, each text"),
-        (Annotated[set[int], Field(min_length=1, max_length=3)], "list of 1 to 3: whole number",
-         "a list of 1 to 3 items, each a whole number"),
-        (tuple[int, int], "list of 2: whole number", "a list of 2 items, each a whole number"),
-        (tuple[int, str] | None, "list of 2: whole number, text | none",
-         "a list of 2 items: a whole number, text or none"),
+        (Annotated[set[int], Field(min_length=1, max_length=3)], "list of 1 to 3: integer",
+         "a list of 1 to 3 items, each an integer"),
+        (tuple[int, int], "list of 2: integer", "a list of 2 items, each an integer"),
+        (tuple[int, str] | None, "list of 2: integer, text | none",
+         "a list of 2 items: an integer, text or none"),
     ],
 )  # fmt: skip
 def test_values_in_words(annotation, short, full):
@@ -319,12 +319,12 @@ class Sizes(Configurable):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"roles": [3]}, "roles = [3]: expected a list of at least 2 items, each a whole number"),
-        ({"roles": ()}, "roles = (): expected a list of at least 2 items, each a whole number"),
-        ({"pair": (1,)}, "pair = (1,): expected a list of 2 items, each a whole number"),
-        ({"pair": (1, 2, 3)}, "pair = (1, 2, 3): expected a list of 2 items, each a whole number"),
-        ({"few": []}, "few = []: expected a list of 1 to 2 items, each a whole number or none"),
-        ({"few": [1, 2, 3]}, "few = [1, 2, 3]: expected a list of 1 to 2 items, each a whole number or none"),
+        ({"roles": [3]}, "roles = [3]: expected a list of at least 2 items, each an integer"),
+        ({"roles": ()}, "roles = (): expected a list of at least 2 items, each an integer"),
+        ({"pair": (1,)}, "pair = (1,): expected a list of 2 items, each an integer"),
+        ({"pair": (1, 2, 3)}, "pair = (1, 2, 3): expected a list of 2 items, each an integer"),
+        ({"few": []}, "few = []: expected a list of 1 to 2 items, each an integer or none"),
+        ({"few": [1, 2, 3]}, "few = [1, 2, 3]: expected a list of 1 to 2 items, each an integer or none"),
     ],
 )
 def test_a_list_of_the_wrong_length_is_told_which_length_it_has(options, told):

@@ -185,7 +185,9 @@ def test_an_unknown_name_names_the_plugins_that_failed(world):
         find("cell", "acme")
     first, second = str(error.value).splitlines()
     assert first == "there is no cell 'acme'; installed: none"
-    assert second.startswith("perhaps a plugin with a defect offers it: acme-cells:main: cannot be imported")
+    assert second.startswith(
+        "a plugin that failed to load may provide it: acme-cells:main: cannot be imported"
+    )
 
 
 @pytest.mark.parametrize("name", ["os:system", "tiny_target:Tiny", "tiny_target.Tiny", "../tiny_target", ""])
@@ -202,8 +204,8 @@ def test_a_path_to_a_class_is_no_name_and_imports_nothing(tiny, name):
         ("no_such_module_anywhere:Tiny", "cannot be imported: ModuleNotFoundError"),
         ("tiny_target:Tyni", "cannot be imported: AttributeError"),
         ("exits_target:Tiny", "cannot be imported: it calls sys.exit(1)"),
-        ("tiny_target:tiny", "is no cell: 'tiny_target:tiny' is no subclass of Cell"),
-        ("tiny_target:TinyTask", "is no cell: 'tiny_target:TinyTask' is no subclass of Cell"),
+        ("tiny_target:tiny", "is not a cell: 'tiny_target:tiny' is not a subclass of Cell"),
+        ("tiny_target:TinyTask", "is not a cell: 'tiny_target:TinyTask' is not a subclass of Cell"),
     ],
 )
 def test_a_component_that_cannot_be_loaded_names_its_distribution(tiny, target, sentence):
@@ -220,13 +222,13 @@ def test_each_kind_has_its_base_class(tiny, kind, name):
     tiny.add_good("acme-parts", kind, "tiny", f"tiny_target:{name}")
     assert load(kind, "tiny").__name__ == name
     tiny.add_good("acme-wrong", kind, "wrong", "tiny_target:Tiny")
-    with pytest.raises(BrokenComponent, match="is no subclass of"):
+    with pytest.raises(BrokenComponent, match="is not a subclass of"):
         load(kind, "wrong")
 
 
 def test_a_cell_is_not_a_memory(tiny):
     tiny.add_good("acme-memory", "memory", "tiny", "tiny_target:Tiny")
-    with pytest.raises(BrokenComponent, match="is no subclass of Memory"):
+    with pytest.raises(BrokenComponent, match="is not a subclass of Memory"):
         load("memory", "tiny")
 
 

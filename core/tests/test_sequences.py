@@ -20,7 +20,7 @@ class TallyState(NamedTuple):
 
 
 class Tally(Cell[TallyState]):
-    """A small cell with a matrix and a whole number in its state."""
+    """A small cell with a matrix and an integer in its state."""
 
     def __init__(self, input_size):
         super().__init__(input_size, 4)

@@ -101,7 +101,7 @@ def test_a_stack_is_one_layer_on_the_other():
 
 @pytest.mark.parametrize("wrapper", [Stacked, Layers])
 def test_layers_that_do_not_fit_are_refused(wrapper):
-    told = f"^{wrapper.__name__}: a layer puts out 3 numbers, the next one reads 4$"
+    told = f"^{wrapper.__name__}: a layer outputs 3 features, the next one expects 4$"
     with pytest.raises(IncompatibleParts, match=told):
         wrapper([Mix(2), Mix(4)])
     with pytest.raises(IncompatibleParts, match=f"^{wrapper.__name__}: needs at least one layer$"):
@@ -109,7 +109,10 @@ def test_layers_that_do_not_fit_are_refused(wrapper):
 
 
 def test_directions_that_read_different_widths_are_refused():
-    with pytest.raises(IncompatibleParts, match=r"^Bidirectional: the two directions read 2 and 3 numbers$"):
+    with pytest.raises(
+        IncompatibleParts,
+        match=r"^Bidirectional: both directions must have the same input size, got 2 and 3$",
+    ):
         Bidirectional(Mix(2), Mix(3))
 
 
@@ -202,9 +205,7 @@ def test_trees_are_not_read_from_the_end(pair):
 @pytest.mark.parametrize("kind", [Layers, Stacked])
 def test_trees_are_read_by_the_first_layer_alone(kind):
     assert kind([Trees(2), Mix(3)]).tags.input_kind == "trees"
-    told = (
-        f"^{kind.__name__}: layer 2, Trees, reads trees, and a layer below puts out vectors; only the first"
-    )
+    told = f"^{kind.__name__}: layer 2, Trees, reads trees, and a layer below outputs vectors; only the first"
     for below in (Trees(2), Mix(2)):
         with pytest.raises(IncompatibleParts, match=told):
             kind([below, Trees(3)])

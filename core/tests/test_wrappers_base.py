@@ -30,7 +30,7 @@ class NestedState(NamedTuple):
 
 
 class Counter(Cell[NestedState]):
-    """h' = x + h, c' = 10 c + 1, and a whole number that counts; y = h', which is a tensor of the state."""
+    """h' = x + h, c' = 10 c + 1, and an integer that counts; y = h', which is a tensor of the state."""
 
     def __init__(self, input_size, *, start: float = 0.0):
         super().__init__(input_size, input_size)
@@ -77,7 +77,7 @@ def test_losses_views_and_promises_are_those_of_the_cell(wrap):
 
 @pytest.mark.parametrize("wrap", AROUND.values(), ids=AROUND)
 def test_what_cannot_be_stepped_is_refused(wrap):
-    with pytest.raises(IncompatibleParts, match=r"needs a cell, which can be stepped, got Bidirectional$"):
+    with pytest.raises(IncompatibleParts, match=r"expected a cell, which has a `step`, got Bidirectional$"):
         wrap(Bidirectional(Identity(2), Identity(2)))
 
 
@@ -88,9 +88,9 @@ def test_a_state_that_is_not_there_is_refused_by_name(wrapper):
     )
     with pytest.raises(InvalidOption, match=told):
         wrapper(Counter(2), only=("inner.g",))
-    with pytest.raises(InvalidOption, match=r"only = 'inner\.steps'"):  # whole numbers cannot be meant
+    with pytest.raises(InvalidOption, match=r"only = 'inner\.steps'"):  # integer tensors cannot be named
         wrapper(Counter(2), only=("inner.steps",))
-    with pytest.raises(IncompatibleParts, match=r"Identity has no state of real numbers$"):
+    with pytest.raises(IncompatibleParts, match=r"Identity has no floating-point state$"):
         wrapper(Identity(2))
 
 
@@ -131,10 +131,10 @@ def test_evaluation_drops_nothing_and_draws_nothing():
 
 
 def test_tensors_that_are_named_for_nothing_are_refused():
-    told = "^RecurrentDropout: only = inner, c needs states, the probability of dropping a number of them$"
+    told = "^RecurrentDropout: only = inner, c needs states, the probability of dropping an element of them$"
     with pytest.raises(InvalidOption, match=told):
         RecurrentDropout(Counter(2), inputs=0.5, only=("inner", "c"))
-    told = "^Zoneout: only = c needs p, the probability of keeping the old value of a number of them$"
+    told = "^Zoneout: only = c needs p, the probability of keeping the old value of an element of them$"
     with pytest.raises(InvalidOption, match=told):
         Zoneout(Counter(2), only=("c",))
     with pytest.raises(InvalidOption, match=r"^LayerNormalised: only = c needs states = true$"):

@@ -156,7 +156,7 @@ def test_single_numbers_are_not_normalised():
         NormalisedLinears(Single(2))
     cell = NormalisedLinears(Single(2, inner=True)).cell
     assert (type(cell.W), type(cell.V)) == (nn.Linear, NormalisedLinear)
-    with pytest.raises(IncompatibleParts, match=r"^LayerNormalised: the output is one number"):
+    with pytest.raises(IncompatibleParts, match=r"^LayerNormalised: the output is a single number"):
         LayerNormalised(Single(2))
-    with pytest.raises(IncompatibleParts, match=r"^LayerNormalised: '0' is one number"):
+    with pytest.raises(IncompatibleParts, match=r"^LayerNormalised: '0' is a single number"):
         LayerNormalised(Single(2), outputs=False, states=True)

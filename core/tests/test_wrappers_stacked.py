@@ -93,14 +93,14 @@ def test_layers_that_cannot_be_stepped_skip_too():
 
 
 def test_a_width_that_leaves_x_out_is_refused():
-    told = "^Stacked: a layer puts out 1 numbers and x has 2, the next one reads 1$"
+    told = "^Stacked: a layer outputs 1 features and x has 2, the next one expects 1$"
     with pytest.raises(IncompatibleParts, match=told):
         Stacked([Sum(2), Sum(1)], skip=True)
 
 
 def test_dropout_needs_two_layers_and_a_probability():
     with pytest.raises(
-        InvalidOption, match=r"^Stacked: dropout = 0\.5 acts between layers, and there is one only$"
+        InvalidOption, match=r"^Stacked: dropout = 0\.5 applies between layers, but there is only one$"
     ):
         Stacked([Sum(2)], dropout=0.5)
     with pytest.raises(InvalidOption, match=r"^Layers: dropout = 1\.0: .*less than 1"):

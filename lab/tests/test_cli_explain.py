@@ -35,7 +35,7 @@ def test_the_page_says_level_and_figures():
 def test_what_keeps_a_cell_in_the_loop_is_named():
     page = told("history-compressor").output
     assert "runs at the level 'loop'" in page
-    assert "not at 'native': the state holds other numbers than torch.float32" in page
+    assert "not at 'native': the state is not entirely torch.float32" in page
 
 
 def test_a_cell_with_a_run_of_its_own_says_so():

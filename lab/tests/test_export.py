@@ -30,7 +30,7 @@ class PairState(NamedTuple):
 
 
 class Pair(Cell[PairState]):
-    """A cell with a whole number in its state, whose y is its state."""
+    """A cell with an integer in its state, whose y is its state."""
 
     def __init__(self, input_size, hidden_size=4):
         super().__init__(input_size, hidden_size)

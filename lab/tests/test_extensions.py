@@ -156,7 +156,7 @@ def test_a_plugin_with_a_bundled_name_does_not_change_the_default(offer):
             "no_such_module_anywhere:Muon",
             "optimizer 'muon' of acme-optim 1.0 cannot be imported: ModuleNotFound",
         ),
-        ("muon_target:NoOptimizer", "'muon_target:NoOptimizer' is no subclass of OptimizerOptions"),
+        ("muon_target:NoOptimizer", "'muon_target:NoOptimizer' is not a subclass of OptimizerOptions"),
         ("muon_target:NoRate", "optimizer 'muon' of acme-optim 1.0 has no option 'lr', which each must have"),
     ],
 )

@@ -26,7 +26,7 @@ def test_info_shows_a_cell_with_its_parts():
     text = shown(info, "ntm")
     assert text.splitlines()[:2] == ["ntm  (cell · recurra-made-up 1.0 · Graves 2014)", "drives a memory"]
     assert "cell.memory = ntm\n    is driven (ntm | tape)\n" in text
-    assert "cell.memory.slots = 128\n    N, number of slots (whole number > 0)\n" in text
+    assert "cell.memory.slots = 128\n    N, number of slots (integer > 0)\n" in text
     assert "cell.memory.start = constant\n    (constant | learned)\n" in text
     assert "cell.controller.hidden_size = 50\n" in text
     assert text.endswith("See also: recurra info memory:ntm\n")
@@ -76,7 +76,7 @@ def test_info_for_machines():
     steps = next(o for o in facts["options"] if o["key"] == "trainer.schedule.steps")
     assert steps == {
         "key": "trainer.schedule.steps",
-        "values": "whole number > 0",
+        "values": "integer > 0",
         "default": None,
         "required": True,
         "description": "updates until the end",

@@ -239,7 +239,7 @@ def test_layers_may_skip_and_drop():
     both = Model(Given(), PLAIN, layers=2, skip=True, bidirectional=True)
     assert [layer.input_size for layer in both.sequencer.layers] == [3, 3 + 8]
     assert both(torch.randn(2, 5, 3))[0].shape == (2, 5, 2)
-    with pytest.raises(InvalidOption, match=r"^Stacked: dropout = 0\.25 acts between layers"):
+    with pytest.raises(InvalidOption, match=r"^Stacked: dropout = 0\.25 applies between layers"):
         Model(Given(), PLAIN, dropout=0.25)
 
 

@@ -276,7 +276,7 @@ def test_control_c_in_a_plugin_names_it(world):
     result = world.command("list")
     assert result.returncode == 130
     assert (
-        "error: interrupted in plugin acme-cells:main; RECURRA_BLOCK=acme-cells leaves it out\n"
+        "error: interrupted in plugin acme-cells:main; RECURRA_BLOCK=acme-cells disables it\n"
         in result.stderr
     )
 

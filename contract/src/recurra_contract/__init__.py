@@ -1,7 +1,7 @@
 """The contract kit: what every cell, memory, task and trainer must do, as functions `check_*(make)`.
 
 The public names are listed in `__init__.pyi` and imported on first use, since pytest imports this package in
-every run of everybody's tests.
+every test run.
 """
 
 from recurra._facade import attach

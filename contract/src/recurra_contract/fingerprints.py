@@ -50,6 +50,6 @@ def check_fingerprint(task: Task, expected: str) -> None:
 def changed(what: str, found: str) -> str:
     """Say that the data is another, and what to do."""
     return (
-        f"{what} gives other data for the same seed than before (its fingerprint is now {found}); restore it,"
-        " or raise the task's `version` and note the new fingerprint down"
+        f"{what} gives different data for the same seed (its fingerprint is now {found}); restore it,"
+        " or raise the task's `version` and record the new fingerprint"
     )

@@ -1,8 +1,8 @@
-"""Which checks a component must pass, and what came of each.
+"""The checks that a component must pass, and the result of each.
 
 A check is a plain function `check_something(make)`: it makes the component, raises `CheckFailed` (or any
 other error) when the component breaks its contract, raises `Skip` when the component's tags excuse it, and
-its docstring says what must hold. What applies is decided by tags, never by names, and every skip is shown.
+its docstring states the requirement. Tags, never names, decide which checks apply, and every skip is shown.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from recurra.plugins.hooks import Kind
 from recurra.plugins.registry import load
 
 Make = Callable[..., Any]
-"""Makes a fresh component: `make(input_size=3)` for a cell, `make()` for any other."""
+"""Creates a new component: `make(input_size=3)` for a cell, `make()` for any other."""
 Status = Literal["passed", "failed", "skipped", "expected failure"]
 
 
@@ -32,7 +32,7 @@ class Skip(Exception):
 
 @dataclass(frozen=True)
 class Result:
-    """What came of one check.
+    """The result of one check.
 
     Args:
         check: The check's name.
@@ -59,18 +59,18 @@ class Check:
 
     @property
     def demand(self) -> str:
-        """What must hold: the function's docstring."""
+        """The requirement: the function's docstring."""
         return (self.function.__doc__ or "").strip()
 
     def __call__(self) -> None:
-        """Run the check; raises what it raises. Torch's generators stay as they were."""
+        """Run the check, without changing the state of torch's generators."""
         from recurra.rng import preserve_rng_state
 
         with preserve_rng_state():
             self.function(self.make)
 
     def result(self, expected_failure: str | None = None) -> Result:
-        """Run the check and tell what came of it; an expected failure that passes has failed."""
+        """Run the check and return its result; an expected failure that passes has failed."""
         try:
             self()
         except Skip as skip:
@@ -91,7 +91,7 @@ class Contract:
 
     Args:
         kind: The component's kind.
-        make: Makes a fresh component; see `Make`.
+        make: Creates a new component; see `Make`.
         expected_failures: Check name -> reason, for what is known to fail.
     """
 
@@ -112,11 +112,11 @@ class Contract:
         Args:
             kind: Its kind.
             name: Its name.
-            options: Where it differs from the `contract_options` of its class.
+            options: Options that override the `contract_options` of its class.
             expected_failures: Check name -> reason, beside the class's `contract_expected_failures`.
 
         Raises:
-            InvalidOption: The failure of a check is expected that does not exist.
+            InvalidOption: An expected failure names a check that does not exist.
         """
         component: type[Configurable] = load(kind, name)
         expected = {**component.contract_expected_failures, **(expected_failures or {})}
@@ -145,7 +145,7 @@ class Contract:
 
 
 def maker(kind: Kind, component: type[Any], options: Mapping[str, Any] | None = None) -> Make:
-    """Return what makes a component for checks: with its `contract_options` (small sizes), then `options`."""
+    """Return a function that creates a component with its small `contract_options`, then `options`."""
     options = {**component.contract_options, **(options or {})}
     if kind == "cell":
         return lambda input_size=3: component(input_size, **options)

@@ -1,4 +1,4 @@
-"""What every memory must hold, beside what it must hold as the part of a cell."""
+"""The contract of memories, in addition to the contract of the cell around them."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def check_memory_options(make: Make) -> None:
     again = type(memory)(**json.loads(json.dumps(plain(memory.options))))
     shapes = [{name: tuple(t.shape) for name, t in m.state_dict().items()} for m in (memory, again)]
     if shapes[0] != shapes[1]:
-        raise CheckFailed(f"its options {memory.options} make other parameters: {shapes[1]}")
+        raise CheckFailed(f"its options {memory.options} create other parameters: {shapes[1]}")
 
 
 def check_weightings(make: Make) -> None:
@@ -87,14 +87,14 @@ def _raw_of_all_sizes(memory: Memory[Any], dtype: torch.dtype) -> Iterator[tuple
 def _check_weightings(memory: Memory[Any], state: Any, where: str, tolerance: float) -> None:
     named = {name: view for name, view in memory.diagnostics(state).items() if "weighting" in name}
     if not named:
-        raise Skip("no view of it has `weighting` in its name")
+        raise Skip("none of its diagnostics has `weighting` in its name")
     for name, view in named.items():
         _check_distribution(f"{name} {where}", view.double(), tolerance)
 
 
 def _check_distribution(what: str, w: Tensor, tolerance: float) -> None:
     if not bool((w >= 0).all()):
-        raise CheckFailed(f"{what} has a weight below zero, or NaN")
+        raise CheckFailed(f"{what} has a negative or NaN weight")
     worst = float((w.detach().sum(-1) - 1).abs().max())
     if worst > tolerance:
         raise CheckFailed(f"{what} sums to one only within {worst:.2g}")
@@ -109,7 +109,7 @@ def check_extreme_contents(make: Make) -> None:
             for name, tensor in (("r", r), *leaves(state)):
                 if not torch.isfinite(tensor).all():
                     message = f"contents of {value:g} and inputs of {scale:g}"
-                    raise CheckFailed(f"{message} give numbers in {name} that are not finite")
+                    raise CheckFailed(f"{message} give non-finite values in {name}")
 
 
 def check_finite_gradients(make: Make) -> None:
@@ -135,7 +135,7 @@ def _check_gradients(what: str, memory: Memory[Any], v: Tensor, state: Any) -> N
     found = torch.autograd.grad(r.sum(), list(named.values()), allow_unused=True)
     for name, gradient in zip(named, found, strict=True):
         if gradient is not None and not torch.isfinite(gradient).all():
-            raise CheckFailed(f"{what} give {name} a gradient that is not finite")
+            raise CheckFailed(f"{what} give {name} a non-finite gradient")
 
 
 def check_nothing_leaks(make: Make) -> None:
@@ -147,11 +147,11 @@ def check_nothing_leaks(make: Make) -> None:
         _, state = memory.step(3 * v, state)
     again, _ = memory.step(v, memory.initial_state(BATCH))
     if not torch.equal(first, again):
-        raise CheckFailed("a new sequence reads something else after another one was written")
+        raise CheckFailed("a new sequence reads different values after another one was written")
     v[0] += 1
     beside, _ = memory.step(v, memory.initial_state(BATCH))
     if not torch.equal(first[1:], beside[1:]):
-        raise CheckFailed("a sequence reads something else when another one in its batch changes")
+        raise CheckFailed("a sequence reads different values when another one in its batch changes")
 
 
 def check_it_remembers(make: Make) -> None:
@@ -163,4 +163,4 @@ def check_it_remembers(make: Make) -> None:
         _, state = memory.step(earlier, memory.initial_state(BATCH))
         reads.append(memory.step(v, state)[0])
     if torch.equal(*reads):
-        raise CheckFailed("what was written before changes nothing that is read")
+        raise CheckFailed("reads do not depend on what was written before")

@@ -31,11 +31,11 @@ def contract(
     Args:
         kind: The component's kind.
         name: Its name.
-        forms: Name of a form -> the options in which it differs from the `contract_options` of the class.
+        forms: Name of a form -> options that override the `contract_options` of the class.
         expected_failures: Name of a form -> check -> reason, beside the class's `contract_expected_failures`.
 
     Raises:
-        InvalidOption: The failure of a form or of a check is expected that does not exist.
+        InvalidOption: An expected failure names a form or a check that does not exist.
     """
     forms, expected = forms or {"": {}}, expected_failures or {}
     for form in expected:

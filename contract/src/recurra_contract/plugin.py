@@ -1,4 +1,4 @@
-"""The plugin that adds `recurra check` to the shell."""
+"""The plugin that adds `recurra check` to the command line."""
 
 from collections.abc import Iterable
 

@@ -1,6 +1,6 @@
 """`pytest --recurra DIST`: every check of every component of a distribution, one test each.
 
-pytest loads this module in every run of everybody's tests, so it imports nothing until the option is given.
+pytest loads this module in every test run, so it imports nothing until the option is given.
 """
 
 from __future__ import annotations
@@ -73,5 +73,5 @@ class ContractItem(pytest.Item):
         Shown(self.check)()
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:
-        """Say what was demanded and what was found."""
+        """Return the requirement and the failure."""
         return f"{self.check.demand}\n{type(excinfo.value).__name__}: {excinfo.value}"

@@ -27,11 +27,13 @@ def batch_in_another_process(task: Task, *, batch_size: int, seed: int) -> list[
     """
     component = type(task)
     if getattr(sys.modules.get(component.__module__), component.__qualname__, None) is not component:
-        raise Skip(f"{component.__qualname__} cannot be imported by its name, so no other process has it")
+        raise Skip(
+            f"{component.__qualname__} cannot be imported by its name, so another process cannot load it"
+        )
     asked = [component.__module__, component.__qualname__, plain(task.options), batch_size, seed]
     answer = _answer(_other(os.pathsep.join(sys.path)), asked)
     if isinstance(answer, str):
-        raise CheckFailed(f"drawing a batch in another process fails:\n{answer}")
+        raise CheckFailed(f"drawing a batch in another process failed:\n{answer}")
     return answer
 
 
@@ -65,7 +67,7 @@ def _answer(other: subprocess.Popen[str], asked: list[Any]) -> list[str] | str:
         answer: list[str] | str = json.loads(other.stdout.readline())
     except (BrokenPipeError, json.JSONDecodeError):
         _other.cache_clear()
-        return f"it ended with the code {other.wait()}"
+        return f"it exited with code {other.wait()}"
     return answer
 
 

@@ -47,8 +47,8 @@ def check_options_round_trip(make: Make) -> None:
     try:
         again = type(trainer)(**json.loads(json.dumps(plain(trainer.options))))
     except Exception as error:
-        raise CheckFailed(f"options that were written as JSON are refused when read back: {error}") from error
-    expect(again.options == trainer.options, f"{trainer.options} came back as {again.options}")
+        raise CheckFailed(f"options written as JSON are rejected when read back: {error}") from error
+    expect(again.options == trainer.options, f"{trainer.options} were read back as {again.options}")
 
 
 def check_module_teaches_the_model(make: Make) -> None:
@@ -57,19 +57,19 @@ def check_module_teaches_the_model(make: Make) -> None:
     model = model_of(task, teachable(make))
     module = make().lightning_module(model, task, SEED)
     got = type(module).__name__
-    expect(isinstance(module, LearningModule), f"lightning_module returned no LearningModule, but a {got}")
+    expect(isinstance(module, LearningModule), f"lightning_module must return a LearningModule, got {got}")
     promised, kept = make().supports_environments, module.supports_environments
     expect(promised == kept, f"supports_environments is {promised} in the trainer, but {kept} in its module")
-    expect(module.model is model, "the module has another model than was given")
-    expect(module.task is task, "the module has another task than was given")
+    expect(module.model is model, "the module has a different model than the given one")
+    expect(module.task is task, "the module has a different task than the given one")
     expect(module.seed == SEED, f"the module has seed {module.seed}, but {SEED} was given")
-    expect(int(module.batches_seen) == 0, f"a fresh module has seen {int(module.batches_seen)} batches")
+    expect(int(module.batches_seen) == 0, f"a new module has seen {int(module.batches_seen)} batches")
 
 
 def check_start_is_repeatable(make: Make) -> None:
     """Two modules of the same model start with the same weights."""
     different = changed(weights(module_of(make)), weights(module_of(make)))
-    expect(not different, f"a second module starts with another {', '.join(different)}")
+    expect(not different, f"a second module starts with different values of {', '.join(different)}")
 
 
 def check_module_needs_no_accelerator(make: Make) -> None:
@@ -87,7 +87,7 @@ def check_lightning_options_exist(make: Make) -> None:
     expect(isinstance(options, dict), f"lightning_options must be a dict, got {type(options).__name__}")
     known = inspect.signature(pl.Trainer.__init__).parameters
     for name in options:
-        expect(name in known, f"lightning_options names '{name}', which is no argument of pl.Trainer")
+        expect(name in known, f"lightning_options names '{name}', which is not an argument of pl.Trainer")
 
 
 def check_learning_changes_weights(make: Make) -> None:
@@ -96,7 +96,7 @@ def check_learning_changes_weights(make: Make) -> None:
     before = weights(module)
     fit(make, module, BATCHES)
     after = weights(module)
-    expect(bool(changed(before, after)), f"{BATCHES} batches change no weight")
+    expect(bool(changed(before, after)), f"{BATCHES} batches do not change any weight")
     for name, weight in after.items():
         expect(bool(torch.isfinite(weight).all()), f"{name} is not finite after {BATCHES} batches")
 
@@ -124,12 +124,15 @@ def check_same_seed_same_weights(make: Make) -> None:
     """Two training runs with the same seed give bit-identical weights."""
     one, two = _trained(make), _trained(make)
     different = changed(one, two)
-    expect(not different, f"a second training with the same seed gives another {', '.join(different)}")
+    expect(
+        not different,
+        f"a second training run with the same seed gives different values of {', '.join(different)}",
+    )
 
 
 def check_other_seed_other_weights(make: Make) -> None:
     """Two training runs of the same model with different seeds give different weights."""
-    expect(bool(changed(_trained(make), _trained(make, seed=SEED + 1))), "the seed does not matter")
+    expect(bool(changed(_trained(make), _trained(make, seed=SEED + 1))), "the seed has no effect")
 
 
 def check_resume_equals_uninterrupted(make: Make) -> None:
@@ -140,9 +143,9 @@ def check_resume_equals_uninterrupted(make: Make) -> None:
         fit(make, whole, 2 * BATCHES, SaveAt(BATCHES, path))
         fit(make, rest, 2 * BATCHES, checkpoint=path)
     seen = int(rest.batches_seen)
-    expect(seen == 2 * BATCHES, f"a resumed training ends after batch {seen} instead of {2 * BATCHES}")
+    expect(seen == 2 * BATCHES, f"a resumed training run ends after batch {seen} instead of {2 * BATCHES}")
     different = changed(weights(whole), weights(rest))
-    expect(not different, f"a resumed training gives another {', '.join(different)}")
+    expect(not different, f"a resumed training run gives different values of {', '.join(different)}")
 
 
 def check_streams_are_continued(make: Make) -> None:
@@ -163,7 +166,9 @@ def check_streams_are_continued(make: Make) -> None:
         fit(make, whole, 2 * BATCHES, SaveAt(BATCHES, path))
         fit(make, rest, 2 * BATCHES, checkpoint=path)
     different = changed(weights(whole), weights(rest))
-    expect(not different, f"in a stream, a resumed training gives another {', '.join(different)}")
+    expect(
+        not different, f"in a stream, a resumed training run gives different values of {', '.join(different)}"
+    )
     fit(make, other, 2 * BATCHES)
     matters = bool(changed(weights(whole), weights(other)))
     expect(matters, "in a stream, every batch starts from the initial state")
@@ -175,7 +180,7 @@ def check_looking_changes_nothing(make: Make) -> None:
     with TemporaryDirectory() as folder:
         fit(make, module, BATCHES, Disturb(Path(folder)))
     different = changed(weights(module), _trained(make))
-    expect(not different, f"validating and saving between batches changes {', '.join(different)}")
+    expect(not different, f"validating and saving between batches change {', '.join(different)}")
 
 
 def check_non_finite_loss_stops(make: Make) -> None:
@@ -187,7 +192,7 @@ def check_non_finite_loss_stops(make: Make) -> None:
         seen = int(module.batches_seen)
         expect(seen == 1, f"the first loss is NaN, but the training stops at batch {seen}")
     else:
-        raise CheckFailed("training goes on although the loss is NaN")
+        raise CheckFailed("training continues although the loss is NaN")
 
 
 def check_loss_falls(make: Make) -> None:
@@ -211,7 +216,7 @@ def check_every_cell_is_taught_or_refused(make: Make) -> None:
             fit(make, module_of(make, cell), 2)
         except IncompatibleParts:
             allowed = cell.tags != Tags() or (own is not None and cell is not own)
-            expect(allowed, "a cell without any restriction is refused")
+            expect(allowed, "a cell without any restriction is rejected")
         except Exception as error:
             message = (
                 f"{type(error).__name__} instead of IncompatibleParts for a cell with {cell.tags}: {error}"

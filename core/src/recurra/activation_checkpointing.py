@@ -1,6 +1,6 @@
-"""Long sequences in little memory: what a segment saved is thrown away and computed again on the way back.
+"""Activation checkpointing over time: the backward pass recomputes what a segment of a sequence saved.
 
-With segments of sqrt(T) steps the memory for gradients grows with sqrt(T); every step runs twice forward.
+With segments of sqrt(T) steps the memory for gradients grows with sqrt(T); every forward step runs twice.
 """
 
 from __future__ import annotations

@@ -25,13 +25,13 @@ S = TypeVar("S")
 
 @dataclass(frozen=True)
 class Tags:
-    """What a cell promises; the contract kit and the learning rules decide by these, never by names.
+    """Properties of a cell, by which the contract kit and the learning rules decide, never by names.
 
-    A class has them for all its cells; one whose promise depends on an option sets `self.tags`.
+    Set on the class; a cell whose properties depend on an option sets `self.tags`.
 
     Args:
         differentiable: Autograd reaches every parameter.
-        exact_gradient: That gradient is the true one (a truncated rule's is not).
+        exact_gradient: That gradient is exact (that of a truncated rule is not).
         stochastic: In training mode a step, or the initial state, draws random numbers.
         input_kind: `vectors` or `trees`, the structure that the cell reads; tokens are embedded into vectors.
     """
@@ -43,13 +43,13 @@ class Tags:
 
     @classmethod
     def combined(cls, parts: Iterable[SequenceLayer], *, stochastic: bool = False) -> Tags:
-        """Return what parts promise together; the first one decides what is read.
+        """Return the combined tags of parts; the input kind is that of the first part.
 
-        The cells in a part decide; a part without one, such as a layer of its own kind, promises for itself.
+        The tags of a part are those of its cells; a part without cells, such as a custom layer, has its own.
 
         Args:
             parts: At least one.
-            stochastic: What joins the parts draws random numbers of its own.
+            stochastic: Whether whatever combines the parts draws random numbers too.
         """
         each = [tags for part in parts for tags in _tags_of(part)]
         return cls(
@@ -112,15 +112,15 @@ class SequenceLayer(nn.Module, abc.ABC):
         """Run over a whole sequence.
 
         Args:
-            x: (B, T, I), or a `PackedSequence`, which gives a `PackedSequence` back.
-            state: Where to start, or None for the initial state; a row that is reset at once does not see it.
-            lengths: (B,) steps that count in each row; past them the state stands still and y is zero.
+            x: (B, T, I), or a `PackedSequence`, for which y is a `PackedSequence` too.
+            state: The state before the first step, which a reset there discards; None for the initial state.
+            lengths: (B,) valid steps of each row; beyond them the state is unchanged and y is zero.
             resets: (B, T) booleans, true where the state is set to the initial state before the step, as at
-                the border of episodes. No gradient crosses a border, and an initial state that is drawn is
-                drawn anew. Marks past a row's length change nothing. The rows of a packed x are in the order
-                in which they were before packing.
-            states: Return the state after every step instead of the final one.
-            rng: What random steps draw from, on the device of x; None for torch's default generator.
+                the start of an episode. No gradient flows through a reset, and a random initial state is
+                drawn again. Resets beyond a row's length have no effect. The rows of a packed x are in
+                their order before packing.
+            states: Return the states after every step instead of the final one.
+            rng: The generator of random steps, on the device of x; None for torch's default generator.
 
         Returns:
             y (B, T, O) and the final state; or, with `states`, the states after each step, with (B, T) in
@@ -132,7 +132,7 @@ class SequenceLayer(nn.Module, abc.ABC):
         if isinstance(x, PackedSequence):
             if lengths is not None:
                 who = type(self).__name__
-                raise InvalidInput(f"{who}: lengths = None is expected, since a packed x has its own")
+                raise InvalidInput(f"{who}: lengths must be None, since a packed x has its own")
             return self._forward_packed(x, state, resets=resets, states=states, rng=rng)
         check_input(self, x)
         lengths, resets = checked_lengths(self, x, lengths), checked_resets(self, x, resets)
@@ -165,23 +165,23 @@ class SequenceLayer(nn.Module, abc.ABC):
         return PackedSequence(packed.data, x.batch_sizes, x.sorted_indices, x.unsorted_indices), state
 
     def auxiliary_loss(self, state: Any) -> Tensor | None:
-        """Return a loss (B,) of the cell's own, beside the task's; None for most cells."""
+        """Return an auxiliary loss (B,), which is added to the task's; None for most cells."""
         return None
 
     def diagnostics(self, state: Any) -> dict[str, Tensor]:
-        """Return what is worth drawing of a state: name -> (B, n), one column of a picture per step."""
+        """Return diagnostics of a state to plot: name -> (B, n), one column of an image per step."""
         return {}
 
 
 class Network(nn.Module, abc.ABC):
-    """What a learning rule trains: a sequencer between what embeds tokens and what reads out answers.
+    """What a learning rule trains: an embedding of tokens, a sequencer and a readout.
 
     Shapes: x (B, T, I) or tokens (B, T) -> y (B, T, O) and the final state.
 
     Attributes:
         sequencer: The cell, or the wrapper of cells.
-        embedding: What makes vectors of tokens, or None where vectors are read.
-        readout: What makes answers of the sequencer's outputs.
+        embedding: Embeds tokens; None if the input consists of vectors.
+        readout: Maps the sequencer's outputs to those of the network.
     """
 
     sequencer: SequenceLayer
@@ -191,24 +191,23 @@ class Network(nn.Module, abc.ABC):
     @property
     @abc.abstractmethod
     def tags(self) -> Tags:
-        """What all cells of the network promise together."""
+        """The combined tags of the network's cells."""
 
     @abc.abstractmethod
     def forward(self, x: Tensor, state: Any = None, *, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
-        """Run over a batch: x as its task gives it -> y (B, T, O) and the final state."""
+        """Run over a batch: x as provided by the task -> y (B, T, O) and the final state."""
 
 
 class Cell(Configurable, SequenceLayer, Generic[S]):
-    """One step of a recurrent network, written as its paper writes it.
+    """One step of a recurrent network, written as in its paper.
 
-    A subclass says its state (a NamedTuple of tensors that holds *everything* that survives a step), how it
-    starts and one step; sequences, lengths, streaming, stacking and training are done for it. `step` must be
-    pure: it changes neither its arguments nor the module.
+    A subclass defines its state (a NamedTuple of tensors that holds *everything* that survives a step), the
+    initial state and one step; sequences, lengths, streaming, stacking and training are provided. `step` must
+    be pure: it changes neither its arguments nor the module.
 
     A step may draw random numbers in training mode: with torch's own functions, from torch's default
     generator of its device, and its tags say `stochastic`. `cell(x, rng=generator)` makes it draw from that
-    generator, whose state is lent to the default one for the call and then written back; the default one does
-    not move.
+    generator; torch's default generator does not advance.
 
     Args:
         input_size: I, the width of x.
@@ -245,6 +244,6 @@ class Cell(Configurable, SequenceLayer, Generic[S]):
 
 
 def add_losses(losses: Iterable[Tensor | None]) -> Tensor | None:
-    """Return the sum of the parts' own losses; None if no part has one."""
+    """Return the sum of the parts' auxiliary losses; None if no part has one."""
     own = [loss for loss in losses if loss is not None]
     return torch.stack(own).sum(0) if own else None

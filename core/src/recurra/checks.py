@@ -1,4 +1,4 @@
-"""What `SequenceLayer.forward` refuses: a mistake gets one sentence here instead of an error deeper down."""
+"""Input validation of `SequenceLayer.forward`: one clear sentence instead of an error from torch."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ INTEGER_DTYPES = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8
 
 
 def check_input(module: Any, x: Tensor) -> None:
-    """Refuse an input that would fail, or silently broadcast, deeper down."""
+    """Reject an input that would fail, or silently broadcast, in a step."""
     who, wanted = type(module).__name__, f"(batch, time, {module.input_size})"
     if not isinstance(x, Tensor):
         raise InvalidInput(f"{who}: x must be a tensor {wanted}, got {type(x).__name__}")
     if x.dim() != 3 or x.shape[-1] != module.input_size:
         raise InvalidInput(f"{who}: x must be {wanted}, got {tuple(x.shape)}")
     if not x.is_floating_point():
-        raise InvalidInput(f"{who}: x must hold real numbers, got {x.dtype}; tokens need an embedding")
+        raise InvalidInput(f"{who}: x must be floating-point, got {x.dtype}; tokens need an embedding")
     _check_placement(who, module, x)
 
 
@@ -54,7 +54,7 @@ def checked_lengths(module: Any, x: Tensor, lengths: Tensor | None) -> Tensor | 
 
 
 def _check_kind_of_lengths(who: str, batch_size: int, lengths: Tensor) -> None:
-    wanted = f"{who}: lengths must be a tensor ({batch_size},) of whole numbers"
+    wanted = f"{who}: lengths must be a tensor ({batch_size},) of integers"
     if not isinstance(lengths, Tensor):
         raise InvalidInput(f"{wanted}, got {type(lengths).__name__}")
     if lengths.shape != (batch_size,) or lengths.dtype not in INTEGER_DTYPES:
@@ -75,15 +75,17 @@ def checked_resets(module: Any, x: Tensor, resets: Tensor | None) -> Tensor | No
 
 
 def check_generator(module: Any, x: Tensor, rng: Any) -> None:
-    """Refuse a generator that no step on the device of x would draw from."""
+    """Reject a generator that no step on the device of x would draw from."""
     who = type(module).__name__
     if not isinstance(rng, torch.Generator):
         raise InvalidInput(f"{who}: rng must be a torch.Generator, got {type(rng).__name__}")
     if x.device.type not in ("cpu", "cuda"):
-        raise InvalidInput(f"{who}: rng is for the CPU and CUDA, and x is on {x.device}; seed torch instead")
+        raise InvalidInput(
+            f"{who}: rng supports the CPU and CUDA, but x is on {x.device}; seed torch instead"
+        )
     if rng.device != x.device:
         message = f"rng is on {rng.device} but x is on {x.device}"
-        raise InvalidInput(f"{who}: {message}; make it by torch.Generator('{x.device}')")
+        raise InvalidInput(f"{who}: {message}; create it with torch.Generator('{x.device}')")
 
 
 _structures: WeakKeyDictionary[nn.Module, tuple[Any, Structure]] = WeakKeyDictionary()
@@ -91,7 +93,7 @@ _structures: WeakKeyDictionary[nn.Module, tuple[Any, Structure]] = WeakKeyDictio
 
 
 def check_state(module: Any, state: Any, batch_size: int) -> None:
-    """Refuse a state whose structure, shapes, dtypes or devices differ from those of the initial state.
+    """Reject a state whose structure, shapes, dtypes or devices differ from those of the initial state.
 
     The initial state, which may be large or drawn, is computed for the first given state only, and again for
     one that does not fit: the module may have changed.

@@ -1,4 +1,4 @@
-"""Where a module is, and in which numbers it computes."""
+"""The device and the dtype of a module."""
 
 from __future__ import annotations
 

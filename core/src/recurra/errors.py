@@ -1,4 +1,4 @@
-"""Every error that recurra raises on purpose: one sentence, with what was expected and the nearest choice."""
+"""The exceptions of recurra: one sentence, with what was expected and the nearest choice."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MISTAKE, FAILURE = 2, 1
 
 
 class RecurraError(Exception):
-    """Base of all errors raised on purpose; the shell prints the message and leaves with `exit_code`."""
+    """Base class of all errors of recurra; the command line prints the message and exits with `exit_code`."""
 
     exit_code = MISTAKE
 
@@ -32,7 +32,7 @@ class InvalidOption(RecurraError, ValueError):
 
 
 class InvalidInput(RecurraError, ValueError):
-    """A tensor has the wrong shape, dtype or device, or lengths reach beyond the tensor."""
+    """A tensor has the wrong shape, dtype or device, or a length exceeds T."""
 
 
 class IncompatibleParts(RecurraError, TypeError):
@@ -44,7 +44,7 @@ class MissingFile(RecurraError, FileNotFoundError):
 
 
 class DamagedFile(RecurraError, OSError):
-    """A file exists but cannot be read as what it should be."""
+    """A file exists but cannot be read in the expected format."""
 
 
 class InvalidName(RecurraError, ValueError):
@@ -52,11 +52,11 @@ class InvalidName(RecurraError, ValueError):
 
 
 class UnwritableFolder(RecurraError, OSError):
-    """A folder to write to holds files already, or cannot be made."""
+    """A folder to write to is not empty, or cannot be created."""
 
 
 class RunFailed(RecurraError, RuntimeError):
-    """A run ended without its result, for a reason that is not in the command."""
+    """A run ended without a result, for a reason other than the command."""
 
     exit_code = FAILURE
 

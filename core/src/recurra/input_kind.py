@@ -21,12 +21,12 @@ class TreeEmbedding(nn.Embedding):
 
 
 class InputFormat(NamedTuple):
-    """What follows from the kind of input that a task gives.
+    """What follows from the input kind of a task.
 
     Args:
         read_by: The `Tags.input_kind` of the cells that can read it.
-        embedding: What makes vectors of its tokens; None where x holds vectors.
-        token_shape: The shape of x after (B, T) where x holds tokens; None where that is (I,).
+        embedding: Creates the embedding of its tokens; None if x consists of vectors.
+        token_shape: The shape of x after (B, T) if x consists of tokens; None for (I,).
     """
 
     read_by: InputKind

@@ -15,7 +15,7 @@ S = TypeVar("S")
 
 
 class Memory(Cell[S]):
-    """A cell whose input is what a controller emits and whose output is what was read.
+    """A cell whose input is the output of a controller and whose output is the vectors read.
 
     Shapes: interface (B, I) holds the raw parameters of all heads, r (B, O) the vectors read by all heads.
     """
@@ -25,7 +25,7 @@ class Memory(Cell[S]):
         """Write and read: interface (B, I), state -> r (B, O), state."""
 
     def initial_read(self, batch_size: int) -> Tensor:
-        """Return r (B, O), what counts as read before the first step: zeros, unless overridden."""
+        """Return r (B, O), the vectors read before the first step: zeros, unless overridden."""
         return self.zeros(batch_size, self.output_size)
 
     def init_interface(self, interface: nn.Linear) -> None:
@@ -43,7 +43,7 @@ class MemoryCellState(NamedTuple):
 
 
 class ControllerWithMemory(Cell[MemoryCellState]):
-    """A controller and the memory it drives; how the one reaches the other is up to `step`.
+    """A controller and the memory it drives; `step` defines how they are connected.
 
     Shapes: the controller reads [x, r], of width I + R W.
 
@@ -69,13 +69,13 @@ class ControllerWithMemory(Cell[MemoryCellState]):
         )
 
     def auxiliary_loss(self, state: MemoryCellState) -> Tensor | None:
-        """Return the sum of both parts' own losses; None if neither has one."""
+        """Return the sum of both parts' auxiliary losses; None if neither has one."""
         return add_losses(
             [self.controller.auxiliary_loss(state.controller), self.memory.auxiliary_loss(state.memory)]
         )
 
     def diagnostics(self, state: MemoryCellState) -> dict[str, Tensor]:
-        """Return what the memory shows, and the vectors it read."""
+        """Return the diagnostics of the memory, and the vectors read."""
         return {**self.memory.diagnostics(state.memory), "read vectors": state.r}
 
 

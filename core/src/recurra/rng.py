@@ -1,4 +1,4 @@
-"""Seeds made of words, so that what is drawn depends on what it is for, and on nothing that came before."""
+"""Seeds derived from words, so that random numbers depend on their purpose, not on previous draws."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ def reseed(*words: object) -> None:
 
 @contextmanager
 def preserve_rng_state() -> Iterator[None]:
-    """Put torch's generators back afterwards to where they were."""
+    """Restore the states of torch's generators on exit."""
     with torch.random.fork_rng(range(torch.cuda.device_count()) if _cuda_is_used() else ()):
         yield
 
 
 @contextmanager
 def drawing_from(generator: torch.Generator) -> Iterator[None]:
-    """Let what draws from torch's default generator draw from this one, of the same device.
+    """Redirect draws from torch's default generator to this one, of the same device.
 
-    The default generator does not move.
+    The default generator does not advance.
     """
     default = _default_generator(generator.device)
     before = default.get_state()

@@ -1,6 +1,6 @@
 """From a step to a sequence: the loop, which is the definition, and the engines that may run it faster.
 
-An engine must give what the loop gives: outputs, states and gradients. It is found through the entry-point
+An engine must match the loop in outputs, states and gradients. It is found through the entry-point
 group `recurra.engines`; without one, everything runs in the loop.
 """
 
@@ -135,14 +135,14 @@ def run(
 ) -> tuple[Tensor, S]:
     """Run a cell over a sequence: x (B, T, I) -> y (B, T, O) and the state after each row's last step.
 
-    Past `lengths[b]` the state of row b stands still and its output is zero, whatever the padding holds.
+    Beyond `lengths[b]` the state of row b is unchanged and its output is zero, whatever the padding.
 
     Args:
         cell: A cell.
         x: (B, T, I).
         state: Where to start.
         lengths: (B,) or None.
-        resets: (B, T) booleans, true where a row starts anew before the step.
+        resets: (B, T) booleans, true where the state is reset before the step.
         states: Return the state after every step instead, with (B, T) in front of every tensor.
     """
     if resets is None and not states:

@@ -46,7 +46,7 @@ def leaves(state: State, name: str = "state") -> Iterator[tuple[str, Tensor]]:
 
 
 def detach(state: S) -> S:
-    """Cut the graph behind a state: the same values, no gradient to the past."""
+    """Detach a state from its graph: the same values without a gradient."""
     return map_state(Tensor.detach, state)
 
 
@@ -98,7 +98,7 @@ def _misfit_of_leaf(name: str, got: Tensor, want: Leaf, batch_size: int) -> str 
 
 
 def mixes_precisions(tensor: Tensor) -> bool:
-    """Say whether autocast, which lets precisions mix, is on where a tensor is."""
+    """Return whether autocast, which mixes precisions, is enabled on the device of a tensor."""
     device = tensor.device.type
     return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
 

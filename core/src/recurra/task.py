@@ -1,4 +1,4 @@
-"""The task: where batches come from, how a network is evaluated on them, and the suite that judges it."""
+"""The task: where batches come from, how a network is evaluated on them, and the suite of variants."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Batch(NamedTuple):
 
 
 class Score(NamedTuple):
-    """A sum and the weight it was summed over, so that scores add over batches and ranks.
+    """A sum and its weight, so that scores can be added over batches and ranks.
 
     Args:
         total: The sum, in the unit that the score's name says.
@@ -77,11 +77,11 @@ class Score(NamedTuple):
 
 
 class Perplexity(Score):
-    """Nats and how many symbols they were summed over: among how many symbols it was as hard to choose."""
+    """The perplexity: a sum of nats and the number of symbols."""
 
     @property
     def value(self) -> float:
-        """The exponential of the mean; infinite where that is too large for a number."""
+        """The exponential of the mean; infinite on overflow."""
         mean = super().value
         return math.inf if mean > MOST_NATS else math.exp(mean)
 
@@ -112,10 +112,10 @@ class Goal:
 
 
 class Evaluation(NamedTuple):
-    """What a network achieved on a batch.
+    """The result of evaluating a network on a batch.
 
     Args:
-        loss: What is to be minimised, (); in an environment minus the mean return.
+        loss: The loss to minimise, (); in an environment the negative mean return.
         scores: Name -> sum and weight.
         state: The final state, for batches that continue this one; None if none can.
     """
@@ -137,8 +137,8 @@ class Task(Configurable, abc.ABC):
         output_size: O, the width of the outputs per step.
 
     Attributes:
-        stream: A name that seeds the data; it must stay the same for ever, even if the class is renamed.
-        version: Increase it whenever the same seed would give other data.
+        stream: A name that seeds the data; it must never change, even if the class is renamed.
+        version: Increase it whenever the same seed would give different data.
         input_kind: The structure of x; see `Batch`.
         goal: When the task is solved.
     """
@@ -160,21 +160,21 @@ class Task(Configurable, abc.ABC):
         """Evaluate a network on a batch that starts in a state, or in the initial state if that is None."""
 
     def supervised(self) -> SupervisedTask:
-        """Return the task as one that has targets, for learning rules that need them.
+        """Return the task as one with targets, for learning rules that need them.
 
         Raises:
             IncompatibleParts: It has none.
         """
-        message = f"task '{type(self).__name__}' has no targets, since a network acts in it"
+        message = f"task '{type(self).__name__}' is an environment, which provides rewards, not targets"
         others = registry.suggestion("trainer", operator.attrgetter("supports_environments"))
         raise IncompatibleParts(message + others)
 
     def oracle(self, batch: Batch) -> Tensor | None:
-        """Return outputs (B, T, O) that know the answer and so meet the goal; None if they are not known."""
+        """Return outputs (B, T, O) that meet the goal, such as the targets themselves; None if unknown."""
         return None
 
     def baselines(self) -> Mapping[str, Mapping[str, float]]:
-        """Return what predictors that learn nothing score: predictor -> score -> mean, for comparison.
+        """Return the scores of trivial predictors for comparison: predictor -> score -> mean.
 
         `constant` is the best that one output for all steps reaches; `optimal` is the best there is, where it
         is known. Empty unless overridden.
@@ -186,7 +186,7 @@ class Task(Configurable, abc.ABC):
         return {"test": self}
 
     def continues_previous(self, k: int, *, batch_size: int, seed: int, split: Split) -> bool:
-        """Say whether row b of batch k goes on where row b of batch k − 1 ended, and so its state does.
+        """Return whether row b of batch k continues row b of batch k − 1, so that the state is carried over.
 
         Never, unless overridden: most sequences are whole. A stream of text that is read window by window is
         not; see `recurra_lab.LearningModule.initial_state_for`. Takes what `batch` takes.
@@ -210,7 +210,7 @@ class SupervisedTask(Task):
         """Score the outputs y (B, T, O) of a network."""
 
     def predict(self, y: Tensor) -> Tensor:
-        """Turn outputs (B, T, O) into what they claim the target is, for pictures: probabilities, classes."""
+        """Convert outputs (B, T, O) to predictions of the target, for plots: probabilities, classes."""
         return y
 
     def evaluate(self, network: Predictor, batch: Batch, state: Any = None) -> Evaluation:
@@ -224,7 +224,7 @@ class SupervisedTask(Task):
 
 
 class GeneratedTask(SupervisedTask):
-    """A task whose sequences are drawn at random, new ones for every batch."""
+    """A task whose sequences are drawn at random for every batch."""
 
     @abc.abstractmethod
     def sample(self, batch_size: int, rng: torch.Generator) -> Batch:

@@ -27,10 +27,10 @@ class Trainer(Configurable, abc.ABC):
 
     @abc.abstractmethod
     def lightning_module(self, model: Network, task: Task, seed: int) -> Any:
-        """Return the Lightning module that teaches the model the task by this rule.
+        """Return the Lightning module that trains the model on the task by this rule.
 
         Raises:
-            IncompatibleParts: The rule cannot teach this model, by the tags of its cell.
+            IncompatibleParts: The rule cannot train this model, by the tags of its cell.
         """
 
     def lightning_options(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Which level runs a cell, and why not the next one."""
+"""Selects the level that runs a cell, with the reasons against faster ones."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Choice:
 
     Args:
         level: Its name.
-        why_not: For each level above it the reason against it.
+        why_not: For each faster level, the reason why it is not used.
         compiled: What runs; None for the loop.
     """
 
@@ -81,28 +81,28 @@ def _as_it_is(tensor: Tensor) -> Tensor:
 def _obstacle(cell: nn.Module, x: Tensor, state: Any, forced: bool) -> str | None:
     """Return what about the call keeps it in the loop."""
     if x.shape[0] == 0 or x.shape[1] == 0:
-        return "there is nothing to run"
+        return "x has no rows or no steps"
     if x.shape[1] == 1 and not forced:
-        return "a single step gains nothing"
+        return "a single step would not be faster"
     return _obstacle_of_mode(x) or _obstacle_of_parts(cell, x, state)
 
 
 def _obstacle_of_mode(x: Tensor) -> str | None:
     if x.device.type not in ("cpu", "cuda"):
-        return f"{x.device.type} is left to torch"
+        return f"devices of type {x.device.type} are not supported"
     if _under_transform():
-        return "a transform of torch, such as vmap, sees every operation"
+        return "a transform of torch, such as vmap, is active"
     known = (torch.float32, torch.float64, *HALF)
-    return None if x.dtype in known else f"{x.dtype} is left to torch"
+    return None if x.dtype in known else f"{x.dtype} is not supported"
 
 
 def _obstacle_of_parts(cell: nn.Module, x: Tensor, state: Any) -> str | None:
     mixed = cast_to(x.device) is not None
     fits = (part.is_floating_point() if mixed else part.dtype == x.dtype for _, part in leaves(state))
     if not all(fits):
-        return f"the state holds other numbers than {x.dtype}"
+        return f"the state is not entirely {x.dtype}"
     if any(module._forward_hooks or module._forward_pre_hooks for module in cell.modules()):
-        return "a module of it has hooks, which want to be called at every step"
+        return "one of its modules has hooks, which must be called at every step"
     return None
 
 
@@ -118,7 +118,7 @@ def _chosen(cell: Cell[Any], x: Tensor, state: Any, only: str | None) -> Choice:
     why_not: dict[str, str] = {}
     candidates = _candidates(x)
     if only is not None and only not in candidates:
-        return Choice(LOOP, {only: f"it is not for {x.device.type}"})
+        return Choice(LOOP, {only: f"it does not support {x.device.type}"})
     dtype = computed(x)
     try:
         made = _traced(cell, x, state)
@@ -170,8 +170,8 @@ def _tried(cell: Cell[Any], compiled: Compiled, x: Tensor, dtype: torch.dtype) -
                 if apart:
                     break
     except Exception as error:  # whatever went wrong, a slower level is right
-        log.debug("a level failed its trial", exc_info=True)
-        return f"it failed its trial ({(str(error) or type(error).__name__).splitlines()[0]})"
+        log.debug("verification of a level failed", exc_info=True)
+        return f"its verification failed ({(str(error) or type(error).__name__).splitlines()[0]})"
     return apart
 
 
@@ -179,7 +179,7 @@ _told: set[tuple[str, str]] = set()
 
 
 def _notice(cell: nn.Module, level: str, why_not: dict[str, str]) -> None:
-    """Say once for every kind of cell that it runs slower than it might."""
+    """Log once per class of cell why it does not run at a faster level."""
     name = type(cell).__name__
     if why_not and (name, level) not in _told:
         _told.add((name, level))

@@ -14,7 +14,7 @@ from recurra_engine.levels import LEVELS
 class CompilingEngine:
     """An engine that compiles a cell's step; see `recurra.sequence.Engine`.
 
-    Its modules are imported when a cell runs and no earlier, since most commands run none.
+    Its modules are imported when a cell runs, since most commands run none.
     """
 
     levels: tuple[str, ...] = LEVELS
@@ -40,7 +40,7 @@ class CompilingEngine:
         return NotImplemented if result is None else result
 
     def explain(self, cell: Any) -> Mapping[str, Any] | None:
-        """Return the level of a cell, why not a faster one, and what its training step consists of."""
+        """Return the level of a cell, the reasons against faster ones, and its operations in training."""
         from recurra_engine import explain
 
         return explain.explained(cell)

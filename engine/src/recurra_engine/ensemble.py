@@ -1,4 +1,4 @@
-"""Many cells of one kind at once, each with weights of its own, at the native level.
+"""An ensemble of cells of one kind, each with its own weights, at the native level.
 
 What a step makes of weights is shared by all rows; here, the part of it that differs from cell to cell
 becomes a stream that never changes in time. A row is one sequence in one cell, so the loop stays what it was.

@@ -1,4 +1,4 @@
-"""What the engine makes of a cell, in figures: for `recurra explain`."""
+"""Statistics of a compiled cell, for `recurra explain`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ROWS, STEPS = 2, 8
 
 
 def explained(cell: Cell[Any]) -> dict[str, Any]:
-    """Return the level of a cell, why not a faster one, and what its training step consists of."""
+    """Return the level of a cell, the reasons against faster ones, and its operations in training."""
     if type(cell).unroll is not Cell.unroll:
         return {"level": "its own", "why_not": {}, "loops": {}}
     choice = dispatch.choose(cell, *_call(cell))
@@ -42,7 +42,7 @@ def explained(cell: Cell[Any]) -> dict[str, Any]:
 
 
 def sources(cell: Cell[Any]) -> str:
-    """Return the C of a cell's training step, forward and backward; empty where nothing is compiled."""
+    """Return the C source of a cell's training step, forward and backward; empty if nothing is compiled."""
     training = _training(dispatch.choose(cell, *_call(cell)))
     if training is None:
         return ""
@@ -50,7 +50,7 @@ def sources(cell: Cell[Any]) -> str:
 
 
 def graphs(cell: Cell[Any]) -> str:
-    """Return the graphs of a cell's step, stage after stage; empty where nothing is compiled."""
+    """Return the graphs of a cell's step, stage by stage; empty if nothing is compiled."""
     choice = dispatch.choose(cell, *_call(cell))
     training = _training(choice)
     if choice.compiled is None or training is None:

@@ -1,4 +1,4 @@
-"""Half precision and autocast: what goes in is widened, what comes out is rounded.
+"""Half precision and autocast: inputs are cast to a wider dtype, and results are rounded.
 
 Under autocast the loop decides for every operation in which numbers it is done. A compiled step is done in
 one kind, which holds at least as many digits, and its results have the dtypes that the loop's have.

@@ -1,4 +1,4 @@
-"""A compiled step in words: its graphs, a line for each node, stage after stage."""
+"""A compiled step as text: its graphs, a line for each node, stage by stage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The trial of a compiled step: a few rows and steps, against the loop, gradients and all.
+"""Verification of a compiled step against the loop: outputs, states and gradients of a few rows and steps.
 
 A trace sees one run of `step`. Should a step do what the trace does not show, such as a gradient of its own
 making, the compiled step must not be trusted, and it is not: it has to give what the loop gives.

@@ -159,10 +159,10 @@ def test_on_a_cpu_the_level_steps_down_to_the_loop_without_a_trace(toys, monkeyp
         choice = dispatch.choose(cell, x, cell.initial_state(2))
         y, _ = cell(x)
     assert (choice.level, choice.compiled) == ("loop", None)
-    assert choice.why_not == {"device": "it is not for cpu"}
+    assert choice.why_not == {"device": "it does not support cpu"}
     with sequence.using("loop"):
         torch.testing.assert_close(y, cell(x)[0], rtol=0, atol=0)
-    assert cuda.unsupported_reason(x) == "it is for CUDA, and x is on cpu"
+    assert cuda.unsupported_reason(x) == "it supports CUDA only, and x is on cpu"
 
 
 NOTICING = """

@@ -28,7 +28,7 @@ class TestNoCompiler:
 
     def test_cc_is_no_command(self, monkeypatch):
         monkeypatch.setenv("CC", "gcc 'oh")
-        self.refused("CC is 'gcc 'oh', which is no command")
+        self.refused("CC is 'gcc 'oh', which is not a command")
 
     def test_it_fails_and_is_not_asked_again(self, monkeypatch, tmp_path, folder):
         count = tmp_path / "count"
@@ -46,7 +46,7 @@ class TestNoCompiler:
         path.chmod(0o755)
         monkeypatch.setenv("CC", str(path))
         for _ in range(3):
-            self.refused("bad does not tell its version: it ends with 3")
+            self.refused("bad does not report its version: it exited with status 3")
         assert count.read_text() == "x\n"
 
     def test_it_cannot_be_run(self, monkeypatch, tmp_path):
@@ -54,7 +54,7 @@ class TestNoCompiler:
         path.write_bytes(b"\x7fELF nonsense")
         path.chmod(0o755)
         monkeypatch.setenv("CC", str(path))
-        self.refused("bad does not tell its version: .*Exec format error")
+        self.refused("bad does not report its version: .*Exec format error")
 
     def test_the_source_is_wrong(self):
         self.refused(

@@ -50,7 +50,7 @@ class TestDamage:
     def test_what_never_loads_is_tried_once(self, compiled):
         broken = "int gone(void); int answer(void) { return gone(); } int (*now)(void) = gone;"
         for _ in range(2):
-            with pytest.raises(NoCompiler, match=r"cannot be kept or loaded.*gone"):
+            with pytest.raises(NoCompiler, match=r"cannot be cached or loaded.*gone"):
                 load(broken, name="broken")
         # In the cache folder, then in the private one: a disk may forbid to run what it holds.
         assert len(compiled) == 2
@@ -77,7 +77,7 @@ class TestAFolderThatWillNotDo:
         assert load(answering(11), name="eleven").answer() == 11
         assert load(answering(12), name="twelve").answer() == 12
         (notice,) = caplog.messages
-        assert "compiled steps are not kept" in notice
+        assert "compiled steps are not cached" in notice
         assert reason in notice
         assert "RECURRA_CACHE" in notice
         (private,) = toolchain._private.values()
@@ -127,7 +127,7 @@ class TestAFolderThatWillNotDo:
     def test_a_folder_of_another_user(self, folder, caplog, monkeypatch):
         folder.mkdir(parents=True)
         monkeypatch.setattr(toolchain.os, "geteuid", lambda: folder.stat().st_uid + 1)
-        with pytest.raises(NoCompiler, match="is not this user's alone"):
+        with pytest.raises(NoCompiler, match="is owned or writable by another user"):
             load(answering(15), name="fifteen")
         assert f"other users may write to {folder}" in caplog.text
 
@@ -142,4 +142,4 @@ class TestAFolderThatWillNotDo:
         (((made, there), complaints),) = processes(code, 1, RECURRA_CACHE=str(tmp_path / "file"))
         assert there == "True"
         assert not Path(made).exists()
-        assert complaints.count("compiled steps are not kept") == 1
+        assert complaints.count("compiled steps are not cached") == 1

@@ -1,4 +1,4 @@
-"""What every cell must hold."""
+"""The contract of cells."""
 
 from recurra_contract.cells.bad_input import check_wrong_input_is_refused as check_wrong_input_is_refused
 from recurra_contract.cells.bad_input import (

@@ -1,4 +1,4 @@
-"""A user's mistakes: refused by name, never broadcast."""
+"""Invalid inputs: rejected with an error that names the argument, never broadcast."""
 
 from __future__ import annotations
 
@@ -20,12 +20,14 @@ def _refused(what: str, argument: str, call: Callable[[], Any]) -> None:
         call()
     except InvalidInput as error:
         if not re.search(rf"\b{argument}\b", str(error)):
-            raise CheckFailed(f"{what} is refused, but without naming {argument}: {error}") from None
+            raise CheckFailed(
+                f"{what} is rejected, but the message does not name {argument}: {error}"
+            ) from None
         return
     except Exception as error:
         message = f"{type(error).__name__}: {error}"
-        raise CheckFailed(f"{what} must be refused with InvalidInput, got {message}") from None
-    raise CheckFailed(f"{what} must be refused with InvalidInput, but was accepted")
+        raise CheckFailed(f"{what} must be rejected with InvalidInput, got {message}") from None
+    raise CheckFailed(f"{what} must be rejected with InvalidInput, but was accepted")
 
 
 def check_wrong_input_is_refused(make: Make) -> None:
@@ -34,8 +36,8 @@ def check_wrong_input_is_refused(make: Make) -> None:
     for what, x in (
         ("an input that is too wide", torch.zeros(BATCH, STEPS, WIDTH + 1).double()),
         ("an input of width 1", torch.zeros(BATCH, STEPS, 1).double()),
-        ("an input without time", torch.zeros(BATCH, WIDTH).double()),
-        ("an input of whole numbers", torch.zeros(BATCH, STEPS, WIDTH, dtype=torch.long)),
+        ("an input without a time axis", torch.zeros(BATCH, WIDTH).double()),
+        ("an integer input", torch.zeros(BATCH, STEPS, WIDTH, dtype=torch.long)),
     ):
         _refused(what, "x", partial(cell, x))
     _refused("an input of another dtype", "x", lambda: cell(inputs(cell, dtype=torch.float32)))
@@ -46,10 +48,10 @@ def check_wrong_lengths_are_refused(make: Make) -> None:
     cell = made(make)
     x = inputs(cell)
     for what, lengths in (
-        ("a length beyond the tensor", [STEPS + 1] * BATCH),
+        ("a length greater than T", [STEPS + 1] * BATCH),
         ("a negative length", [-1] * BATCH),
-        ("lengths of another batch", [1] * (BATCH + 1)),
-        ("lengths that are not whole", [1.0] * BATCH),
+        ("lengths of another batch size", [1] * (BATCH + 1)),
+        ("lengths that are not integers", [1.0] * BATCH),
     ):
         _refused(what, "lengths", partial(cell, x, lengths=torch.tensor(lengths)))
 
@@ -60,7 +62,7 @@ def check_wrong_state_is_refused(make: Make) -> None:
     x = inputs(cell)
     if not list(leaves(cell.initial_state(1))):
         raise Skip("it has no state")
-    _refused("a state of batch 1", "state", lambda: cell(x, cell.initial_state(1)))
+    _refused("a state of batch size 1", "state", lambda: cell(x, cell.initial_state(1)))
     _refused("a state of another structure", "state", lambda: cell(x, (cell.initial_state(BATCH), x)))
     wrong = map_state(lambda leaf: leaf.to(torch.float16), cell.initial_state(BATCH))
     _refused("a state of another dtype", "state", lambda: cell(x, wrong))

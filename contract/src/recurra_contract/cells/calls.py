@@ -1,4 +1,4 @@
-"""What a call takes beside x: resets, states of every step, and a generator."""
+"""Optional arguments of a call: resets, states of every step, and a generator."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ RESETS = torch.tensor([[0, 0, 1, 0, 1], [1, 0, 0, 0, 0], [1, 0, 1, 0, 1], [0, 1,
 
 
 def check_resets(make: Make) -> None:
-    """With resets, at every level, each part of a row equals it alone; marks past a row change nothing."""
+    """With resets, at every level, each part of a row equals it alone; resets past a row have no effect."""
     cell = made(make)
     x, start = inputs(cell, resets=RESETS), reached(cell)
     expected = _in_parts(cell, x, start)
@@ -117,12 +117,12 @@ def _at(states: Any, t: int) -> Any:
 
 
 def check_generator(make: Make) -> None:
-    """A given generator alone decides what is drawn; torch's own does not move. Evaluation draws nothing."""
+    """All draws come from the given generator; torch's does not advance. Evaluation draws nothing."""
     cell = made(make, training=True)
     x, before = inputs(cell), torch.get_rng_state()
     first = cell(x, rng=torch.Generator().manual_seed(3))
     if not torch.equal(torch.get_rng_state(), before):
-        raise CheckFailed("a run with a generator moves torch's own")
+        raise CheckFailed("a run with a generator advances torch's global generator")
     torch.manual_seed(4)
     again = cell(x, rng=torch.Generator().manual_seed(3))
     compare("a second training run with the same generator", again, first)

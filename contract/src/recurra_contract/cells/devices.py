@@ -1,4 +1,4 @@
-"""Other places: everything that a cell makes lies where its parameters lie, and it can be taken to a file."""
+"""Devices and export: a cell creates tensors on the device of its parameters, and can be exported."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def equal(what: str, got: Tensor, expected: Tensor, tolerance: float = 0.0) -> N
         raise CheckFailed(f"{what} has shape {tuple(got.shape)}, expected {tuple(expected.shape)}")
     if not torch.allclose(got, expected, rtol=tolerance, atol=tolerance, equal_nan=True):
         worst = (got.detach().double() - expected.detach().double()).abs().max()
-        raise CheckFailed(f"{what} differs by up to {float(worst):.3g}, allowed is {tolerance:g}")
+        raise CheckFailed(f"{what} differs by up to {float(worst):.3g}, but the tolerance is {tolerance:g}")
 
 
 def gradients(cell: Cell[Any], x: Tensor, y: Tensor, state: Any) -> dict[str, Tensor]:
@@ -119,7 +119,7 @@ def reached(cell: Cell[Any]) -> Any:
 
 
 def nudged(leaf: Tensor) -> Tensor:
-    """Return a copy, moved a little off its start; whole numbers and booleans stay."""
+    """Return a copy, moved a little off its start; integers and booleans stay."""
     return leaf.detach().clone() + 0.01 if leaf.is_floating_point() else leaf.clone()
 
 

@@ -101,11 +101,11 @@ def check_packed(make: Make) -> None:
     start = reached(cell)
     y, state = cell(packed, start)
     if not isinstance(y, PackedSequence):
-        raise CheckFailed(f"a PackedSequence gives a {type(y).__name__} back")
+        raise CheckFailed(f"a PackedSequence input returns a {type(y).__name__}")
     for name in ("batch_sizes", "sorted_indices", "unsorted_indices"):
         got = getattr(y, name)
         if got is None:
-            raise CheckFailed(f"a PackedSequence gives one without {name} back")
+            raise CheckFailed(f"a PackedSequence input returns one without {name}")
         equal(f"{name} of a PackedSequence", got, getattr(packed, name))
     padded, _ = pad_packed_sequence(y, batch_first=True)
     compare("a PackedSequence", (padded, state), cell(inputs(cell), start, lengths=lengths), 1e-12)

@@ -133,12 +133,14 @@ def check_options(make: Make) -> None:
         p.name for p in inspect.signature(type(cell)).parameters.values() if p.kind is not p.KEYWORD_ONLY
     ]
     if wiring != ["input_size"]:
-        raise Skip(f"it is made of built parts: {', '.join(wiring)}")
+        raise Skip(f"it is constructed from other components: {', '.join(wiring)}")
     options: dict[str, Any] = json.loads(json.dumps(plain(cell.options)))
     again = type(cell)(cell.input_size, **options)
     shapes = [{name: tuple(t.shape) for name, t in c.state_dict().items()} for c in (cell, again)]
     if shapes[0] != shapes[1]:
-        raise CheckFailed(f"its options {options} make other parameters: {shapes[1]} instead of {shapes[0]}")
+        raise CheckFailed(
+            f"its options {options} create other parameters: {shapes[1]} instead of {shapes[0]}"
+        )
 
 
 def check_diagnostics(make: Make) -> None:
@@ -147,15 +149,15 @@ def check_diagnostics(make: Make) -> None:
     first = cell.diagnostics(cell.initial_state(BATCH))
     last = cell.diagnostics(cell(inputs(cell))[1])
     if first.keys() != last.keys():
-        raise CheckFailed(f"the views are {', '.join(first)} at first and {', '.join(last)} later")
+        raise CheckFailed(f"the diagnostics are {', '.join(first)} at first and {', '.join(last)} later")
     for name, view in first.items():
         if view.dim() != 2 or view.shape[0] != BATCH:
-            raise CheckFailed(f"the view '{name}' has shape {tuple(view.shape)}, expected ({BATCH}, n)")
+            raise CheckFailed(f"the diagnostic '{name}' has shape {tuple(view.shape)}, expected ({BATCH}, n)")
         if last[name].shape != view.shape:
             shapes = f"{tuple(view.shape)} at first and {tuple(last[name].shape)} later"
-            raise CheckFailed(f"the view '{name}' has shape {shapes}")
+            raise CheckFailed(f"the diagnostic '{name}' has shape {shapes}")
         if not (torch.isfinite(view).all() and torch.isfinite(last[name]).all()):
-            raise CheckFailed(f"the view '{name}' holds numbers that are not finite")
+            raise CheckFailed(f"the diagnostic '{name}' has non-finite values")
 
 
 def check_auxiliary_loss(make: Make) -> None:
@@ -166,7 +168,7 @@ def check_auxiliary_loss(make: Make) -> None:
         if loss is not None and loss.shape != (BATCH,):
             raise CheckFailed(f"auxiliary_loss has shape {tuple(loss.shape)}, expected {(BATCH,)}")
         if loss is not None and not torch.isfinite(loss).all():
-            raise CheckFailed(f"auxiliary_loss is {loss.tolist()}, expected finite numbers")
+            raise CheckFailed(f"auxiliary_loss is {loss.tolist()}, expected finite values")
 
 
 def check_empty(make: Make) -> None:
@@ -178,4 +180,4 @@ def check_empty(make: Make) -> None:
     compare("no steps from a given state", cell(x, given), (nothing, given))
     y, _ = cell(inputs(cell, batch=0))
     if y.shape != (0, STEPS, cell.output_size):
-        raise CheckFailed(f"a batch of none gives y of shape {tuple(y.shape)}")
+        raise CheckFailed(f"an empty batch gives y of shape {tuple(y.shape)}")

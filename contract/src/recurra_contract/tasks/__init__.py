@@ -1,4 +1,4 @@
-"""What every task must do. `make()` makes a small one; the checks run in the order of their files."""
+"""The contract of tasks. `make()` creates a small one; the checks run in the order of their files."""
 
 from recurra_contract.tasks.batches import check_batch_has_declared_shapes as check_batch_has_declared_shapes
 from recurra_contract.tasks.batches import check_batch_size_is_honoured as check_batch_size_is_honoured

@@ -28,8 +28,8 @@ def check_options_round_trip(make: Make) -> None:
     try:
         again = type(task)(**json.loads(json.dumps(plain(task.options))))
     except Exception as error:
-        raise CheckFailed(f"options that were written as JSON are refused when read back: {error}") from error
-    expect(again.options == task.options, f"{task.options} came back as {again.options}")
+        raise CheckFailed(f"options written as JSON are rejected when read back: {error}") from error
+    expect(again.options == task.options, f"{task.options} were read back as {again.options}")
     expect_same(draw(task), draw(again), "a task made from the same options")
 
 
@@ -51,7 +51,7 @@ def check_stream_and_version_are_stated(make: Make) -> None:
     """`stream` is a name that seeds the data, and `version` a positive integer, in the whole suite."""
     for name, task in with_suite(make()):
         stream, version = task.stream, task.version
-        message = f"{name}: state a `stream`, a name that seeds the data, got {stream!r}"
+        message = f"{name}: set `stream`, a name that seeds the data, got {stream!r}"
         expect(isinstance(stream, str) and bool(stream), message)
         message = f"{name}: version must be a positive integer, got {version!r}"
         expect(isinstance(version, int) and version > 0, message)
@@ -69,7 +69,8 @@ def check_batch_has_declared_shapes(make: Make) -> None:
 
     Vectors are finite floating-point numbers and tokens integers from 0 to input_size - 1. The mask is
     boolean, lengths lie between 1 and T, and all tensors are on the CPU. Trees of tokens are (B, T, 2). The
-    last channel of a tree holds integers, and no node takes more children than wait for a parent.
+    last channel of a tree holds integers, and no node has more children than there are preceding
+    nodes without a parent.
     """
     task = make()
     batch = draw(task)
@@ -81,7 +82,7 @@ def check_batch_has_declared_shapes(make: Make) -> None:
     expect(batch.mask.shape == (SIZE, steps), f"mask must be {(SIZE, steps)}, got {tuple(batch.mask.shape)}")
     expect(batch.mask.dtype == torch.bool, f"mask must be boolean, got {batch.mask.dtype}")
     expect(batch.lengths.shape == (SIZE,), f"lengths must be ({SIZE},), got {tuple(batch.lengths.shape)}")
-    expect(batch.lengths.dtype in INTEGER_DTYPES, f"lengths must be whole numbers, got {batch.lengths.dtype}")
+    expect(batch.lengths.dtype in INTEGER_DTYPES, f"lengths must be integers, got {batch.lengths.dtype}")
     span = (int(batch.lengths.min()), int(batch.lengths.max()))
     expect(1 <= span[0] <= span[1] <= steps, f"lengths must lie between 1 and T = {steps}, got {span}")
     expect(all(part.device.type == "cpu" for part in batch), "a batch must be drawn on the CPU")
@@ -92,11 +93,14 @@ def check_batch_has_declared_shapes(make: Make) -> None:
 
 def _expect_trees(batch: Batch) -> None:
     arity = torch.where(inside(batch), batch.x[..., -1], 0).double()
-    expect(bool((arity == arity.round()).all()), "the arities of a tree must be whole numbers")
-    expect(bool((arity >= 0).all()), "the arities of a tree must not be below 0")
+    expect(bool((arity == arity.round()).all()), "the arities of a tree must be integers")
+    expect(bool((arity >= 0).all()), "the arities of a tree must not be negative")
     # After each node, that node at least is waiting; a step that leaves none has taken more than there were.
     waiting = (1 - arity).cumsum(1)
-    expect(bool((waiting >= 1).all()), "a node of a tree takes more children than wait for a parent")
+    expect(
+        bool((waiting >= 1).all()),
+        "a node of a tree has more children than there are preceding nodes without a parent",
+    )
 
 
 def _expect_values(task: Task, x: Tensor) -> None:
@@ -117,7 +121,7 @@ def check_batch_size_is_honoured(make: Make) -> None:
     task = make()
     for size in (1, 2, 5):
         rows = [part.shape[0] for part in draw(task, batch_size=size)]
-        expect(rows == [size] * 4, f"{size} rows were asked for, but x, target, mask, lengths have {rows}")
+        expect(rows == [size] * 4, f"{size} rows were requested, but x, target, mask, lengths have {rows}")
 
 
 def check_mask_lies_within_lengths(make: Make) -> None:
@@ -125,5 +129,5 @@ def check_mask_lies_within_lengths(make: Make) -> None:
     for name, task in with_suite(make()):
         batch = draw(task)
         outside = ~inside(batch) & batch.mask
-        expect(not bool(outside.any()), f"{name}: the mask scores steps past the length of their row")
+        expect(not bool(outside.any()), f"{name}: the mask includes steps beyond the length of their row")
         expect(bool(batch.mask.any(1).all()), f"{name}: the mask of a row is empty, so nothing is scored")

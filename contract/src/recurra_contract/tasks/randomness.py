@@ -1,4 +1,4 @@
-"""The data of a task is a function of the number of the batch, the split and the seed."""
+"""The data of a task is a function of the batch number, the split and the seed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def check_batch_is_the_same_in_another_process(make: Make) -> None:
     task = make()
     there = batch_in_another_process(task, batch_size=SIZE, seed=SEED)
     here = [content(part).hex() for part in draw(task)]
-    expect(here == there, "another process draws other data for the same batch")
+    expect(here == there, "another process draws different data for the same batch")
 
 
 def check_batches_differ(make: Make) -> None:
@@ -49,9 +49,9 @@ def check_batches_differ(make: Make) -> None:
         **{f"the split '{split}'": draw(task, split=split) for split in ("validation", "test")},
     }
     for what, other in others.items():
-        expect(not same_bytes(base, other), f"{what} does not matter: it gives the very same batch")
+        expect(not same_bytes(base, other), f"{what} has no effect: it gives an identical batch")
     held_out = [draw(task, split=split) for split in ("validation", "test")]
-    expect(not same_bytes(*held_out), "validation and test are the very same batch")
+    expect(not same_bytes(*held_out), "the batches of validation and test are identical")
 
 
 def check_all_randomness_comes_from_rng(make: Make) -> None:
@@ -61,13 +61,11 @@ def check_all_randomness_comes_from_rng(make: Make) -> None:
         raise Skip("the task has no `sample`, so it draws nothing")
     one, same, other = (sample(SIZE, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
     expect_same(one, same, "a second sample from the same state of rng")
-    expect(
-        not same_bytes(one, other), "sample takes no randomness from rng: another state gives the same batch"
-    )
+    expect(not same_bytes(one, other), "sample does not draw from rng: another state gives the same batch")
 
 
 def check_global_generators_are_left_alone(make: Make) -> None:
-    """Drawing a batch changes no global generator: not PyTorch's, not Python's, not NumPy's."""
+    """Drawing a batch does not change the global generators of PyTorch, Python and NumPy."""
     task = make()
     before = generator_states()
     draw(task)
@@ -94,6 +92,6 @@ def check_fingerprints_are_stable(make: Make) -> None:
     """
     one, two = fingerprints(make()), fingerprints(make())
     changed = [name for name in one if one[name] != two.get(name)]
-    expect(not changed, f"two instances give other data for the same seed in: {', '.join(changed)}")
+    expect(not changed, f"two instances give different data for the same seed in: {', '.join(changed)}")
     variants = [fingerprint(variant) for variant in supervised(make()).suite().values()]
-    expect(len(set(variants)) == len(variants), "two variants of the suite give the very same data")
+    expect(len(set(variants)) == len(variants), "two variants of the suite give identical data")

@@ -1,4 +1,4 @@
-"""The loss, the scores and the goal of a task, and what it says of simple predictors."""
+"""The loss, the scores and the goal of a task, and its baselines."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from recurra_contract.task_probes import (
 
 
 def check_loss_is_differentiable(make: Make) -> None:
-    """The loss is a finite scalar with a finite, non-zero gradient for the outputs."""
+    """The loss is a finite scalar with a finite, non-zero gradient with respect to the outputs."""
     task = supervised(make())
     batch, y = answered(task)
     loss = task.loss(y.requires_grad_(), batch)
-    expect(loss.shape == (), f"the loss must be one number, got shape {tuple(loss.shape)}")
+    expect(loss.shape == (), f"the loss must be a scalar, got shape {tuple(loss.shape)}")
     expect(bool(torch.isfinite(loss)), f"the loss must be finite, got {loss.item()}")
-    expect(loss.requires_grad, "the loss cannot be differentiated by the outputs")
+    expect(loss.requires_grad, "the loss is not differentiable with respect to the outputs")
     (gradient,) = torch.autograd.grad(loss, y)
     expect(bool(torch.isfinite(gradient).all()), "the gradient of the loss must be finite")
     expect(bool(gradient.any()), "the gradient of the loss is zero everywhere")
@@ -65,12 +65,13 @@ def check_only_the_mask_counts(make: Make) -> None:
 
 
 def check_scores_are_sums_and_weights(make: Make) -> None:
-    """`scores` maps names to `Score`s with a finite total and a positive weight, both plain numbers."""
+    """`scores` maps names to `Score`s with a finite total and a positive weight, both Python numbers."""
     for name, score in blind_scores(make()).items():
         expect(isinstance(score, Score), f"{name} must be a Score, got {type(score).__name__}")
         for part in score:
             expect(
-                isinstance(part, int | float), f"{name} must hold plain numbers, got {type(part).__name__}"
+                isinstance(part, int | float),
+                f"{name} must contain Python numbers, got {type(part).__name__}",
             )
         expect(math.isfinite(score.total), f"{name} must be finite, got {score.total}")
         expect(score.weight > 0, f"{name} must have a positive weight, got {score.weight}")
@@ -96,7 +97,9 @@ def check_goal_is_a_score(make: Make) -> None:
     if not isinstance(goal, Goal):
         raise CheckFailed(f"goal must be a Goal, got {goal!r}")
     names = list(blind_scores(task))
-    expect(goal.score in names, f"the goal is on '{goal.score}', but the scores are {', '.join(names)}")
+    expect(
+        goal.score in names, f"the goal names the score '{goal.score}', but the scores are {', '.join(names)}"
+    )
     expect((goal.below is None) != (goal.above is None), "the goal must be either below or above a value")
 
 
@@ -131,7 +134,7 @@ def check_predict_keeps_steps(make: Make) -> None:
     claimed = task.predict(y)
     message = f"predict must keep the {tuple(batch.mask.shape)} steps, got {tuple(claimed.shape)}"
     expect(claimed.shape[:2] == batch.mask.shape, message)
-    expect(bool(torch.isfinite(claimed).all()), "predict must give finite numbers")
+    expect(bool(torch.isfinite(claimed).all()), "predict must return finite values")
 
 
 def check_suite_fits_the_model(make: Make) -> None:
@@ -160,7 +163,9 @@ def check_oracle_meets_the_goal(make: Make) -> None:
         value = known.scores[task.goal.score].value
         expect(task.goal.met(value), f"{name}: the oracle scores {value}, which misses the goal")
         losses = float(known.loss), float(blank.loss)
-        expect(losses[0] < losses[1], f"{name}: the oracle loses {losses[0]}, zeros lose {losses[1]}")
+        expect(
+            losses[0] < losses[1], f"{name}: the oracle has loss {losses[0]}, and zeros have loss {losses[1]}"
+        )
 
 
 def _answer(task: Task, batch: Batch, y: Tensor) -> Evaluation:
@@ -168,7 +173,7 @@ def _answer(task: Task, batch: Batch, y: Tensor) -> Evaluation:
 
 
 def check_goal_scores_are_scores(make: Make) -> None:
-    """`goal_scores`, where defined, gives many networks at once what `scores` gives each, or None."""
+    """`goal_scores`, if defined, returns for several networks what `scores` returns for each, or None."""
     task = supervised(make())
     if not isinstance(task, ScoresPopulations):
         raise Skip("the task defines no `goal_scores`")
@@ -176,7 +181,7 @@ def check_goal_scores_are_scores(make: Make) -> None:
     outputs = torch.stack([y, -y, torch.zeros_like(y)])
     found = task.goal_scores(outputs, batch)
     if found is None:
-        raise Skip("the score of the goal cannot be computed for many networks at once")
+        raise Skip("the score of the goal cannot be computed for an ensemble of networks")
     expect(found.dtype == torch.float64, f"goal_scores must be float64, got {found.dtype}")
     values = [task.scores(own, batch)[task.goal.score].value for own in outputs]
     same = found.shape == (3,) and torch.allclose(found, torch.tensor(values, dtype=torch.float64))

@@ -1,4 +1,4 @@
-"""Environments: what a network reads next depends on how it acted before. They follow gymnasium."""
+"""Environments in which a network acts; the interface follows gymnasium."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ class Environments(Protocol):
     """Several environments side by side: what is needed of a `gymnasium.vector.VectorEnv`."""
 
     def reset(self, *, seed: Any = None) -> tuple[Any, dict[str, Any]]:
-        """Begin an episode in each, the i-th with the i-th seed; returns observations (n, I) and notes."""
+        """Reset each environment, the i-th with the i-th seed; return observations (n, I) and infos."""
         ...
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
-        """Act; returns observations (n, I), rewards, terminated and truncated (n,), and notes."""
+        """Take actions; return observations (n, I), rewards, terminated and truncated (n,), and infos."""
         ...
 
     def close(self) -> None:
-        """Let go of them."""
+        """Close all environments."""
         ...
 
 
 class Environment(Task):
     """A task whose sequences are episodes in an environment; the score `return` sums an episode's rewards.
 
-    A batch holds no sequences but the seeds of episodes: x (B, 1, I) zeros, target (B, 1) seeds.
+    A batch contains the seeds of episodes instead of sequences: x (B, 1, I) zeros, target (B, 1) seeds.
     """
 
     @abc.abstractmethod
@@ -44,7 +44,7 @@ class Environment(Task):
 
     @abc.abstractmethod
     def actions(self, y: Tensor) -> Any:
-        """Turn outputs (n, O) into what the environments take as actions."""
+        """Convert outputs (n, O) to actions of the environments."""
 
     def sample(self, batch_size: int, rng: torch.Generator) -> Batch:
         """Draw the seeds of episodes; all randomness comes from `rng`."""
@@ -84,7 +84,7 @@ class Environment(Task):
         return Evaluation(torch.tensor(-score.value), {"return": score}, None)
 
     def run_population(self, population: Population, size: int, batch: Batch) -> Tensor:
-        """Play all networks on all seeds side by side; return each one's mean return, (P,)."""
+        """Play all networks on all seeds in parallel; return the mean return of each network, (P,)."""
         seeds = batch.target[:, 0].tolist()
 
         def policy(seen: Tensor, state: Any) -> tuple[Tensor, Any]:

@@ -41,19 +41,19 @@ class FindsTrees(Protocol):
     def parse(
         self, features: Tensor, adjacency: Tensor, regions: Tensor | None = None, kappa: float = 0.0
     ) -> Tree:
-        """Return a tree whose merges score high.
+        """Return a tree whose merges have high scores.
 
         Args:
             features: (n, F), of the leaves.
             adjacency: (n, n) booleans, symmetric: which leaves are neighbours.
             regions: (n,), numbers from 0; where given, `kappa` is added to the score of each node that mixes
-                regions before each of them was complete.
-            kappa: Positive to look for trees that violate a margin, very negative for right ones alone.
+                regions before each of them is complete.
+            kappa: Positive to find trees that violate a margin, very negative to allow correct trees only.
         """
         ...
 
     def score(self, nodes: Tensor) -> Tensor:
-        """Return how good the merges are that made nodes: (..., H) -> (...)."""
+        """Return the scores of the merges that produced the nodes: (..., H) -> (...)."""
         ...
 
 
@@ -68,8 +68,8 @@ class GraphTask(SupervisedTask):
 
     @abc.abstractmethod
     def classes(self, batch: Batch) -> Tensor:
-        """Return the class of each node, (B, T) whole numbers."""
+        """Return the class of each node, (B, T) integers."""
 
     @abc.abstractmethod
     def region_of(self, batch: Batch) -> Tensor:
-        """Return the region of each node, (B, T) numbers from 0; a right tree merges within regions first."""
+        """Return the region of each node, (B, T) integers; correct trees merge within regions first."""

@@ -1,4 +1,4 @@
-"""What a task may offer to rules that try many networks of one architecture at once, such as evolution."""
+"""What a task can provide for rules that evaluate many networks at once, such as evolution."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Teacher forcing: what was due takes the place of what a network put out, in what it sees of itself next."""
+"""Teacher forcing: the target replaces the network's own output as its next input."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 @runtime_checkable
 class TakesTargets(Protocol):
-    """What a cell offers that sees its own outputs and can be shown targets in their place.
+    """A cell that reads its own previous outputs, which targets can replace.
 
     Source: Williams and Zipser 1989, section 5.
     """

@@ -1,4 +1,4 @@
-"""Networks whose structure can evolve: where in their weights which connection is."""
+"""Networks whose structure can evolve, and the positions of their connections in the weights."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from torch import nn
 
 @dataclass(frozen=True)
 class Topology:
-    """Where a network has room for connections; one that is absent weighs zero.
+    """The possible connections of a network; an absent connection has weight zero.
 
     Args:
-        weights: All there are (n, 1 + I + n), n = outputs + hidden; a row is the node that is reached, and
-            the columns come from the bias, the inputs, the output nodes and the hidden nodes.
+        weights: All weights (n, 1 + I + n), n = outputs + hidden; the rows are the targets of connections,
+            and the columns come from the bias, the inputs, the output nodes and the hidden nodes.
         inputs: I.
-        outputs: Nodes that are the answer.
-        hidden: Other nodes that there is room for.
+        outputs: Number of output nodes.
+        hidden: Maximum number of hidden nodes.
         layers: How many layers of nodes a step goes through, where it must not go in circles; None where it
             may: then every connection between nodes takes one step.
     """
@@ -31,7 +31,7 @@ class Topology:
 
 @runtime_checkable
 class Evolvable(Protocol):
-    """What a module offers whose structure evolution may choose."""
+    """A module whose structure can be evolved."""
 
     def topology(self) -> Topology:
         """Return where its connections are."""

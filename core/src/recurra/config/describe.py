@@ -38,7 +38,7 @@ class Words(NamedTuple):
 
 _SIMPLE = {
     bool: Words("yes/no", "true or false"),
-    int: Words("whole number", "a whole number"),
+    int: Words("integer", "an integer"),
     float: Words("number", "a number"),
     str: Words("text", "text"),
     Path: Words("path", "a path"),
@@ -55,12 +55,12 @@ _BOUNDS = {
 
 
 def values_in_words(field: FieldInfo) -> str:
-    """Return what a table says about the values of an option: `whole number > 0`, `constant | learned`."""
+    """Return what a table says about the values of an option: `integer > 0`, `constant | learned`."""
     return " | ".join(words.short for words in _kinds(field.annotation, field.metadata))
 
 
 def values_in_full(field: FieldInfo) -> str:
-    """Return what a sentence says about the values of an option: `a whole number greater than 0`."""
+    """Return what a sentence says about the values of an option: `an integer greater than 0`."""
     return " or ".join(words.full for words in _kinds(field.annotation, field.metadata))
 
 

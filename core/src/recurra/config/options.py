@@ -1,7 +1,7 @@
 """The keyword-only part of a constructor is its configuration: checked, described and kept by this module.
 
 Positional arguments are wiring that the framework supplies (`input_size`); everything after `*` is an option,
-set from Python, from the shell or from a file. A component stays an ordinary class: `GRU(8, hidden_size=64)`.
+set from Python, the command line or a file. A component stays an ordinary class: `GRU(8, hidden_size=64)`.
 
 An option may hold options itself, in two ways: as a part, which is a `Ref` to another component, or as a
 pydantic model (`Options`), alone or as one of several that are told apart by their `name`.
@@ -37,11 +37,11 @@ M = TypeVar("M", bound=BaseModel)
 
 
 class Configurable:
-    """Base of all components: checks the options it is constructed with and remembers them in `options`.
+    """Base class of all components: validates the options of the constructor and stores them in `options`.
 
-    A component may say `contract_options`, small sizes with which its contract is checked, and
-    `contract_expected_failures`, the names of checks that it is known to fail, each with the reason;
-    `renamed_options` has the present names of options by their former names, for messages.
+    A component may define `contract_options`, small sizes with which its contract is checked,
+    `contract_expected_failures`, which maps the checks that it is known to fail to the reason, and
+    `renamed_options`, which maps former names of options to the current ones, for error messages.
     """
 
     options: dict[str, Any]
@@ -68,7 +68,7 @@ def _checked(init: Callable[..., None]) -> Callable[..., None]:
 
 
 class Options(BaseModel):
-    """Base of the models of options that are options themselves: strict, immutable, and with finite numbers.
+    """Base class of pydantic models as values of options: strict, immutable, with finite numbers.
 
     Where an option is one of several models, each has a literal `name`.
     """

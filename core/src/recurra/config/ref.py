@@ -72,7 +72,7 @@ class Ref:
         return f"Ref({self.kind!r}, {self.name!r}{options})"
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the reference as it is written in a file: `{"name": "lstm", "hidden_size": 100}`."""
+        """Return the reference as written to a file: `{"name": "lstm", "hidden_size": 100}`."""
         return {"name": self.name, **plain(self.options)}
 
 

@@ -1,1 +1,1 @@
-"""What tasks of real data share: corpora, ragged rows and files."""
+"""What tasks with real data share: corpora, ragged rows and files."""

@@ -14,10 +14,10 @@ from recurra.task import Batch, Split, SupervisedTask, Task
 
 
 class Corpus(SupervisedTask):
-    """A task that has its sequences in memory: so many for each split, each with a number.
+    """A task whose sequences are in memory, numbered within each split.
 
-    Training sees every sequence once before any comes again, each time in an order that depends on the seed;
-    validation and test go through them in their order, whatever the seed, and begin again at the end.
+    Training visits every sequence once per epoch, in an order that depends on the seed and the epoch;
+    validation and test visit them in their order, whatever the seed, and start over at the end.
     """
 
     synthetic: bool = False
@@ -37,7 +37,7 @@ class Corpus(SupervisedTask):
         return _shuffled(seed, epoch, number) if split == "train" else torch.arange(number)
 
     def batch(self, k: int, *, batch_size: int, seed: int, split: Split) -> Batch:
-        """Return the next sequences of a split; the seed matters in training only."""
+        """Return global batch k of a split; the seed affects training only."""
         rows = torch.arange(k * batch_size, (k + 1) * batch_size)
         number = self.count(split)
         epochs, places = rows // number, rows % number

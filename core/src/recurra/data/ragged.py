@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def unpadded(lengths: Tensor, steps: int) -> Tensor:
-    """Return which steps are no padding: lengths (B,) -> (B, steps) booleans."""
+    """Return which steps are not padding: lengths (B,) -> (B, steps) booleans."""
     return torch.arange(steps) < lengths[:, None]
 
 

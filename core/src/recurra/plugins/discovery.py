@@ -144,7 +144,7 @@ class Plugins:
             with redirect_stdout(sys.stderr):  # a plugin that prints must not spoil `--json`
                 yield
         except KeyboardInterrupt as stop:
-            stop.add_note(f"interrupted in plugin {source.label}; RECURRA_BLOCK={source.dist} leaves it out")
+            stop.add_note(f"interrupted in plugin {source.label}; RECURRA_BLOCK={source.dist} disables it")
             raise
         except BaseException as error:  # sys.exit in a plugin must not end the others
             self.defects.append(source.defect(doing + short_message(error)))
@@ -179,11 +179,13 @@ def component_problem(component: Component, kinds: Sequence[AnyKind]) -> str:
     """Return what is wrong with a component's description, which is of one of these kinds, or nothing."""
     kind, name, target = component.kind, component.name, component.target
     if not all(isinstance(value, str) for field, value in vars(component).items() if field != "default"):
-        return f"every field of a component is a string, except `default`, but it offers {component}"
+        return f"every field of a component except `default` must be a string, got {component}"
     if kind not in kinds:
-        return f"'{name}' is of the kind '{kind}', which is none of {', '.join(kinds)}{nearest(kind, kinds)}"
+        return (
+            f"'{name}' is of the kind '{kind}', which is not one of {', '.join(kinds)}{nearest(kind, kinds)}"
+        )
     if not _NAME.fullmatch(name):
-        return f"{kind} '{name}' is no valid name; expected lower-case letters, digits, '.', '_' and '-'"
+        return f"{kind} '{name}' is not a valid name; expected lower-case letters, digits, '.', '_' and '-'"
     if not _TARGET.fullmatch(target):
         expected = "module:Class" if kind in KINDS else "module:attribute"
         return f"{kind} '{name}' has the target '{target}'; expected '{expected}'"
@@ -213,7 +215,7 @@ def _imported_file(file: Path) -> object:
     invalidate_caches()
     spec = find_spec(file.stem)
     if spec is None or spec.origin is None or Path(spec.origin).resolve() != file:
-        raise ImportError(f"there is another module '{file.stem}'; rename the file")
+        raise ImportError(f"another module is called '{file.stem}'; rename the file")
     return import_module(file.stem)
 
 

@@ -46,7 +46,7 @@ def load(sources: Iterable[Source]) -> Engines:
     wanted = [source for source in sources if not source.blocked]
     for source in sorted(wanted, key=lambda source: (source.dist == BUNDLED, source.label)):
         if source.dist in loaded:
-            defects.append(source.defect("the distribution has an engine already, and may have only one"))
+            defects.append(source.defect("the distribution already has an engine, and only one is allowed"))
             continue
         try:
             loaded[source.dist] = _checked(EntryPoint(source.entry_point, source.target, ENGINES).load())

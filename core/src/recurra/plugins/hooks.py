@@ -1,4 +1,4 @@
-"""What a plugin tells the framework: the hook specifications and the components they return.
+"""The hook specifications of plugins, and the components they return.
 
 This module is imported by every plugin's entry point and must stay light: no torch, no Lightning.
 """
@@ -81,7 +81,7 @@ def recurra_experiments() -> Iterable[Path]:  # type: ignore[empty-body]
 
 @hookspec
 def recurra_commands() -> Iterable[Extension]:  # type: ignore[empty-body]
-    """Return commands of the shell, such as `recurra something`; each target is a `click.Command`."""
+    """Return commands of the command line, such as `recurra something`; each target is a `click.Command`."""
 
 
 @hookspec

@@ -129,7 +129,7 @@ def _offers(dist: str, distribution: Distribution, metadata: Message) -> Iterato
             yield source.defect(unmet) if unmet and not blocked else source
         elif _means_us(group) and not blocked:
             right = f"plugins belong in '{ENTRY_POINT_GROUP}', engines in '{ENGINES}'"
-            yield source.defect(f"nobody reads the entry-point group '{group}'; {right}")
+            yield source.defect(f"unknown entry-point group '{group}'; {right}")
 
 
 def _means_us(group: str) -> bool:
@@ -145,7 +145,7 @@ def _unmet_requirement(lines: Iterable[object]) -> str:
         try:
             requirement = Requirement(line)
         except InvalidRequirement:
-            return f"its requirement '{line}' cannot be read; expected such as '{CORE}>=0.1'"
+            return f"its requirement '{line}' cannot be parsed; expected a requirement such as '{CORE}>=0.1'"
         applies = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
         if applies and not requirement.specifier.contains(__version__, prereleases=True):
             return f"it needs {CORE}{requirement.specifier}, and {CORE} {__version__} is installed"

@@ -145,8 +145,8 @@ def load_class(offer: Offer, base: type[C]) -> type[C]:
     """
     found = load_target(offer)
     if not (isinstance(found, type) and issubclass(found, base)):
-        message = f"'{offer.component.target}' is no subclass of {base.__name__}"
-        raise BrokenComponent(f"{named(offer)} is no {offer.component.kind}: {message}")
+        message = f"'{offer.component.target}' is not a subclass of {base.__name__}"
+        raise BrokenComponent(f"{named(offer)} is not {with_article(offer.component.kind)}: {message}")
     return found
 
 
@@ -184,7 +184,7 @@ def _unknown(kind: AnyKind, name: str, offers: Sequence[Offer]) -> Iterator[str]
     yield f"there is no {kind} '{name}'{other}; installed: {', '.join(names) or 'none'}{close}"
     plugins = discovery.plugins()
     for defect in plugins.defects:
-        yield f"perhaps a plugin with a defect offers it: {defect}"
+        yield f"a plugin that failed to load may provide it: {defect}"
     reasons = Counter(source.blocked for source in plugins.inventory.sources if source.blocked)
     for reason, count in reasons.items():
         left_out = "1 installed plugin is" if count == 1 else f"{count} installed plugins are"

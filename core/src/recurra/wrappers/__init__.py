@@ -1,7 +1,7 @@
-"""Cells made of cells: layers, directions, and what goes around any cell.
+"""Wrappers: layers, directions, and wrappers of a single cell.
 
-Every wrapper takes built cells. Those around one cell treat its state as it comes, however it is nested, and
-a wrapped cell is a cell again, so wrappers go around each other.
+Every wrapper takes constructed cells. Wrappers of a single cell accept any nested state, and a wrapped cell
+is a cell again, so wrappers can be nested.
 """
 
 from recurra.wrappers.base import CellWrapper as CellWrapper

@@ -19,18 +19,18 @@ Only = Annotated[
     tuple[str, ...],
     Field(
         strict=False,
-        description="tensors of the state that are meant, such as h or memory.M; none named means all",
+        description="tensors of the state to which it applies, such as h or memory.M; all by default",
     ),
 ]
 
 
 class CellWrapper(Cell[Any]):
-    """A cell around a cell, which it leaves as it is: subclasses change a part.
+    """Base class of wrappers of a cell; delegates everything, and subclasses override a part.
 
-    A wrapped memory is a cell and no `Memory` any more: wrap the controller, or the cell made of both.
+    A wrapped memory is a cell and no longer a `Memory`: wrap the controller, or the `MemoryCell`.
 
     Raises:
-        IncompatibleParts: What is wrapped cannot be stepped.
+        IncompatibleParts: The wrapped module has no `step`.
     """
 
     def __init__(self, cell: Cell[Any]) -> None:
@@ -48,21 +48,21 @@ class CellWrapper(Cell[Any]):
         return self.cell.step(x, state)
 
     def auxiliary_loss(self, state: Any) -> Tensor | None:
-        """Return the cell's own loss."""
+        """Return the cell's auxiliary loss."""
         return self.cell.auxiliary_loss(state)
 
     def diagnostics(self, state: Any) -> dict[str, Tensor]:
-        """Return the cell's views."""
+        """Return the cell's diagnostics."""
         return self.cell.diagnostics(state)
 
 
 def _check_cell(who: str, cell: Any) -> None:
     if not isinstance(cell, Cell):
-        raise IncompatibleParts(f"{who}: needs a cell, which can be stepped, got {type(cell).__name__}")
+        raise IncompatibleParts(f"{who}: expected a cell, which has a `step`, got {type(cell).__name__}")
 
 
 def floating(state: Any) -> dict[str, Tensor]:
-    """Return the tensors of real numbers in a state by name, such as `memory.M`."""
+    """Return the floating-point tensors of a state by name, such as `memory.M`."""
     named = ((name.removeprefix("state."), leaf) for name, leaf in leaves(state))
     return {name: leaf for name, leaf in named if leaf.is_floating_point()}
 
@@ -73,13 +73,13 @@ def selected_leaves(who: str, cell: Cell[Any], only: Sequence[str]) -> dict[str,
     A name also means all below it: `memory` stands for `memory.M` and `memory.w`.
 
     Raises:
-        InvalidOption: The state has no tensor of that name, or it holds no real numbers.
-        IncompatibleParts: The state has no tensor of real numbers.
+        InvalidOption: The state has no tensor of that name, or it is not floating-point.
+        IncompatibleParts: The state has no floating-point tensor.
     """
     with torch.enable_grad():
         known = floating(cell.initial_state(1))
     if not known:
-        raise IncompatibleParts(f"{who}: {type(cell).__name__} has no state of real numbers")
+        raise IncompatibleParts(f"{who}: {type(cell).__name__} has no floating-point state")
     for name in only:
         if not any(_below(leaf, name) for leaf in known):
             message = f"{who}: only = '{name}': the state of {type(cell).__name__} has {', '.join(known)}"
@@ -88,7 +88,7 @@ def selected_leaves(who: str, cell: Cell[Any], only: Sequence[str]) -> dict[str,
 
 
 def check_used(who: str, only: Sequence[str], used: object, what: str) -> None:
-    """Refuse names of tensors with which nothing would be done.
+    """Reject names of tensors that would have no effect.
 
     Raises:
         InvalidOption: Some are named, and `used` is false.

@@ -1,4 +1,4 @@
-"""Two directions side by side."""
+"""Bidirectional layers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from recurra.state import map_state
 
 
 class Bidirectional(SequenceLayer):
-    """Two cells over the same sequence, one from each end; y is what both put out, side by side.
+    """Two cells over the same sequence in opposite directions; y concatenates their outputs.
 
     The backward cell reads each row from its end. With resets it starts anew at each border too, so that
     every part is read from its own end; a given state is where it starts at the end of a row. Of states after
@@ -27,14 +27,16 @@ class Bidirectional(SequenceLayer):
         backward_cell: Reads from the end.
 
     Raises:
-        IncompatibleParts: The two read different widths, or one reads trees.
+        IncompatibleParts: The input sizes differ, or one cell reads trees.
     """
 
     def __init__(self, forward_cell: SequenceLayer, backward_cell: SequenceLayer) -> None:
         super().__init__()
         if forward_cell.input_size != backward_cell.input_size:
-            got = f"the two directions read {forward_cell.input_size} and {backward_cell.input_size} numbers"
-            raise IncompatibleParts(f"Bidirectional: {got}")
+            got = f"{forward_cell.input_size} and {backward_cell.input_size}"
+            raise IncompatibleParts(
+                f"Bidirectional: both directions must have the same input size, got {got}"
+            )
         for part in (forward_cell, backward_cell):
             if part.tags.input_kind == "trees":
                 message = f"{type(part).__name__} reads trees, whose children must come before their parent"
@@ -68,7 +70,7 @@ class Bidirectional(SequenceLayer):
         return torch.cat([y_ahead, reverse(y_back, lengths)], -1), (ahead, back)
 
     def auxiliary_loss(self, state: tuple[Any, Any]) -> Tensor | None:
-        """Return the sum of both directions' own losses; None if neither has one."""
+        """Return the sum of both directions' auxiliary losses; None if neither has one."""
         return add_losses([self.ahead.auxiliary_loss(state[0]), self.back.auxiliary_loss(state[1])])
 
 

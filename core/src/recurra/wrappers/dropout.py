@@ -19,17 +19,22 @@ from recurra.wrappers.base import (
     selected_leaves,
 )
 
-DroppedInputs = Annotated[Share, Field(description="p_x, probability of dropping a number of x")]
-DroppedOutputs = Annotated[Share, Field(description="p_y, probability of dropping a number of y")]
-DroppedStates = Annotated[Share, Field(description="p_s, probability of dropping a number of `only`")]
+DroppedInputs = Annotated[Share, Field(description="p_x, probability of dropping an element of x")]
+DroppedOutputs = Annotated[Share, Field(description="p_y, probability of dropping an element of y")]
+DroppedStates = Annotated[
+    Share, Field(description="p_s, probability of dropping an element of the tensors in `only`")
+]
 DroppedNames = Annotated[
     tuple[str, ...],
-    Field(strict=False, description="tensors of the state to drop, such as the h of an LSTM; must be named"),
+    Field(
+        strict=False,
+        description="tensors of the state to drop, such as the h of an LSTM; required by `states`",
+    ),
 ]
 
 
 class DroppedState(NamedTuple):
-    """What survives a step: the cell's state, and boolean masks that are true where a number is seen.
+    """What survives a step: the cell's state, and boolean masks that are true where an element is kept.
 
     inputs (B, I), outputs (B, O) and states, as the tensors that they mask; () where nothing is dropped.
     """
@@ -41,18 +46,18 @@ class DroppedState(NamedTuple):
 
 
 class RecurrentDropout(CellWrapper):
-    """Variational dropout: the same numbers are dropped at every step of a sequence.
+    """Variational dropout: the same elements are dropped at every step of a sequence.
 
         y, s' = cell(x ∘ m_x / (1 − p_x), s ∘ m_s / (1 − p_s));  y ∘ m_y / (1 − p_y)
 
-    `initial_state` draws the masks in training mode, each row its own, and they are a part of the state: a
-    sequence may be cut anywhere. In evaluation mode nothing is dropped, whatever the masks say; a state that
-    evaluation began has masks of ones and is no start for training.
+    `initial_state` draws the masks in training mode, different for each row, and they are part of the
+    state: a sequence may be cut anywhere. In evaluation mode nothing is dropped, whatever the masks; an
+    initial state from evaluation mode has masks of ones and must not be used for training.
 
-    Which tensors of the state are dropped must be named. Suited are those that the next step reads through
-    weights alone, such as the h of an LSTM. One that a step carries over, as an LSTM does its c and a GRU
-    its h, would be multiplied by 1 / (1 − p) again and again; for those there is `Zoneout`. What a cell
-    puts out is masked for its reader, not for its own next step.
+    Which tensors of the state are dropped must be named. Suitable are those that the next step reads through
+    weights only, such as the h of an LSTM. One that a step carries over, as an LSTM does its c and a GRU
+    its h, would be multiplied by 1 / (1 − p) again and again; for those use `Zoneout`. The outputs
+    of a cell are masked for the next layer, not for its own next step.
 
     Shapes: those of the cell; the state is (the cell's state, masks).
     Differs from the paper: its authors drop the state separately for each gate or for all gates at once;
@@ -77,7 +82,7 @@ class RecurrentDropout(CellWrapper):
         super().__init__(cell)
         self.inputs, self.outputs, self.states = inputs, outputs, states
         self.names = tuple(selected_leaves("RecurrentDropout", cell, only)) if only else ()
-        check_used("RecurrentDropout", only, states, "states, the probability of dropping a number of them")
+        check_used("RecurrentDropout", only, states, "states, the probability of dropping an element of them")
         self._check()
         self.tags = Tags.combined([cell], stochastic=max(inputs, outputs, states) > 0)
 
@@ -87,7 +92,7 @@ class RecurrentDropout(CellWrapper):
                 "RecurrentDropout: the inputs of a cell that reads trees cannot be dropped"
             )
         if self.states and not self.names:
-            known = ", ".join(floating(self.cell.initial_state(1))) or "nothing of real numbers"
+            known = ", ".join(floating(self.cell.initial_state(1))) or "no floating-point tensors"
             message = f"RecurrentDropout: states = {self.states} needs only, the tensors of the state to drop"
             raise InvalidOption(f"{message}; {type(self.cell).__name__} has {known}")
 
@@ -121,11 +126,11 @@ class RecurrentDropout(CellWrapper):
         return _kept(y, state.outputs, self.outputs), state._replace(cell=after)
 
     def auxiliary_loss(self, state: DroppedState) -> Tensor | None:
-        """Return the cell's own loss."""
+        """Return the cell's auxiliary loss."""
         return self.cell.auxiliary_loss(state.cell)
 
     def diagnostics(self, state: DroppedState) -> dict[str, Tensor]:
-        """Return the cell's views."""
+        """Return the cell's diagnostics."""
         return self.cell.diagnostics(state.cell)
 
 

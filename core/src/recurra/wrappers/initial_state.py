@@ -12,10 +12,10 @@ from recurra.wrappers.base import CellWrapper, Only, map_leaves, selected_leaves
 
 
 class LearnedInitialState(CellWrapper):
-    """A cell whose initial state is learned: one parameter for each tensor of real numbers in it.
+    """A cell whose initial state is learned: one parameter for each floating-point tensor of it.
 
-    Starts with the cell's own initial state. Whole numbers and booleans stay the cell's, and so does what
-    the cell learns already.
+    The parameters are initialised from the cell's initial state. Integer and boolean tensors remain the
+    cell's, and so do those that the cell learns already.
 
     A parameter is free to become anything. A weighting over memory slots must stay a distribution, and a
     learned one does not: name the other tensors in `only`, or use the memory's own option, where it has one.
@@ -40,7 +40,7 @@ class LearnedInitialState(CellWrapper):
         self.starts = nn.ParameterList(leaf[0].clone() for leaf in starts.values())
 
     def initial_state(self, batch_size: int) -> Any:
-        """Return the learned tensors, the same for every row, among the others of the cell's own start."""
+        """Return the learned tensors, the same for every row, and the others of the cell's initial state."""
         starts = iter(self.starts)
 
         def learned(leaf: Tensor) -> Tensor:

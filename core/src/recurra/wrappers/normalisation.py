@@ -1,4 +1,4 @@
-"""Layer normalisation of what any cell puts out or remembers, and of the linear layers inside it."""
+"""Layer normalisation of the outputs and the state of a cell, and of its linear layers."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ class Norm(nn.Module):
 
 
 class LayerNormalised(CellWrapper):
-    """A cell with layer normalisation of what it puts out, of what it remembers, or of both.
+    """A cell with layer normalisation of its outputs, its state, or both.
 
-        y, s' = cell(x, s);  y = LN(y);  s' = LN(s'), each tensor of real numbers along its last axis
+        y, s' = cell(x, s);  y = LN(y);  s' = LN(s'), each floating-point tensor along its last axis
 
     Each has a gain and a shift. Where y is itself a tensor of a normalised state, such as the h of an LSTM,
     y is what became of that tensor.
 
-    A normalised weighting over memory slots is no distribution any more: name the other tensors in `only`.
+    A normalised weighting over memory slots is no longer a distribution: name the other tensors in `only`.
 
     Shapes: those of the cell, and its state.  Parameters: 2 O for the output, 2 n for each tensor (..., n).
     Differs from the paper: it normalises inside a step; for that see `NormalisedLinears`.
@@ -58,7 +58,7 @@ class LayerNormalised(CellWrapper):
 
     Raises:
         InvalidOption: A tensor is named that the state does not have, or one without `states`.
-        IncompatibleParts: One number alone would be normalised: it would always be zero.
+        IncompatibleParts: A single number would be normalised: it would always be zero.
     """
 
     def __init__(
@@ -66,7 +66,9 @@ class LayerNormalised(CellWrapper):
         cell: Cell[Any],
         *,
         outputs: Annotated[bool, Field(description="normalise y")] = True,
-        states: Annotated[bool, Field(description="normalise the state, or what `only` names of it")] = False,
+        states: Annotated[
+            bool, Field(description="normalise the state, or the tensors of it in `only`")
+        ] = False,
         only: Only = (),
     ) -> None:
         super().__init__(cell)
@@ -91,7 +93,7 @@ class LayerNormalised(CellWrapper):
 
 def _norm(what: str, shape: tuple[int, ...]) -> Norm:
     if not shape or shape[-1] == 1:
-        message = f"LayerNormalised: {what} is one number, which normalising would always make zero"
+        message = f"LayerNormalised: {what} is a single number, which normalisation would always set to zero"
         raise IncompatibleParts(message)
     return Norm(shape[-1])
 
@@ -119,15 +121,15 @@ class NormalisedLinear(nn.Linear):
 class NormalisedLinears(CellWrapper):
     """A cell with layer normalisation inside, of the products of each of its linear layers.
 
-        g ∘ LN(W x) + b        where an `nn.Linear` of the cell puts out W x + b
+        g ∘ LN(W x) + b        where an `nn.Linear` of the cell outputs W x + b
 
     In a cell that has one such layer for the input and one for the state, all gates together, this is the
     published form, in which W x and U h are normalised separately. The cell that is given is changed.
 
     What is not an `nn.Linear` is not reached, such as the c' in the tanh(c') of an LSTM, which the paper
-    normalises too. A cell that uses the weights of such a layer without calling it is refused, which one step
-    on zeros finds out; weights that are used in both ways are not found. A layer that puts out one number
-    stays as it is. In a cell with a memory the layer that drives the memory is normalised too; to leave it
+    normalises too. A cell that uses the weights of such a layer without calling it is rejected, which one
+    step on zeros detects; weights that are used in both ways are not detected. A layer with one output is
+    left unchanged. In a cell with a memory the layer that drives the memory is normalised too; to leave it
     out, wrap the controller alone.
 
     Shapes: those of the cell, and its state.  Parameters: the cell's, and O for each linear layer.

@@ -1,4 +1,4 @@
-"""Layers on top of each other, with connections that skip layers and dropout between them."""
+"""Stacked layers, with connections that skip layers and dropout between them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ from recurra.config.options import Configurable
 from recurra.errors import IncompatibleParts, InvalidOption
 from recurra.wrappers.base import Share
 
-Skip = Annotated[bool, Field(description="every layer also reads x, and y is what all layers put out")]
-Drop = Annotated[Share, Field(description="share of a layer's output that the next one does not see")]
+Skip = Annotated[
+    bool, Field(description="every layer also reads x, and y concatenates the outputs of all layers")
+]
+Drop = Annotated[Share, Field(description="probability of dropping an element between two layers")]
 Advance = Callable[[Cell[Any], Tensor, Any], tuple[Tensor, Any]]
 
 
 class Layers(Configurable, SequenceLayer):
-    """Sequencers on top of each other, of any kinds and sizes; those need not be cells.
+    """A stack of sequencers of any kinds and sizes, which need not be cells.
 
         y_1 = layer_1(x);  y_l = layer_l(d(y_{l-1}));              y = y_L
         y_1 = layer_1(x);  y_l = layer_l([x, d(y_{l-1})]);         y = [y_1, ..., y_L]       with `skip`
@@ -37,13 +39,15 @@ class Layers(Configurable, SequenceLayer):
     Raises:
         IncompatibleParts: There is no layer, one reads another width than it is given, or one that is not the
             first reads trees.
-        InvalidOption: There is nothing to drop: only one layer.
+        InvalidOption: `dropout` is set, but there is only one layer.
     """
 
     def __init__(self, layers: Sequence[SequenceLayer], *, skip: Skip = False, dropout: Drop = 0.0) -> None:
         _check_widths(type(self).__name__, layers, skip)
         if dropout and len(layers) == 1:
-            message = f"{type(self).__name__}: dropout = {dropout} acts between layers, and there is one only"
+            message = (
+                f"{type(self).__name__}: dropout = {dropout} applies between layers, but there is only one"
+            )
             raise InvalidOption(message)
         SequenceLayer.__init__(self)
         self.layers = nn.ModuleList(layers)
@@ -89,19 +93,19 @@ class Layers(Configurable, SequenceLayer):
         return torch.cat([x, below], -1) if self.skip else below
 
     def auxiliary_loss(self, state: tuple[Any, ...]) -> Tensor | None:
-        """Return the sum of the layers' own losses; None if no layer has one."""
+        """Return the sum of the layers' auxiliary losses; None if no layer has one."""
         return add_losses(
             layer.auxiliary_loss(s) for layer, s in zip(_typed(self.layers), state, strict=True)
         )
 
 
 class Stacked(Layers, Cell[tuple[Any, ...]]):
-    """Cells on top of each other, of any kinds and sizes: a cell again, since it can be stepped.
+    """A stack of cells of any kinds and sizes, which is a cell again, since it has a `step`.
 
         y_1 = layer_1(x);  y_l = layer_l(d(y_{l-1}));              y = y_L
         y_1 = layer_1(x);  y_l = layer_l([x, d(y_{l-1})]);         y = [y_1, ..., y_L]       with `skip`
 
-    Shapes: x (B, I of the first layer), y (B, O of the last, or of all). What d is, `Layers` says.
+    Shapes: x (B, I of the first layer), y (B, O of the last, or of all). For d see `Layers`.
     """
 
     def step(self, x: Tensor, state: tuple[Any, ...]) -> tuple[Tensor, tuple[Any, ...]]:
@@ -109,7 +113,7 @@ class Stacked(Layers, Cell[tuple[Any, ...]]):
         return self._climb(x, state, lambda layer, x, state: layer.step(x, state))
 
     def diagnostics(self, state: tuple[Any, ...]) -> dict[str, Tensor]:
-        """Return the views of every layer, named by its number from the bottom."""
+        """Return the diagnostics of every layer, named by its number from the bottom."""
         each = [layer.diagnostics(s) for layer, s in zip(_typed(self.layers), state, strict=True)]
         return {f"layer {i}: {name}": view for i, views in enumerate(each, 1) for name, view in views.items()}
 
@@ -121,12 +125,12 @@ def _check_widths(who: str, layers: Sequence[SequenceLayer], skip: bool) -> None
     for below, above in pairwise(layers):
         if beside + below.output_size != above.input_size:
             x = f" and x has {beside}" if skip else ""
-            got = f"a layer puts out {below.output_size} numbers{x}, the next one reads {above.input_size}"
+            got = f"a layer outputs {below.output_size} features{x}, the next one expects {above.input_size}"
             raise IncompatibleParts(f"{who}: {got}")
     for number, layer in enumerate(layers[1:], 2):
         if layer.tags.input_kind == "trees":
             message = (
-                f"layer {number}, {type(layer).__name__}, reads trees, and a layer below puts out vectors"
+                f"layer {number}, {type(layer).__name__}, reads trees, and a layer below outputs vectors"
             )
             raise IncompatibleParts(f"{who}: {message}; only the first layer can read trees")
 

@@ -53,7 +53,7 @@ def layer_weights(
         raise InvalidInput(f"{message}: expected a torch.nn.{kind.__name__}, got {type(module).__name__}")
     if module.proj_size:
         narrower = f"proj_size = {module.proj_size} makes h narrower than c"
-        raise InvalidOption(f"{message}: {narrower}, which this cell does not do")
+        raise InvalidOption(f"{message}: {narrower}, which this cell does not support")
     if not isinstance(layer, int) or not 0 <= layer < module.num_layers:
         raise InvalidOption(f"{message}: layer = {layer} is not one of the {module.num_layers} from 0")
     if reverse and not module.bidirectional:
@@ -100,7 +100,7 @@ def as_module(kind: Callable[..., M], cell: Cell[Any], b_h: Tensor | None = None
 
 
 def no_counterpart(cell: Cell[Any], kind: type[nn.RNNBase], option: str) -> InvalidOption:
-    """Return the refusal of a cell whose value of an option torch's module does not have."""
+    """Return the error for a value of an option that torch's module does not have."""
     value = cell.options[option]
     shown = str(value).lower() if isinstance(value, bool) else repr(value)
     message = (

@@ -1,4 +1,4 @@
-"""Zoneout: parts of the state stay, at random, what they were."""
+"""Zoneout: random elements of the state keep their old values."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from recurra.wrappers.base import (
     updated_output,
 )
 
-Kept = Annotated[Share, Field(description="probability of keeping the old value of a number")]
+Kept = Annotated[Share, Field(description="probability of keeping the old value of an element")]
 
 
 class Zoneout(CellWrapper):
-    """Each number of the state keeps its old value with probability p, drawn anew at every step.
+    """Each element of the state keeps its old value with probability p, drawn at every step.
 
         s' = d ∘ s + (1 − d) ∘ ŝ,  d ~ Bernoulli(p), ŝ the cell's next state        in training
         s' = p s + (1 − p) ŝ                                                     in evaluation
 
     Where y is itself a tensor of the state, such as the h of an LSTM, y is what became of that tensor; any
-    other y is the cell's. Whole numbers and booleans of a state are always the new ones. For another p in
+    other y is the cell's. Integer and boolean tensors always take their new values. For another p in
     each tensor wrap twice: `Zoneout(Zoneout(lstm, p=0.5, only=("c",)), p=0.05, only=("h",))`.
 
-    A mixture of two weightings, number by number, is no distribution any more: for a memory that keeps
+    An elementwise mixture of two weightings is no longer a distribution: for a memory that keeps
     its weightings in the state, name the other tensors in `only`, or wrap the controller.
 
     Shapes: those of the cell, and its state.
@@ -40,7 +40,7 @@ class Zoneout(CellWrapper):
 
     Raises:
         InvalidOption: A tensor is named that the state does not have, or p is zero and one is named.
-        IncompatibleParts: The cell has no state of real numbers.
+        IncompatibleParts: The cell has no floating-point state.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Zoneout(CellWrapper):
         super().__init__(cell)
         self.p = p
         self.names = frozenset(selected_leaves("Zoneout", cell, only))
-        check_used("Zoneout", only, p, "p, the probability of keeping the old value of a number of them")
+        check_used("Zoneout", only, p, "p, the probability of keeping the old value of an element of them")
         self.tags = Tags.combined([cell], stochastic=p > 0)
 
     def step(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:

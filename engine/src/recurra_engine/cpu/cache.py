@@ -58,7 +58,7 @@ def load(source: str, *, name: str) -> ctypes.CDLL:
                 _failed[key] = str(failure)
                 raise
             except OSError as error:
-                _failed[key] = f"a compiled step cannot be kept or loaded: {error}"
+                _failed[key] = f"a compiled step cannot be cached or loaded: {error}"
                 raise NoCompiler(_failed[key]) from error
         return _loaded[key]
 
@@ -115,7 +115,7 @@ def _opened(path: Path) -> ctypes.CDLL:
     """Raises OSError where others may write the file, or it is not what its name says."""
     about = path.lstat()
     if not stat.S_ISREG(about.st_mode) or not _only_mine(about):
-        raise PermissionError(f"{path} is not this user's alone")
+        raise PermissionError(f"{path} is owned or writable by another user")
     if _digest(path) != path.stem.rpartition("-")[2]:
         raise OSError(f"{path} is damaged")
     return ctypes.CDLL(str(path))
@@ -172,7 +172,7 @@ def _only_mine(about: os.stat_result) -> bool:
 def _notice(error: Exception) -> None:
     """Say once per process why the cache folder is not used."""
     if not _noticed:
-        logger.warning("compiled steps are not kept: %s; %s may name another folder", error, CACHE)
+        logger.warning("compiled steps are not cached: %s; set %s to another folder", error, CACHE)
     _noticed.add(str(error))
 
 

@@ -78,7 +78,7 @@ def run(
         sums.data_ptr(),
     )
     if function(ctypes.byref(call), threads, (ctypes.c_long * len(splits))(*splits)):
-        raise MemoryError("no memory for the scratch of a native loop")
+        raise MemoryError("out of memory for the scratch buffer of a native loop")
     return LoopResult(
         [as_indexed(tensor, node.shape, 2) for tensor, node in zip(out, loop.out, strict=True)],
         [as_indexed(tensor, node.shape, 1) for tensor, node in zip(after, loop.carried, strict=True)],
@@ -116,7 +116,7 @@ def _split_sums(sums: Tensor, loop: Loop) -> list[Tensor]:
 
 def unsupported_reason(x: Tensor) -> str | None:
     """Return why inputs like x cannot be run here, or None."""
-    return None if x.device.type == "cpu" else f"it is for CPUs, and x is on {x.device}"
+    return None if x.device.type == "cpu" else f"it supports CPUs only, and x is on {x.device}"
 
 
 BACKEND = Backend(run, outer, moves_products=False)

@@ -38,7 +38,7 @@ def installed() -> Compiler:
     """The compiler that $CC names, else the first of cc, gcc and clang; asked once per process.
 
     Raises:
-        NoCompiler: there is none, or it does not tell its version.
+        NoCompiler: there is none, or it does not report its version.
     """
     answer = _installed(os.environ.get("CC", "").strip(), os.environ.get("PATH", ""))
     if isinstance(answer, str):
@@ -54,7 +54,7 @@ def _installed(named: str, path: str) -> Compiler | str:
     try:
         choices = [shlex.split(named)] if named else [["cc"], ["gcc"], ["clang"]]
     except ValueError as error:
-        return f"CC is '{named}', which is no command: {error}"
+        return f"CC is '{named}', which is not a command: {error}"
     for first, *rest in choices:
         if found := shutil.which(first, path=path):
             return _versioned((found, *rest))
@@ -67,9 +67,9 @@ def _versioned(command: tuple[str, ...]) -> Compiler | str:
     try:
         status, said, _ = _finished((*command, "--version"), "")
     except (OSError, subprocess.TimeoutExpired) as error:
-        return f"{command[0]} does not tell its version: {error}"
+        return f"{command[0]} does not report its version: {error}"
     return (
-        f"{command[0]} does not tell its version: it ends with {status}"
+        f"{command[0]} does not report its version: it exited with status {status}"
         if status
         else Compiler(command, said)
     )
@@ -88,7 +88,7 @@ def compile_to(made: str, source: str, compiler: Compiler, name: str) -> None:
         raise NoCompiler(f"{command[0]} took longer than {TIME_LIMIT_S:g} s on {name}") from slow
     if status:
         lines = [line for line in said.splitlines() if "error" in line] or said.splitlines() or ["no message"]
-        raise NoCompiler(f"{command[0]} failed on {name} with {status}: {lines[0].strip()}")
+        raise NoCompiler(f"{command[0]} failed on {name} with status {status}: {lines[0].strip()}")
 
 
 def _finished(command: tuple[str, ...], text: str) -> tuple[int, str, str]:

@@ -29,7 +29,7 @@ def outer(a: Tensor, g: Tensor, rows: Tensor | None = None) -> Tensor:
     size = (count, k, g.shape[1], result.data_ptr(), torch.get_num_threads())
     failed = _function(a.dtype == torch.float32)(*sides, index, *size)
     if failed:
-        raise MemoryError("no memory for the gradient of a matrix")
+        raise MemoryError("out of memory for the gradient of a matrix")
     return result
 
 

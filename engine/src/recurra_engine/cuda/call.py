@@ -45,7 +45,7 @@ def _current(device: torch.device) -> AbstractContextManager[object]:
 
 def unsupported_reason(x: Tensor) -> str | None:
     """Return why inputs like x cannot be run here, or None."""
-    return missing() if x.device.type == "cuda" else f"it is for CUDA, and x is on {x.device}"
+    return missing() if x.device.type == "cuda" else f"it supports CUDA only, and x is on {x.device}"
 
 
 BACKEND = Backend(run, eager.outer, moves_products=True)

@@ -90,11 +90,13 @@ class _Watched(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._watch(leaf("x", 0, x.shape), x)
         for i, (_, part) in enumerate(leaves(state)):
             if part.dtype != self.dtype:
-                raise Untranslated(f"the state holds {part.dtype} beside an input of {self.dtype}")
+                raise Untranslated(f"the state has dtype {part.dtype}, but the input has {self.dtype}")
             self._watch(leaf("state", i, part.shape), part)
         for i, weight in enumerate(weights):
             if weight.dtype not in (self.dtype, torch.bool):
-                self.foreign[id(weight)] = f"a parameter or buffer of {weight.dtype} beside {self.dtype}"
+                self.foreign[id(weight)] = (
+                    f"a parameter or buffer of {weight.dtype}, but the input has {self.dtype}"
+                )
             self._watch(leaf("weight", i, weight.shape), weight)
 
     def _watch(self, node: Node, tensor: Tensor) -> None:
@@ -143,7 +145,7 @@ class _Watched(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _converted(self, a: Tensor, *, dtype: torch.dtype | None = None, **_: Any) -> Node:
         if dtype not in (None, self.dtype, torch.bool):
-            raise Untranslated(f"the step converts to {dtype} what it computes in {self.dtype}")
+            raise Untranslated(f"the step casts from {self.dtype} to {dtype}")
         return self.nodes[id(a)]
 
     def node(self, tensor: Tensor) -> Node:

@@ -33,7 +33,7 @@ def _rsub(a: Any, b: Any, alpha: Number = 1) -> Node:
 @rule("div")
 def _div(a: Any, b: Any, *, rounding_mode: str | None = None) -> Node:
     if rounding_mode is not None:
-        raise Untranslated("the step divides with rounding")
+        raise Untranslated("the step uses division with rounding")
     return pointwise("div", node(a), node(b))
 
 
@@ -95,7 +95,7 @@ def _clamp_max(a: Node, high: Any) -> Node:
 @rule("softplus")
 def _softplus(a: Node, beta: Number = 1, threshold: Number = 20) -> Node:
     if (beta, threshold) != (1, 20):
-        raise Untranslated("the step uses softplus with other than its default beta and threshold")
+        raise Untranslated("the step uses softplus with a non-default beta or threshold")
     return pointwise("softplus", a)
 
 

@@ -119,7 +119,7 @@ def _roll(a: Node, shifts: Sequence[int], dims: Sequence[int] = ()) -> Node:
 @rule("constant_pad_nd")
 def _constant_pad(a: Node, widths: Sequence[int], value: Number = 0) -> Node:
     if value or min(widths) < 0:
-        raise Untranslated("the step pads with other than zeros")
+        raise Untranslated("the step pads with a value other than zero")
     for i, (before, after) in enumerate(zip(widths[::2], widths[1::2], strict=True)):
         a = graph.pad(a, len(a.shape) - 1 - i, before, after)
     return a

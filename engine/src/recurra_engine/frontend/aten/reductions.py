@@ -38,7 +38,7 @@ def _var(a: Node, dims: Any = None, *, correction: Number = 1, keepdim: bool = F
 @rule("linalg_vector_norm")
 def _norm(a: Node, order: Number = 2, dims: Any = None, keepdim: bool = False) -> Node:
     if order != 2:
-        raise Untranslated(f"the step takes a norm of order {order}")
+        raise Untranslated(f"the step computes a norm of order {order}")
     squares = _sum(square(a), dims, keepdim)
     zero = pointwise("eq", squares, const(0))  # there torch gives a gradient of zero, where the root has none
     return pointwise("where", zero, const(0), pointwise("sqrt", pointwise("where", zero, const(1), squares)))

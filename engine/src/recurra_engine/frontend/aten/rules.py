@@ -37,7 +37,7 @@ def translate(name: str, args: Sequence[Any], options: dict[str, Any]) -> Any:
     try:
         return RULES[name](*args, **options)
     except (TypeError, IndexError, AttributeError) as error:
-        raise Untranslated(f"the step uses aten::{name} in a way unknown to the engine ({error})") from error
+        raise Untranslated(f"the step uses aten::{name} in an unsupported way ({error})") from error
 
 
 def node(value: Node | Number) -> Node:
