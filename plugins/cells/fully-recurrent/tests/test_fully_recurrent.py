@@ -137,7 +137,7 @@ def test_counts():
 
 @pytest.mark.parametrize("outputs", [0, -1, 7, (), (6,), (-1,), (1, 1)])
 def test_outputs_that_are_no_units_are_refused(outputs):
-    told = f"FullyRecurrent: outputs = {outputs}: expected 1 to 6 units, or different numbers from 0 to 5"
+    told = f"FullyRecurrent: outputs = {outputs}: expected 1 to 6 units, or distinct indices from 0 to 5"
     with pytest.raises(InvalidOption, match=f"^{re.escape(told)}$"):
         FullyRecurrent(3, hidden_size=6, outputs=outputs)
 

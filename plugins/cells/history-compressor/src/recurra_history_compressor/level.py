@@ -39,7 +39,7 @@ class Level(nn.Module):
         symbols: A, the size of the alphabet.
         clocks: n, how many elapsed times come with a symbol.
         bits: K, binary digits of an elapsed time.
-        confidence: Least probability at which a right prediction counts as expected.
+        confidence: Minimum probability for a correct prediction to count as expected.
     """
 
     def __init__(self, net: Ref, symbols: int, clocks: int, bits: int, confidence: float) -> None:
