@@ -43,7 +43,7 @@ class HistoryCompressor(Cell[HistoryCompressorState]):
         i_1(t) = x(t);  P_s reads i_s, and h_s is its output
         p_s = softmax(V_s h_s + b_s), its prediction of the next i_s (logistic for the bits of times)
         i_s is unexpected if it is P_s's first, or differs from the likeliest input under p_s
-        i_s unexpected:  i_{s+1} = [i_s, time];  i_s expected:  P_{s+1} and those above keep their state
+        i_s unexpected:  i_{s+1} = [i_s, time];  expected:  P_{s+1} and those above keep their state
         y = [h_1, ..., h_S];  auxiliary loss = Σ_s mean of −log p_s(i_s)
 
     The time is the number of inputs of P_s since the last unexpected one, in K binary digits; P_{s+1}

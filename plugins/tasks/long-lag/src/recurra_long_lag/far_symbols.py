@@ -23,7 +23,7 @@ TWO: Windows = ((10, 20), (50, 60))
 THREE: Windows = ((10, 20), (33, 43), (66, 76))
 
 Length = Annotated[
-    int, Field(ge=20, description="T, steps of the shortest sequence; places are shares of it")
+    int, Field(ge=20, description="T, length of the shortest sequence; positions are fractions of it")
 ]
 
 

@@ -18,15 +18,13 @@ ALL_RIGHT = {"wrong_share": 0.0, "squared_error": 0.0, "absolute_error": 0.0}
 
 Count = Annotated[int, Field(gt=0)]
 Loss = Annotated[
-    Literal["squared", "cross-entropy"], Field(description="what is minimised; the paper's is squared")
+    Literal["squared", "cross-entropy"], Field(description="training loss; squared in the paper")
 ]
-Tolerance = Annotated[
-    float, Field(gt=0, lt=1, description="an output is wrong when its error is so large, or larger")
-]
+Tolerance = Annotated[float, Field(gt=0, lt=1, description="an output is wrong if its error is this or more")]
 
 
 class Squashed(GeneratedTask):
-    """A task whose outputs are squashed by the logistic function; the first O channels of target are learned.
+    """A task whose outputs pass through the logistic function; the first O channels of target are learned.
 
     Args:
         input_size: I, the width of x.

@@ -18,7 +18,7 @@ TOLERANCES = {"2a": 0.25, "2b": 0.25, "2c": 0.2}
 
 
 class LongLag(Judged):
-    """Recall, after a long string of other symbols, whether an x or a y came first.
+    """Recall, after a long sequence of other symbols, whether an x or a y came first.
 
     2a: one of y a_1 ... a_(p−1) y and x a_1 ... a_(p−1) x, either with probability 1/2. Each next symbol is
     to be predicted; a sequence is right when all errors of all steps are below 0.25.
@@ -43,9 +43,11 @@ class LongLag(Judged):
     def __init__(
         self,
         *,
-        experiment: Annotated[Literal["2a", "2b", "2c"], Field(description="which of the three")] = "2a",
+        experiment: Annotated[
+            Literal["2a", "2b", "2c"], Field(description="which of the three variants")
+        ] = "2a",
         p: Annotated[int, Field(gt=1, description="p of the paper: 2a and 2b, steps; 2c, distractors")] = 100,
-        q: Annotated[Count | None, Field(description="2c: distractors in a row, none: as many as p")] = None,
+        q: Annotated[Count | None, Field(description="2c: number of distractors in a row; none: p")] = None,
         loss: Loss = "squared",
     ) -> None:
         sizes = (p + 4, 2) if experiment == "2c" else (p + 1, p + 1)

@@ -42,7 +42,8 @@ class Multiplication(Judged):
         *,
         length: Length = 100,
         allowed: Annotated[
-            Literal[140, 13], Field(description="n_seq: fewer than this of 2,000 wrong")
+            Literal[140, 13],
+            Field(description="n_seq: solved if fewer than this of 2,000 sequences are wrong"),
         ] = 140,
         tolerance: Tolerance = 0.04,
     ) -> None:
