@@ -208,7 +208,7 @@ MISTAKES = [
         InvalidInput,
         "has 70 rows for training, less than one season of 80",
     ),
-    (write("t.csv", day=days([*range(1, 31)])), {}, InvalidInput, "has no column of numbers"),
+    (write("t.csv", day=days([*range(1, 31)])), {}, InvalidInput, "has no numeric column"),
     (
         write("t.csv", day=days([*range(1, 20), 7]), a=N[:20]),
         {},

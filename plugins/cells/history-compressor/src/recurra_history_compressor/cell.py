@@ -54,8 +54,8 @@ class HistoryCompressor(Cell[HistoryCompressorState]):
     Parameters, with tanh-recurrent: Σ_s H (I_s + H + 1) + (H + 1) I_s, where I_s = A + K (s − 1).
     Initialization: that of its networks; V Glorot-uniform, b zero.
     Differs from the paper: all levels learn at once, where the paper adds a level when the one below stops
-    improving and then freezes the latter; elapsed time instead of a time stamp; softmax and cross-entropy instead
-    of squared error; `confidence` is an addition.
+    improving and then freezes the latter; elapsed time instead of a time stamp; softmax and
+    cross-entropy instead of squared error; `confidence` is an addition.
     Source: Schmidhuber 1992, Neural Computation 4(2):234-242.
     """
 

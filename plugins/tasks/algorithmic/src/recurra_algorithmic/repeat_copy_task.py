@@ -33,7 +33,7 @@ class RepeatCopy(BitAnswer):
     Differs from the paper: the text has vectors of 8 bits, but the published number of weights and the cost
     with which its learning curves start fit 6: bits=6 compares with those. That the number follows the
     delimiter, and that the vector of the last step is not scored, are our readings.
-    Source: Graves, Wayne and Danihelka 2014, section 4.2; evaluated at twice the length, and twice the repeats.
+    Source: Graves, Wayne and Danihelka 2014, section 4.2; evaluated at twice the length and the repeats.
     """
 
     stream = "RepeatCopy"

@@ -42,7 +42,7 @@ def read_series(path: Path, columns: Sequence[str]) -> tuple[Tensor, tuple[str, 
             _check_order(path, name, table[name])
     names = tuple(columns) or tuple(name for name in table.column_names if not _is_time(table[name]))
     if not names:
-        raise InvalidInput(f"{path} has no column of numbers")
+        raise InvalidInput(f"{path} has no numeric column")
     return torch.stack([_numbers(path, name, table[name]) for name in names], 1), names
 
 
@@ -98,7 +98,9 @@ def _numbers(path: Path, name: str, column: pa.ChunkedArray) -> Tensor:
     kind = column.type
     if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
         row, value = _first_text(column)
-        message = f"column '{name}' of {path} holds what is no number, such as '{value}' in row {row}"
+        message = (
+            f"column '{name}' of {path} contains a value that is not a number, such as '{value}' in row {row}"
+        )
         raise InvalidInput(f"{message}; correct it, or name the columns to read in task.columns")
     # A copy, since torch warns of arrays that it must not write to.
     values = torch.tensor(column.cast(pa.float64()).to_numpy())

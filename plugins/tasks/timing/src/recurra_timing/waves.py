@@ -48,9 +48,9 @@ class PFG(TimedStream):
     def __init__(
         self,
         *,
-        wave: Annotated[Wave, Field(description="which function")] = "cosine",
-        period: Annotated[int, Field(ge=2, description="F, steps of a period")] = 10,
-        periods: Annotated[Count, Field(description="periods of a training stream")] = 10,
+        wave: Annotated[Wave, Field(description="which function to generate")] = "cosine",
+        period: Annotated[int, Field(ge=2, description="F, length of a period in steps")] = 10,
+        periods: Annotated[Count, Field(description="periods per training stream")] = 10,
         output: Output = "identity",
         tolerance: Tolerance = 0.3,
     ) -> None:

@@ -134,7 +134,7 @@ def read_hub(revision: str) -> Mapping[Split, list[Tree]]:
         DamagedFile: What is there is not the treebank.
     """
     if not revision:
-        raise InvalidOption(f"SST: revision names a commit or a branch of {HUB}, and it is empty")
+        raise InvalidOption(f"SST: revision is empty; it must name a commit or a branch of {HUB}")
     parts = {split: f"hf://datasets/{HUB}@{revision}/{CONFIG}/{split}/0000.parquet" for split in FILES}
     what, remedy = f"{HUB} at revision '{revision}'", f"{REMEDY}, and name their folder in task.folder"
     found = files.from_hub(what, remedy, "parquet", data_files=parts)
