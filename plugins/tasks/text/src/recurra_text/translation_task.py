@@ -31,7 +31,7 @@ class Translation(Answers, Corpus):
         read    s₁ … s_n  |   t₁ … t_m
         due     –  …  –   t₁  t₂ … end
 
-    One network is encoder and decoder. While it writes it receives the right word before the next one (teacher
+    One network is encoder and decoder. While it writes it receives the right word before the next (teacher
     forcing), in evaluation as well: what is scored is how well each word is predicted when those before it
     are right. Greedy and beam search, and so BLEU, are left out.
 

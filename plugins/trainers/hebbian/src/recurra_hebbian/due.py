@@ -20,7 +20,7 @@ def due(task: Task, batch: Batch) -> Tensor:
         target = one_hot(target.clamp(0, task.output_size - 1), task.output_size)
     if target.shape != wide:
         message = f"task '{type(task).__name__}' has targets {tuple(target.shape)} for outputs {wide}"
-        raise IncompatibleParts(f"trainer 'hebbian' needs targets as wide as outputs, and {message}")
+        raise IncompatibleParts(f"trainer 'hebbian' needs targets as wide as outputs, but {message}")
     target = target.to(torch.float64)
     scored = target[batch.mask]
     return 2 * target - 1 if bool(((scored == 0) | (scored == 1)).all()) else target
