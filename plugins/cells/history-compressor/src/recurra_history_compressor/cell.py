@@ -99,7 +99,7 @@ class HistoryCompressor(Cell[HistoryCompressorState]):
         return prediction_losses(typed(self.levels), state.levels)
 
     def diagnostics(self, state: HistoryCompressorState) -> dict[str, Tensor]:
-        """Return how far up the last input went, and what each level put out."""
+        """Return how far up the last input went, and the output of each level."""
         hidden = {f"level {s}": one.h for s, one in enumerate(state.levels, 1)}
         return {"unexpected at level": surprises(state.levels), **hidden}
 

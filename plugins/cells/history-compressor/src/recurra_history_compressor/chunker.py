@@ -92,7 +92,7 @@ class AutomatizerChunker(Cell[AutomatizerChunkerState]):
         return self.auxiliary_loss(state)[None]
 
     def diagnostics(self, state: AutomatizerChunkerState) -> dict[str, Tensor]:
-        """Return who did not expect the last input, and what both nets put out."""
+        """Return which nets did not expect the last input, and the outputs of both."""
         return {
             "unexpected to A, C": surprises(state[:2]),
             "automatizer": state.automatizer.h,

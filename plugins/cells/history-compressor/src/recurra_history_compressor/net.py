@@ -1,4 +1,4 @@
-"""The smallest recurrent net, which predicts at each level unless told otherwise."""
+"""The smallest recurrent network, the default at each level."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ class Limits(NamedTuple):
     places: int
 
     def allow(self, arity: Tensor, waiting: Tensor) -> Tensor:
-        """Tell which nodes can be made where so many wait for a parent; NaN is no arity."""
+        """Tell which nodes can be made where so many wait for a parent; NaN is not an arity."""
         return self.take(arity) & (arity <= waiting) & (waiting - arity < self.places)
 
     def take(self, arity: Tensor) -> Tensor:

@@ -85,7 +85,7 @@ class DynamicNgrams(BitAnswer):
         return number[:, None]
 
     def estimate(self, batch: Batch) -> Tensor:
-        """Return what the optimal estimator puts out, the log-odds of each bit being one: (B, T, 1)."""
+        """Return the output of the optimal estimator, the log-odds of each bit being one: (B, T, 1)."""
         bits = batch.target[..., 0].long()
         seen = torch.zeros(len(bits), 2 * 2**self.context, dtype=torch.float64, device=bits.device)
         odds = [torch.zeros(len(bits), 1, dtype=torch.float64, device=bits.device)] * self.context

@@ -1,4 +1,4 @@
-"""Fifteen transductions along the Chomsky hierarchy: trained on short strings, judged on long ones."""
+"""Fifteen transductions along the Chomsky hierarchy: trained on short strings, evaluated on long ones."""
 
 from __future__ import annotations
 

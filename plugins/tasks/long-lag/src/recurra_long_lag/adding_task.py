@@ -78,7 +78,7 @@ class Adding(Judged):
         return batch.target if self.modern else super().oracle(batch)
 
     def baselines(self) -> Mapping[str, Mapping[str, float]]:
-        """Return what the mean scores for ever, and the right answer."""
+        """Return the scores of always predicting the mean, and of the right answer."""
         single = 0.0 if self.modern else neutral_share(self.length)  # only one number counts
         # In units in which each number is spread evenly from −1 to 1.
         unit, bound = (0.5, 2 * self.tolerance) if self.modern else (0.25, 4 * self.tolerance)

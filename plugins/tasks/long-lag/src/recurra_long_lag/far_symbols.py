@@ -43,7 +43,7 @@ class FarSymbols(Judged):
 
     @abc.abstractmethod
     def answer(self, far: Tensor) -> Tensor:
-        """Return what is due (B, O), as whole numbers; far (B, 2 or 3) is 0 for X and 1 for Y."""
+        """Return the target (B, O), as integers; far (B, 2 or 3) is 0 for X and 1 for Y."""
 
     def sample(self, batch_size: int, rng: torch.Generator) -> Batch:
         """Draw lengths, which symbols stand far apart and where, then the distractors."""

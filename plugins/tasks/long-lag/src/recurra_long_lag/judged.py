@@ -51,7 +51,7 @@ class Squashed(GeneratedTask):
 class Judged(Squashed):
     """A task whose sequences are right when no output is too far from its target.
 
-    The last O channels of target are judged. They are the first as well, except where what is learned is
+    The last O channels of target are evaluated. They are also the first, unless the training targets are
     noisy. Its scores: `wrong_share`, the share of sequences with an output whose error is not below
     `tolerance`; `squared_error` and `absolute_error`, the mean per output.
     """
@@ -63,7 +63,7 @@ class Judged(Squashed):
         self.tolerance = tolerance
 
     def judged(self, batch: Batch) -> Tensor:
-        """Return at which steps (B, T) outputs are judged: where they are learned, unless overridden."""
+        """Return at which steps (B, T) outputs are evaluated: where they are trained, unless overridden."""
         return batch.mask
 
     def scores(self, y: Tensor, batch: Batch) -> dict[str, Score]:

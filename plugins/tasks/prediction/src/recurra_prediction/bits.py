@@ -34,7 +34,7 @@ class Bits(GeneratedTask):
         self.squared = loss == "squared"
 
     def bits_of(self, batch: Batch) -> Tensor:
-        """Return the bits to put out, (B, T, O)."""
+        """Return the target bits, (B, T, O)."""
         return batch.target[..., : self.output_size]
 
     def loss(self, y: Tensor, batch: Batch) -> Tensor:

@@ -28,7 +28,7 @@ def read_series(path: Path, columns: Sequence[str]) -> tuple[Tensor, tuple[str, 
         MissingFile: There is no such file.
         InvalidOption: It is neither CSV nor Parquet, or has no such column.
         DamagedFile: It cannot be read as what its name says.
-        InvalidInput: A column holds something that is no number, lacks a value or goes back in time.
+        InvalidInput: A column contains something that is not a number, lacks a value or goes back in time.
     """
     table = _read(path)
     unknown = [name for name in columns if name not in table.column_names]
@@ -114,7 +114,7 @@ def _numbers(path: Path, name: str, column: pa.ChunkedArray) -> Tensor:
 
 
 def _first_text(column: pa.ChunkedArray) -> tuple[int, Any]:
-    """Return the number of the first row that is no number, and what it holds."""
+    """Return the number of the first row that is not a number, and what it holds."""
     for row, value in enumerate(column.to_pylist(), 1):
         try:
             float(value)

@@ -1,4 +1,4 @@
-"""The copy task as evolution is judged on it."""
+"""The copy task with the fitness of the paper."""
 
 from __future__ import annotations
 

@@ -146,7 +146,7 @@ class LanguageModel(Answers):
         return bits if self.level != "word" else {"perplexity": math.exp(nats), **bits}
 
     def suite(self) -> Mapping[str, Task]:
-        """Return the task itself, under a name that says whether its text is made up."""
+        """Return the task itself, under a name that says whether its text is synthetic."""
         return {"synthetic-sample" if self.synthetic else "test": self}
 
 

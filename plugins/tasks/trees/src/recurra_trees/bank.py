@@ -81,7 +81,7 @@ def _close(tree: Tree, open_nodes: list[list[Any]]) -> None:
 
 
 def read_sample() -> Mapping[Split, list[Tree]]:
-    """Read the made-up sentences that this package ships."""
+    """Read the synthetic sentences that this package ships."""
     return read_folder(cast(Path, resources.files(__package__).joinpath("synthetic_sample")))
 
 
@@ -90,7 +90,7 @@ def read_folder(folder: Path) -> Mapping[Split, list[Tree]]:
 
     Raises:
         MissingFile: There is no such folder, or no such file in it.
-        DamagedFile: A file cannot be read, holds something that is no binary tree, or is empty.
+        DamagedFile: A file cannot be read, contains something that is not a binary tree, or is empty.
     """
     files.check_folder(folder, REMEDY)
     return {split: _read_file(folder, name) for split, name in FILES.items()}

@@ -33,8 +33,8 @@ class Scenes(Classes, GraphTask, GeneratedTask):
     Without such a rule this is the naming of each segment of a sequence. In the form `graph` x has each
     segment's row of the adjacency matrix too, and a cell that finds trees over neighbours reads it.
 
-    Shapes: x (B, n, features + 2), as graphs with `room` numbers more; target (B, n, 1 + max_segments), integers;
-    y (B, n, classes), logits, scored at every segment.
+    Shapes: x (B, n, features + 2), as graphs with `room` numbers more; target (B, n, 1 + max_segments),
+    integers; y (B, n, classes), logits, scored at every segment.
     Scores: accuracy_percent, over segments; the paper counts pixels.
     Baselines: constant, 100 / classes; segment-alone, the best that sees the features of one segment, and
     known-regions, the same with the mean of all neighbouring segments of its class, which nobody without the

@@ -1,4 +1,4 @@
-"""Averages of the weights along the way, with which a network is judged and saved."""
+"""Averages of the weights along the way, with which a network is evaluated and saved."""
 
 from __future__ import annotations
 

@@ -24,9 +24,9 @@ class Evolution(Trainer):
 
         cma-es:     w ~ N(m, σ² C); m, σ and C follow the fitter half
         openai-es:  θ ← Adam(θ, −1/(P σ) Σ rank(F(θ ± σ ε)) (± ε)), ranks from −1/2 to 1/2
-        neat:       connections and nodes come and go, and weights mutate; who is similar competes first
+        neat:       connections and nodes come and go, weights mutate; similar genomes compete first
 
-    Fitness is fitness: minus the loss, or the score of the task's goal, on the batch; in an environment the mean
+    Fitness is minus the loss, or the score of the task's goal, on the batch; in an environment the mean
     return. A batch is one generation, the same for all candidates, and these are shared out among processes.
     Nothing is random while a network runs: dropout and noise are off.
 

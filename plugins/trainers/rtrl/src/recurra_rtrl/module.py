@@ -99,7 +99,7 @@ class RTRLModule(GradientRule):
         return y.detach(), loss.detach(), Now(state, rows)
 
     def _own_loss(self, now: Now, rows: int) -> Tensor:
-        """Return the cells' own loss of the final state, whose gradient is added."""
+        """Return the cells' auxiliary loss of the final state, whose gradient is added."""
         s = self._step[0].vector_of(now.state, rows).requires_grad_()
         own = self.model.sequencer.auxiliary_loss(replaced(now.state, s))
         if own is None:
