@@ -46,8 +46,8 @@ def piece(*shape, value=1):
 
 WRONG = [
     ([], "traindata in .* holds no piece; take JSB_Chorales.mat"),
-    ([piece(3, 88), piece(3, 87)], "piece 2 of traindata in .* is 3 x 87, and a piece must be steps x 88"),
-    ([piece(88, 3)], "piece 1 of traindata in .* is 88 x 3, and a piece must be"),
+    ([piece(3, 88), piece(3, 87)], "piece 2 of traindata in .* is 3 x 87; a piece must be steps x 88"),
+    ([piece(88, 3)], "piece 1 of traindata in .* is 88 x 3; a piece must be"),
     ([piece(1, 88)], "piece 1 of traindata in .* has 1 steps, and a piece must have at least two, of which"),
     ([piece(0, 88)], "piece 1 of traindata in .* has 0 steps, and"),
     (

@@ -35,8 +35,7 @@ class TensorProductMemory(Memory[TensorProductMemoryState]):
     role for the cues of all others.
 
     Shapes: emitted (B, 2 Σ d_i − d_k + 1) holds v1 ... vk, the cues and g before the activation,
-    T
-    (B, d_1, ..., d_k), r (B, d_k). With `every` emitted (B, 2 Σ d_i + 1), r (B, Σ d_i).
+    T (B, d_1, ..., d_k), r (B, d_k). With `every` emitted (B, 2 Σ d_i + 1), r (B, Σ d_i).
     Parameters: none.  Initialization: T zero.
     Differs from the paper: facts are given there and each is stored whole; here a controller makes them, so
     vectors are made to have length one, or sum one with the softmax, and g lets it store none. The order

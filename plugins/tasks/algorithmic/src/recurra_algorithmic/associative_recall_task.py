@@ -1,4 +1,4 @@
-"""The associative recall task: read a list of items, then a query item, and output the one that followed it."""
+"""The associative recall task: read items, then a query item, and output the one that followed it."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ class MazeTask(Environment):
         return {"test": self, f"swaps-{SUITE_SWAPS}": type(self)(**{**self.options, "swaps": SUITE_SWAPS})}
 
     def baselines(self) -> Mapping[str, Mapping[str, float]]:
-        """Return the scores of always taking one action, of turning or crashing, and of never erring."""
+        """Return the score of always taking one action, which turns or crashes, and of the best agent."""
         return {"constant": {"return": 0.0}, "optimal": {"return": self._best()}}
 
     def _best(self) -> float:

@@ -21,7 +21,7 @@ class GuessingModule(LearningModule):
         seed: The run's seed.
         weight_range: Largest size of a weight.
         guesses: Networks drawn for each batch.
-        screens: Numbers of numbers of sequences of the batch on which guesses are screened first.
+        screens: Numbers of sequences of the batch on which guesses are screened first.
 
     Raises:
         IncompatibleParts: All weights are frozen, or batches continue one another.

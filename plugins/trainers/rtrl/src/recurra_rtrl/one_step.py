@@ -74,7 +74,7 @@ class OneStep(nn.Module):
         return self.vector(dict(zip(weights, filled, strict=True)), 1)
 
     def of_row(self, x: Tensor, state: Any, forced: Forced | None) -> Callable[[Weights, Tensor], Tensor]:
-        """Return (w, s) -> s' for one row: x (I,), a state without a batch, s (S,) for its floating-point part."""
+        """Return (w, s) -> s' for one row: x (I,), a state without a batch, s (S,) its float part."""
 
         def after(weights: Weights, s: Tensor) -> Tensor:
             row = map_state(lambda part: part[None], replaced(state, s))
