@@ -143,7 +143,7 @@ def test_outputs_that_are_no_units_are_refused(outputs):
 
 
 def test_a_radius_without_a_cycle_is_refused():
-    with pytest.raises(InvalidOption, match=r"the connections among units have no cycle .*; raise density$"):
+    with pytest.raises(InvalidOption, match=r"the connections among units have no cycle; raise density$"):
         made(density=0.0, spectral_radius=0.9)
 
 

@@ -203,9 +203,9 @@ def test_symbols_past_a_length_may_be_anything():
     [
         (Compressed((), (0,)), r"times from 2 levels, got \[1\]"),
         (Compressed((Surprise(0, (1,)),), (0, 0)), r"times from 2 levels, got \[1, 2\]"),
-        (Compressed((Surprise(3, (1, 1)),), (0, 0)), "cannot be"),
-        (Compressed((Surprise(0, (0, 1)),), (0, 0)), "cannot be"),
-        (Compressed((Surprise(0, (1, 1)),), (0, -1)), "cannot be"),
+        (Compressed((Surprise(3, (1, 1)),), (0, 0)), "impossible symbol or time"),
+        (Compressed((Surprise(0, (0, 1)),), (0, 0)), "impossible symbol or time"),
+        (Compressed((Surprise(0, (1, 1)),), (0, -1)), "impossible symbol or time"),
         (Compressed((), (2, 0)), "made with other weights"),  # nothing is expected before the first
     ],
 )

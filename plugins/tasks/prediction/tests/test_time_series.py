@@ -178,7 +178,7 @@ MISTAKES = [
         write("t.csv", a=N, town=["Oslo"] * 100),
         {},
         InvalidInput,
-        "no number, such as 'Oslo' in row 1; correct",
+        "a value that is not a number, such as 'Oslo' in row 1; correct",
     ),
     (
         write("t.csv", a=[*N[:9], "n.a.", *N[10:]]),
