@@ -113,7 +113,7 @@ def test_what_cannot_be_unpacked_is_refused(folder, content):
 @pytest.mark.parametrize(("training", "test"), [(0, 8), (1, 8), (26, 0)])
 def test_an_empty_split_is_refused(folder_of, drawn, training, test):
     folder = folder_of(training=drawn(training, 1), test=drawn(test, 2))
-    told = f"^{folder} holds {training} images for training and {test} for test; it must have at least two and one"
+    told = f"^{folder} holds {training} images for training and {test} for test; it must have at least two"
     with pytest.raises(DamagedFile, match=told):
         MNIST(folder=folder)
 
