@@ -137,13 +137,13 @@ def test_counts():
 
 @pytest.mark.parametrize("outputs", [0, -1, 7, (), (6,), (-1,), (1, 1)])
 def test_outputs_that_are_no_units_are_refused(outputs):
-    told = f"FullyRecurrent: outputs = {outputs}: expected 1 to 6 units, or different numbers from 0 to 5"
+    told = f"FullyRecurrent: outputs = {outputs}: expected 1 to 6 units, or distinct indices from 0 to 5"
     with pytest.raises(InvalidOption, match=f"^{re.escape(told)}$"):
         FullyRecurrent(3, hidden_size=6, outputs=outputs)
 
 
 def test_a_radius_without_a_cycle_is_refused():
-    with pytest.raises(InvalidOption, match=r"no unit acts back on itself .*; raise density$"):
+    with pytest.raises(InvalidOption, match=r"the connections among units have no cycle; raise density$"):
         made(density=0.0, spectral_radius=0.9)
 
 
@@ -152,7 +152,7 @@ def test_a_chain_has_no_radius_and_tiny_weights_have():
     cell = made(hidden_size=6)
     w, order = torch.zeros(6, 10), torch.tensor([3, 0, 5, 1, 4, 2])
     w[:, 3:9] = torch.rand(6, 6).tril(-1)[order][:, order]
-    with pytest.raises(InvalidOption, match="no unit acts back on itself"):
+    with pytest.raises(InvalidOption, match="the connections among units have no cycle"):
         cell._scale(w, 0.9)
     tiny = made(hidden_size=6, init_range=1e-9, spectral_radius=0.9)
     assert torch.linalg.eigvals(tiny.matrix()[:, 3:9]).abs().max().item() == pytest.approx(0.9, rel=1e-5)

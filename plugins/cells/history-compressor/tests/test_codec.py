@@ -178,8 +178,8 @@ def test_several_levels_without_times_are_refused():
         ([[1]], None, "symbols must be a tensor .*, got list"),
         (torch.tensor([1]), None, r"symbols must be .*, got \(1,\) of torch.int64"),
         (torch.tensor([[1.0]]), None, r"symbols must be .*, got \(1, 1\) of torch.float32"),
-        (torch.tensor([[0, 3]]), None, "whole numbers from 0 to 2, got 3"),
-        (torch.tensor([[0, -1]]), None, "whole numbers from 0 to 2, got -1"),
+        (torch.tensor([[0, 3]]), None, "integers from 0 to 2, got 3"),
+        (torch.tensor([[0, -1]]), None, "integers from 0 to 2, got -1"),
         (torch.tensor([[0, 1]]), [1], r"lengths must be a tensor \(1,\) .*, got list"),
         (torch.tensor([[0, 1]]), torch.tensor([1, 1]), r"lengths must be .*, got \(2,\)"),
         (torch.tensor([[0, 1]]), torch.tensor([1.0]), "lengths must be .* of torch.float32"),
@@ -203,10 +203,10 @@ def test_symbols_past_a_length_may_be_anything():
     [
         (Compressed((), (0,)), r"times from 2 levels, got \[1\]"),
         (Compressed((Surprise(0, (1,)),), (0, 0)), r"times from 2 levels, got \[1, 2\]"),
-        (Compressed((Surprise(3, (1, 1)),), (0, 0)), "cannot be"),
-        (Compressed((Surprise(0, (0, 1)),), (0, 0)), "cannot be"),
-        (Compressed((Surprise(0, (1, 1)),), (0, -1)), "cannot be"),
-        (Compressed((), (2, 0)), "not made with these weights"),  # nothing is expected before the first
+        (Compressed((Surprise(3, (1, 1)),), (0, 0)), "impossible symbol or time"),
+        (Compressed((Surprise(0, (0, 1)),), (0, 0)), "impossible symbol or time"),
+        (Compressed((Surprise(0, (1, 1)),), (0, -1)), "impossible symbol or time"),
+        (Compressed((), (2, 0)), "made with other weights"),  # nothing is expected before the first
     ],
 )
 def test_impossible_codes_are_refused(code, told):

@@ -59,7 +59,7 @@ def test_a_step_that_is_no_trees_gives_nan_in_its_row_alone(cell, arities, told)
 
 @pytest.mark.parametrize("cell", ["recursive", "unbounded"])
 def test_a_full_stack_is_refused(cell):
-    cell, told = CELL[cell](), "4 nodes wait for a parent; the stack has stack_size = 3, choose more"
+    cell, told = CELL[cell](), "4 nodes wait for a parent, more than stack_size = 3; choose a larger one"
     x = torch.zeros(1, 4, 3)
     with pytest.raises(InvalidInput, match=re.escape(f"at x[0, 3] {told}")):
         cell(x)

@@ -108,7 +108,7 @@ def test_the_suite_is_longer_and_of_the_same_language():
             "language 2 has no string inside of length 3 to 3",
         ),
         ({"grammar": 7, "max_length": 3}, "language 7 has no string outside of length 1 to 3"),
-        ({"grammar": 3, "strings": "tomita"}, "strings = tomita knows the languages 1, 2, 4, not 3"),
+        ({"grammar": 3, "strings": "tomita"}, "strings = tomita supports the languages 1, 2, 4, not 3"),
         ({"grammar": 8}, "grammar"),
         ({"min_length": -1}, "min_length"),
     ],

@@ -83,11 +83,11 @@ DAMAGE = [
     (replaced(IMAGES, lambda data: b""), "images: it begins with '' instead of '00 00 08 03'; replace"),
     (replaced(IMAGES, lambda data: b"P5 28"), "it begins with '50 35 20 32' instead of '00 00 08 03'"),
     (replaced(LABELS, lambda data: b"\0\0\x09\x01" + data[4:]), "labels: it begins with '00 00 09 01'"),
-    (replaced(IMAGES, lambda data: data[:-1]), "holds 20,399 bytes, and by its head it must hold 20,400"),
+    (replaced(IMAGES, lambda data: data[:-1]), "holds 20,399 bytes, and by its header it must hold 20,400"),
     (replaced(IMAGES, lambda data: data + b"\0"), "holds 20,401 bytes, and by its head"),
-    (replaced(IMAGES, lambda data: data[:9]), "holds 9 bytes, and by its head it must hold"),
+    (replaced(IMAGES, lambda data: data[:9]), "holds 9 bytes, and by its header it must hold"),
     (replaced(LABELS, lambda data: data[:8] + b"\x0a" + data[9:]), "has the label 10 for image 1, and lab"),
-    (written(IMAGES, 26, 32, 32), "has images of 32 x 32 pixels, and they must be 28 x 28; take train"),
+    (written(IMAGES, 26, 32, 32), "has images of 32 x 32 pixels; they must be 28 x 28; take train"),
     (written(LABELS, 25), "has 26 images and train-labels-idx1-ubyte 25 labels; replace them: take"),
     (written("t10k-labels-idx1-ubyte", 0), "has 8 images and t10k-labels-idx1-ubyte 0 labels"),
 ]
@@ -113,7 +113,7 @@ def test_what_cannot_be_unpacked_is_refused(folder, content):
 @pytest.mark.parametrize(("training", "test"), [(0, 8), (1, 8), (26, 0)])
 def test_an_empty_split_is_refused(folder_of, drawn, training, test):
     folder = folder_of(training=drawn(training, 1), test=drawn(test, 2))
-    told = f"^{folder} holds {training} images for training and {test} for test; it must have two and one"
+    told = f"^{folder} holds {training} images for training and {test} for test; it must have at least two"
     with pytest.raises(DamagedFile, match=told):
         MNIST(folder=folder)
 

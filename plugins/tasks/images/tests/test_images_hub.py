@@ -163,7 +163,7 @@ def test_two_sources_exclude_each_other(folder):
     ):
         MNIST(folder=folder, hub=True)
     with pytest.raises(
-        InvalidOption, match=r"^MNIST: revision names a commit of ylecun/mnist, and it is empty"
+        InvalidOption, match=r"^MNIST: revision is empty; it must name a commit of ylecun/mnist"
     ):
         MNIST(hub=True, revision="")
 

@@ -1,4 +1,4 @@
-"""A small GRU learns the made-up digits, and is far better than a constant answer on those for test."""
+"""A small GRU learns the synthetic digits, and is far better than a constant answer on those for test."""
 
 import pytest
 import torch

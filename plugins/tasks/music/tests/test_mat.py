@@ -46,12 +46,15 @@ def piece(*shape, value=1):
 
 WRONG = [
     ([], "traindata in .* holds no piece; take JSB_Chorales.mat"),
-    ([piece(3, 88), piece(3, 87)], "piece 2 of traindata in .* is 3 x 87, and a piece must be steps x 88"),
-    ([piece(88, 3)], "piece 1 of traindata in .* is 88 x 3, and a piece must be"),
-    ([piece(1, 88)], "piece 1 of traindata in .* has 1 steps, and a piece must have two at least, of which"),
+    ([piece(3, 88), piece(3, 87)], "piece 2 of traindata in .* is 3 x 87; a piece must be steps x 88"),
+    ([piece(88, 3)], "piece 1 of traindata in .* is 88 x 3; a piece must be"),
+    ([piece(1, 88)], "piece 1 of traindata in .* has 1 steps, and a piece must have at least two, of which"),
     ([piece(0, 88)], "piece 1 of traindata in .* has 0 steps, and"),
-    ([piece(4, 88), piece(4, 88, value=2)], "piece 2 of traindata in .* holds other numbers than 0 and 1; t"),
-    ([np.full((4, 88), np.nan)], "piece 1 of traindata in .* holds other numbers than 0 and 1"),
+    (
+        [piece(4, 88), piece(4, 88, value=2)],
+        "piece 2 of traindata in .* contains numbers other than 0 and 1; t",
+    ),
+    ([np.full((4, 88), np.nan)], "piece 1 of traindata in .* contains numbers other than 0 and 1"),
 ]
 
 
@@ -69,7 +72,9 @@ def test_other_variables_are_refused(folder, parts, write_mat):
     with pytest.raises(DamagedFile, match="has no validdata; it has traindata, testdata; take JSB_Chorales"):
         PianoRoll(folder=folder)
     scipy.io.savemat(folder / "JSB_Chorales.mat", {"traindata": np.zeros((3, 88))})
-    with pytest.raises(DamagedFile, match=r"^traindata in .* is no cell array of pieces; take JSB_Chorales"):
+    with pytest.raises(
+        DamagedFile, match=r"^traindata in .* is not a cell array of pieces; take JSB_Chorales"
+    ):
         PianoRoll(folder=folder)
     scipy.io.savemat(folder / "JSB_Chorales.mat", {})
     with pytest.raises(DamagedFile, match="has no traindata; it has nothing; take JSB_Chorales"):

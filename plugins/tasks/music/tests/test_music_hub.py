@@ -130,9 +130,7 @@ def test_without_a_network_the_hub_is_refused_with_the_remedy():
 
 
 def test_a_name_on_the_hub_needs_a_commit():
-    told = (
-        r"^PianoRoll: hub = someone/rolls names what may change; say which commit of it is loaded with task"
-    )
+    told = r"^PianoRoll: hub = someone/rolls names a data set that may change; set task"
     with pytest.raises(InvalidOption, match=told):
         PianoRoll(hub="someone/rolls")
 
@@ -148,10 +146,13 @@ WRONG = [
     ({"notes": [STEP, STEP]}, "has no lists of lists of numbers; a data set must have"),
     ({"notes": [[["C", "E"], ["G"]]]}, "has no lists of lists of numbers"),
     ({"notes": pa.array([], pa.list_(pa.list_(pa.int8())))}, "holds no piece; a data set must have"),
-    ({"notes": [[STEP, STEP], None]}, "holds a value that is missing; a data set"),
-    ({"notes": [[STEP, None]]}, "holds a value that is missing"),
-    ({"notes": [[STEP, [60, None]]]}, "holds a value that is missing"),
-    ({"notes": [[STEP, STEP], [STEP]]}, "holds a piece of less than two steps, the one in row 2; a data set"),
+    ({"notes": [[STEP, STEP], None]}, "holds a missing value; a data set"),
+    ({"notes": [[STEP, None]]}, "holds a missing value"),
+    ({"notes": [[STEP, [60, None]]]}, "holds a missing value"),
+    (
+        {"notes": [[STEP, STEP], [STEP]]},
+        "holds a piece of fewer than two steps, the one in row 2; a data set",
+    ),
     ({"notes": [[STEP, [20]]]}, "holds the note 20; a data set must have .* 21 to 108"),
     ({"notes": [[STEP, [109]]]}, "holds the note 109; a data set"),
 ]

@@ -1,4 +1,4 @@
-"""A small GRU learns the made-up pieces, and is far better than a constant answer on those for test."""
+"""A small GRU learns the synthetic pieces, and is far better than a constant answer on those for test."""
 
 import pytest
 import torch

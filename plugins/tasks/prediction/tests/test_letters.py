@@ -101,11 +101,11 @@ def test_scores_by_hand():
 @pytest.mark.parametrize(
     ("lexicon", "told"),
     [
-        (("ab", "Cd"), "lexicon has 'Cd'; words are of the letters a to z alone"),
+        (("ab", "Cd"), "lexicon has 'Cd'; words may contain only the letters a to z"),
         (("ab", "é"), "lexicon has 'é'; words"),
         (("ab", ""), "lexicon has ''; words"),
         (("ab", "cd", "ab"), "lexicon has 'ab' twice; name every word once"),
-        (("a", "b"), "has words of one letter alone; add a longer one"),
+        (("a", "b"), "has only words of one letter; add a longer one"),
         (("ab",), "lexicon"),
     ],
 )

@@ -37,7 +37,7 @@ def test_the_equation_is_solved(monkeypatch):
 def test_a_short_delay_settles_where_gain_and_loss_are_equal_and_is_refused():
     # 0.2 / (1 + x^10) = 0.1 at x = 1.
     assert series(2)[-1] == pytest.approx(1)
-    with pytest.raises(InvalidOption, match="tau = 2 gives a series that stands still; 17 and more do not"):
+    with pytest.raises(InvalidOption, match="tau = 2 gives a constant series; choose 17 or more"):
         MackeyGlass(tau=2)
 
 

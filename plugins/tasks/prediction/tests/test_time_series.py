@@ -178,7 +178,7 @@ MISTAKES = [
         write("t.csv", a=N, town=["Oslo"] * 100),
         {},
         InvalidInput,
-        "no number, such as 'Oslo' in row 1; correct",
+        "a value that is not a number, such as 'Oslo' in row 1; correct",
     ),
     (
         write("t.csv", a=[*N[:9], "n.a.", *N[10:]]),
@@ -208,7 +208,7 @@ MISTAKES = [
         InvalidInput,
         "has 70 rows for training, less than one season of 80",
     ),
-    (write("t.csv", day=days([*range(1, 31)])), {}, InvalidInput, "has no column of numbers"),
+    (write("t.csv", day=days([*range(1, 31)])), {}, InvalidInput, "has no numeric column"),
     (
         write("t.csv", day=days([*range(1, 20), 7]), a=N[:20]),
         {},

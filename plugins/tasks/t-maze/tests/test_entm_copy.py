@@ -51,5 +51,5 @@ def test_each_sequence_counts_by_its_own_length():
 
 
 def test_lengths_that_contradict_are_refused():
-    with pytest.raises(InvalidOption, match="shortest = 3 must not be above longest = 2"):
+    with pytest.raises(InvalidOption, match="shortest = 3 must not exceed longest = 2"):
         ENTMCopy(shortest=3, longest=2)

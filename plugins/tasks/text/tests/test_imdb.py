@@ -199,7 +199,9 @@ def test_mistakes_are_one_sentence(folder, tmp_path, table):
         InvalidOption, match=r"^IMDB: folder = .* and hub = true exclude each other; name one$"
     ):
         IMDB(folder=folder, hub=True)
-    with pytest.raises(InvalidOption, match=r"^IMDB: revision names a commit of stanfordnlp/imdb, and it is"):
+    with pytest.raises(
+        InvalidOption, match=r"^IMDB: revision is empty; it must name a commit of stanfordnlp/imdb"
+    ):
         IMDB(revision="")
     with pytest.raises(
         MissingFile, match=r"none does not exist; take aclImdb_v1.tar.gz \(https.*\), unpacked"

@@ -167,7 +167,7 @@ BAD = [
     (
         {"hub": "name/of-data"},
         InvalidOption,
-        r"^LanguageModel: hub = name/of-data names what may change; say",
+        r"^LanguageModel: hub = name/of-data names a data set that may change; set",
     ),
     ({"folder": "."}, MissingFile, r" has no test.txt, packed or not; put text"),
 ]

@@ -1,4 +1,4 @@
-"""Small networks learn the made-up samples, and are far better than what counting reaches."""
+"""Small networks learn the synthetic samples, and are far better than what counting reaches."""
 
 import pytest
 import torch

@@ -172,9 +172,9 @@ def test_parquet_and_the_hub_hold_the_same_as_files(folder, parquet_folder, no_c
 BAD = [
     (
         "a\tb\tc\n",
-        r"^line 1 of .*pairs.tsv has 3 columns, and must have 2; .*\(`cut -f1,2` takes the first two",
+        r"^line 1 of .*pairs.tsv has 3 columns; it must have 2; .*\(`cut -f1,2` takes the first two",
     ),
-    ("a\tb\n\nc\n", r"^line 3 of .*pairs.tsv has 1 columns, and must have 2; put a sentence, a tab"),
+    ("a\tb\n\nc\n", r"^line 3 of .*pairs.tsv has 1 columns; it must have 2; put a sentence, a tab"),
     ("a\t \n", r"^line 1 of .*pairs.tsv lacks a sentence or its translation; put a"),
     ("\n", r"pairs.tsv is empty; put a"),
     ("a\tb\n", r"^the split 'validation' of .*pairs.tsv has 0, and needs at least 1; give it more data"),
@@ -195,7 +195,7 @@ def test_mistakes_are_one_sentence(folder, tmp_path):
     ):
         Translation(file="a", folder="b")
     with pytest.raises(
-        InvalidOption, match=r"^Translation: hub = a/b names what may change; say which commit"
+        InvalidOption, match=r"^Translation: hub = a/b names a data set that may change; set task"
     ):
         Translation(hub="a/b")
     with pytest.raises(MissingFile, match=r"^the file .*none.tsv does not exist; put a sentence, a tab"):

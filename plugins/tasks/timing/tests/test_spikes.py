@@ -178,9 +178,12 @@ def test_the_suite_is_that_of_the_paper():
     [
         (
             lambda: MSD(largest_extra=5),
-            "MSD: output = sigmoid stays below 1 and cannot say the delay 5; choose",
+            "MSD: output = sigmoid stays below 1 and cannot represent the delay 5; choose",
         ),
-        (lambda: NMSD(largest_extra=2), "NMSD: output = sigmoid stays below 1 and cannot say the delay 2"),
+        (
+            lambda: NMSD(largest_extra=2),
+            "NMSD: output = sigmoid stays below 1 and cannot represent the delay 2",
+        ),
         (lambda: MSD(largest_extra=11), "largest_extra"),
         (lambda: GTS(least=1), "least"),
         (lambda: GTS(tolerance=0.5), "tolerance"),

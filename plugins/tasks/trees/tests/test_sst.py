@@ -132,5 +132,5 @@ def test_a_split_without_a_side_to_take_is_refused(folder_of):
 def test_two_sources_exclude_each_other(folder):
     with pytest.raises(InvalidOption, match=r"^SST: folder = .* and hub = true exclude each other; name one"):
         SST(folder=folder, hub=True)
-    with pytest.raises(InvalidOption, match=r"^SST: revision names a commit or a branch"):
+    with pytest.raises(InvalidOption, match=r"^SST: revision is empty; it must name a commit or a branch"):
         SST(hub=True, revision="")

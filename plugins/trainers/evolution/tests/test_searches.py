@@ -72,5 +72,5 @@ def test_candidates_have_the_covariance_of_the_search():
 def test_mistakes_are_told():
     with pytest.raises(InvalidOption, match="population = 7 must be even"):
         Evolution(algorithm="openai-es", population=7)
-    with pytest.raises(IncompatibleParts, match="5000 weights at most, and there are 5001"):
+    with pytest.raises(IncompatibleParts, match="5000 weights at most, got 5001"):
         search_of(Evolution(), 5001)

@@ -199,7 +199,7 @@ def test_what_cannot_be_guessed_is_refused():
         def continues_previous(self, k, *, batch_size, seed, split):
             return k > 0
 
-    with pytest.raises(IncompatibleParts, match="have no past, and task 'Stream' goes on"):
+    with pytest.raises(IncompatibleParts, match="without a past, but task 'Stream' continues"):
         Guessing().lightning_module(Model(Stream(), CellOf(PlainCell)), Stream(), 0)
 
 

@@ -8,8 +8,8 @@ from recurra import Component, hookimpl
 @hookimpl
 def recurra_components() -> Iterable[Component]:
     """Return both cells."""
-    elman = "hidden units that see what they did one step before"
-    jordan = "hidden units that see a trace of what the network put out"
+    elman = "hidden units with a copy of their previous activations as context"
+    jordan = "hidden units with a decaying sum of the network's outputs as context"
     return [
         Component("cell", "elman", "recurra_elman.elman:Elman", elman, "Elman 1990"),
         Component("cell", "jordan", "recurra_elman.jordan:Jordan", jordan, "Jordan 1986"),

@@ -11,24 +11,24 @@ from recurra_elman.units import FUNCTIONS, Activation, Scale, Size, Start, Trunc
 
 
 class ElmanState(NamedTuple):
-    """What survives a step: the hidden units h (B, H), which are the context of the next step."""
+    """The state: the hidden units h (B, H), which are the context of the next step."""
 
     h: Tensor
 
 
 class Elman(Cell[ElmanState]):
-    """Simple recurrent network: the hidden units see the input and what they did one step before.
+    """Simple recurrent network: its context is its previous hidden state.
 
         y = h' = f(W x + U h + b)
 
-    f is tanh, the logistic function (the paper's) or ReLU. With `truncated`, as in the paper, the context h
-    is an input like any other: the gradient ends there, so each step learns from its own error alone.
+    f is tanh, the logistic function (as in the paper) or ReLU. With `truncated`, as in the paper, the context
+    h is an ordinary input: the gradient stops there, so each step learns only from its own error.
     ReLU with `start` = identity is the IRNN; a `scale` below 1 lets it forget sooner.
 
     Shapes: x (B, I), h (B, H), y (B, H).  Parameters: H (I + H + 1).
-    Starts with W uniform as Glorot's and U orthogonal, or U the identity times `scale` and W normal with a
-    deviation of 0.001; b zero, h zero.
-    Differs from the paper: tanh and the whole gradient unless told otherwise; h starts at 0, not at 0.5.
+    Initialization: W Glorot-uniform and U orthogonal, or U the identity times `scale` and W normal with a
+    standard deviation of 0.001; b and h zero.
+    Differs from the paper: tanh and the full gradient by default; h starts at 0, not at 0.5.
     Source: Elman 1990, Cognitive Science 14:179-211; IRNN: Le, Jaitly and Hinton 2015, arXiv 1504.00941.
     """
 
@@ -94,7 +94,7 @@ class Elman(Cell[ElmanState]):
         Its second bias is zero.
 
         Raises:
-            InvalidOption: The cell is truncated or has logistic units, which `nn.RNN` has not.
+            InvalidOption: The cell is truncated or has logistic units, which `nn.RNN` does not support.
         """
         if self.truncated:
             raise torch_weights.no_counterpart(self, nn.RNN, "truncated")

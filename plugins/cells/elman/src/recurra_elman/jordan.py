@@ -1,4 +1,4 @@
-"""Jordan's network: its context is a trace of what it put out."""
+"""Jordan's network: its context is a decaying sum of its outputs."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from recurra_elman.units import FUNCTIONS, Activation, Size, Truncated, start_in
 
 
 class JordanState(NamedTuple):
-    """What survives a step: the state units c (B, O), a trace of all outputs so far."""
+    """The state: the state units c (B, O), a decaying sum of all outputs so far."""
 
     c: Tensor
 
 
 class Jordan(Cell[JordanState]):
-    """Network whose hidden units see the input and state units, which add up what the network put out.
+    """Network whose context, the state units, is a decaying sum of its own outputs.
 
         h = f(W x + U c + b);  y = f_y(V h + b_y)
         c' = y + μ c
 
-    With `truncated` the state units are inputs like any other: the gradient ends there, so each step
-    learns from its own error alone. The output layer belongs to the cell, since the state is made of it;
-    what reads y, such as a model's readout, comes on top.
+    With `truncated` the state units are ordinary inputs: the gradient stops there, so each step learns only
+    from its own error. The output layer is part of the cell, since the state is computed from it; a model's
+    readout of y comes on top.
 
     Shapes: x (B, I), h (B, H), c (B, O), y (B, O).
     Parameters: H (I + O + 1) + O (H + 1).
-    Starts with W, U and V uniform as Glorot's, b and b_y zero, c zero.
-    Differs from the paper: f is tanh and the gradient whole unless told otherwise; state units do not see
-    each other, but for their own trace. The paper's plan is an input x that stays the same.
+    Initialization: W, U and V Glorot-uniform; b, b_y and c zero.
+    Differs from the paper: tanh and the full gradient by default; state units are connected only to
+    themselves, by μ. The paper's plan is a constant input x.
     Source: Jordan 1986, Institute for Cognitive Science report 8604.
     """
 
@@ -44,10 +44,10 @@ class Jordan(Cell[JordanState]):
         *,
         hidden_size: Size = 128,
         units: Annotated[int, Field(gt=0, description="O, number of output and state units")] = 32,
-        trace: Annotated[float, Field(ge=0, lt=1, description="μ, how much of c stays")] = 0.5,
+        trace: Annotated[float, Field(ge=0, lt=1, description="μ, decay of the state units")] = 0.5,
         activation: Activation = "tanh",
         output: Annotated[
-            Literal["logistic", "tanh", "identity"], Field(description="f_y, of the output units")
+            Literal["logistic", "tanh", "identity"], Field(description="f_y, activation of the output units")
         ] = "logistic",
         truncated: Truncated = False,
     ) -> None:

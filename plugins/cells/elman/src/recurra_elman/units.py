@@ -1,4 +1,4 @@
-"""What both networks share: their squashing functions, their options and how their weights start."""
+"""What both networks share: their activations, options and weight initialization."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from pydantic import Field
 from torch import Tensor, nn
 
 Size = Annotated[int, Field(gt=0, description="H, number of hidden units")]
-Activation = Annotated[Literal["tanh", "logistic", "relu"], Field(description="f, of the hidden units")]
+Activation = Annotated[
+    Literal["tanh", "logistic", "relu"], Field(description="f, activation of the hidden units")
+]
 Start = Annotated[
     Literal["glorot", "identity"],
-    Field(description="glorot: W Glorot's, U orthogonal; identity: U the identity, W tiny (IRNN with relu)"),
+    Field(description="glorot: W Glorot-uniform, U orthogonal; identity: U the identity, W tiny (IRNN)"),
 ]
-Scale = Annotated[float, Field(gt=0, description="what U is times the identity, with start = identity")]
-Truncated = Annotated[bool, Field(description="let the gradient end at the context, as in 1990")]
+Scale = Annotated[float, Field(gt=0, description="U is this times the identity, with start = identity")]
+Truncated = Annotated[bool, Field(description="stop the gradient at the context, as in 1990")]
 FUNCTIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "tanh": torch.tanh,
     "logistic": torch.sigmoid,

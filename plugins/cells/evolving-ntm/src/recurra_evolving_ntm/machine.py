@@ -12,12 +12,12 @@ from recurra import ControllerWithMemory, IncompatibleParts, Memory, MemoryCellS
 
 
 class EvolvingNTM(ControllerWithMemory):
-    """Evolving Neural Turing Machine: one network puts out both the answer and what moves the head.
+    """Evolving Neural Turing Machine: one network outputs both the answer and the head's controls.
 
         [y, v, i, j, s] = network([x, r]);  r = memory([v, i, j, s])
 
-    Nothing is between network and memory, so that all weights are the network's, and evolution may choose
-    its structure. The answer does not see what is read in the same step, but in the next one.
+    There is no layer between network and memory, so all weights are the network's, and evolution may choose
+    its structure. A vector that is read affects the answer only from the next step on.
 
     Shapes: x (B, I), y (B, O), r (B, W).
     Source: Greve, Jacobsen and Risi 2016.
@@ -36,11 +36,11 @@ class EvolvingNTM(ControllerWithMemory):
         self,
         input_size: int,
         *,
-        output_size: Annotated[int, Field(gt=0, description="O, numbers of the answer")] = 1,
+        output_size: Annotated[int, Field(gt=0, description="O, size of the answer")] = 1,
         network: Annotated[
-            Ref, Field(description="the cell that drives; its own output_size is set for it")
+            Ref, Field(description="controller cell; its output_size is set automatically")
         ] = Ref("cell", "neat-network"),
-        memory: Annotated[Ref, Field(description="the memory that is driven")] = Ref(
+        memory: Annotated[Ref, Field(description="memory that the controller drives")] = Ref(
             "memory", "evolving-ntm"
         ),
     ) -> None:
@@ -61,6 +61,6 @@ class EvolvingNTM(ControllerWithMemory):
 def _as_wide(network: Ref, width: int) -> Ref:
     """Return the network with so many outputs."""
     if not network.has_option("output_size"):
-        message = f"network '{network.name}' has no option output_size, which says how much it puts out"
+        message = f"network '{network.name}' has no option output_size, the number of its outputs"
         raise IncompatibleParts(f"EvolvingNTM: {message}; choose neat-network")
     return Ref("cell", network.name, **{**network.options, "output_size": width})

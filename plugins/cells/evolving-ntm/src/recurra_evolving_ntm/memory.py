@@ -17,7 +17,7 @@ OVERWRITE_THRESHOLD = 0.5
 
 
 class EvolvingNTMMemoryState(NamedTuple):
-    """What survives a step: N slots M (B, N, W), and whole numbers (B,): where in them tape and head are.
+    """The state: N slots M (B, N, W), and integers (B,): where in them tape and head are.
 
     The tape lies in M as in a ring: its leftmost cell in slot `first`, `length` cells from there to the
     right, and the head on the cell in slot `head`. Slots outside the tape are zero.
@@ -37,11 +37,11 @@ class EvolvingNTMMemory(Memory[EvolvingNTMMemoryState]):
         p = p + (−1, 0 or 1, where s_1, s_2 or s_3 is largest)        shift
         r = M[p]                                                      read
 
-    The first of equal maxima counts, from the left. A shift past either end adds a cell of zeros there. What
+    The first of equal maxima counts, from the left. A shift past either end adds a zero cell there. What
     the controller emits passes through the logistic function.
 
-    Shapes: emitted (B, W + 5) holds v, i, j and s before squashing, M (B, N, W), r (B, W).
-    Parameters: none.  Starts with a tape of one cell of zeros.
+    Shapes: emitted (B, W + 5) holds v, i, j and s before the activation, M (B, N, W), r (B, W).
+    Parameters: none.  Initialization: a tape of one zero cell.
     Differs from the paper: an unbounded tape is held in `capacity` slots. T steps add at most T cells (2 T
     with `expand_threshold`); a sequence that needs more than there are reads NaN from then on.
     Source: Greve, Jacobsen and Risi 2016, and the authors' program; `write`, `min_similarity`,
@@ -57,8 +57,8 @@ class EvolvingNTMMemory(Memory[EvolvingNTMMemoryState]):
     def __init__(
         self,
         *,
-        width: Annotated[Count, Field(description="W, numbers per cell of the tape")] = 11,
-        capacity: Annotated[Count, Field(description="N, cells that there is room for")] = 256,
+        width: Annotated[Count, Field(description="W, width of a tape cell")] = 11,
+        capacity: Annotated[Count, Field(description="N, maximum number of tape cells")] = 256,
         tape: Annotated[
             Literal["unbounded", "finite", "finite-original"],
             Field(
@@ -70,9 +70,10 @@ class EvolvingNTMMemory(Memory[EvolvingNTMMemoryState]):
             Literal["interpolate", "overwrite"],
             Field(description="overwrite: v replaces the cell where i >= 0.5, else it stays"),
         ] = "interpolate",
-        jump_threshold: Annotated[Share, Field(description="the head jumps where j is at least this")] = 0.5,
+        jump_threshold: Annotated[Share, Field(description="threshold of j from which the head jumps")] = 0.5,
         min_similarity: Annotated[
-            Share | None, Field(description="where no cell is so similar to v, a jump leads to the right end")
+            Share | None,
+            Field(description="if no cell is at least this similar to v, the head jumps to the right end"),
         ] = None,
         expand_threshold: Annotated[
             Share | None,
@@ -83,7 +84,7 @@ class EvolvingNTMMemory(Memory[EvolvingNTMMemoryState]):
         ] = None,
         activation: Annotated[
             Literal["logistic", "identity"],
-            Field(description="what v, i, j and s pass through; identity if they lie in [0, 1] already"),
+            Field(description="activation of v, i, j and s; identity if they already lie in [0, 1]"),
         ] = "logistic",
     ) -> None:
         self.sizes = [width, 1, 1, 3]

@@ -14,26 +14,26 @@ Count = Annotated[int, Field(gt=0)]
 
 
 class NeatNetworkState(NamedTuple):
-    """What survives a step: what the nodes put out, a (B, O + H); a feed-forward network does not read it."""
+    """The state: the outputs of the nodes, a (B, O + H); a feed-forward network does not read it."""
 
     a: Tensor
 
 
 class NeatNetwork(Cell[NeatNetworkState]):
-    """Nodes with any connections among them: the network that NEAT grows, as dense weights.
+    """Network of arbitrary topology, as NEAT evolves it, stored as dense weights.
 
         feed-forward:   a_0 = 0;  s_k = γ w [1, x, a_{k − 1}],  a_k = σ(s_k),  k = 1 … L
         recurrent:      s = γ w [1, x, a];  a' = σ(s)
         y = s of the O output nodes, before σ
 
-    An absent connection weighs zero. Of a feed-forward network without circles, L layers deep or less, all
-    nodes are right after L times, in whatever order they are numbered. In a recurrent one all nodes are
-    computed at once from what they were. Outputs are logits: σ(y) is what NEAT calls the output.
+    An absent connection has weight zero. In an acyclic feed-forward network of depth L or less, all nodes are
+    correct after L iterations, whatever their numbering. In a recurrent one all nodes are updated at once
+    from their previous values. Outputs are logits: σ(y) is what NEAT calls the output.
 
     Shapes: x (B, I), y (B, O), a (B, O + H), w (O + H, 1 + I + O + H).
     Parameters: (O + H) (1 + I + O + H), of which most are zero.
-    Starts, as NEAT does, with all inputs and the bias connected to all outputs, by normal weights with a
-    deviation of 1, and with no hidden nodes; a zero.
+    Initialization, as in NEAT: all inputs and the bias connected to all outputs, by normal weights with a
+    standard deviation of 1, and no hidden nodes; a zero.
     Differs from the paper: there γ = 4.9; here it is an option.
     Source: Stanley and Miikkulainen 2002, Evolutionary Computation 10:99-127.
     """
@@ -44,14 +44,14 @@ class NeatNetwork(Cell[NeatNetworkState]):
         self,
         input_size: int,
         *,
-        output_size: Annotated[Count, Field(description="O, output nodes")] = 1,
-        hidden_size: Annotated[int, Field(ge=0, description="H, room for other nodes")] = 16,
+        output_size: Annotated[Count, Field(description="O, number of output nodes")] = 1,
+        hidden_size: Annotated[int, Field(ge=0, description="H, maximum number of hidden nodes")] = 16,
         connections: Annotated[
             Literal["feed-forward", "recurrent"],
-            Field(description="within a step, without circles; or any, each of which takes a step"),
+            Field(description="acyclic, within a step; or any connections, each with a delay of one step"),
         ] = "feed-forward",
-        layers: Annotated[Count, Field(description="L, layers of a feed-forward network at most")] = 4,
-        slope: Annotated[float, Field(gt=0, description="γ, of the logistic function")] = 4.9,
+        layers: Annotated[Count, Field(description="L, maximum depth of a feed-forward network")] = 4,
+        slope: Annotated[float, Field(gt=0, description="γ, slope of the logistic function")] = 4.9,
     ) -> None:
         super().__init__(input_size, output_size)
         self.hidden_size, self.slope = hidden_size, slope
@@ -81,5 +81,5 @@ class NeatNetwork(Cell[NeatNetworkState]):
         return Topology(self.w, self.input_size, self.output_size, self.hidden_size, self.layers)
 
     def diagnostics(self, state: NeatNetworkState) -> dict[str, Tensor]:
-        """Return what all nodes put out."""
+        """Return the outputs of all nodes."""
         return {"nodes": state.a}

@@ -1,4 +1,4 @@
-"""Units that all see each other, some connections of which may be absent, and some of which may not learn."""
+"""Units connected to each other, some connections of which may be absent and some fixed."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ FUNCTIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
 
 
 class FullyRecurrentState(NamedTuple):
-    """What survives a step: the units u (B, n)."""
+    """The state: the units u (B, n)."""
 
     u: Tensor
 
 
 class FullyRecurrent(Cell[FullyRecurrentState]):
-    """n units, each of which sees every input and every unit with a delay of one step.
+    """n units, each connected to every input and, with a delay of one step, to every unit.
 
         z = [x, u, 1];  s = w z;  u' = (1 − α) u + α f(s);  y = the output units of u'
 
-    With `logits`, y is s of the output units instead: a logistic unit is then the answer to a task that takes
-    logits, without a readout.
+    With `logits`, y is instead s of the output units, so logistic units can answer a task that takes logits
+    without a readout.
 
-    A connection w_ij that is absent is zero for ever, and one that is not trained stays what it was at first.
-    With `trained` = 0 the cell is the reservoir of an echo-state network: only what reads y learns.
+    An absent connection w_ij is permanently zero, and an untrained one keeps its initial value.
+    With `trained` = 0 the cell is the reservoir of an echo-state network: only the readout of y is trained.
 
     Shapes: x (B, I), z (B, I + n + 1), u (B, n), y (B, O), O = n unless `outputs` names some units.
-    Parameters: n (I + n + 1); those absent or fixed are counted but do nothing, and where no connection is
-    trained they want no gradient.
-    Starts with every w uniform in ±`init_range`; then, where a spectral radius is given, w from units to
-    units times a number that makes it so. u zero. Which connections are absent or fixed is drawn first.
-    Differs from the paper: u(t + 1) is put out in the step that reads x(t), tanh units unless told otherwise;
+    Parameters: n (I + n + 1); absent and fixed ones are counted but unused, and if no connection is
+    trained they require no gradient.
+    Initialization: every w uniform in ±`init_range`; then, if a spectral radius is given, the weights between
+    units are rescaled to it. u zero. Which connections are absent or fixed is drawn first.
+    Differs from the paper: u(t + 1) is output in the step that reads x(t); tanh units by default;
     the leak α is that of echo-state networks.
     Source: Williams and Zipser 1989, Neural Computation 1:270-280; echo states: Jaeger 2001.
     """
@@ -62,20 +62,23 @@ class FullyRecurrent(Cell[FullyRecurrentState]):
         hidden_size: Annotated[int, Field(gt=0, description="n, number of units")] = 128,
         outputs: Annotated[
             int | Outputs | None,
-            Field(description="units that y shows: that many from the first, or their numbers; none: all"),
+            Field(description="units whose values are y: the first that many, or these indices; none: all"),
         ] = None,
-        logits: Annotated[
-            bool, Field(description="y shows s of the output units, which f has not squashed")
-        ] = False,
-        self_feedback: Annotated[bool, Field(description="units see themselves")] = True,
-        density: Annotated[Share, Field(description="share of connections among units that are there")] = 1.0,
-        trained: Annotated[Share, Field(description="share of all connections that learn")] = 1.0,
-        activation: Annotated[Activation, Field(description="f, of the units")] = "tanh",
-        leak: Annotated[float, Field(gt=0, le=1, description="α, how fast units follow")] = 1.0,
-        init_range: Annotated[float, Field(gt=0, description="largest size of a weight at first")] = 0.1,
+        logits: Annotated[bool, Field(description="y is s of the output units, before f")] = False,
+        self_feedback: Annotated[bool, Field(description="connect each unit to itself")] = True,
+        density: Annotated[Share, Field(description="fraction of connections among units that exist")] = 1.0,
+        trained: Annotated[Share, Field(description="fraction of all connections that are trained")] = 1.0,
+        activation: Annotated[Activation, Field(description="f, activation of the units")] = "tanh",
+        leak: Annotated[float, Field(gt=0, le=1, description="α, leak rate")] = 1.0,
+        init_range: Annotated[
+            float, Field(gt=0, description="weights are initialized uniformly within ± this")
+        ] = 0.1,
         spectral_radius: Annotated[
             float | None,
-            Field(gt=0, description="largest absolute eigenvalue among units at first; none: as drawn"),
+            Field(
+                gt=0,
+                description="initial largest absolute eigenvalue of the weights among units; none: as drawn",
+            ),
         ] = None,
     ) -> None:
         shown = _shown(hidden_size, outputs)
@@ -110,12 +113,12 @@ class FullyRecurrent(Cell[FullyRecurrentState]):
         among = self._among_units(w)
         found = float(torch.linalg.eigvals(among.double()).abs().max())
         if found <= torch.finfo(w.dtype).eps * float(among.abs().max()):
-            message = "no unit acts back on itself through the connections that are there"
+            message = "the connections among units have no cycle"
             raise InvalidOption(f"FullyRecurrent: spectral_radius = {radius}: {message}; raise density")
         among *= radius / found
 
     def matrix(self) -> Tensor:
-        """Return w (n, I + n + 1): what learns and what is fixed, zero where nothing is connected."""
+        """Return w (n, I + n + 1): trained and fixed weights, zero where nothing is connected."""
         return torch.where(self.learns, self.weights, self.fixed)
 
     def initial_state(self, batch_size: int) -> FullyRecurrentState:
@@ -150,7 +153,7 @@ def _shown(units: int, outputs: int | tuple[int, ...] | None) -> list[int]:
     )
     if not shown or min(shown) < 0 or max(shown) >= units or len(set(shown)) < len(shown):
         message = (
-            f"outputs = {outputs}: expected 1 to {units} units, or different numbers from 0 to {units - 1}"
+            f"outputs = {outputs}: expected 1 to {units} units, or distinct indices from 0 to {units - 1}"
         )
         raise InvalidOption(f"FullyRecurrent: {message}")
     return shown

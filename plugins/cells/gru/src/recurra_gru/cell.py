@@ -13,31 +13,31 @@ from torch.nn.functional import linear
 from recurra import Cell, torch_weights
 
 Size = Annotated[int, Field(gt=0, description="H, number of units")]
-Reset = Annotated[Literal["before", "after"], Field(description="whether r acts on h or on U_n h")]
-Candidate = Annotated[Literal["tanh", "relu"], Field(description="φ, the function of the candidate n")]
+Reset = Annotated[Literal["before", "after"], Field(description="apply r to h (before) or to U_n h (after)")]
+Candidate = Annotated[Literal["tanh", "relu"], Field(description="φ, activation of the candidate n")]
 FUNCTIONS: Mapping[str, Callable[[Tensor], Tensor]] = {"tanh": torch.tanh, "relu": torch.relu}
 
 
 class GRUState(NamedTuple):
-    """What survives a step: the output h (B, H)."""
+    """The state: the output h (B, H)."""
 
     h: Tensor
 
 
 class GRU(Cell[GRUState]):
-    """Gated recurrent unit, which resets before or after the product with U_n.
+    """Gated recurrent unit that resets before or after the product with U_n.
 
         r = σ(W_r x + U_r h + b_r);  z = σ(W_z x + U_z h + b_z)
         n = φ(W_n x + b_n + U_n (r ∘ h))              before
         n = φ(W_n x + b_n + r ∘ (U_n h + b))          after, which cuDNN and `nn.GRU` compute
         y = h' = (1 − z) ∘ n + z ∘ h
 
-    φ is tanh, or ReLU where the option `candidate` says so. A z near one keeps h, as in Cho's paper; Chung's
-    writes 1 − z for the same gate, so weights from such a system need their z rows negated.
+    φ is tanh or ReLU, by the option `candidate`. A z near one keeps h, as in Cho's paper; Chung's
+    writes 1 − z for the same gate, so weights from such an implementation need their z rows negated.
 
     Shapes: x (B, I), h (B, H), y (B, H).  Parameters: 3 H (I + H + 1), and H more for b when reset after.
-    Starts with W uniform as Glorot's and U orthogonal, gate by gate, and all biases zero.
-    Differs from the paper: biases, which its equations leave out.
+    Initialization: W Glorot-uniform and U orthogonal, gate by gate; all biases zero.
+    Differs from the paper: biases, which its equations omit.
     Source: Cho et al. 2014, arXiv 1406.1078: version 3 resets before, version 1 after.
     """
 
@@ -107,7 +107,7 @@ class GRU(Cell[GRUState]):
         Its second bias is zero in the gates.
 
         Raises:
-            InvalidOption: The cell resets before the product or has a ReLU candidate, which `nn.GRU` has not.
+            InvalidOption: The cell resets before the product or has a ReLU candidate; `nn.GRU` has neither.
         """
         if self.options["candidate"] != "tanh":
             raise torch_weights.no_counterpart(self, nn.GRU, "candidate")

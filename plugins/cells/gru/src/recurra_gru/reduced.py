@@ -1,4 +1,4 @@
-"""Three gated recurrent units whose gates do not see the input."""
+"""Three gated recurrent units whose gates do not depend on the input."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from recurra_gru.cell import FUNCTIONS, Candidate, GRUState, Reset, Size
 
 
 class ReducedGRU(Cell[GRUState]):
-    """A GRU whose gates do not see the input; what they do see, a subclass says.
+    """A GRU whose gates do not depend on the input; subclasses define what they depend on.
 
     n = φ(W x + b + U (r ∘ h))              before
     n = φ(W x + b + r ∘ (U h + b'))         after
@@ -41,7 +41,7 @@ class ReducedGRU(Cell[GRUState]):
 
     @abc.abstractmethod
     def make_gates(self) -> nn.Module:
-        """Return what computes both gates before squashing: h (B, H) -> r and z, (B, 2 H) or (2 H,)."""
+        """Return both gates before the logistic function: h (B, H) -> r and z, (B, 2 H) or (2 H,)."""
 
     def initial_state(self, batch_size: int) -> GRUState:
         """Return zeros."""
@@ -64,19 +64,19 @@ class ReducedGRU(Cell[GRUState]):
 
 
 class GRU1(ReducedGRU):
-    """Gated recurrent unit whose gates see the state and a bias, but not the input.
+    """Gated recurrent unit whose gates depend on the previous state and biases, but not on the input.
 
         r = σ(U_r h + b_r);  z = σ(U_z h + b_z)
         n = φ(W x + b + U (r ∘ h))              before, as in the paper
         n = φ(W x + b + r ∘ (U h + b'))         after
         y = h' = (1 − z) ∘ n + z ∘ h
 
-    φ is tanh, or ReLU where the option `candidate` says so. A z near one keeps h, as in `GRU`; in a model
+    φ is tanh or ReLU, by the option `candidate`. A z near one keeps h, as in `GRU`; in a model
     that writes h' = (1 − z) ∘ h + z ∘ n, U_z and b_z are the negative of these.
 
     Shapes: x (B, I), h (B, H), y (B, H).  Parameters: H (I + 3 H + 3), and H more for b' when reset after.
-    Starts with W uniform as Glorot's, U, U_r and U_z orthogonal, and all biases zero.
-    Differs from the paper: nothing known; resetting after is an addition.
+    Initialization: W Glorot-uniform; U, U_r and U_z orthogonal; all biases zero.
+    Differs from the paper: nothing known; resetting after the product is an addition.
     Source: Dey and Salem 2017, arXiv 1701.05923.
     """
 
@@ -86,19 +86,19 @@ class GRU1(ReducedGRU):
 
 
 class GRU2(ReducedGRU):
-    """Gated recurrent unit whose gates see the state alone.
+    """Gated recurrent unit whose gates depend on the previous state only.
 
         r = σ(U_r h);  z = σ(U_z h)
         n = φ(W x + b + U (r ∘ h))              before, as in the paper
         n = φ(W x + b + r ∘ (U h + b'))         after
         y = h' = (1 − z) ∘ n + z ∘ h
 
-    φ is tanh, or ReLU where the option `candidate` says so. A z near one keeps h, as in `GRU`; in a model
+    φ is tanh or ReLU, by the option `candidate`. A z near one keeps h, as in `GRU`; in a model
     that writes h' = (1 − z) ∘ h + z ∘ n, U_z is the negative of this.
 
     Shapes: x (B, I), h (B, H), y (B, H).  Parameters: H (I + 3 H + 1), and H more for b' when reset after.
-    Starts with W uniform as Glorot's, U, U_r and U_z orthogonal, and all biases zero.
-    Differs from the paper: nothing known; resetting after is an addition.
+    Initialization: W Glorot-uniform; U, U_r and U_z orthogonal; all biases zero.
+    Differs from the paper: nothing known; resetting after the product is an addition.
     Source: Dey and Salem 2017, arXiv 1701.05923.
     """
 
@@ -108,19 +108,19 @@ class GRU2(ReducedGRU):
 
 
 class GRU3(ReducedGRU):
-    """Gated recurrent unit whose gates are constants that are learned, so each unit has a pace of its own.
+    """Gated recurrent unit whose gates are learned constants, so each unit has its own time scale.
 
         r = σ(b_r);  z = σ(b_z)
         n = φ(W x + b + U (r ∘ h))              before, as in the paper
         n = φ(W x + b + r ∘ (U h + b'))         after
         y = h' = (1 − z) ∘ n + z ∘ h
 
-    φ is tanh, or ReLU where the option `candidate` says so. A z near one keeps h, as in `GRU`; in a model
+    φ is tanh or ReLU, by the option `candidate`. A z near one keeps h, as in `GRU`; in a model
     that writes h' = (1 − z) ∘ h + z ∘ n, b_z is the negative of this.
 
     Shapes: x (B, I), h (B, H), y (B, H).  Parameters: H (I + H + 3), and H more for b' when reset after.
-    Starts with W uniform as Glorot's, U orthogonal, and all biases zero: both gates are half open.
-    Differs from the paper: nothing known; resetting after is an addition.
+    Initialization: W Glorot-uniform, U orthogonal, all biases zero: both gates are half open.
+    Differs from the paper: nothing known; resetting after the product is an addition.
     Source: Dey and Salem 2017, arXiv 1701.05923.
     """
 
@@ -130,9 +130,9 @@ class GRU3(ReducedGRU):
 
 
 class Constant(nn.Module):
-    """Numbers that are learned, whatever the input.
+    """Learned constants, independent of the input.
 
-    Shapes: the input is anything, the output (n,).  Parameters: n.  Starts with zeros.
+    Shapes: the input is anything, the output (n,).  Parameters: n.  Initialization: zeros.
     """
 
     def __init__(self, size: int) -> None:
@@ -140,7 +140,7 @@ class Constant(nn.Module):
         self.bias = nn.Parameter(torch.zeros(size))
 
     def forward(self, h: Tensor) -> Tensor:
-        """Return the numbers (n,)."""
+        """Return the constants (n,)."""
         return self.bias
 
 

@@ -21,41 +21,41 @@ from recurra_history_compressor.level import (
     typed,
 )
 
-Net = Annotated[Ref, Field(description="the cell that predicts at each level")]
+Net = Annotated[Ref, Field(description="cell that predicts at each level")]
 TimeBits = Annotated[
-    int, Field(ge=0, le=32, description="K, binary digits of an elapsed time; 0 hands no times up")
+    int, Field(ge=0, le=32, description="K, bits of an elapsed time; 0 passes no times to the next level")
 ]
 Confidence = Annotated[
-    float, Field(ge=0, lt=1, description="least probability at which a right prediction counts as expected")
+    float, Field(ge=0, lt=1, description="minimum probability for a correct prediction to count as expected")
 ]
 TANH = Ref("cell", "tanh-recurrent")
 
 
 class HistoryCompressorState(NamedTuple):
-    """What survives a step: the state of every level, from the bottom up."""
+    """The state: the state of every level, from the bottom up."""
 
     levels: tuple[LevelState, ...]
 
 
 class HistoryCompressor(Cell[HistoryCompressorState]):
-    """A hierarchy of predictors, in which each level sees only what the level below did not expect.
+    """A hierarchy of predictors, in which each level receives only what the level below did not predict.
 
-        i_1(t) = x(t);  P_s reads i_s, and h_s is what it puts out
+        i_1(t) = x(t);  P_s reads i_s, and h_s is its output
         p_s = softmax(V_s h_s + b_s), its prediction of the next i_s (logistic for the bits of times)
         i_s is unexpected if it is P_s's first, or differs from the likeliest input under p_s
-        i_s unexpected:  i_{s+1} = [i_s, time];  i_s expected:  P_{s+1} and all above it stand still
-        y = [h_1, ..., h_S];  own loss = Σ_s mean of −log p_s(i_s)
+        i_s unexpected:  i_{s+1} = [i_s, time];  expected:  P_{s+1} and those above keep their state
+        y = [h_1, ..., h_S];  auxiliary loss = Σ_s mean of −log p_s(i_s)
 
     The time is the number of inputs of P_s since the last unexpected one, in K binary digits; P_{s+1}
     predicts it like the rest of its input. x is one-hot; any other x counts as the symbol of its largest
-    number. With `confidence`, a prediction must have had that probability, too, to make its input expected.
+    element. With `confidence`, a prediction must have had that probability, too, to make its input expected.
 
     Shapes: x (B, A), h_s (B, H), y (B, S H).
     Parameters, with tanh-recurrent: Σ_s H (I_s + H + 1) + (H + 1) I_s, where I_s = A + K (s − 1).
-    Starts as its nets do; V Glorot's, b zero.
+    Initialization: that of its networks; V Glorot-uniform, b zero.
     Differs from the paper: all levels learn at once, where the paper adds a level when the one below stops
-    improving and then freezes that; elapsed time instead of a time stamp; softmax and cross-entropy instead
-    of squared error; `confidence` is ours.
+    improving and then freezes the latter; elapsed time instead of a time stamp; softmax and
+    cross-entropy instead of squared error; `confidence` is an addition.
     Source: Schmidhuber 1992, Neural Computation 4(2):234-242.
     """
 
@@ -99,7 +99,7 @@ class HistoryCompressor(Cell[HistoryCompressorState]):
         return prediction_losses(typed(self.levels), state.levels)
 
     def diagnostics(self, state: HistoryCompressorState) -> dict[str, Tensor]:
-        """Return how far up the last input went, and what each level put out."""
+        """Return how far up the last input went, and the output of each level."""
         hidden = {f"level {s}": one.h for s, one in enumerate(state.levels, 1)}
         return {"unexpected at level": surprises(state.levels), **hidden}
 

@@ -16,7 +16,7 @@ from recurra_history_compressor.level import Level, LevelState, ascend, predicti
 
 
 class AutomatizerChunkerState(NamedTuple):
-    """What survives a step: the states of A and C, and the summed error (B,) of A's guesses at C's state."""
+    """The state: the states of A and C, and the summed error (B,) of A's guesses at C's state."""
 
     automatizer: LevelState
     chunker: LevelState
@@ -24,20 +24,21 @@ class AutomatizerChunkerState(NamedTuple):
 
 
 class AutomatizerChunker(Cell[AutomatizerChunkerState]):
-    """An automatizer A that predicts every input, and a chunker C that sees what A did not expect.
+    """An automatizer A that predicts every input, and a chunker C that receives what A did not predict.
 
-        A reads x;  C reads [x, time] where A's prediction of x failed, and stands still elsewhere
+        A reads x;  C reads [x, time] where A's prediction of x failed, and keeps its state elsewhere
         both predict their own next input, as the levels of a history compressor do
-        q_A = Q h_A + b_Q is A's guess at C's state h_C ∘ o_C: what C put out, and C's prediction
-        y = [h_A, h_C];  own loss = mean −log p_A(x) + mean −log p_C([x, time]) + mean ½ |q_A − h_C ∘ o_C|²
+        q_A = Q h_A + b_Q is A's guess at C's state h_C ∘ o_C: C's output and C's prediction
+        y = [h_A, h_C];  auxiliary loss =
+            mean −log p_A(x) + mean −log p_C([x, time]) + mean ½ |q_A − h_C ∘ o_C|²
 
-    Here ∘ joins vectors. A learns to make up C's state by itself, so what only C could predict becomes
-    expected to A as well, and C's inputs thin out. C does not learn from q_A.
+    Here ∘ concatenates vectors. A learns to predict C's state, so what only C could predict becomes
+    predictable to A as well, and C receives fewer inputs. C does not learn from q_A.
 
     Shapes: x (B, A), h_A and h_C (B, H), o_C (B, A + K), y (B, 2 H).
     Parameters: those of a history compressor of two levels, and (H + 1) (H + A + K).
-    Differs from the paper: targets are no inputs, a readout of y learns them; elapsed time instead of a time
-    stamp; softmax and cross-entropy instead of squared error for predictions; `confidence` is ours.
+    Differs from the paper: targets are not inputs, a readout of y learns them; elapsed time instead of a time
+    stamp; softmax and cross-entropy instead of squared error for predictions; `confidence` is an addition.
     Source: Schmidhuber 1992, Neural Computation 4(2):234-242.
     """
 
@@ -91,7 +92,7 @@ class AutomatizerChunker(Cell[AutomatizerChunkerState]):
         return self.auxiliary_loss(state)[None]
 
     def diagnostics(self, state: AutomatizerChunkerState) -> dict[str, Tensor]:
-        """Return who did not expect the last input, and what both nets put out."""
+        """Return which nets did not expect the last input, and the outputs of both."""
         return {
             "unexpected to A, C": surprises(state[:2]),
             "automatizer": state.automatizer.h,

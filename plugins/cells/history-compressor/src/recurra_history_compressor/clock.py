@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def bits_of(elapsed: Tensor, bits: int) -> Tensor:
-    """Write whole numbers in binary: (B, n) -> 0 or 1 (B, n, bits), lowest bit first.
+    """Write integers in binary: (B, n) -> 0 or 1 (B, n, bits), lowest bit first.
 
     A number that needs more bits is written as the largest that needs no more.
     """
@@ -16,6 +16,6 @@ def bits_of(elapsed: Tensor, bits: int) -> Tensor:
 
 
 def number_of(bits: Tensor) -> Tensor:
-    """Read binary numbers, lowest bit first: (B, n, bits), 0 or 1 -> whole numbers (B, n)."""
+    """Read binary numbers, lowest bit first: (B, n, bits), 0 or 1 -> integers (B, n)."""
     place = torch.arange(bits.shape[-1], device=bits.device)
     return (bits.long() << place).sum(-1)

@@ -74,8 +74,8 @@ def compress(levels: Sequence[Level], symbols: Tensor, lengths: Tensor | None = 
 
     Args:
         levels: From the lowest up; their weights must not change before `reconstruct`.
-        symbols: (B, T) whole numbers from 0 to A − 1.
-        lengths: (B,) symbols that count in each row, or None for all.
+        symbols: (B, T) integers from 0 to A − 1.
+        lengths: (B,) valid symbols of each row, or None for all.
 
     Raises:
         InvalidInput: A symbol is out of range, or a tensor has the wrong shape or dtype.
@@ -104,7 +104,7 @@ def reconstruct(levels: Sequence[Level], compressed: Iterable[Compressed]) -> li
 
 def _canonical(levels: Sequence[Level]) -> list[Level]:
     if any(upper.clocks != lower.clocks + 1 for lower, upper in pairwise(levels)):
-        message = "without the times of surprises several levels lose information"
+        message = "several levels lose information without the times of surprises"
         raise InvalidOption(f"time_bits = 0: {message}; set time_bits > 0, or use one level")
     return [copy.deepcopy(level).cpu().double().eval() for level in levels]
 
@@ -148,12 +148,12 @@ def _inputs(reader: _Reader, unexpected: list[Surprise], rest: int) -> list[Surp
 def _expected(reader: _Reader) -> Surprise:
     found = reader.expects()
     if found is None:
-        raise InvalidInput("compressed: it was not made with these weights, or its weights have changed")
+        raise InvalidInput("compressed: it was made with other weights, or the weights have changed")
     return found
 
 
 def _rows(alphabet: int, symbols: Tensor, lengths: Tensor | None) -> list[list[int]]:
-    wanted = f"symbols must be a tensor (batch, time) of whole numbers from 0 to {alphabet - 1}"
+    wanted = f"symbols must be a tensor (batch, time) of integers from 0 to {alphabet - 1}"
     if not isinstance(symbols, Tensor):
         raise InvalidInput(f"{wanted}, got {type(symbols).__name__}")
     if symbols.dim() != 2 or symbols.dtype not in INTEGER_DTYPES:
@@ -169,7 +169,7 @@ def _rows(alphabet: int, symbols: Tensor, lengths: Tensor | None) -> list[list[i
 
 def _lengths(symbols: Tensor, lengths: Tensor) -> list[int]:
     batch_size, steps = symbols.shape
-    wanted = f"lengths must be a tensor ({batch_size},) of whole numbers from 0 to {steps}"
+    wanted = f"lengths must be a tensor ({batch_size},) of integers from 0 to {steps}"
     if not isinstance(lengths, Tensor):
         raise InvalidInput(f"{wanted}, got {type(lengths).__name__}")
     if lengths.shape != (batch_size,) or lengths.dtype not in INTEGER_DTYPES:
@@ -187,4 +187,4 @@ def _check_code(levels: Sequence[Level], code: Compressed) -> None:
     symbols_fit = all(0 <= s.symbol < levels[0].symbols for s in code.surprises)
     times_fit = all(time > 0 for s in code.surprises for time in s.elapsed)
     if not symbols_fit or not times_fit or min(code.rest) < 0:
-        raise InvalidInput("compressed: it holds a symbol or a time that cannot be")
+        raise InvalidInput("compressed: it contains an impossible symbol or time")

@@ -17,7 +17,7 @@ from recurra_history_compressor.clock import bits_of, number_of
 class LevelState(NamedTuple):
     """What survives a step of one level; a level that is not reached keeps all of it.
 
-    net: the state of its net.  h (B, H): what its net put out last, from which it predicts.
+    net: the state of its net.  h (B, H): the last output of its net, from which it predicts.
     seen (B,): inputs so far.  since (B,): inputs since the last unexpected one.
     loss (B,): summed cost of its predictions, in nats.
     """
@@ -39,7 +39,7 @@ class Level(nn.Module):
         symbols: A, the size of the alphabet.
         clocks: n, how many elapsed times come with a symbol.
         bits: K, binary digits of an elapsed time.
-        confidence: Least probability at which a right prediction counts as expected.
+        confidence: Minimum probability for a correct prediction to count as expected.
     """
 
     def __init__(self, net: Ref, symbols: int, clocks: int, bits: int, confidence: float) -> None:

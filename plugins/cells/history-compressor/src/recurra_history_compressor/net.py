@@ -1,4 +1,4 @@
-"""The smallest recurrent net, which predicts at each level unless told otherwise."""
+"""The smallest recurrent network, the default at each level."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from recurra import Cell
 
 
 class TanhRecurrentState(NamedTuple):
-    """What survives a step: the output h (B, H)."""
+    """The state: the output h (B, H)."""
 
     h: Tensor
 
 
 class TanhRecurrent(Cell[TanhRecurrentState]):
-    """One layer of tanh units, each of which sees the input and every unit.
+    """One layer of tanh units, each connected to the input and to every unit.
 
         y = h' = tanh(W x + U h + b)
 
-    It is Elman's network, with the weights that `elman` has as its defaults start with. It is here so that
-    this plugin works without another one; `level = elman` takes that, with all its options.
+    It is Elman's network with the default initialization of `elman`, included so that this plugin works
+    without another one; `level = elman` uses that one, with all its options.
 
     Shapes: x (B, I), h (B, H), y (B, H).  Parameters: H (I + H + 1).
-    Starts with W uniform as Glorot's, U orthogonal and b zero.
+    Initialization: W Glorot-uniform, U orthogonal and b zero.
     """
 
     contract_options = {"hidden_size": 5}

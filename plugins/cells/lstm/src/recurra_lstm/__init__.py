@@ -10,8 +10,8 @@ ORIGINAL, FORGET = "Hochreiter and Schmidhuber 1997", "Gers, Schmidhuber and Cum
 @hookimpl
 def recurra_components() -> Iterable[Component]:
     """Return the cells."""
-    today = "LSTM with forget gate, optional peepholes"
-    original = "the first LSTM: cells in blocks, no forget gate, truncated gradient"
+    today = "LSTM with forget gate and optional peepholes"
+    original = "the original LSTM: cells in blocks, no forget gate, truncated gradient"
     return [
         Component("cell", "lstm", "recurra_lstm.cell:LSTM", today, FORGET),
         Component("cell", "lstm-1997", "recurra_lstm.original:LSTM1997", original, ORIGINAL),

@@ -12,7 +12,7 @@ from recurra import Cell, torch_weights
 
 
 class LSTMState(NamedTuple):
-    """What survives a step: the output h (B, H) and the cell c (B, H)."""
+    """The state: the output h (B, H) and the cell c (B, H)."""
 
     h: Tensor
     c: Tensor
@@ -25,13 +25,13 @@ class LSTM(Cell[LSTMState]):
         g = tanh(W_g x + U_g h + b_g);         c' = f ∘ c + i ∘ g
         o = σ(W_o x + U_o h + p_o ∘ c' + b_o);  y = h' = o ∘ tanh(c')
 
-    The terms in p are there with `peepholes` only.
+    The terms in p exist only with `peepholes`.
 
     Shapes: x (B, I), h and c (B, H), y (B, H).
     Parameters: 4 H (I + H + 1), and 3 H more with peepholes.
-    Starts with W uniform as Glorot's and U orthogonal, gate by gate; b zero, the forget gate's apart; p zero.
+    Initialization: W Glorot-uniform and U orthogonal, gate by gate; b zero except the forget gate's; p zero.
     Differs from the papers: one cell per block, tanh where they scale a logistic function to (-2, 2) and
-    (-1, 1), gates that do not see gates, and the whole gradient where they truncate it.
+    (-1, 1), no connections among gates, and the full gradient where they truncate it.
     Source: Gers, Schmidhuber and Cummins 2000; peepholes: Gers, Schraudolph and Schmidhuber 2002.
     """
 
@@ -42,8 +42,10 @@ class LSTM(Cell[LSTMState]):
         input_size: int,
         *,
         hidden_size: Annotated[int, Field(gt=0, description="H, number of cells")] = 128,
-        peepholes: Annotated[bool, Field(description="let the gates see the cell they guard")] = False,
-        forget_bias: Annotated[float, Field(description="b_f at the start; larger remembers longer")] = 1.0,
+        peepholes: Annotated[
+            bool, Field(description="connect each gate to the cell that it controls")
+        ] = False,
+        forget_bias: Annotated[float, Field(description="initial b_f; larger values remember longer")] = 1.0,
     ) -> None:
         super().__init__(input_size, hidden_size)
         self.from_x = nn.Linear(input_size, 4 * hidden_size)  # rows: i, f, g, o
@@ -99,7 +101,7 @@ class LSTM(Cell[LSTMState]):
         Its second bias is zero.
 
         Raises:
-            InvalidOption: The cell has peepholes, which `nn.LSTM` has not.
+            InvalidOption: The cell has peepholes, which `nn.LSTM` does not support.
         """
         if self.peepholes is not None:
             raise torch_weights.no_counterpart(self, nn.LSTM, "peepholes")

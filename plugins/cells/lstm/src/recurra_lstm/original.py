@@ -27,7 +27,7 @@ def squash(name: InputSquash, x: Tensor, bound: float) -> Tensor:
 
 
 class LSTM1997State(NamedTuple):
-    """What survives a step: y (B, b S), gates (B, G b) in the order input, forget, output, s (B, b, S)."""
+    """The state: y (B, b S), gates (B, G b) in the order input, forget, output, s (B, b, S)."""
 
     y: Tensor
     gates: Tensor
@@ -35,13 +35,13 @@ class LSTM1997State(NamedTuple):
 
 
 class LSTM1997(Cell[LSTM1997State]):
-    """Memory cell blocks: the S cells of block j have their own input and share their gates.
+    """Memory cell blocks: the S cells of block j have separate inputs and share their gates.
 
         y_in_j = f(W_in_j u + b_in_j);  y_out_j = f(W_out_j u + b_out_j);  net_c = W_c u + b_c
         s_c' = s_c + y_in_j g(net_c);   y_c' = y_out_j h(s_c')
         f(x) = σ(x);  g(x) = 4 σ(x) − 2;  h(x) = 2 σ(x) − 1
 
-    u are the units that cells and gates see: x, and y_c, y_in and y_out of the step before. With
+    u are the inputs of cells and gates: x, and y_c, y_in and y_out of the previous step. With
     `truncated`, as in the paper, the error that reaches net_c, net_in or net_out changes the weights W there
     and goes no further back: only s carries it from step to step.
     With `forget_gate`, s_c' = y_f_j s_c + y_in_j g(net_c) and y_f_j = f(W_f_j u + b_f_j), which is one more
@@ -52,7 +52,7 @@ class LSTM1997(Cell[LSTM1997State]):
     y (B, b S).
     Parameters: b (S + G) U for the U = I + b S + G b units of u (fewer if cells or gates do not feed back),
     G b biases of gates, b S of cells, and G b S with peepholes.
-    Starts with every weight uniform in ±`init_range`, and so a bias that is not given; s, y and gates are 0.
+    Initialization: weights, and biases that are not given, uniform in ±`init_range`; s, y and gates 0.
     Differs from the papers: x feeds the cells at its own step, as in their experiments, rather than one
     later; an error reaches x, so that what lies below the cell learns; there are no ordinary hidden units.
     Source: Hochreiter and Schmidhuber 1997; forget gate: Gers, Schmidhuber and Cummins 2000; peepholes:
@@ -68,19 +68,27 @@ class LSTM1997(Cell[LSTM1997State]):
         *,
         blocks: Annotated[Count, Field(description="b, number of blocks")] = 64,
         block_size: Annotated[Count, Field(description="S, number of cells in a block")] = 2,
-        truncated: Annotated[bool, Field(description="let s alone carry errors from step to step")] = True,
-        cells_feed_back: Annotated[bool, Field(description="y_c of the last step is seen")] = True,
-        gates_feed_back: Annotated[bool, Field(description="gates of the last step are seen")] = True,
-        output_gate: Annotated[bool, Field(description="without one, y_c = h(s_c)")] = True,
-        forget_gate: Annotated[bool, Field(description="scale s before it is added to (2000)")] = False,
-        peepholes: Annotated[bool, Field(description="let gates see the s of their block (2002)")] = False,
+        truncated: Annotated[bool, Field(description="let only s carry errors from step to step")] = True,
+        cells_feed_back: Annotated[bool, Field(description="feed back y_c of the previous step")] = True,
+        gates_feed_back: Annotated[
+            bool, Field(description="feed back the gates of the previous step")
+        ] = True,
+        output_gate: Annotated[
+            bool, Field(description="use output gates; without them, y_c = h(s_c)")
+        ] = True,
+        forget_gate: Annotated[
+            bool, Field(description="use forget gates, which scale s before it is added to (2000)")
+        ] = False,
+        peepholes: Annotated[bool, Field(description="connect gates to s of their block (2002)")] = False,
         biases: Annotated[Biases, Field(description="which units have a bias")] = "gates",
-        input_bias: Annotated[Bias, Field(description="b_in at the start, for all or per block")] = None,
-        output_bias: Annotated[Bias, Field(description="b_out at the start, for all or per block")] = None,
-        forget_bias: Annotated[Bias, Field(description="b_f at the start, for all or per block")] = None,
-        g: Annotated[InputSquash, Field(description="function of net_c")] = "scaled",
-        h: Annotated[OutputSquash, Field(description="function of s_c")] = "scaled",
-        init_range: Annotated[float, Field(gt=0, description="largest size of a weight at first")] = 0.1,
+        input_bias: Annotated[Bias, Field(description="initial b_in, for all blocks or per block")] = None,
+        output_bias: Annotated[Bias, Field(description="initial b_out, for all blocks or per block")] = None,
+        forget_bias: Annotated[Bias, Field(description="initial b_f, for all blocks or per block")] = None,
+        g: Annotated[InputSquash, Field(description="activation of net_c")] = "scaled",
+        h: Annotated[OutputSquash, Field(description="activation of s_c")] = "scaled",
+        init_range: Annotated[
+            float, Field(gt=0, description="weights are initialized uniformly within ± this")
+        ] = 0.1,
     ) -> None:
         super().__init__(input_size, blocks * block_size)
         self.tags = Tags(exact_gradient=not truncated)
@@ -111,7 +119,7 @@ class LSTM1997(Cell[LSTM1997State]):
             raise InvalidOption(f"{message} needs gates with a bias; set biases = gates")
         if values.dim() and len(values) != self.block[0]:
             count = f"{len(values)} values for {self.block[0]} blocks"
-            raise InvalidOption(f"{message} has {count}; give one number for all or one per block")
+            raise InvalidOption(f"{message} has {count}; give one number for all blocks or one per block")
         with torch.no_grad():
             self.gate_bias[self.gates.index(gate)] = values
 

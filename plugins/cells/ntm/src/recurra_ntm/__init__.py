@@ -11,7 +11,7 @@ PAPER = "Graves, Wayne and Danihelka 2014"
 def recurra_components() -> Iterable[Component]:
     """Return the cell, its memory and the feed-forward controller."""
     memory = "memory with content and location addressing"
-    controller = "one hidden layer, no state: a controller"
+    controller = "a stateless controller of one hidden layer"
     return [
         Component("cell", "ntm", "recurra_ntm.cell:NTM", "Neural Turing Machine", PAPER),
         Component("memory", "ntm", "recurra_ntm.memory:NTMMemory", memory, PAPER, default=True),

@@ -14,8 +14,8 @@ class NTM(MemoryCell):
 
         h = controller([x, r]);  r = memory(W h + b);  y = [h, r]
 
-    Shapes: x (B, I), y (B, H + R W): a readout sees what the controller computed and what was
-    read at this step.
+    Shapes: x (B, I), y (B, H + R W): a readout receives the controller's output and the vectors read
+    at this step.
     Source: Graves, Wayne and Danihelka 2014.
     """
 
@@ -28,8 +28,8 @@ class NTM(MemoryCell):
         self,
         input_size: int,
         *,
-        controller: Annotated[Ref, Field(description="the cell that drives")] = Ref("cell", "feed-forward"),
-        memory: Annotated[Ref, Field(description="the memory that is driven")] = Ref("memory", "ntm"),
+        controller: Annotated[Ref, Field(description="controller cell")] = Ref("cell", "feed-forward"),
+        memory: Annotated[Ref, Field(description="memory that the controller drives")] = Ref("memory", "ntm"),
     ) -> None:
         driven = memory.build()
         super().__init__(controller.build(input_size + driven.output_size), driven)

@@ -12,7 +12,7 @@ from recurra import Cell, NoState
 
 
 class FeedForward(Cell[NoState]):
-    """One hidden layer that remembers nothing: what it should remember, a memory must.
+    """One hidden layer without state; anything to be remembered must go into a memory.
 
         y = tanh(W x + b)
 

@@ -22,7 +22,7 @@ LEARNED_SCALE = 10.0
 
 
 class NTMMemoryState(NamedTuple):
-    """What survives a step: M (B, N, W) and where the heads looked, w_r (B, R, N) and w_w (B, K, N)."""
+    """The state: M (B, N, W) and the last weightings, w_r (B, R, N) and w_w (B, K, N)."""
 
     M: Tensor
     w_r: Tensor
@@ -30,16 +30,16 @@ class NTMMemoryState(NamedTuple):
 
 
 class NTMMemory(Memory[NTMMemoryState]):
-    """A matrix of N slots, read and written by heads that look by content and by location.
+    """A matrix of N slots, read and written by heads that address by content and by location.
 
         w = sharpen(shift(g softmax(β K(k, M)) + (1 − g) w, s), γ)      for every head           # (5)-(9)
         M = M ∘ Π_k (1 − w_w e_kᵀ) + Σ_k w_w a_kᵀ;   r = w_r M                                    # (2)-(4)
 
     k and a pass through tanh, β through softplus, γ through 1 + softplus, g and e through the logistic
-    function and s through a softmax, since the paper names no squashing; options choose others.
+    function and s through a softmax, since the paper names no activation; options choose others.
 
     Shapes: interface (B, H (W + 2 m + 4) + 2 K W) with H = R + K heads, r (B, R W).
-    Parameters of a learned start: R W of the first read, N W of the memory, H N of the weightings.
+    Parameters of a learned initial state: R W of the first read, N W of the memory, H N of the weightings.
     Differs from the paper: the order inside a step, which it leaves open, is address on the old memory,
     write, then read the new memory. The cosine has 1e-4 added to each squared norm.
     Source: Graves, Wayne and Danihelka 2014, section 3.
@@ -55,19 +55,19 @@ class NTMMemory(Memory[NTMMemoryState]):
         self,
         *,
         slots: Annotated[Count, Field(description="N, number of memory slots")] = 128,
-        width: Annotated[Count, Field(description="W, numbers per slot")] = 20,
+        width: Annotated[Count, Field(description="W, width of a slot")] = 20,
         read_heads: Annotated[Count, Field(description="R, number of read heads")] = 1,
         write_heads: Annotated[Count, Field(description="K, number of write heads")] = 1,
         max_shift: Annotated[int, Field(ge=0, description="m, heads move by -m to m slots per step")] = 1,
-        initial_memory: Annotated[Start, Field(description="M at first: all 1e-6, or learned")] = "constant",
-        initial_weighting: Annotated[Start, Field(description="w at first: slot 0, or learned")] = "constant",
-        initial_read: Annotated[Start, Field(description="r at first: zeros, or learned")] = "learned",
-        key: Annotated[Free, Field(description="what k passes through")] = "tanh",
-        strength: Annotated[Positive, Field(description="what β passes through")] = "softplus",
-        gate: Annotated[Unit, Field(description="what g passes through")] = "logistic",
-        sharpening: Annotated[Positive, Field(description="what γ - 1 passes through")] = "softplus",
-        erase: Annotated[Unit, Field(description="what e passes through")] = "logistic",
-        add: Annotated[Free, Field(description="what a passes through")] = "tanh",
+        initial_memory: Annotated[Start, Field(description="initial M: all 1e-6, or learned")] = "constant",
+        initial_weighting: Annotated[Start, Field(description="initial w: slot 0, or learned")] = "constant",
+        initial_read: Annotated[Start, Field(description="initial r: zeros, or learned")] = "learned",
+        key: Annotated[Free, Field(description="activation of k")] = "tanh",
+        strength: Annotated[Positive, Field(description="activation of β")] = "softplus",
+        gate: Annotated[Unit, Field(description="activation of g")] = "logistic",
+        sharpening: Annotated[Positive, Field(description="activation of γ - 1")] = "softplus",
+        erase: Annotated[Unit, Field(description="activation of e")] = "logistic",
+        add: Annotated[Free, Field(description="activation of a")] = "tanh",
     ) -> None:
         heads = read_heads + write_heads
         sizes = _interface_sizes(heads, write_heads, width, 2 * max_shift + 1)

@@ -11,8 +11,8 @@ LSTM = "Tai, Socher and Manning 2015"
 @hookimpl
 def recurra_components() -> Iterable[Component]:
     """Return the cells."""
-    first = "recursive network: merges two nodes of a tree into one, and can score the merge"
-    tensor = "recursive neural tensor network: the two nodes of a merge also multiply"
+    first = "recursive network: merges two nodes of a tree into one and can score the merge"
+    tensor = "recursive neural tensor network: merges two nodes by a quadratic form"
     lstm = "LSTM on trees, child-sum or n-ary"
     return [
         Component("cell", "recursive", "recurra_recursive.recursive:RecursiveNetwork", first, FIRST),

@@ -25,7 +25,7 @@ def mixed_regions(regions: Tensor, kappa: float = 0.05) -> Penalty:
     charged for the leaves below it, not for how its children were merged.
 
     Args:
-        regions: (n,) whole numbers from 0, the region of each leaf; see `same_label`.
+        regions: (n,) integers from 0, the region of each leaf; see `same_label`.
         kappa: κ, the loss of one node, 0.05 in the paper.
     """
     inside = torch.nn.functional.one_hot(regions).double()  # (n, R)

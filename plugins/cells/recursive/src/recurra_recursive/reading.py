@@ -19,11 +19,11 @@ class Limits(NamedTuple):
     places: int
 
     def allow(self, arity: Tensor, waiting: Tensor) -> Tensor:
-        """Tell which nodes can be made where so many wait for a parent; NaN is no arity."""
+        """Tell which nodes can be made where so many wait for a parent; NaN is not an arity."""
         return self.take(arity) & (arity <= waiting) & (waiting - arity < self.places)
 
     def take(self, arity: Tensor) -> Tensor:
-        """Tell which arities are whole numbers that the cell takes."""
+        """Tell which arities are integers that the cell accepts."""
         inner = (arity == arity.round()) & (arity >= self.least) & (arity <= self.most)
         return inner | (arity == 0)
 
@@ -31,7 +31,7 @@ class Limits(NamedTuple):
 def checked(
     who: str, limits: Limits, arity: Tensor, waiting: Tensor, lengths: Tensor | None, resets: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    """Return arities (B, T) as whole numbers, 0 past the end of a row, and which steps are before it.
+    """Return arities (B, T) as integers, 0 past the end of a row, and which steps are before it.
 
     Raises:
         InvalidInput: They are not those of trees in post-order, or not of trees that the cell can read.
@@ -66,4 +66,6 @@ def _sentence(limits: Limits, arity: float, waiting: int) -> str:
         return f"a node has {arity:g} children; it can have {taken}, or none as a leaf"
     if arity > waiting:
         return f"a node has {arity:g} children, but {waiting} of those before it wait for a parent"
-    return f"{waiting + 1} nodes wait for a parent; the stack has stack_size = {limits.places}, choose more"
+    return (
+        f"{waiting + 1} nodes wait for a parent, more than stack_size = {limits.places}; choose a larger one"
+    )

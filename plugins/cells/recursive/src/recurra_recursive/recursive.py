@@ -17,14 +17,17 @@ from recurra_recursive.margin import mixed_regions
 from recurra_recursive.reading import Limits
 from recurra_recursive.trees import Scoring, Size, StackSize, TreeCell
 
-Function = Annotated[Literal["logistic", "tanh"], Field(description="f, the function of every node")]
-Leaf = Annotated[Literal["mapped", "copied"], Field(description="leaves are f(W_sem F + b_sem), or F itself")]
-Inner = Annotated[bool, Field(description="inner nodes have features of their own, such as an operator's")]
+Function = Annotated[Literal["logistic", "tanh"], Field(description="f, activation of every node")]
+Leaf = Annotated[
+    Literal["mapped", "copied"],
+    Field(description="compute leaves as f(W_sem F + b_sem) (mapped) or use F itself (copied)"),
+]
+Inner = Annotated[bool, Field(description="give inner nodes features of their own, such as an operator")]
 FUNCTIONS: Mapping[str, Callable[[Tensor], Tensor]] = {"logistic": torch.sigmoid, "tanh": torch.tanh}
 
 
 class BinaryCell(TreeCell):
-    """A network whose nodes have two children, and whose leaves and inner nodes pass through one function."""
+    """A network with two children per inner node, whose leaves and inner nodes share one activation."""
 
     def __init__(
         self,
@@ -72,14 +75,14 @@ class RecursiveNetwork(BinaryCell):
         p = f(W [c1; c2] + b)             the parent of c1 and c2
         s = W_score p                     how good that merge is, with the option `scoring`; see `score`
 
-    f is logistic, or tanh where the option `function` says so. label = softmax(W_label p) is what a model's
-    readout does at every step. With `inner_features`, p = f(W [c1; c2] + b + W_inner x), where x are features
+    f is logistic or tanh, by the option `function`. label = softmax(W_label p) is a model's readout at every
+    step. With `inner_features`, p = f(W [c1; c2] + b + W_inner x), where x are features
     of the inner node. Trees that are not given are found by `recurra_recursive.greedy` and `.chart`.
 
     Shapes: x (B, I) whose last channel is the arity, 0 or 2; p and y (B, H); state.nodes (B, P, H).
     Parameters: H (I + 2 H + 1); H (I - 1) more with `inner_features`, H more with `scoring`, H I fewer with
     leaves that are copied.
-    Starts with W, W_sem and W_inner uniform as Glorot's, biases zero, W_score normal with variance 1 / H.
+    Initialization: W, W_sem and W_inner Glorot-uniform, biases zero, W_score normal with variance 1 / H.
     Differs from the paper: `inner_features` and leaves that are copied are additions.
     Source: Socher, Lin, Ng and Manning 2011.
     """

@@ -10,19 +10,19 @@ from recurra_recursive.trees import Scoring, Size, StackSize
 
 
 class RNTN(BinaryCell):
-    """Recursive neural tensor network: each number of a parent is a quadratic form of its children, too.
+    """Recursive neural tensor network: each element of a parent is also a quadratic form of its children.
 
         a = f(W_sem F + b_sem)            a leaf with features F; F itself where leaves are `copied`
         p = f([c1; c2]^T V [c1; c2] + W [c1; c2])
 
-    The k-th number of the first term is [c1; c2]^T V_k [c1; c2]. f is tanh, or logistic where the option
-    `function` says so. With `inner_features`, W_inner x is added inside f, where x are features of the inner
+    The k-th element of the first term is [c1; c2]^T V_k [c1; c2]. f is tanh or logistic, by the option
+    `function`. With `inner_features`, W_inner x is added inside f, where x are features of the inner
     node; with `scoring`, `score` gives s = W_score p.
 
     Shapes: x (B, I) whose last channel is the arity, 0 or 2; p and y (B, H); V (H, 2 H, 2 H).
     Parameters: H (I + 4 H² + 2 H); H (I - 1) more with `inner_features`, H more with `scoring`, H I fewer
     with leaves that are copied.
-    Starts with V uniform within 1 / 4 H, W, W_sem and W_inner uniform as Glorot's, b_sem zero, W_score normal
+    Initialization: V uniform within 1 / 4 H; W, W_sem and W_inner Glorot-uniform; b_sem zero; W_score normal
     with variance 1 / H.
     Differs from the paper: leaves are mapped unless the option says `copied`, since its leaves are word
     vectors of H numbers; `inner_features` and `scoring` are additions.

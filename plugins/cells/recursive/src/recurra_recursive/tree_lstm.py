@@ -13,11 +13,11 @@ from recurra_recursive.reading import Limits
 from recurra_recursive.trees import Scoring, Size, StackSize, TreeCell
 
 Variant = Annotated[
-    Literal["child-sum", "n-ary"], Field(description="children are summed, or each has weights of its own")
+    Literal["child-sum", "n-ary"], Field(description="sum the children, or give each its own weights")
 ]
 Children = Annotated[
     Annotated[int, Field(gt=0)] | None,
-    Field(description="most children of a node; not set: 2 if n-ary, else as many as the stack has places"),
+    Field(description="maximum number of children of a node; none: 2 if n-ary, else stack_size"),
 ]
 
 
@@ -33,14 +33,14 @@ class TreeLSTM(TreeCell):
 
         c = i ∘ u + sum_k f_k ∘ c_k;   y = h = o ∘ tanh(c)                both
 
-    Every node reads features x of its own, as in dependency trees; where only leaves have words, as in
+    Every node reads its own features x, as in dependency trees; if only leaves have words, as in
     constituency trees, those of the inner nodes are zeros. Fewer than N children of an n-ary node are its
     first ones; where a child is missing its h and c are zeros. On a chain, both kinds are the LSTM without
     peepholes.
 
     Shapes: x (B, I) whose last channel is the arity; h, c and y (B, H); state.nodes (B, P, 2 H), [h, c].
     Parameters: 4 H (I + H) child-sum, 4 H I + N (N + 3) H² n-ary; H more with `scoring`.
-    Starts with W and U uniform as Glorot's, gate by gate, biases zero, W_score normal with variance 1 / H.
+    Initialization: W and U Glorot-uniform, gate by gate; biases zero; W_score normal with variance 1 / H.
     Differs from the paper: `scoring`, s = W_score h as in `RecursiveNetwork`, is an addition.
     Source: Tai, Socher and Manning 2015, arXiv 1503.00075.
     """

@@ -15,19 +15,21 @@ from recurra_recursive.fold import fold
 from recurra_recursive.reading import Limits, checked
 
 Size = Annotated[int, Field(gt=0, description="H, width of a node's vector h")]
-StackSize = Annotated[int, Field(gt=0, description="P, most nodes that may wait for their parent at a time")]
-Scoring = Annotated[bool, Field(description="have W_score, which says how good a merge is")]
+StackSize = Annotated[
+    int, Field(gt=0, description="P, maximum number of nodes that wait for their parent at a time")
+]
+Scoring = Annotated[bool, Field(description="add W_score, which scores merges")]
 
 
 class TreeState(NamedTuple):
-    """What survives a step: nodes (B, P, N) without a parent, the latest last, and their number (B,)."""
+    """The state: nodes (B, P, N) without a parent, the latest last, and their number (B,)."""
 
     nodes: Tensor
     waiting: Tensor
 
 
 class TreeCell(Cell[TreeState]):
-    """A network that makes the vector of a node from those of its children, tree by tree in post-order.
+    """A network that computes the vector of a node from those of its children, tree by tree in post-order.
 
     Step t reads one node. The last channel of x is its arity k, the others are its own features: at k = 0 the
     node is a leaf, at k >= 1 its children are the k nodes made last that have no parent yet, in the order in
@@ -42,7 +44,7 @@ class TreeCell(Cell[TreeState]):
 
     Raises:
         IncompatibleParts: `input_size` leaves no features beside the arity.
-        InvalidInput: In a batch, an arity is no whole number or not one that the cell takes, a node has more
+        InvalidInput: In a batch, an arity is not an integer or not one that the cell accepts, a node has more
             children than wait for a parent, or more nodes wait than the stack has places.
     """
 

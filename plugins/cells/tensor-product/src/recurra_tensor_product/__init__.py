@@ -10,7 +10,7 @@ PAPER = "Smolensky 1990"
 @hookimpl
 def recurra_components() -> Iterable[Component]:
     """Return the memory and the cell."""
-    summary = "facts of k vectors, stored as their outer product; all but one vector retrieve the last"
+    summary = "facts of k vectors, stored as outer products; any k - 1 of the vectors retrieve the other"
     target = "recurra_tensor_product.memory:TensorProductMemory"
     return [
         Component("memory", "tensor-product", target, summary, PAPER),
@@ -18,7 +18,7 @@ def recurra_components() -> Iterable[Component]:
             "cell",
             "binding",
             "recurra_tensor_product.binding:Binding",
-            "the product of several vectors; a readout by Hebb's rule makes it a memory of facts",
+            "the outer product of several vectors; with a Hebbian readout, a memory of facts",
             PAPER,
         ),
     ]

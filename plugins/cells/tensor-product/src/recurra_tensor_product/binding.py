@@ -13,7 +13,7 @@ from recurra_tensor_product.facts import product
 
 
 class Binding(Cell[NoState]):
-    """Bind vectors together: put out the outer product of the equal parts of what is read.
+    """Bind vectors together: output the outer product of the equal parts of the input.
 
         x = [v1, ..., vr];  y = v1 ⊗ v2 ⊗ ... ⊗ vr
 
@@ -21,7 +21,7 @@ class Binding(Cell[NoState]):
     over all axes but the last, T_ab...c v1_a v2_b .... Learned by Hebb's rule, T = Σ v1 ⊗ ... ⊗ vr ⊗ answer,
     each fact is stored in one shot.
 
-    Shapes: x (B, r d), y (B, d^r).  Parameters: none; it remembers nothing.
+    Shapes: x (B, r d), y (B, d^r).  Parameters: none; it has no state.
     Source: Smolensky 1990, Artificial Intelligence 46:159-216.
 
     Raises:
@@ -34,7 +34,7 @@ class Binding(Cell[NoState]):
         self,
         input_size: int,
         *,
-        roles: Annotated[int, Field(gt=0, description="r, vectors that are bound together")] = 2,
+        roles: Annotated[int, Field(gt=0, description="r, number of vectors that are bound together")] = 2,
     ) -> None:
         if input_size % roles:
             message = f"cannot cut {input_size} inputs into roles = {roles} equal parts"

@@ -18,13 +18,13 @@ LENGTH_EPSILON = 1e-4
 
 
 class TensorProductMemoryState(NamedTuple):
-    """What survives a step: the sum of all facts T (B, d_1, ..., d_k)."""
+    """The state: the sum of all facts T (B, d_1, ..., d_k)."""
 
     T: Tensor
 
 
 class TensorProductMemory(Memory[TensorProductMemoryState]):
-    """A tensor of rank k that facts of k vectors are added to, and that gives one vector for k - 1 cues.
+    """A tensor of rank k to which facts of k vectors are added, and which returns one vector for k - 1 cues.
 
         T' = T + g v1 ⊗ v2 ⊗ ... ⊗ vk
         r_k = Σ T'_ab...c q1_a q2_b ..., the sum over all axes but the last
@@ -34,9 +34,9 @@ class TensorProductMemory(Memory[TensorProductMemoryState]):
     the option `retrieved` says `every` there is a cue for each role, and r is r_1 ... r_k, the vector of each
     role for the cues of all others.
 
-    Shapes: emitted (B, 2 Σ d_i − d_k + 1) holds v1 ... vk, the cues and g before squashing, T
-    (B, d_1, ..., d_k), r (B, d_k). With `every` emitted (B, 2 Σ d_i + 1), r (B, Σ d_i).
-    Parameters: none.  Starts with T zero.
+    Shapes: emitted (B, 2 Σ d_i − d_k + 1) holds v1 ... vk, the cues and g before the activation,
+    T (B, d_1, ..., d_k), r (B, d_k). With `every` emitted (B, 2 Σ d_i + 1), r (B, Σ d_i).
+    Parameters: none.  Initialization: T zero.
     Differs from the paper: facts are given there and each is stored whole; here a controller makes them, so
     vectors are made to have length one, or sum one with the softmax, and g lets it store none. The order
     inside a step is store, then retrieve. Squared lengths have 1e-4 added.
@@ -50,13 +50,15 @@ class TensorProductMemory(Memory[TensorProductMemoryState]):
         self,
         *,
         sizes: Annotated[
-            Sizes, Field(min_length=2, description="d_1 to d_k, numbers in the vector of each role")
+            Sizes, Field(min_length=2, description="d_1 to d_k, size of the vector of each role")
         ] = (8, 8, 20),
         retrieved: Annotated[
-            Literal["last", "every"], Field(description="the role that is retrieved, or each by all others")
+            Literal["last", "every"],
+            Field(description="retrieve the last role, or each role from all others"),
         ] = "last",
         vectors: Annotated[
-            Literal["unit", "softmax"], Field(description="divide vectors by their length, or a softmax")
+            Literal["unit", "softmax"],
+            Field(description="divide vectors by their length, or apply a softmax"),
         ] = "unit",
     ) -> None:
         asked = sizes if retrieved == "every" else sizes[:-1]

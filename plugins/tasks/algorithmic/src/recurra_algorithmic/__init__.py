@@ -6,19 +6,22 @@ from recurra import Component, hookimpl
 
 PAPER = "Graves, Wayne and Danihelka 2014"
 TASKS = {
-    "copy": ("copy_task:Copy", "repeat a sequence of random bit vectors after it has ended"),
-    "repeat-copy": ("repeat_copy_task:RepeatCopy", "repeat random bit vectors as often as is said"),
+    "copy": ("copy_task:Copy", "repeat a sequence of random bit vectors after it ends"),
+    "repeat-copy": (
+        "repeat_copy_task:RepeatCopy",
+        "repeat a sequence of random bit vectors a given number of times",
+    ),
     "associative-recall": (
         "associative_recall_task:AssociativeRecall",
-        "tell which item came after the one that is shown again",
+        "recall the item that followed a queried one",
     ),
     "dynamic-ngrams": (
         "dynamic_ngrams_task:DynamicNgrams",
-        "learn the statistics of a new source of bits while it is read",
+        "learn the statistics of a new bit source while reading it",
     ),
     "priority-sort": (
         "priority_sort_task:PrioritySort",
-        "put out the vectors with the highest priorities, in order",
+        "output the vectors with the highest priorities, in order",
     ),
 }
 

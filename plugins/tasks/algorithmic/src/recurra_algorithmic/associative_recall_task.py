@@ -1,4 +1,4 @@
-"""The associative recall task: see a list of items, then be shown one and put out the next."""
+"""The associative recall task: read items, then a query item, and output the one that followed it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LARGE = 1 << 62
 
 
 class AssociativeRecall(BitAnswer):
-    """Put out the item that came after the one that is shown again.
+    """Output the item that followed the queried one.
 
     An item is 3 random vectors of 6 bits with a delimiter before them. N items come, then a query delimiter,
     one of the first N − 1 items, the query delimiter again, and 3 empty steps on which the item that came
@@ -29,7 +29,7 @@ class AssociativeRecall(BitAnswer):
     wrong bits per sequence after thresholding.
     Differs from the paper: a delimiter between two items bounds both, and the first query delimiter ends the
     last item; this is our reading.
-    Source: Graves, Wayne and Danihelka 2014, section 4.3; judged with up to 20 items.
+    Source: Graves, Wayne and Danihelka 2014, section 4.3; evaluated with up to 20 items.
     """
 
     stream = "AssociativeRecall"
@@ -40,8 +40,8 @@ class AssociativeRecall(BitAnswer):
         *,
         bits: Bits = 6,
         vectors: Annotated[Count, Field(description="vectors per item")] = 3,
-        min_items: Annotated[int, Field(gt=1, description="N, fewest items")] = 2,
-        max_items: Annotated[int, Field(gt=1, description="N, most items")] = 6,
+        min_items: Annotated[int, Field(gt=1, description="N, minimum number of items")] = 2,
+        max_items: Annotated[int, Field(gt=1, description="N, maximum number of items")] = 6,
     ) -> None:
         super().__init__(bits + 2, bits)
         check_range(self, "min_items", "max_items")

@@ -16,15 +16,15 @@ SUITE_LENGTHS = (10, 20, 30, 50, 120)
 
 
 class Copy(BitAnswer):
-    """Repeat a sequence of L random vectors of 8 bits, after it has ended and with nothing to see meanwhile.
+    """Repeat a sequence of L random vectors of 8 bits, after it has ended and without further input.
 
-    A start flag, the L vectors, an end flag, then L empty steps on which the vectors are due: T = 2 L + 2.
+    A start flag, the L vectors, an end flag, then L empty steps with the vectors as target: T = 2 L + 2.
     L is drawn uniformly for each sequence; shorter ones are padded.
 
     Shapes: x (B, T, bits + 2), the flags last; y (B, T, bits), logits.
     Scores: bits_per_sequence, the cross-entropy of the answer in bits (8 per vector for a blind guess);
     bit_errors, the wrong bits per sequence after thresholding.
-    Source: Graves, Wayne and Danihelka 2014, section 4.1; generalisation is judged at lengths 10 to 120.
+    Source: Graves, Wayne and Danihelka 2014, section 4.1; generalisation is evaluated at lengths 10 to 120.
     """
 
     stream = "Copy"
@@ -34,8 +34,8 @@ class Copy(BitAnswer):
         self,
         *,
         bits: Bits = 8,
-        min_length: Annotated[Count, Field(description="shortest sequence")] = 1,
-        max_length: Annotated[Count, Field(description="longest sequence")] = 20,
+        min_length: Annotated[Count, Field(description="minimum length of a sequence")] = 1,
+        max_length: Annotated[Count, Field(description="maximum length of a sequence")] = 20,
     ) -> None:
         super().__init__(bits + 2, bits)
         check_range(self, "min_length", "max_length")

@@ -17,7 +17,7 @@ REFERENCE_ROWS = 4000
 
 
 class DynamicNgrams(BitAnswer):
-    """Predict each next bit of a source whose probabilities are new in every sequence.
+    """Predict each next bit of a source whose probabilities are redrawn for every sequence.
 
     For each of the 32 contexts c of 5 bits, a probability p_c is drawn from Beta(1/2, 1/2). The first 5 bits
     are fair; then every bit is 1 with the probability p_c of the 5 bits before it, 200 bits in all. At step t
@@ -29,10 +29,10 @@ class DynamicNgrams(BitAnswer):
 
     Shapes: x (B, T, 1), y (B, T, 1), logits.
     Scores: bits_per_sequence, the cross-entropy in bits, of which a blind guess needs 200 and the optimal
-    estimator 132.7; predictable_bits, the same without the first 5 bits, which nobody can predict: 195 and
+    estimator 132.7; predictable_bits, the same without the first 5 bits, which cannot be predicted: 195 and
     127.7; excess_bits, how much more is needed than by the optimal estimator on the same sequences;
     bit_errors, the wrong bits per sequence after thresholding.
-    Differs from the paper: which has no bound for success; solved means here less than 2 bits of excess,
+    Differs from the paper: it defines no success criterion; here solved means less than 2 bits of excess,
     which the networks with a memory reach in its figure and the LSTM does not.
     Source: Graves, Wayne and Danihelka 2014, section 4.4.
     """
@@ -43,7 +43,9 @@ class DynamicNgrams(BitAnswer):
     def __init__(
         self,
         *,
-        context: Annotated[int, Field(gt=0, le=10, description="bits on which the next one depends")] = 5,
+        context: Annotated[
+            int, Field(gt=0, le=10, description="number of previous bits on which the next one depends")
+        ] = 5,
         length: Annotated[Count, Field(description="bits per sequence")] = 200,
     ) -> None:
         super().__init__(1, 1)
@@ -83,7 +85,7 @@ class DynamicNgrams(BitAnswer):
         return number[:, None]
 
     def estimate(self, batch: Batch) -> Tensor:
-        """Return what the optimal estimator puts out, the log-odds of each bit being one: (B, T, 1)."""
+        """Return the output of the optimal estimator, the log-odds of each bit being one: (B, T, 1)."""
         bits = batch.target[..., 0].long()
         seen = torch.zeros(len(bits), 2 * 2**self.context, dtype=torch.float64, device=bits.device)
         odds = [torch.zeros(len(bits), 1, dtype=torch.float64, device=bits.device)] * self.context

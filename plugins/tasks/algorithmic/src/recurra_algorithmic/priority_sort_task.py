@@ -13,7 +13,7 @@ from recurra_algorithmic.bit_answer import BitAnswer, Bits, Count, blind_referen
 
 
 class PrioritySort(BitAnswer):
-    """Put out the 16 of 20 random vectors that have the highest priorities, the highest first.
+    """Output the 16 of 20 random vectors that have the highest priorities, the highest first.
 
     20 vectors of 8 bits come, each with a priority that is drawn uniformly from −1 to 1 and shown on a
     channel of its own, then 16 empty steps on which the vectors are due: T = 36.
@@ -21,7 +21,7 @@ class PrioritySort(BitAnswer):
     Shapes: x (B, T, bits + 1), the priority last; y (B, T, bits), logits.
     Scores: bits_per_sequence, the cross-entropy of the answer in bits, 128 for a blind guess; bit_errors, the
     wrong bits per sequence after thresholding.
-    Differs from the paper: no flag marks the end of the input, since the paper tells of none; it has no bound
+    Differs from the paper: no flag marks the end of the input, since the paper mentions none; it has no bound
     for success either, and solved means here below 20 bits, about where its curves of the networks with a
     memory end after a million sequences.
     Source: Graves, Wayne and Danihelka 2014, section 4.5.
@@ -34,8 +34,8 @@ class PrioritySort(BitAnswer):
         self,
         *,
         bits: Bits = 8,
-        vectors: Annotated[Count, Field(description="vectors that are shown")] = 20,
-        kept: Annotated[Count, Field(description="vectors that are due")] = 16,
+        vectors: Annotated[Count, Field(description="vectors in the input")] = 20,
+        kept: Annotated[Count, Field(description="vectors in the target")] = 16,
     ) -> None:
         super().__init__(bits + 1, bits)
         check_range(self, "kept", "vectors")

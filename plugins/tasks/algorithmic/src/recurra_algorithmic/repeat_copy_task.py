@@ -14,12 +14,12 @@ from recurra import Batch, Goal, Score, Task
 from recurra_algorithmic.bit_answer import BitAnswer, Bits, Count, blind_references, check_range, cost
 
 SUITE = {"length-10-repeats-10": (10, 10), "length-20-repeats-10": (20, 10), "length-10-repeats-20": (10, 20)}
-Length = Annotated[Count, Field(description="longest sequence of vectors")]
-Repeats = Annotated[Count, Field(description="largest number of repeats")]
+Length = Annotated[Count, Field(description="maximum length of a sequence of vectors")]
+Repeats = Annotated[Count, Field(description="maximum number of repeats")]
 
 
 class RepeatCopy(BitAnswer):
-    """Put out a sequence of L random vectors R times, then an end marker.
+    """Output a sequence of L random vectors R times, then an end marker.
 
     The L vectors, a delimiter, the number R on a channel of its own, then L R empty steps on which the
     vectors are due, over and over, and one on which the end marker is due: T = L + L R + 3. L and R are drawn
@@ -33,7 +33,7 @@ class RepeatCopy(BitAnswer):
     Differs from the paper: the text has vectors of 8 bits, but the published number of weights and the cost
     with which its learning curves start fit 6: bits=6 compares with those. That the number follows the
     delimiter, and that the vector of the last step is not scored, are our readings.
-    Source: Graves, Wayne and Danihelka 2014, section 4.2; judged at twice the length, and twice the repeats.
+    Source: Graves, Wayne and Danihelka 2014, section 4.2; evaluated at twice the length and the repeats.
     """
 
     stream = "RepeatCopy"
@@ -43,11 +43,14 @@ class RepeatCopy(BitAnswer):
         self,
         *,
         bits: Bits = 8,
-        min_length: Annotated[Count, Field(description="shortest sequence of vectors")] = 1,
+        min_length: Annotated[Count, Field(description="minimum length of a sequence of vectors")] = 1,
         max_length: Length = 10,
-        min_repeats: Annotated[Count, Field(description="least number of repeats")] = 1,
+        min_repeats: Annotated[Count, Field(description="minimum number of repeats")] = 1,
         max_repeats: Repeats = 10,
-        scaled_for: Annotated[Count, Field(description="numbers 1 to this are scaled to deviation 1")] = 10,
+        scaled_for: Annotated[
+            Count,
+            Field(description="repeat counts from 1 to this are standardized"),
+        ] = 10,
     ) -> None:
         super().__init__(bits + 2, bits + 1)
         check_range(self, "min_length", "max_length")

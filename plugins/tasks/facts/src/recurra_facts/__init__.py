@@ -8,7 +8,7 @@ from recurra import Component, hookimpl
 @hookimpl
 def recurra_components() -> Iterable[Component]:
     """Return the task."""
-    summary = "recall what completes a fact, such as whom John loves, after all were seen"
+    summary = "complete facts that were presented before, such as whom John loves"
     return [
         Component("task", "facts", "recurra_facts.facts_task:Facts", summary, "Smolensky 1990; Wilson 1991")
     ]

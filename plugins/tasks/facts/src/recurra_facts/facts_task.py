@@ -17,7 +17,7 @@ Count = Annotated[int, Field(gt=0)]
 
 
 class Facts(Corpus):
-    """Complete a fact: given the vectors of all its roles but the last, put out that of the last.
+    """Complete a fact: given the vectors of all its roles but the last, output that of the last.
 
     A fact is k symbols, one for each role, such as (loves, John, Mary), and a symbol is a vector. No two
     facts share all symbols but the last, so that each question has one answer. What the symbols and the facts
@@ -41,12 +41,13 @@ class Facts(Corpus):
     def __init__(
         self,
         *,
-        facts: Annotated[Count, Field(description="how many there are")] = 30,
+        facts: Annotated[Count, Field(description="number of facts")] = 30,
         roles: Annotated[int, Field(ge=2, le=6, description="k, vectors of a fact")] = 3,
-        size: Annotated[Count, Field(description="numbers in the vector of a symbol")] = 16,
-        symbols: Annotated[Count, Field(description="different symbols of each role")] = 16,
+        size: Annotated[Count, Field(description="size of the vector of a symbol")] = 16,
+        symbols: Annotated[Count, Field(description="number of different symbols per role")] = 16,
         codes: Annotated[
-            Literal["orthonormal", "random"], Field(description="vectors of the symbols of a role")
+            Literal["orthonormal", "random"],
+            Field(description="kind of vectors that encode the symbols of a role"),
         ] = "orthonormal",
         world: Annotated[int, Field(ge=0, description="seed of the symbols and facts")] = 0,
     ) -> None:

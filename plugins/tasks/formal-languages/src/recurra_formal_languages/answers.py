@@ -19,7 +19,7 @@ NONE = 1e-9
 REFERENCE_ROWS = 1000
 
 Tolerance = Annotated[
-    float, Field(gt=0, lt=1, description="an output is wrong when it is so far from 0 or 1, or farther")
+    float, Field(gt=0, lt=1, description="an output is wrong if its distance from 0 or 1 is this or more")
 ]
 Count = Annotated[int, Field(gt=0)]
 
@@ -56,7 +56,7 @@ class BinaryTask(GeneratedTask):
 
 
 class LegalSets(BinaryTask):
-    """A task of predicting, after every symbol, the set of the symbols that may come next.
+    """A task of predicting, after every symbol, the set of symbols that may come next.
 
     Its scores: `rejected_share`, the share of sequences with a wrong output anywhere; `steps_before_error`,
     how many steps a sequence is right from its start; `bit_errors`, the wrong outputs per sequence.

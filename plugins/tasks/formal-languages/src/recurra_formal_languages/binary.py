@@ -14,7 +14,7 @@ from recurra_formal_languages.problem import Drawn, Problem, ended, whole
 
 SEPARATOR, END = 2, 2
 
-# Numbers of hundreds of bits fit no type of torch: NumPy arrays of Python's whole numbers hold them exactly.
+# Numbers of hundreds of bits fit no type of torch: NumPy arrays of Python integers hold them exactly.
 Numbers = Any
 
 

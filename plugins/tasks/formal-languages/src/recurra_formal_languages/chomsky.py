@@ -1,4 +1,4 @@
-"""Fifteen transductions along the Chomsky hierarchy: trained on short strings, judged on long ones."""
+"""Fifteen transductions along the Chomsky hierarchy: trained on short strings, evaluated on long ones."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ REFERENCE_LENGTHS, REFERENCE_ROWS = 40, 200
 
 
 class Chomsky(GeneratedTask):
-    """Read a string, then put out the answer while nothing more is to be seen.
+    """Read a string, then output the answer without further input.
 
     Regular: `even-pairs`, `modular-arithmetic-simple`, `parity-check`, `cycle-navigation`; context-free:
     `stack-manipulation`, `reverse-string`, `modular-arithmetic`, `solve-equation`; context-sensitive:
     `duplicate-string`, `missing-duplicate`, `odds-first`, `binary-addition`, `binary-multiplication`,
-    `compute-sqrt`, `bucket-sort`. What each asks for says the function of that name in `strings`,
+    `compute-sqrt`, `bucket-sort`. Each is defined by the function of that name in `strings`,
     `expressions` or `binary`. All strings of a batch have one length n, uniform from `min_length` to
     `max_length`; answers of uneven length end with a symbol of their own and count up to it.
 
@@ -83,9 +83,9 @@ class Chomsky(GeneratedTask):
     def __init__(
         self,
         *,
-        task: Annotated[Name, Field(description="which of the fifteen")] = "even-pairs",
-        min_length: Annotated[Count, Field(description="shortest string")] = 1,
-        max_length: Annotated[Count, Field(description="longest string")] = 40,
+        task: Annotated[Name, Field(description="which of the fifteen problems")] = "even-pairs",
+        min_length: Annotated[Count, Field(description="minimum length of a string")] = 1,
+        max_length: Annotated[Count, Field(description="maximum length of a string")] = 40,
     ) -> None:
         self.problem = PROBLEMS[task]
         super().__init__(self.problem.symbols + 1, self.problem.classes)

@@ -16,8 +16,8 @@ from recurra_formal_languages.answers import NONE, Count, LegalSets, Tolerance
 RANGES = ((1, 10), (11, 20), (21, 50), (51, 100), (101, 200), (201, 500), (501, 1000))
 RANGES_OF_PAIRS = ((1, 11), (12, 18), (19, 30), (31, 50))
 
-Least = Annotated[Count, Field(description="smallest n")]
-Most = Annotated[Count, Field(description="largest n")]
+Least = Annotated[Count, Field(description="minimum n")]
+Most = Annotated[Count, Field(description="maximum n")]
 
 
 class Counting(LegalSets):
@@ -86,7 +86,7 @@ class AnBn(SameCounts):
     symbol S is only seen and the end symbol T only predicted, so there are as many inputs as outputs.
 
     Shapes: x (B, T, 3), one-hot over S a b; y (B, T, 3), logits of a b T.
-    Scores: rejected_share, the share of words with a wrong output anywhere, which is how the paper judges;
+    Scores: rejected_share, the share of words with a wrong output anywhere, the criterion of the paper;
     steps_before_error, the steps that are right from the start; bit_errors, the wrong outputs per word. The
     paper's range of n ends where rejected_share leaves zero in the suite.
     Differs from the paper: logits and cross-entropy, where it has targets −1 and 1 and the squared error; the
@@ -104,7 +104,7 @@ class AnBnCn(SameCounts):
     After S a is legal; after an a, a and b; from the first b on the next symbol is certain.
 
     Shapes: x (B, T, 4), one-hot over S a b c; y (B, T, 4), logits of a b c T.
-    Scores: rejected_share, the share of words with a wrong output anywhere, which is how the paper judges;
+    Scores: rejected_share, the share of words with a wrong output anywhere, the criterion of the paper;
     steps_before_error, the steps that are right from the start; bit_errors, the wrong outputs per word.
     Differs from the paper: logits and cross-entropy, where it has targets −1 and 1 and the squared error; the
     decision at zero is the same.
@@ -121,7 +121,7 @@ class AnBmBmAn(Counting):
     After S a is legal; after an a, a and b; after a b, b and B; from the first B on the next is certain.
 
     Shapes: x (B, T, 5), one-hot over S a b B A; y (B, T, 5), logits of a b B A T.
-    Scores: rejected_share, the share of words with a wrong output anywhere, which is how the paper judges;
+    Scores: rejected_share, the share of words with a wrong output anywhere, the criterion of the paper;
     steps_before_error, the steps that are right from the start; bit_errors, the wrong outputs per word.
     Differs from the paper: logits and cross-entropy, where it has targets −1 and 1 and the squared error; the
     decision at zero is the same. Whether it bounded n + m in training we do not know: `max_sum` does it.
@@ -138,7 +138,7 @@ class AnBmBmAn(Counting):
         max_n: Most = 11,
         min_m: Annotated[Count, Field(description="smallest m")] = 1,
         max_m: Annotated[Count, Field(description="largest m")] = 11,
-        max_sum: Annotated[int | None, Field(gt=1, description="largest n + m; none: any")] = None,
+        max_sum: Annotated[int | None, Field(gt=1, description="maximum n + m; none: any")] = None,
         tolerance: Tolerance = 0.5,
     ) -> None:
         _check("AnBmBmAn", min_n=min_n, max_n=max_n)

@@ -21,7 +21,7 @@ SHORTEST = 9
 
 
 class ContinualReber(LegalSets):
-    """Predict, at every symbol of an endless stream, the set of the symbols that may come next.
+    """Predict, at every symbol of an endless stream, the set of symbols that may come next.
 
     The stream is embedded Reber strings, one right after the other: B, then T or P, then a string of the
     Reber grammar, then the same T or P, then E. Every branch has probability 1/2. Nothing marks where a
@@ -45,9 +45,9 @@ class ContinualReber(LegalSets):
     def __init__(
         self,
         *,
-        length: Annotated[int, Field(ge=20, description="T, symbols of a training stream")] = 200,
+        length: Annotated[int, Field(ge=20, description="T, length of a training stream")] = 200,
         test_length: Annotated[
-            int, Field(ge=20, description="symbols of a test stream; the paper: 10**6")
+            int, Field(ge=20, description="length of a test stream; 10**6 in the paper")
         ] = 10_000,
         tolerance: Tolerance = 0.49,
     ) -> None:

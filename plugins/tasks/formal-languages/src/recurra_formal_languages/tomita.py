@@ -33,7 +33,7 @@ Length = Annotated[int, Field(ge=0)]
 
 
 class Tomita(Verdicts):
-    """Judge, at its end, whether a string of 0 and 1 is in the language.
+    """Classify, at its end, whether a string of 0 and 1 is in the language.
 
     1: 1*. 2: (10)*. 3: no run of zeros of odd length anywhere after a run of ones of odd length. 4: no 000.
     5: as well an even number of zeros as of ones. 6: zeros minus ones divisible by three. 7: 0*1*0*1*.
@@ -47,7 +47,7 @@ class Tomita(Verdicts):
     cross-entropy.
     Differs from the paper: Tomita searched for automata on short lists of strings, which `strings=tomita`
     draws with equal probability, for the languages 1, 2 and 4; balanced random strings are usual today.
-    `every_step` asks for the verdict on every beginning of the string, also the empty one.
+    `every_step` asks for the verdict on every prefix of the string, also the empty one.
     Source: Tomita 1982; lengths 1 to 15 in training and longer ones in the test are usual since.
     """
 
@@ -58,12 +58,12 @@ class Tomita(Verdicts):
         self,
         *,
         grammar: Annotated[int, Field(ge=1, le=7, description="which of the seven languages")] = 4,
-        min_length: Annotated[Length, Field(description="shortest string")] = 1,
-        max_length: Annotated[Length, Field(description="longest string")] = 15,
+        min_length: Annotated[Length, Field(description="minimum length of a string")] = 1,
+        max_length: Annotated[Length, Field(description="maximum length of a string")] = 15,
         strings: Annotated[
-            Literal["random", "tomita"], Field(description="drawn at random, or those that Tomita used")
+            Literal["random", "tomita"], Field(description="random strings, or those that Tomita used")
         ] = "random",
-        every_step: Annotated[bool, Field(description="judge every beginning of the string too")] = False,
+        every_step: Annotated[bool, Field(description="classify every prefix of the string too")] = False,
     ) -> None:
         super().__init__(3)
         if min_length > max_length:
@@ -88,7 +88,9 @@ class Tomita(Verdicts):
         """Return Tomita's strings: symbols (N, L) and lengths (N,)."""
         if self.grammar not in TOMITA_STRINGS:
             known = ", ".join(map(str, TOMITA_STRINGS))
-            raise InvalidOption(f"Tomita: strings = tomita knows the languages {known}, not {self.grammar}")
+            raise InvalidOption(
+                f"Tomita: strings = tomita supports the languages {known}, not {self.grammar}"
+            )
         words = [word.replace("e", "") for part in TOMITA_STRINGS[self.grammar] for word in part.split()]
         longest = max(map(len, words))
         symbols = torch.tensor([[int(bit) for bit in word.ljust(longest, "0")] for word in words])

@@ -8,5 +8,5 @@ from recurra import Component, hookimpl
 @hookimpl
 def recurra_components() -> Iterable[Component]:
     """Return the task."""
-    summary = "tell which digit an image shows that is read pixel by pixel, permuted or row by row"
+    summary = "classify an image of a digit, read pixel by pixel, permuted or row by row"
     return [Component("task", "mnist", "recurra_images.mnist_task:MNIST", summary, "Le et al. 2015")]

@@ -37,7 +37,7 @@ def read_hub(revision: str) -> Splits:
         DamagedFile: What is there is not MNIST.
     """
     if not revision:
-        raise InvalidOption(f"MNIST: revision names a commit of {NAME}, and it is empty")
+        raise InvalidOption(f"MNIST: revision is empty; it must name a commit of {NAME}")
     what = f"{NAME} at revision '{revision}'"
     found = files.from_hub(what, f"{REMEDY}, and name their folder in task.folder", NAME, revision=revision)
     training, test = (_checked(found, part) for part in NUMBERS)

@@ -70,7 +70,7 @@ def _read_pair(image_file: Path, label_file: Path) -> Images:
     pixels, labels = _read(image_file, 3), _read(label_file, 1).long()
     if pixels.shape[1:] != (SIDE, SIDE):
         size = " x ".join(map(str, pixels.shape[1:]))
-        raise DamagedFile(f"{image_file} has images of {size} pixels, and they must be 28 x 28; {REMEDY}")
+        raise DamagedFile(f"{image_file} has images of {size} pixels; they must be 28 x 28; {REMEDY}")
     if len(pixels) != len(labels):
         message = f"{image_file} has {len(pixels):,} images and {label_file.name} {len(labels):,} labels"
         raise DamagedFile(f"{message}; replace them: {REMEDY}")
@@ -82,14 +82,14 @@ def _read(path: Path, axes: int) -> Tensor:
     """Read numbers from 0 to 255 with so many axes: zeros, type and axes, the sizes, the numbers."""
     data, kind = files.content_of(path, "IDX", REMEDY), bytes([0, 0, 8, axes])
     if data[:4] != kind:
-        message = f"{path} is no IDX file of {'images' if axes == 3 else 'labels'}: it begins with"
+        message = f"{path} is not an IDX file of {'images' if axes == 3 else 'labels'}: it begins with"
         raise DamagedFile(
             f"{message} '{data[:4].hex(' ')}' instead of '{kind.hex(' ')}'; replace it: {REMEDY}"
         )
     sizes = [int.from_bytes(data[start : start + 4], "big") for start in range(4, 4 + 4 * axes, 4)]
     due = 4 + 4 * axes + prod(sizes)
     if len(data) != due:
-        message = f"{path} holds {len(data):,} bytes, and by its head it must hold {due:,}"
+        message = f"{path} holds {len(data):,} bytes, and by its header it must hold {due:,}"
         raise DamagedFile(f"{message}; replace it: {REMEDY}")
     # A copy, since torch warns of arrays that it must not write to.
     return torch.from_numpy(np.frombuffer(data, np.uint8, offset=4 + 4 * axes).copy()).reshape(sizes)

@@ -33,7 +33,7 @@ def split_off(training: Images, test: Images, where: str) -> Splits:
     number = len(training.labels)
     if number < 2 or not len(test.labels):
         message = f"{where} holds {number} images for training and {len(test.labels)} for test"
-        raise DamagedFile(f"{message}; it must have two and one at least")
+        raise DamagedFile(f"{message}; it must have at least two and one")
     first = number - max(1, number // HELD_OUT)
     return {
         "train": Images(training.pixels[:first], training.labels[:first]),

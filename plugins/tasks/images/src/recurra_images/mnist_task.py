@@ -23,20 +23,20 @@ SOLVED: Mapping[Form, float] = {"pixels": 96.2, "permuted": 87.3, "rows": 98.0}
 
 
 class MNIST(Corpus):
-    """Tell which digit an image shows, at the end of a sequence of its pixels.
+    """Classify an image of a digit at the end of the sequence of its pixels.
 
     `pixels` reads the 784 pixels one by one, row after row; `permuted` reads them in an order that is drawn
     once and is the same for all images; `rows` reads 28 rows of 28 pixels. Values lie between 0 and 1.
 
     The last twelfth of the training images, 5,000 of 60,000, is for validation and is not trained on; the
-    test images are the official ones. Training sees every image once before any comes again, each time in an
+    test images are the official ones. Each epoch visits every training image exactly once, in an
     order that depends on the seed; validation and test go through the images in their order. Without a
-    folder, and without `hub`, there are a few made-up digits, so that everything can be tried: what is scored
-    on them says nothing of MNIST, and their suite is called `synthetic-sample`.
+    folder, and without `hub`, the task uses a few synthetic digits, so that everything can be tried; scores
+    on them are not comparable with MNIST, and their suite is called `synthetic-sample`.
 
     Shapes: x (B, 784, 1), or (B, 28, 28) by rows; y (B, T, 10), logits, scored at the last step.
     Scores: accuracy_percent; nats, the cross-entropy per image.
-    References: constant, the shares of the classes in the test images, of which the largest is 11.35 percent
+    Baselines: constant, the shares of the classes in the test images, of which the largest is 11.35 percent
     in MNIST; nearest-mean, the class whose mean training image is nearest.
     Solved means more than the GRU of Bai et al. 2018, 96.2 by pixels and 87.3 permuted; by rows more than
     98, which is a bound of our own.
@@ -46,7 +46,7 @@ class MNIST(Corpus):
 
     Raises:
         MissingFile: The folder, a file in it or the revision on the Hub does not exist.
-        DamagedFile: A file is damaged, or holds what are no images of digits.
+        DamagedFile: A file is damaged, or does not contain images of digits.
         InvalidOption: Both a folder and the Hub are named, or a folder has several files for one part.
     """
 
@@ -57,12 +57,15 @@ class MNIST(Corpus):
         self,
         *,
         folder: Annotated[
-            Path | None, Field(description="folder with MNIST, as IDX files or as Parquet like on the Hub")
+            Path | None,
+            Field(description="folder with MNIST, as IDX files or as Parquet files like those on the Hub"),
         ] = None,
-        hub: Annotated[bool, Field(description="load MNIST from the Hub")] = False,
-        revision: Annotated[str, Field(description="commit on the Hub that is loaded")] = REVISION,
-        form: Annotated[Form, Field(description="784 pixels, the same permuted, or 28 rows")] = "pixels",
-        permutation: Annotated[int, Field(ge=0, description="seed of the order of `permuted`")] = 0,
+        hub: Annotated[bool, Field(description="load MNIST from the Hugging Face Hub")] = False,
+        revision: Annotated[str, Field(description="commit on the Hub to load")] = REVISION,
+        form: Annotated[
+            Form, Field(description="read 784 pixels, the same in a permuted order, or 28 rows")
+        ] = "pixels",
+        permutation: Annotated[int, Field(ge=0, description="seed of the permutation of `permuted`")] = 0,
     ) -> None:
         if folder and hub:
             raise InvalidOption(f"MNIST: folder = {folder} and hub = true exclude each other; name one")

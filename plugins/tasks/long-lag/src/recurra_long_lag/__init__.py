@@ -8,13 +8,17 @@ LSTM_1997 = "Hochreiter and Schmidhuber 1997"
 TASKS = {
     "embedded-reber": (
         "embedded_reber_task:EmbeddedReber",
-        "predict strings whose last but one symbol is their second",
+        "predict strings whose second-to-last symbol repeats the second",
         LSTM_1997,
     ),
-    "long-lag": ("long_lag_task:LongLag", "recall the first symbol after a long string of others", LSTM_1997),
+    "long-lag": (
+        "long_lag_task:LongLag",
+        "recall the first symbol after a long sequence of distractors",
+        LSTM_1997,
+    ),
     "two-sequence": (
         "two_sequence_task:TwoSequence",
-        "classify a sequence by its first numbers, after much noise",
+        "classify a sequence by its first elements, despite the noise that follows",
         LSTM_1997,
     ),
     "adding": ("adding_task:Adding", "add the two marked numbers of a long sequence", LSTM_1997),
@@ -25,13 +29,17 @@ TASKS = {
     ),
     "temporal-order": (
         "temporal_order_task:TemporalOrder",
-        "tell the order of two or three symbols far apart",
+        "classify the order of two or three symbols far apart",
         LSTM_1997,
     ),
-    "delayed-xor": ("delayed_xor_task:DelayedXor", "tell whether two symbols far apart differ", LSTM_1997),
+    "delayed-xor": (
+        "delayed_xor_task:DelayedXor",
+        "classify whether two symbols far apart differ",
+        LSTM_1997,
+    ),
     "copy-memory": (
         "copy_memory_task:CopyMemory",
-        "repeat ten symbols after a long pause",
+        "repeat ten symbols after a long delay",
         "Arjovsky, Shah and Bengio 2016",
     ),
 }

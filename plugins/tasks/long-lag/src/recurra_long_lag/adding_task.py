@@ -29,9 +29,9 @@ class Adding(Judged):
 
     Shapes: x (B, T, 2), number and marker; y (B, T, 1), a logit in the form of 1997.
     Scores: wrong_share, the share of sequences that are not right; squared_error and absolute_error, the mean
-    at the last step. The mean for ever scores a squared_error of 1/6 in the modern form.
+    at the last step. Always predicting the mean scores a squared_error of 1/6 in the modern form.
     Goal: no sequence wrong, as in the paper's last 2,000 of training; modern: a squared_error below 0.01, a
-    bound of ours.
+    bound of our own.
     Differs from the paper: which lets the marker of a chosen first pair be −1 too, and does not say what
     happens when the second choice is that pair; here its number counts as 0 as well. The paper's second
     condition, a mean error below 0.01 in training, is not asked for.
@@ -78,7 +78,7 @@ class Adding(Judged):
         return batch.target if self.modern else super().oracle(batch)
 
     def baselines(self) -> Mapping[str, Mapping[str, float]]:
-        """Return what the mean scores for ever, and the right answer."""
+        """Return the scores of always predicting the mean, and of the right answer."""
         single = 0.0 if self.modern else neutral_share(self.length)  # only one number counts
         # In units in which each number is spread evenly from −1 to 1.
         unit, bound = (0.5, 2 * self.tolerance) if self.modern else (0.25, 4 * self.tolerance)

@@ -18,7 +18,7 @@ SUITE_LAGS = (100, 200, 300, 500, 1000)
 
 
 class CopyMemory(GeneratedTask):
-    """Put out, after a long pause, the ten symbols with which the sequence began.
+    """Output, after a long delay, the ten symbols with which the sequence began.
 
     Ten symbols are drawn evenly from 8; T − 1 blanks follow, then a delimiter, and ten blanks, or delimiters,
     during which the symbols are due. Before that a blank is due: T + 20 steps in all, every one scored.
@@ -27,7 +27,7 @@ class CopyMemory(GeneratedTask):
     logits.
     Scores: nats_per_step, the cross-entropy as it is published, of which blanks and an even guess at the end,
     which need no memory, reach 10 ln 8 / (T + 20); wrong_symbols, of the ten, per sequence.
-    Goal: fewer than 0.1 wrong symbols per sequence, a bound of ours.
+    Goal: fewer than 0.1 wrong symbols per sequence, a bound of our own.
     Differs from the paper: Bai et al. show symbols as one number, 0 to 9, which is not offered.
     Source: Arjovsky, Shah and Bengio 2016; with delimiters: Bai, Kolter and Koltun 2018. The problem goes
     back to Hochreiter and Schmidhuber 1997.
@@ -40,12 +40,12 @@ class CopyMemory(GeneratedTask):
         self,
         *,
         length: Annotated[
-            Count, Field(description="T, steps between the last symbol and the first answer")
+            Count, Field(description="T, steps from the last symbol to the first answer")
         ] = 100,
-        symbols: Annotated[int, Field(gt=1, description="kinds of symbols")] = 8,
-        copied: Annotated[Count, Field(description="symbols to copy")] = 10,
+        symbols: Annotated[int, Field(gt=1, description="number of different symbols")] = 8,
+        copied: Annotated[Count, Field(description="number of symbols to copy")] = 10,
         recall: Annotated[
-            Literal["blank", "delimiter"], Field(description="what is seen while the symbols are due")
+            Literal["blank", "delimiter"], Field(description="input while the symbols are the target")
         ] = "blank",
     ) -> None:
         super().__init__(symbols + 2, symbols + 2)

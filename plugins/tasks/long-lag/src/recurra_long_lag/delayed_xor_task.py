@@ -12,7 +12,7 @@ from recurra_long_lag.judged import ALL_RIGHT, Loss, share_answer
 
 
 class DelayedXor(FarSymbols):
-    """Tell, at the end of a sequence, whether two symbols far apart were different.
+    """Classify, at the end of a sequence, whether two symbols far apart were different.
 
     A sequence starts with E, ends with the trigger B and else is drawn evenly from a, b, c, d, except for an
     X or Y, either with probability 1/2, at a step from 10 to 20 and one from 50 to 60, counted from 0.

@@ -15,12 +15,12 @@ from recurra_long_lag.grammar import SYMBOLS, E, Strings, draw, draw_others, joi
 from recurra_long_lag.judged import NONE, Loss, Squashed
 
 HeldOut = Annotated[
-    Literal["both", "training", "test"], Field(description="which strings validation and test show")
+    Literal["both", "training", "test"], Field(description="which strings validation and test use")
 ]
 
 
 class EmbeddedReber(Squashed):
-    """Predict each next symbol of strings whose last but one symbol is the same as their second.
+    """Predict each next symbol of strings whose second-to-last symbol repeats their second.
 
     A string is B, then T or P, a string of Reber's grammar from its B to its E, the same T or P, and E; every
     branch has probability 1/2. Training picks, at random, one of 256 strings; validation and test show, each
@@ -44,8 +44,10 @@ class EmbeddedReber(Squashed):
     def __init__(
         self,
         *,
-        strings: Annotated[int, Field(gt=0, le=1000, description="strings of each of the two sets")] = 256,
-        data_set: Annotated[int, Field(ge=0, description="the number of the pair of sets")] = 0,
+        strings: Annotated[
+            int, Field(gt=0, le=1000, description="number of strings in each of the two sets")
+        ] = 256,
+        data_set: Annotated[int, Field(ge=0, description="index of the pair of sets")] = 0,
         held_out: HeldOut = "both",
         loss: Loss = "squared",
     ) -> None:

@@ -23,7 +23,7 @@ TWO: Windows = ((10, 20), (50, 60))
 THREE: Windows = ((10, 20), (33, 43), (66, 76))
 
 Length = Annotated[
-    int, Field(ge=20, description="T, steps of the shortest sequence; places are shares of it")
+    int, Field(ge=20, description="T, length of the shortest sequence; positions are fractions of it")
 ]
 
 
@@ -43,7 +43,7 @@ class FarSymbols(Judged):
 
     @abc.abstractmethod
     def answer(self, far: Tensor) -> Tensor:
-        """Return what is due (B, O), as whole numbers; far (B, 2 or 3) is 0 for X and 1 for Y."""
+        """Return the target (B, O), as integers; far (B, 2 or 3) is 0 for X and 1 for Y."""
 
     def sample(self, batch_size: int, rng: torch.Generator) -> Batch:
         """Draw lengths, which symbols stand far apart and where, then the distractors."""

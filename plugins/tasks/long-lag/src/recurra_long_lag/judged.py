@@ -18,15 +18,13 @@ ALL_RIGHT = {"wrong_share": 0.0, "squared_error": 0.0, "absolute_error": 0.0}
 
 Count = Annotated[int, Field(gt=0)]
 Loss = Annotated[
-    Literal["squared", "cross-entropy"], Field(description="what is minimised; the paper's is squared")
+    Literal["squared", "cross-entropy"], Field(description="training loss; squared in the paper")
 ]
-Tolerance = Annotated[
-    float, Field(gt=0, lt=1, description="an output is wrong when its error is so large, or larger")
-]
+Tolerance = Annotated[float, Field(gt=0, lt=1, description="an output is wrong if its error is this or more")]
 
 
 class Squashed(GeneratedTask):
-    """A task whose outputs are squashed by the logistic function; the first O channels of target are learned.
+    """A task whose outputs pass through the logistic function; the first O channels of target are learned.
 
     Args:
         input_size: I, the width of x.
@@ -53,7 +51,7 @@ class Squashed(GeneratedTask):
 class Judged(Squashed):
     """A task whose sequences are right when no output is too far from its target.
 
-    The last O channels of target are judged. They are the first as well, except where what is learned is
+    The last O channels of target are evaluated. They are also the first, unless the training targets are
     noisy. Its scores: `wrong_share`, the share of sequences with an output whose error is not below
     `tolerance`; `squared_error` and `absolute_error`, the mean per output.
     """
@@ -65,7 +63,7 @@ class Judged(Squashed):
         self.tolerance = tolerance
 
     def judged(self, batch: Batch) -> Tensor:
-        """Return at which steps (B, T) outputs are judged: where they are learned, unless overridden."""
+        """Return at which steps (B, T) outputs are evaluated: where they are trained, unless overridden."""
         return batch.mask
 
     def scores(self, y: Tensor, batch: Batch) -> dict[str, Score]:

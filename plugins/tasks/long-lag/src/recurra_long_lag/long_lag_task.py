@@ -18,12 +18,12 @@ TOLERANCES = {"2a": 0.25, "2b": 0.25, "2c": 0.2}
 
 
 class LongLag(Judged):
-    """Recall, after a long string of other symbols, whether an x or a y came first.
+    """Recall, after a long sequence of other symbols, whether an x or a y came first.
 
     2a: one of y a_1 ... a_(p−1) y and x a_1 ... a_(p−1) x, either with probability 1/2. Each next symbol is
     to be predicted; a sequence is right when all errors of all steps are below 0.25.
     2b: the p − 1 symbols in the middle are drawn evenly from a_1 ... a_(p−1). Each next symbol is learned,
-    and the last alone is judged, in the same way.
+    and only the last is evaluated, in the same way.
     2c: b, then x or y, then q symbols drawn evenly from a_1 ... a_p; then, at each step, another of them with
     probability 9/10, or the trigger e, on which x or y is due. A sequence is right when the errors of both
     outputs are below 0.2. The lag is q + 1 at least.
@@ -32,7 +32,7 @@ class LongLag(Judged):
     (B, T, p + 4), in the order a_1 ... a_p, e, b, x, y, and y (B, T, 2), for x and y; T varies and is q + 3
     at least. y are logits.
     Scores: wrong_share, the share of sequences that are not right, 0 of 10,000 in the paper; squared_error
-    and absolute_error, the mean per output that is judged.
+    and absolute_error, the mean per evaluated output.
     Differs from the paper: the squared error is a mean and no sum; where its text has probabilities of 1/10
     twice, 9/10 and 1/10 are meant.
     Source: Hochreiter and Schmidhuber 1997, experiment 2.
@@ -43,9 +43,11 @@ class LongLag(Judged):
     def __init__(
         self,
         *,
-        experiment: Annotated[Literal["2a", "2b", "2c"], Field(description="which of the three")] = "2a",
+        experiment: Annotated[
+            Literal["2a", "2b", "2c"], Field(description="which of the three variants")
+        ] = "2a",
         p: Annotated[int, Field(gt=1, description="p of the paper: 2a and 2b, steps; 2c, distractors")] = 100,
-        q: Annotated[Count | None, Field(description="2c: distractors in a row, none: as many as p")] = None,
+        q: Annotated[Count | None, Field(description="2c: number of distractors in a row; none: p")] = None,
         loss: Loss = "squared",
     ) -> None:
         sizes = (p + 4, 2) if experiment == "2c" else (p + 1, p + 1)
@@ -83,14 +85,14 @@ class LongLag(Judged):
         return Batch(x, due.to(x.dtype), mask, lengths)
 
     def judged(self, batch: Batch) -> Tensor:
-        """Return at which steps (B, T) outputs are judged: all of 2a, the last of 2b and 2c."""
+        """Return at which steps (B, T) outputs are evaluated: all of 2a, the last of 2b and 2c."""
         if self.experiment == "2a":
             return batch.mask
         steps = torch.arange(batch.mask.shape[1], device=batch.mask.device)
         return steps == batch.lengths.to(batch.mask.device)[:, None] - 1
 
     def baselines(self) -> Mapping[str, Mapping[str, float]]:
-        """Return what the frequencies of the judged symbols score, and the right answer."""
+        """Return the scores of the frequencies of the evaluated symbols, and of the right answer."""
         p = self.p
         if self.experiment == "2a":
             squared = ((p - 1) / p * (1 - 1 / p) + (1 - 1 / (2 * p)) / p) / (p + 1)

@@ -14,7 +14,7 @@ from recurra_long_lag.coding import last_steps, lengths_from
 EARLY = 10
 """The first marked pair is among so many."""
 
-Length = Annotated[int, Field(ge=22, description="T, pairs of the shortest sequence")]
+Length = Annotated[int, Field(ge=22, description="T, length of the shortest sequence in pairs")]
 
 
 class Marked(NamedTuple):

@@ -42,7 +42,8 @@ class Multiplication(Judged):
         *,
         length: Length = 100,
         allowed: Annotated[
-            Literal[140, 13], Field(description="n_seq: fewer than this of 2,000 wrong")
+            Literal[140, 13],
+            Field(description="n_seq: solved if fewer than this of 2,000 sequences are wrong"),
         ] = 140,
         tolerance: Tolerance = 0.04,
     ) -> None:
@@ -56,7 +57,7 @@ class Multiplication(Judged):
         return drawn.asking(drawn.numbers.prod(1))
 
     def baselines(self) -> Mapping[str, Mapping[str, float]]:
-        """Return what the mean scores for ever, and the right answer."""
+        """Return the scores of always predicting the mean, and of the right answer."""
         single = neutral_share(self.length)  # only one number counts
         mean = single / 2 + (1 - single) / 4
         near, far = max(mean - self.tolerance, 0), min(mean + self.tolerance, 1)

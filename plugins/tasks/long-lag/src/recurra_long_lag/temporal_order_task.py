@@ -15,7 +15,7 @@ from recurra_long_lag.judged import ALL_RIGHT, Loss, share_answer
 
 
 class TemporalOrder(FarSymbols):
-    """Tell, at the end of a sequence, in which order two or three symbols X and Y came.
+    """Classify, at the end of a sequence, the order in which two or three symbols X and Y came.
 
     A sequence starts with E, ends with the trigger B and else is drawn evenly from a, b, c, d, except for an
     X or Y, either with probability 1/2, at the steps t_1 and t_2 (6a), or t_1, t_2 and t_3 (6b). Lengths are
@@ -36,7 +36,9 @@ class TemporalOrder(FarSymbols):
     def __init__(
         self,
         *,
-        experiment: Annotated[Literal["6a", "6b"], Field(description="two symbols, or three")] = "6a",
+        experiment: Annotated[
+            Literal["6a", "6b"], Field(description="two symbols (6a) or three (6b)")
+        ] = "6a",
         length: Length = 100,
         loss: Loss = "squared",
     ) -> None:

@@ -27,7 +27,7 @@ TARGET_NOISE = 0.1
 
 
 class TwoSequence(Judged):
-    """Tell at the end of a noisy sequence whether it began with +1 (class 1) or −1 (class 2).
+    """Classify at the end of a noisy sequence whether it began with +1 (class 1) or −1 (class 2).
 
     The first N numbers of a sequence carry its class, all others are normal noise of variance 0.2. Lengths
     are drawn evenly from T to T + T / 10. At the last step the class is due: 1 for class 1, 0 for class 2.
@@ -47,12 +47,14 @@ class TwoSequence(Judged):
     def __init__(
         self,
         *,
-        experiment: Annotated[Literal["3a", "3b", "3c"], Field(description="which of the three")] = "3a",
-        length: Annotated[Count, Field(description="T, steps of the shortest sequence")] = 100,
+        experiment: Annotated[
+            Literal["3a", "3b", "3c"], Field(description="which of the three variants")
+        ] = "3a",
+        length: Annotated[Count, Field(description="T, length of the shortest sequence")] = 100,
         signal: Annotated[
-            Count, Field(description="N, numbers that carry the class; 1 and 3 in the paper")
+            Count, Field(description="N, number of elements that carry the class; 1 and 3 in the paper")
         ] = 3,
-        variance: Annotated[float, Field(gt=0, description="of the noise of the input")] = 0.2,
+        variance: Annotated[float, Field(gt=0, description="variance of the input noise")] = 0.2,
         tolerance: Annotated[Tolerance | None, Field(description="none: as in the paper")] = None,
         loss: Loss = "squared",
     ) -> None:

@@ -8,5 +8,5 @@ from recurra import Component, hookimpl
 @hookimpl
 def recurra_components() -> Iterable[Component]:
     """Return the task."""
-    summary, paper = "predict which notes of a piano sound next", "Boulanger-Lewandowski et al. 2012"
+    summary, paper = "predict which piano notes sound at the next step", "Boulanger-Lewandowski et al. 2012"
     return [Component("task", "piano-roll", "recurra_music.piano_roll_task:PianoRoll", summary, paper)]

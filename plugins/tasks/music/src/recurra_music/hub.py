@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 COLUMN = "notes"
-LAYOUT = "a piece in each row, in the column 'notes': for each step the MIDI numbers of its notes, 21 to 108"
+LAYOUT = "one piece per row, in the column 'notes': for each step the MIDI numbers of its notes, 21 to 108"
 
 
 @functools.lru_cache(maxsize=4)
@@ -95,9 +95,9 @@ def _rolled(pieces: pa.Array, where: str) -> Ragged:
 
 def _check_lists(pieces: pa.Array, lacking: bool, where: str) -> None:
     if not len(pieces) or lacking:
-        message = "a value that is missing" if len(pieces) else "no piece"
+        message = "a missing value" if len(pieces) else "no piece"
         raise DamagedFile(f"{where} holds {message}; a data set must have {LAYOUT}")
     short = np.flatnonzero(pieces.value_lengths().to_numpy() < 2)
     if len(short):
-        message = f"{where} holds a piece of less than two steps, the one in row {short[0] + 1}"
+        message = f"{where} holds a piece of fewer than two steps, the one in row {short[0] + 1}"
         raise DamagedFile(f"{message}; a data set must have {LAYOUT}")

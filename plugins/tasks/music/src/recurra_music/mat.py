@@ -35,5 +35,5 @@ def _pieces(found: Mapping[str, Any], name: str, path: Path) -> Ragged:
         others = ", ".join(key for key in found if not key.startswith("__")) or "nothing"
         raise DamagedFile(f"{path} has no {name}; it has {others}; {REMEDY}")
     if found[name].dtype != object:
-        raise DamagedFile(f"{name} in {path} is no cell array of pieces; {REMEDY}")
+        raise DamagedFile(f"{name} in {path} is not a cell array of pieces; {REMEDY}")
     return joined([np.asarray(piece) for piece in found[name].flatten()], f"{name} in {path}")

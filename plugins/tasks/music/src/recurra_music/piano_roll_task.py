@@ -33,15 +33,15 @@ class PianoRoll(Corpus):
 
     The collections are split into training, validation and test as published: 229, 76 and 77 pieces of
     `JSB_Chorales`, 694, 173 and 170 of `Nottingham`, 524, 135 and 124 of `MuseData`, 87, 12 and 25 of
-    `Piano_midi`. Training sees every piece once before any comes again, each time in an order that depends
+    `Piano_midi`. Each epoch visits every training piece exactly once, in an order that depends
     on the seed; validation and test go through the pieces in their order. Without a folder, and without
-    `hub`, there are a few made-up pieces, so that everything can be tried: what is scored on them says
-    nothing of the collections, and their suite is called `synthetic-sample`.
+    `hub`, the task uses a few synthetic pieces, so that everything can be tried; scores on them are not
+    comparable with the collections, and their suite is called `synthetic-sample`.
 
     Shapes: x (B, T, 88), zeros and ones, all steps of a piece but the last; y (B, T, 88), logits of what
     sounds one step later.
     Scores: nats_per_step, summed over the notes and averaged over the predicted steps of all pieces.
-    References: constant, every note as often as it sounds in the test split; persistence, every note as
+    Baselines: constant, every note as often as it sounds in the test split; persistence, every note as
     often as it sounded in training after a step with it, or after one without it.
     Solved means fewer nats than the best network of Chung et al. 2014: 8.54 for `JSB_Chorales` (GRU), 3.13
     for `Nottingham` (tanh), 5.99 for `MuseData` (GRU), 8.82 for `Piano_midi` (GRU). We know these numbers at
@@ -51,7 +51,7 @@ class PianoRoll(Corpus):
 
     Raises:
         MissingFile: The folder, a file in it or the data set on the Hub does not exist.
-        DamagedFile: A file is damaged, or holds what are no piano rolls.
+        DamagedFile: A file is damaged, or does not contain piano rolls.
         InvalidOption: Both a folder and the Hub are named, or the Hub without a revision.
     """
 
@@ -65,10 +65,13 @@ class PianoRoll(Corpus):
             Path | None, Field(description="folder with the collections, as .mat or Parquet files")
         ] = None,
         hub: Annotated[
-            str | None, Field(description="data set on the Hub, with a configuration for each collection")
+            str | None,
+            Field(description="data set on the Hugging Face Hub, with a configuration for each collection"),
         ] = None,
-        revision: Annotated[str | None, Field(description="commit on the Hub that is loaded")] = None,
-        collection: Annotated[Collection, Field(description="which of the four")] = "JSB_Chorales",
+        revision: Annotated[str | None, Field(description="commit on the Hub to load")] = None,
+        collection: Annotated[
+            Collection, Field(description="which of the four collections")
+        ] = "JSB_Chorales",
     ) -> None:
         if folder and hub:
             raise InvalidOption(f"PianoRoll: folder = {folder} and hub = {hub} exclude each other; name one")
@@ -126,8 +129,8 @@ class PianoRoll(Corpus):
 
 def _pinned(hub: str, revision: str | None) -> str:
     if not revision:
-        message = f"PianoRoll: hub = {hub} names what may change"
-        raise InvalidOption(f"{message}; say which commit of it is loaded with task.revision")
+        message = f"PianoRoll: hub = {hub} names a data set that may change"
+        raise InvalidOption(f"{message}; set task.revision to the commit to load")
     return revision
 
 

@@ -46,9 +46,9 @@ def ended(values: Tensor, counts: Sequence[int]) -> Ragged:
 def _check(piece: np.ndarray, what: str) -> None:
     if piece.ndim != 2 or piece.shape[1] != NOTES:
         size = " x ".join(map(str, piece.shape))
-        raise DamagedFile(f"{what} is {size}, and a piece must be steps x 88 notes; {REMEDY}")
+        raise DamagedFile(f"{what} is {size}; a piece must be steps x 88 notes; {REMEDY}")
     if len(piece) < 2:
-        message = f"{what} has {len(piece)} steps, and a piece must have two at least"
+        message = f"{what} has {len(piece)} steps, and a piece must have at least two"
         raise DamagedFile(f"{message}, of which the second is predicted; leave it out")
     if not np.isin(piece, (0, 1)).all():
-        raise DamagedFile(f"{what} holds other numbers than 0 and 1; {REMEDY}")
+        raise DamagedFile(f"{what} contains numbers other than 0 and 1; {REMEDY}")

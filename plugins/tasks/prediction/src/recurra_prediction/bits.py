@@ -16,12 +16,12 @@ BITS = 5
 
 Count = Annotated[int, Field(gt=0)]
 Loss = Annotated[
-    Literal["squared", "cross-entropy"], Field(description="what is minimised; the paper's is squared")
+    Literal["squared", "cross-entropy"], Field(description="training loss; squared in the paper")
 ]
 
 
 class Bits(GeneratedTask):
-    """A task of putting out bits; the first O channels of its target are these bits.
+    """A task whose answer is bits; the first O channels of its target are these bits.
 
     Args:
         seen: I, bits per step.
@@ -34,7 +34,7 @@ class Bits(GeneratedTask):
         self.squared = loss == "squared"
 
     def bits_of(self, batch: Batch) -> Tensor:
-        """Return the bits to put out, (B, T, O)."""
+        """Return the target bits, (B, T, O)."""
         return batch.target[..., : self.output_size]
 
     def loss(self, y: Tensor, batch: Batch) -> Tensor:

@@ -17,7 +17,7 @@ SUITE_BLOCKS = (5, 50)
 
 
 class ChunkerStream(GeneratedTask):
-    """Predict each next symbol of a stream of blocks, and say at the end of each block how it began.
+    """Predict each next symbol of a stream of blocks, and recall at the end of each block how it began.
 
     A block is a b1 ... b20 or x b1 ... b20, either with probability 1/2; nothing marks where one ends. At its
     last symbol, 20 steps after the a or x, a label is due: 1 for a, 0 for x. All other symbols follow from

@@ -19,9 +19,7 @@ LEXICON = (
 )  # fmt: skip
 REFERENCE_ROWS = 200
 
-Lexicon = Annotated[
-    tuple[str, ...], Field(min_length=2, description="words to draw from, of the letters a to z")
-]
+Lexicon = Annotated[tuple[str, ...], Field(min_length=2, description="lexicon: words of the letters a to z")]
 
 
 class LettersInWords(Bits):
@@ -101,10 +99,10 @@ def _check(lexicon: tuple[str, ...]) -> None:
     wrong = [word for word in lexicon if not (word.isascii() and word.isalpha() and word.islower())]
     if wrong:
         raise InvalidOption(
-            f"LettersInWords: lexicon has '{wrong[0]}'; words are of the letters a to z alone"
+            f"LettersInWords: lexicon has '{wrong[0]}'; words may contain only the letters a to z"
         )
     if len(set(lexicon)) < len(lexicon):
         twice = next(word for word in lexicon if lexicon.count(word) > 1)
         raise InvalidOption(f"LettersInWords: lexicon has '{twice}' twice; name every word once")
     if max(map(len, lexicon)) < 2:
-        raise InvalidOption("LettersInWords: lexicon has words of one letter alone; add a longer one")
+        raise InvalidOption("LettersInWords: lexicon has only words of one letter; add a longer one")

@@ -33,7 +33,7 @@ class MackeyGlass(Windows):
     of these.
 
     Shapes: x (B, steps, 1), y (B, steps, 1): the value `horizon` units later, both scaled to mean 0 and
-    deviation 1 in training.
+    standard deviation 1 in training.
     Scores: squared_error, as a share of the variance in training; its root is the NRMSE of the literature.
     Differs from the paper: it studies the equation; predicting its series, 84 or 85 units ahead, became a
     task later. Solved means here an NRMSE below 0.1.
@@ -47,9 +47,9 @@ class MackeyGlass(Windows):
         self,
         *,
         tau: Annotated[Count, Field(le=1000, description="τ, the delay; chaotic from 17 on")] = 17,
-        horizon: Annotated[Count, Field(le=1000, description="how many units ahead is predicted")] = 84,
+        horizon: Annotated[Count, Field(le=1000, description="prediction horizon in units of time")] = 84,
         steps: Annotated[Count, Field(le=1000, description="length of a row")] = 200,
-        warm_up: Annotated[int, Field(ge=0, description="first steps of a row that are not scored")] = 100,
+        warm_up: Annotated[int, Field(ge=0, description="initial steps of a row that are not scored")] = 100,
     ) -> None:
         if warm_up >= steps:
             raise InvalidOption(f"MackeyGlass: warm_up = {warm_up} must be less than steps = {steps}")
@@ -58,8 +58,8 @@ class MackeyGlass(Windows):
         cut = Cut(steps, (horizon,), steps - warm_up, parts)  # type: ignore[arg-type]
         values = torch.tensor(series(tau), dtype=torch.float64)
         if float(values.std()) < STILL:
-            message = f"MackeyGlass: tau = {tau} gives a series that stands still"
-            raise InvalidOption(f"{message}; 17 and more do not")
+            message = f"MackeyGlass: tau = {tau} gives a constant series"
+            raise InvalidOption(f"{message}; choose 17 or more")
         super().__init__(values[:, None], cut)
 
     def baselines(self) -> Mapping[str, Mapping[str, float]]:

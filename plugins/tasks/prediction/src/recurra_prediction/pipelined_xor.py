@@ -17,7 +17,7 @@ SUITE_LENGTHS = (300, 1000)
 
 
 class PipelinedXor(Bits):
-    """At step t put out the XOR of the two random bits of step t − `delay`; new bits come in at every step.
+    """At step t, output the XOR of the two random bits of step t − `delay`; new bits arrive at every step.
 
     Delay 1 asks for the bits of the step before. One layer cannot compute XOR, and units that see each other
     with a delay of one step compute a layer per step, so that `fully-recurrent` without a readout needs a
@@ -40,7 +40,9 @@ class PipelinedXor(Bits):
     def __init__(
         self,
         *,
-        delay: Annotated[int, Field(ge=1, le=MOST_DELAY, description="steps from two bits to their XOR")] = 2,
+        delay: Annotated[
+            int, Field(ge=1, le=MOST_DELAY, description="steps from two bits to the output of their XOR")
+        ] = 2,
         length: Annotated[Count, Field(description="steps per row")] = 300,
         loss: Loss = "squared",
     ) -> None:

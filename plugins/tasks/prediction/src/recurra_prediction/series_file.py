@@ -28,7 +28,7 @@ def read_series(path: Path, columns: Sequence[str]) -> tuple[Tensor, tuple[str, 
         MissingFile: There is no such file.
         InvalidOption: It is neither CSV nor Parquet, or has no such column.
         DamagedFile: It cannot be read as what its name says.
-        InvalidInput: A column holds something that is no number, lacks a value or goes back in time.
+        InvalidInput: A column contains something that is not a number, lacks a value or goes back in time.
     """
     table = _read(path)
     unknown = [name for name in columns if name not in table.column_names]
@@ -42,7 +42,7 @@ def read_series(path: Path, columns: Sequence[str]) -> tuple[Tensor, tuple[str, 
             _check_order(path, name, table[name])
     names = tuple(columns) or tuple(name for name in table.column_names if not _is_time(table[name]))
     if not names:
-        raise InvalidInput(f"{path} has no column of numbers")
+        raise InvalidInput(f"{path} has no numeric column")
     return torch.stack([_numbers(path, name, table[name]) for name in names], 1), names
 
 
@@ -98,7 +98,9 @@ def _numbers(path: Path, name: str, column: pa.ChunkedArray) -> Tensor:
     kind = column.type
     if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
         row, value = _first_text(column)
-        message = f"column '{name}' of {path} holds what is no number, such as '{value}' in row {row}"
+        message = (
+            f"column '{name}' of {path} contains a value that is not a number, such as '{value}' in row {row}"
+        )
         raise InvalidInput(f"{message}; correct it, or name the columns to read in task.columns")
     # A copy, since torch warns of arrays that it must not write to.
     values = torch.tensor(column.cast(pa.float64()).to_numpy())
@@ -112,7 +114,7 @@ def _numbers(path: Path, name: str, column: pa.ChunkedArray) -> Tensor:
 
 
 def _first_text(column: pa.ChunkedArray) -> tuple[int, Any]:
-    """Return the number of the first row that is no number, and what it holds."""
+    """Return the number of the first row that is not a number, and what it holds."""
     for row, value in enumerate(column.to_pylist(), 1):
         try:
             float(value)

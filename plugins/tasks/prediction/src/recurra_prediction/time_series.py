@@ -24,14 +24,14 @@ class TimeSeries(Windows):
 
     The rows of the file are steps of equal length, the oldest first. The last rows are for test and those
     before them for validation; the values to be predicted of one part lie in no other. Columns are scaled to
-    mean 0 and deviation 1 in the training part, so that nothing of the future leaks into it. The forecast is
-    due at the last step of a window.
+    mean 0 and standard deviation 1 in the training part, so that nothing leaks from the future. The forecast
+    is due at the last step of a window.
 
     Shapes: x (B, window, C), y (B, window, horizon C): the next step of all columns, then the one after, ...
     Scores: scaled_error, the mean absolute error over that of the seasonal naive forecast, one season ahead,
     within the training part (MASE); squared_error, in variances of the training part; absolute_error of each
     column, in its own unit.
-    References: persistence, the last value; seasonal-naive, the value of the last season; constant, the mean
+    Baselines: persistence, the last value; seasonal-naive, the value of the last season; constant, the mean
     in training: each over all windows of the test part. Solved means a scaled error below 1.
     Differs from the paper: none has this task; the scaled error is that of Hyndman and Koehler 2006.
     """
@@ -43,16 +43,17 @@ class TimeSeries(Windows):
         self,
         *,
         file: Annotated[
-            Path | None, Field(description=".csv or .parquet file; none: an example that is made up")
+            Path | None, Field(description=".csv or .parquet file; none: a synthetic example")
         ] = None,
         columns: Annotated[
-            tuple[str, ...], Field(description="columns to read and forecast; none: all but dates and times")
+            tuple[str, ...],
+            Field(description="columns to read and forecast; none: all except dates and times"),
         ] = (),
-        window: Annotated[Count, Field(description="W, steps that are seen")] = 48,
-        horizon: Annotated[Count, Field(description="steps that are forecast")] = 12,
-        season: Annotated[Count, Field(description="steps per season, of the naive forecasts")] = 24,
-        validation: Annotated[Share, Field(description="share of the rows for validation")] = 0.15,
-        test: Annotated[Share, Field(description="share of the rows for test")] = 0.15,
+        window: Annotated[Count, Field(description="W, length of the input window in steps")] = 48,
+        horizon: Annotated[Count, Field(description="number of steps to forecast")] = 12,
+        season: Annotated[Count, Field(description="steps per season, for the seasonal naive forecast")] = 24,
+        validation: Annotated[Share, Field(description="fraction of the rows for validation")] = 0.15,
+        test: Annotated[Share, Field(description="fraction of the rows for test")] = 0.15,
     ) -> None:
         if validation + test >= 1:
             message = f"validation = {validation} and test = {test} leave no rows for training"

@@ -17,7 +17,7 @@ class Cut:
     """How windows are cut out of a series of N steps.
 
     Args:
-        window: W, steps that are seen.
+        window: W, length of the input window in steps.
         offsets: How many steps after a seen one the values lie that are to be predicted.
         scored: How many steps at the end of a window are scored.
         parts: Split -> first step, and first step after the last, of the values to be predicted.
@@ -40,7 +40,7 @@ class Windows(GeneratedTask):
 
     A training batch is drawn at random from the training part. In validation and test every window comes
     once, in an order that depends on the seed, before any comes again. Columns are scaled to mean 0 and
-    deviation 1 in the training part, of which alone these are taken.
+    standard deviation 1 in the training part, of which alone these are taken.
 
     Shapes: x (B, W, C), y (B, W, K C), the K values ahead, each of C columns.
 

@@ -18,8 +18,8 @@ SUITE_TRIPLES = (100, 1000)
 class XorInTime(Bits):
     """Predict each next bit of a stream of triples b1, b2, b1 XOR b2, with random b1 and b2.
 
-    The third bit of a triple can be predicted, the other two cannot, so the error of a network that has
-    learned falls at every third step alone. A row is one stream; it begins with the first bit of a triple.
+    The third bit of a triple can be predicted, the other two cannot, so the error of a trained network is
+    low only at every third step. A row is one stream; it begins with the first bit of a triple.
 
     Shapes: x (B, 3 N − 1, 1), y (B, 3 N − 1, 1), logits of the next bit; N is the number of triples.
     Scores: third_error, the mean squared error where the next bit is the third of its triple; other_error,

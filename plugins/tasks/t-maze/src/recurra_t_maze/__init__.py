@@ -11,9 +11,12 @@ PAPER = "Greve, Jacobsen and Risi 2016"
 def recurra_components() -> Iterable[Component]:
     """Return the tasks."""
     tasks = {
-        "t-maze": ("maze:TMaze", "find the arm with the high reward, and find it again when it moves"),
+        "t-maze": ("maze:TMaze", "find the arm with the high reward, and find it again after it moves"),
         "double-t-maze": ("maze:DoubleTMaze", "a maze of four arms, one with the high reward, which moves"),
-        "entm-copy": ("copying:ENTMCopy", "put out what was shown, judged by the fitness of evolution"),
+        "entm-copy": (
+            "copying:ENTMCopy",
+            "output the vectors shown before, scored by the fitness of the paper",
+        ),
     }
     return [
         Component("task", name, f"recurra_t_maze.{target}", summary, PAPER)

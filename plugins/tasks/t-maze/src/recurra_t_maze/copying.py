@@ -1,4 +1,4 @@
-"""The copy task as evolution is judged on it."""
+"""The copy task with the fitness of the paper."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Count = Annotated[int, Field(gt=0)]
 
 
 class ENTMCopy(GeneratedTask):
-    """Put out L vectors of bits that were shown before.
+    """Output L vectors of bits that were shown before.
 
         [start, delimiter, bits]:   start | L vectors | delimiter | an idle step | L steps for the answer
 
@@ -38,13 +38,13 @@ class ENTMCopy(GeneratedTask):
     def __init__(
         self,
         *,
-        bits: Annotated[Count, Field(description="bits of a vector")] = 8,
-        shortest: Annotated[Count, Field(description="vectors of the shortest sequence")] = 1,
-        longest: Annotated[Count, Field(description="vectors of the longest sequence")] = 10,
-        fixed: Annotated[bool, Field(description="training shows the same batch again and again")] = False,
+        bits: Annotated[Count, Field(description="bits per vector")] = 8,
+        shortest: Annotated[Count, Field(description="minimum number of vectors in a sequence")] = 1,
+        longest: Annotated[Count, Field(description="maximum number of vectors in a sequence")] = 10,
+        fixed: Annotated[bool, Field(description="use the same training batch in every generation")] = False,
     ) -> None:
         if shortest > longest:
-            raise InvalidOption(f"ENTMCopy: shortest = {shortest} must not be above longest = {longest}")
+            raise InvalidOption(f"ENTMCopy: shortest = {shortest} must not exceed longest = {longest}")
         super().__init__(bits + 2, bits)
         self.bits, self.shortest, self.longest, self.fixed = bits, shortest, longest, fixed
 

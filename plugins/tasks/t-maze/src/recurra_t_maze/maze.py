@@ -56,7 +56,7 @@ class MazeTask(Environment):
         return {"test": self, f"swaps-{SUITE_SWAPS}": type(self)(**{**self.options, "swaps": SUITE_SWAPS})}
 
     def baselines(self) -> Mapping[str, Mapping[str, float]]:
-        """Return what one action for ever gets, which turns or crashes, and who never errs."""
+        """Return the score of always taking one action, which turns or crashes, and of the best agent."""
         return {"constant": {"return": 0.0}, "optimal": {"return": self._best()}}
 
     def _best(self) -> float:
@@ -81,8 +81,8 @@ class TMaze(MazeTask):
     the largest steers by −22, 0 or 22 degrees.
     Scores: return, the share of rounds that were sound (`logic`), or the mean of 1 for the high and 0.1 for
     the low reward (`reward`).
-    Differs from the paper: sums are kept as real numbers, where its program cuts them to whole ones; that
-    the reward is seen as 1 or 0.1, and the steering is followed by the move, is our reading.
+    Differs from the paper: sums are kept as floating-point numbers, where its program truncates to integers;
+    that the reward is seen as 1 or 0.1, and the steering is followed by the move, is our reading.
     Source: Greve, Jacobsen and Risi 2016, and the authors' program.
     """
 
@@ -92,12 +92,14 @@ class TMaze(MazeTask):
     def __init__(
         self,
         *,
-        swaps: Annotated[int, Field(ge=0, description="how often the high reward moves")] = 1,
+        swaps: Annotated[int, Field(ge=0, description="number of times the high reward moves")] = 1,
         reward: Annotated[
             Literal["logic", "reward"],
-            Field(description="what a round counts: 1 if it was sound, or what was found"),
+            Field(description="score of a round: 1 if it was sound (logic), or the reward that was found"),
         ] = "logic",
-        turn_signal: Annotated[bool, Field(description="tell, by another input, a tile with 3 ways")] = False,
+        turn_signal: Annotated[
+            bool, Field(description="add an input that marks tiles with 3 or more ways")
+        ] = False,
     ) -> None:
         super().__init__(swaps, reward, turn_signal)
 

@@ -28,7 +28,7 @@ NOTHING = ("",)
 
 
 class IMDB(Answers, Corpus):
-    """Tell at the end of a film review whether it is favourable.
+    """Classify at the end of a film review whether it is favourable.
 
     Words are in small letters and without punctuation. The `vocabulary` most frequent words of the reviews
     that are trained on are known; any other is the token 1. Of a long review the last `steps` words are read,
@@ -37,13 +37,13 @@ class IMDB(Answers, Corpus):
 
     Of the reviews for training the last tenth of each class is for validation and not trained on, and a
     review that comes there twice is taken once; those for test are the official ones. One CSV file has no
-    official split: the last half of each class is for test. Without a folder, and without `hub`, there are a
-    few made-up reviews, so that everything can be tried: what is scored on them says nothing of the data set,
-    and their suite is called `synthetic-sample`.
+    official split: the last half of each class is for test. Without a folder, and without `hub`, the task
+    uses a few synthetic reviews, so that everything can be tried; scores on them are not comparable with the
+    data set, and their suite is called `synthetic-sample`.
 
     Shapes: x (B, T) tokens, T = `steps` or less; y (B, T, 2), logits, scored at the last step of each row.
     Scores: accuracy_percent; nats, the cross-entropy per review.
-    References: constant, the shares of the two classes in the test reviews; naive-bayes, which counts in
+    Baselines: constant, the shares of the two classes in the test reviews; naive-bayes, which counts in
     training how often each word comes in either class, of what is read here (add one, multinomial).
     Solved means more than 85 percent, the most that Dey and Salem have, from memory, of the GRU and its
     three variants (83 to 85).
@@ -53,7 +53,7 @@ class IMDB(Answers, Corpus):
 
     Raises:
         MissingFile: The folder, a file in it or the revision on the Hub does not exist.
-        DamagedFile: A file is damaged, or holds what are no reviews with a sentiment.
+        DamagedFile: A file is damaged, or does not contain reviews with a sentiment.
         InvalidOption: Both a folder and the Hub are named, or the revision is empty.
     """
 
@@ -66,19 +66,21 @@ class IMDB(Answers, Corpus):
         folder: Annotated[
             Path | None, Field(description="folder with the reviews: aclImdb, Parquet as on the Hub, or CSV")
         ] = None,
-        hub: Annotated[bool, Field(description="load the reviews from the Hub")] = False,
-        revision: Annotated[str, Field(description="commit on the Hub that is loaded")] = REVISION,
-        vocabulary: Annotated[Count, Field(description="how many words are known")] = 20_000,
-        steps: Annotated[Count, Field(description="most words of a review that are read")] = 80,
-        keep: Annotated[Literal["last", "first"], Field(description="which words of a long review")] = "last",
+        hub: Annotated[bool, Field(description="load the reviews from the Hugging Face Hub")] = False,
+        revision: Annotated[str, Field(description="commit on the Hub to load")] = REVISION,
+        vocabulary: Annotated[Count, Field(description="vocabulary size in words")] = 20_000,
+        steps: Annotated[Count, Field(description="maximum number of words read from a review")] = 80,
+        keep: Annotated[
+            Literal["last", "first"], Field(description="which words of a long review to read")
+        ] = "last",
         padding: Annotated[
-            Literal["before", "none"], Field(description="whether short reviews are filled up")
+            Literal["before", "none"], Field(description="how to pad short reviews")
         ] = "before",
     ) -> None:
         if folder and hub:
             raise InvalidOption(f"IMDB: folder = {folder} and hub = true exclude each other; name one")
         if not revision:
-            raise InvalidOption(f"IMDB: revision names a commit of {NAME}, and it is empty")
+            raise InvalidOption(f"IMDB: revision is empty; it must name a commit of {NAME}")
         self.synthetic = not folder and not hub
         splits = read_folder(folder) if folder else read_hub(revision) if hub else synthetic_reviews()
         self.labels = {split: torch.tensor(part.labels) for split, part in splits.items()}

@@ -43,12 +43,12 @@ class LanguageModel(Answers):
     `word`: what white space parts, and `<eos>` at the end of each line. The most frequent words or characters
     of the training text are known; any other, and the word `<unk>`, is the token 0. `byte`: all 256 are
     known. One file is cut in its order: what is trained on, then validation, then test. Without a file, a
-    folder and `hub`, there are a few made-up sentences, so that everything can be tried: what is scored on
-    them says nothing of another text, and their suite is called `synthetic-sample`.
+    folder and `hub`, the task uses a few synthetic sentences, so that everything can be tried; scores on
+    them are not comparable with another text, and their suite is called `synthetic-sample`.
 
     Shapes: x (B, T) tokens, T the window or, at the end of a pass, less; y (B, T, O), logits, all scored.
     Scores: perplexity and bits_per_word; bits_per_character; bits_per_byte; accuracy_percent.
-    References, of the whole test split: constant, its own frequencies of symbols; unigram, those of the
+    Baselines, of the whole test split: constant, its own frequencies of symbols; unigram, those of the
     training text; bigram, how often each symbol followed another in training (Witten and Bell).
     Solved means better than an LSTM on the Penn Treebank (Bai et al. 2018, from memory): 78.93 by words, 1.36
     bits by characters. Of another text this says little; set run.stop_below.
@@ -68,18 +68,22 @@ class LanguageModel(Answers):
         self,
         *,
         file: Annotated[
-            Path | None, Field(description="one text, packed with .gz or not, that is cut into splits")
+            Path | None, Field(description="one text file, optionally .gz, to be cut into splits")
         ] = None,
         folder: Annotated[
             Path | None, Field(description="folder with train, valid and test, as .txt or Parquet")
         ] = None,
-        hub: Annotated[str | None, Field(description="data set on the Hub, with a line in each row")] = None,
-        revision: Annotated[str | None, Field(description="commit on the Hub that is loaded")] = None,
-        configuration: Annotated[str | None, Field(description="which part of the data set")] = None,
-        column: Annotated[str, Field(description="where a data set has its lines")] = "text",
-        level: Annotated[Level, Field(description="what is predicted")] = "character",
-        window: Annotated[Count, Field(description="symbols that are read at once")] = 50,
-        vocabulary: Annotated[Count, Field(description="most words, or characters, that are known")] = 10_000,
+        hub: Annotated[
+            str | None, Field(description="data set on the Hugging Face Hub, with one line per row")
+        ] = None,
+        revision: Annotated[str | None, Field(description="commit on the Hub to load")] = None,
+        configuration: Annotated[str | None, Field(description="configuration of the data set")] = None,
+        column: Annotated[str, Field(description="column of the data set that holds the lines")] = "text",
+        level: Annotated[Level, Field(description="unit of prediction")] = "character",
+        window: Annotated[Count, Field(description="number of symbols read at once")] = 50,
+        vocabulary: Annotated[
+            Count, Field(description="maximum vocabulary size in words or characters")
+        ] = 10_000,
         validation_share: Share = 0.05,
         test_share: Share = 0.05,
     ) -> None:
@@ -142,7 +146,7 @@ class LanguageModel(Answers):
         return bits if self.level != "word" else {"perplexity": math.exp(nats), **bits}
 
     def suite(self) -> Mapping[str, Task]:
-        """Return the task itself, under a name that says whether its text is made up."""
+        """Return the task itself, under a name that says whether its text is synthetic."""
         return {"synthetic-sample" if self.synthetic else "test": self}
 
 

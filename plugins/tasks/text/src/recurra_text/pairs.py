@@ -76,7 +76,7 @@ def _read(path: Path) -> Pairs:
 def _pair(line: str, number: int, path: Path) -> tuple[str, str]:
     columns = [column.strip() for column in line.split("\t")]
     if len(columns) != 2:
-        message = f"line {number} of {path} has {len(columns)} columns, and must have 2; {REMEDY}"
+        message = f"line {number} of {path} has {len(columns)} columns; it must have 2; {REMEDY}"
         raise DamagedFile(f"{message} (`cut -f1,2` takes the first two)" if len(columns) > 2 else message)
     if not all(columns):
         raise DamagedFile(f"line {number} of {path} lacks a sentence or its translation; {REMEDY}")

@@ -1,4 +1,4 @@
-"""Pairs of sentences as rows of tokens: what is read, and what is due."""
+"""Pairs of sentences as rows of tokens: inputs and targets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from recurra_text.coding import Vocabulary, words_of
 from recurra_text.pairs import Pairs
 
 SEPARATOR, END = 0, 0
-"""What is read after a sentence, and what is due after its translation; 1 is an unknown word of either."""
+"""The input after a sentence, and the target after its translation; 1 is an unknown word of either."""
 FIRST = 2
 WORD = re.compile(r"\w+|[^\w\s]")
 
@@ -31,7 +31,7 @@ class Language(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """Pairs, each as one row: what is read and what is due, and how many steps go before the separator."""
+    """Pairs, each as one row: inputs and targets, and the number of steps before the separator."""
 
     read: Ragged
     due: Ragged

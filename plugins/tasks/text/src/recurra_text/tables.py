@@ -30,8 +30,8 @@ def pinned(task: str, hub: str, revision: str | None) -> str:
         InvalidOption: None is named.
     """
     if not revision:
-        message = f"{task}: hub = {hub} names what may change"
-        raise InvalidOption(f"{message}; say which commit of it is loaded with task.revision")
+        message = f"{task}: hub = {hub} names a data set that may change"
+        raise InvalidOption(f"{message}; set task.revision to the commit to load")
     return revision
 
 

@@ -13,7 +13,8 @@ from recurra import DamagedFile, InvalidOption, MissingFile, Split, files
 from recurra_text.tables import PARTS
 
 Share = Annotated[
-    float, Field(gt=0, lt=1, description="of one file, the share that is held out, after what is trained on")
+    float,
+    Field(gt=0, lt=1, description="of one file, the fraction that is held out, after the training part"),
 ]
 
 

@@ -20,7 +20,8 @@ from recurra_text.tables import pinned
 from recurra_text.text_files import Share, check_sizes
 
 Columns = Annotated[
-    tuple[str, str], Field(description="where a data set has the sentences and their translations")
+    tuple[str, str],
+    Field(description="columns of the data set that hold the sentences and their translations"),
 ]
 
 
@@ -30,9 +31,9 @@ class Translation(Answers, Corpus):
         read    s₁ … s_n  |   t₁ … t_m
         due     –  …  –   t₁  t₂ … end
 
-    One network is encoder and decoder. While it writes it is told the right word before the next one (teacher
-    forcing), in evaluation as well: what is scored is how well each word is foretold when those before it are
-    right. Greedy and beam search, and so BLEU, are left out.
+    One network is encoder and decoder. While it writes it receives the right word before the next (teacher
+    forcing), in evaluation as well: what is scored is how well each word is predicted when those before it
+    are right. Greedy and beam search, and so BLEU, are left out.
 
     The `vocabulary` most frequent words of the training split are known, of either language its own; any
     other is unknown, and to say so of a word that is unknown counts as right. Pairs of which one side is
@@ -43,9 +44,9 @@ class Translation(Answers, Corpus):
     Shapes: x (B, T) tokens, T = n + 1 + m; y (B, T, O), logits, scored from the separator on.
     Scores: sentence_percent, translations without a wrong word; token_percent; bits_per_token, each with the
     end of the sentence as a token.
-    References, of the test split: constant, its own frequencies of tokens; bigram, how often each token
+    Baselines, of the test split: constant, its own frequencies of tokens; bigram, how often each token
     followed another in the translations that are trained on, without a look at the sentence (Witten and
-    Bell); of the made-up numbers, optimal, no error at all.
+    Bell); of the synthetic numbers, optimal, no error at all.
     Solved means that 99 of 100 translations are without error, a bound of our own that suits small languages.
     Differs from the paper: one network, and not two, reads and writes; `reverse` reads sentences from their
     end, as there.
@@ -69,16 +70,14 @@ class Translation(Answers, Corpus):
         folder: Annotated[
             Path | None, Field(description="folder with train, valid and test, as .tsv or Parquet")
         ] = None,
-        hub: Annotated[str | None, Field(description="data set on the Hub")] = None,
-        revision: Annotated[str | None, Field(description="commit on the Hub that is loaded")] = None,
-        configuration: Annotated[str | None, Field(description="which part of the data set")] = None,
+        hub: Annotated[str | None, Field(description="data set on the Hugging Face Hub")] = None,
+        revision: Annotated[str | None, Field(description="commit on the Hub to load")] = None,
+        configuration: Annotated[str | None, Field(description="configuration of the data set")] = None,
         columns: Columns = ("source", "target"),
-        level: Annotated[Literal["word", "character"], Field(description="what is read")] = "word",
-        vocabulary: Annotated[
-            Count, Field(description="most words that are known, of each language")
-        ] = 30_000,
-        longest: Annotated[Count, Field(description="most words of either side")] = 50,
-        reverse: Annotated[bool, Field(description="read sentences from their end")] = False,
+        level: Annotated[Literal["word", "character"], Field(description="unit of tokens")] = "word",
+        vocabulary: Annotated[Count, Field(description="maximum vocabulary size of each language")] = 30_000,
+        longest: Annotated[Count, Field(description="maximum number of words on either side")] = 50,
+        reverse: Annotated[bool, Field(description="read the source sentences in reverse")] = False,
         validation_share: Share = 0.05,
         test_share: Share = 0.05,
     ) -> None:

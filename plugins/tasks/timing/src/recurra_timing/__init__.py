@@ -13,8 +13,8 @@ def recurra_components() -> Iterable[Component]:
     tasks = {
         "msd": ("spikes:MSD", "measure the intervals of a stream of spikes"),
         "nmsd": ("spikes:NMSD", "measure one interval between two spikes, with a reset after it"),
-        "gts": ("spikes:GTS", "generate spikes at intervals that are told"),
-        "pfg": ("waves:PFG", "generate a periodic function from nothing"),
+        "gts": ("spikes:GTS", "generate spikes at intervals given by the input"),
+        "pfg": ("waves:PFG", "generate a periodic function without input"),
     }
     return [
         Component("task", name, f"recurra_timing.{target}", summary, PAPER)

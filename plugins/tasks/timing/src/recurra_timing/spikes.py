@@ -15,12 +15,12 @@ from recurra_timing.stream import NONE, Count, Output, TimedStream, Tolerance
 SUITE_INTERVALS = (100, 1000)
 """How many intervals a stream had in the paper's training, and in its test."""
 
-Least = Annotated[int, Field(ge=2, description="F, steps of the shortest interval")]
-Extra = Annotated[int, Field(gt=0, le=10, description="i, the largest number of extra steps")]
+Least = Annotated[int, Field(ge=2, description="F, length of the shortest interval in steps")]
+Extra = Annotated[int, Field(gt=0, le=10, description="i, maximum number of extra steps")]
 Extras = Annotated[
     Literal["two", "all"], Field(description="extra steps are 0 or i (two), or any from 0 to i (all)")
 ]
-Intervals = Annotated[Count, Field(description="intervals of a training stream")]
+Intervals = Annotated[Count, Field(description="intervals per training stream")]
 
 
 class Spikes(NamedTuple):
@@ -77,7 +77,7 @@ class Measuring(SpikeTask):
         """
         largest = int(self.extra.max())
         if self.output == "sigmoid" and largest > 1:
-            message = f"output = sigmoid stays below 1 and cannot say the delay {largest}"
+            message = f"output = sigmoid stays below 1 and cannot represent the delay {largest}"
             raise InvalidOption(f"{type(self).__name__}: {message}; choose output = identity")
 
     def sample(self, batch_size: int, rng: torch.Generator) -> Batch:
@@ -104,7 +104,7 @@ class Measuring(SpikeTask):
 
 
 class MSD(Measuring):
-    """Measure spike delays: say at every spike by how much the last interval exceeded F, without resets.
+    """Measure spike delays: output at every spike by how much the last interval exceeded F, without resets.
 
         spikes at T(n) = T(n − 1) + F + I(n);   at step T(n) the target is I(n)
 
@@ -174,12 +174,12 @@ class NMSD(Measuring):
 
 
 class GTS(SpikeTask):
-    """Generate timed spikes: the inverse of MSD, where delays are told and spikes are due on time.
+    """Generate timed spikes: the inverse of MSD, with delays as input and spikes as target.
 
         the target is 1 at T(n) = T(n − 1) + F + I(n), 0 elsewhere;   I(n) is seen at T(n − 1), or until T(n)
 
-    The clock starts at step 0, at which nothing is scored. The network does not see the spikes that it should
-    have put out.
+    The clock starts at step 0, at which nothing is scored. The network does not see the target
+    spikes.
 
     Shapes: x (B, T, 1), I(n) at the start of an interval (`shown=start`), or at all its steps but the last
     (`shown=throughout`); y (B, T, 1).
@@ -201,7 +201,7 @@ class GTS(SpikeTask):
         extras: Extras = "two",
         intervals: Intervals = 10,
         shown: Annotated[
-            Literal["start", "throughout"], Field(description="when of an interval its delay is seen")
+            Literal["start", "throughout"], Field(description="when in an interval its delay is input")
         ] = "start",
         output: Output = "sigmoid",
         tolerance: Tolerance = 0.49,

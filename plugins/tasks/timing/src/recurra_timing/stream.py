@@ -15,10 +15,8 @@ from recurra import Batch, GeneratedTask, Score
 NONE = 1e-9
 """What a share is below when it is zero."""
 
-Output = Annotated[Literal["sigmoid", "identity"], Field(description="what is made of the network's output")]
-Tolerance = Annotated[
-    float, Field(gt=0, lt=0.5, description="a step is wrong when its error is so large, or larger")
-]
+Output = Annotated[Literal["sigmoid", "identity"], Field(description="activation of the network's output")]
+Tolerance = Annotated[float, Field(gt=0, lt=0.5, description="a step is wrong if its error is this or more")]
 Count = Annotated[int, Field(gt=0)]
 
 

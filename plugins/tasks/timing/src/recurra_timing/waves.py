@@ -1,4 +1,4 @@
-"""Periodic functions, to be put out with nothing to see."""
+"""Periodic functions, to be generated without input."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ class PFG(TimedStream):
     def __init__(
         self,
         *,
-        wave: Annotated[Wave, Field(description="which function")] = "cosine",
-        period: Annotated[int, Field(ge=2, description="F, steps of a period")] = 10,
-        periods: Annotated[Count, Field(description="periods of a training stream")] = 10,
+        wave: Annotated[Wave, Field(description="which function to generate")] = "cosine",
+        period: Annotated[int, Field(ge=2, description="F, length of a period in steps")] = 10,
+        periods: Annotated[Count, Field(description="periods per training stream")] = 10,
         output: Output = "identity",
         tolerance: Tolerance = 0.3,
     ) -> None:
@@ -59,7 +59,7 @@ class PFG(TimedStream):
         self.period, self.periods = period, periods
 
     def value(self, t: Tensor) -> Tensor:
-        """Return f(t), between 0 and 1, for whole numbers t of any shape."""
+        """Return f(t), between 0 and 1, for integers t of any shape."""
         phase = (t % self.period).double() / self.period
         waves = {
             "cosine": (1 - torch.cos(2 * math.pi * phase)) / 2,
@@ -93,7 +93,7 @@ class PFG(TimedStream):
         return torch.logit(batch.target.clamp(1e-6, 1 - 1e-6))
 
     def baselines(self) -> Mapping[str, Mapping[str, float]]:
-        """Return what the function's mean scores for ever (`constant`), and the function (`optimal`)."""
+        """Return the scores of the function's mean (`constant`), and the function (`optimal`)."""
         batch = self.sample(1, torch.Generator())
         mean = batch.target.mean()
         answers = {

@@ -10,11 +10,11 @@ SENTIMENT, LISTS, SCENES = "Socher et al. 2013", "Nangia and Bowman 2018", "Soch
 @hookimpl
 def recurra_components() -> Iterable[Component]:
     """Return the tasks."""
-    sst = "tell the sentiment of a sentence and of every phrase in it, by its parse tree"
+    sst = "classify the sentiment of a sentence and of every phrase in its parse tree"
     listops = "evaluate nested lists of MIN, MAX, MED and SUM_MOD"
     boolean = "evaluate formulas of and, or, xor over true and false"
     arithmetic = "evaluate formulas of + - * modulo 5"
-    scenes = "name the segments of made-up scenes, whose neighbours are known"
+    scenes = "classify the segments of synthetic scenes from their features and neighbours"
     return [
         Component("task", "sst", "recurra_trees.sst_task:SST", sst, SENTIMENT),
         Component("task", "listops", "recurra_trees.listops_task:ListOps", listops, LISTS),

@@ -81,7 +81,7 @@ def _close(tree: Tree, open_nodes: list[list[Any]]) -> None:
 
 
 def read_sample() -> Mapping[Split, list[Tree]]:
-    """Read the made-up sentences that this package ships."""
+    """Read the synthetic sentences that this package ships."""
     return read_folder(cast(Path, resources.files(__package__).joinpath("synthetic_sample")))
 
 
@@ -90,7 +90,7 @@ def read_folder(folder: Path) -> Mapping[Split, list[Tree]]:
 
     Raises:
         MissingFile: There is no such folder, or no such file in it.
-        DamagedFile: A file cannot be read, holds something that is no binary tree, or is empty.
+        DamagedFile: A file cannot be read, contains something that is not a binary tree, or is empty.
     """
     files.check_folder(folder, REMEDY)
     return {split: _read_file(folder, name) for split, name in FILES.items()}
@@ -134,7 +134,7 @@ def read_hub(revision: str) -> Mapping[Split, list[Tree]]:
         DamagedFile: What is there is not the treebank.
     """
     if not revision:
-        raise InvalidOption(f"SST: revision names a commit or a branch of {HUB}, and it is empty")
+        raise InvalidOption(f"SST: revision is empty; it must name a commit or a branch of {HUB}")
     parts = {split: f"hf://datasets/{HUB}@{revision}/{CONFIG}/{split}/0000.parquet" for split in FILES}
     what, remedy = f"{HUB} at revision '{revision}'", f"{REMEDY}, and name their folder in task.folder"
     found = files.from_hub(what, remedy, "parquet", data_files=parts)

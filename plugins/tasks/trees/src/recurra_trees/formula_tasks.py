@@ -14,8 +14,8 @@ from recurra_trees.arrange import Evaluation, Form, arranged
 from recurra_trees.classes import Count
 from recurra_trees.formulas import Shape, drawn, evaluated, symbols_of, value_shares
 
-Fewest = Annotated[Count, Field(description="fewest leaves")]
-Most = Annotated[Annotated[int, Field(gt=1)], Field(description="most leaves")]
+Fewest = Annotated[Count, Field(description="minimum number of leaves")]
+Most = Annotated[Annotated[int, Field(gt=1)], Field(description="maximum number of leaves")]
 
 
 class Formula(Evaluation):

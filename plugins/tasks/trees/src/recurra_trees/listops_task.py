@@ -33,7 +33,7 @@ class ListOps(Evaluation):
     Shapes: x (B, T, 2), [token, arity], or (B, T) for `sequence`, where T <= `max_length`; a tree of L tokens
     has 2 L − 1 nodes; y (B, T, 10), logits, scored at the last step of each row.
     Tokens: 0 an inner node, 1 to 10 the digits, 11 to 14 the operators, 15 the end of a list.
-    Scores: accuracy_percent. References: constant, the most frequent value, by a seeded simulation. Solved
+    Scores: accuracy_percent. Baselines: constant, the most frequent value, by a seeded simulation. Solved
     above 95, a bound of our own.
     Differs from the paper: lists are drawn anew for every batch, without a check against repeats; the
     outermost token is always an operator; lengths are bounded while a list is written, not by throwing long
@@ -53,12 +53,14 @@ class ListOps(Evaluation):
         nesting: Annotated[
             float, Field(ge=0, le=1, description="probability that an argument is a list")
         ] = 0.25,
-        max_arguments: Annotated[int, Field(ge=FEWEST, description="most arguments of a list")] = 5,
-        max_depth: Annotated[int, Field(ge=0, description="most lists around a list")] = 10,
+        max_arguments: Annotated[
+            int, Field(ge=FEWEST, description="maximum number of arguments of a list")
+        ] = 5,
+        max_depth: Annotated[int, Field(ge=0, description="maximum nesting depth of a list")] = 10,
         min_length: Annotated[
-            Count, Field(description="fewest tokens of a row, as far as max_depth lets it grow")
+            Count, Field(description="minimum number of tokens per row, as far as max_depth allows")
         ] = SHORTEST,
-        max_length: Annotated[int, Field(ge=SHORTEST, description="most tokens of a row")] = 50,
+        max_length: Annotated[int, Field(ge=SHORTEST, description="maximum number of tokens per row")] = 50,
     ) -> None:
         super().__init__(END + 1, DIGITS)
         if min_length > max_length - FEWEST and min_length > SHORTEST:

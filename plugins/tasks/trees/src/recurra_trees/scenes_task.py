@@ -17,7 +17,7 @@ REFERENCE_SCENES = 1000
 
 
 class Scenes(Classes, GraphTask, GeneratedTask):
-    """Tell of what class each segment of a scene is, from its features and from who its neighbours are.
+    """Classify each segment of a scene from its features and its neighbours.
 
     The centres of n segments are uniform in a unit square, and so are those of `regions` regions, each of a
     random class; a segment belongs to the nearest region and has its class. Its features are those of its
@@ -33,13 +33,13 @@ class Scenes(Classes, GraphTask, GeneratedTask):
     Without such a rule this is the naming of each segment of a sequence. In the form `graph` x has each
     segment's row of the adjacency matrix too, and a cell that finds trees over neighbours reads it.
 
-    Shapes: x (B, n, features + 2), as graphs with `room` numbers more; target (B, n, 1 + max_segments), whole
-    numbers; y (B, n, classes), logits, scored at every segment.
+    Shapes: x (B, n, features + 2), as graphs with `room` numbers more; target (B, n, 1 + max_segments),
+    integers; y (B, n, classes), logits, scored at every segment.
     Scores: accuracy_percent, over segments; the paper counts pixels.
-    References: constant, 100 / classes; segment-alone, the best that sees the features of one segment, and
+    Baselines: constant, 100 / classes; segment-alone, the best that sees the features of one segment, and
     known-regions, the same with the mean of all neighbouring segments of its class, which nobody without the
     classes can form; both by a seeded simulation.
-    Differs from the paper: the scenes are made up, as its images cannot be shipped; 16 features, not 119.
+    Differs from the paper: the scenes are synthetic, as its images cannot be shipped; 16 features, not 119.
     Source: Socher, Lin, Ng and Manning 2011, for the structure that is to be predicted.
     """
 
@@ -50,19 +50,20 @@ class Scenes(Classes, GraphTask, GeneratedTask):
     def __init__(
         self,
         *,
-        classes: Annotated[int, Field(gt=1, description="kinds of regions")] = 8,
-        features: Annotated[Count, Field(description="numbers that describe a segment")] = 16,
-        noise: Annotated[float, Field(ge=0, description="deviation of the features")] = 2.0,
-        regions: Annotated[Count, Field(description="regions of a scene")] = 5,
-        min_segments: Annotated[Count, Field(description="fewest segments")] = 12,
-        max_segments: Annotated[Count, Field(description="most segments")] = 24,
-        world: Annotated[int, Field(ge=0, description="seed of what the classes look like")] = 0,
+        classes: Annotated[int, Field(gt=1, description="number of classes of regions")] = 8,
+        features: Annotated[Count, Field(description="number of features of a segment")] = 16,
+        noise: Annotated[float, Field(ge=0, description="standard deviation of the feature noise")] = 2.0,
+        regions: Annotated[Count, Field(description="number of regions in a scene")] = 5,
+        min_segments: Annotated[Count, Field(description="minimum number of segments")] = 12,
+        max_segments: Annotated[Count, Field(description="maximum number of segments")] = 24,
+        world: Annotated[int, Field(ge=0, description="seed of the class means")] = 0,
         form: Annotated[
             Literal["segments", "graph"],
-            Field(description="graph: neighbours are seen, for trees"),
+            Field(description="graph: add the neighbours to the input, for cells that find trees"),
         ] = "segments",
         room: Annotated[
-            Count | None, Field(description="segments that a row of neighbours has room for; none: 2 most")
+            Count | None,
+            Field(description="length of a row of neighbours in segments; none: twice the maximum number"),
         ] = None,
     ) -> None:
         self.form, self.features, self.room = form, features + 2, room or 2 * max_segments

@@ -32,21 +32,21 @@ class Sentence(NamedTuple):
 
 
 class SST(Classes, Corpus):
-    """Tell the sentiment of a sentence and of every phrase in it, node by node of its binary parse tree.
+    """Classify the sentiment of a sentence and of every phrase in it, at each node of its binary parse tree.
 
     Leaves are words; inner nodes all have the same token, since they have no word. `fine` has 5 classes, very
     negative to very positive; of `binary`, positive and negative, neutral nodes are not scored and sentences
-    with a neutral root are left out. Training sees every sentence once before any comes again, each time in
+    with a neutral root are left out. Each epoch visits every training sentence exactly once, in
     an order that depends on the seed; validation and test go through the file in its order.
 
     Words are those that training has at least `min_count` times; any other is the token of unknown words.
-    Without a folder, and without `hub`, there are a few made-up sentences, so that everything can be tried:
-    what is scored on them says nothing of the treebank, and their suite is called `synthetic-sample`.
+    Without a folder, and without `hub`, the task uses a few synthetic sentences, so that everything can be
+    tried; scores on them are not comparable with the treebank, and their suite is called `synthetic-sample`.
 
     Shapes: x (B, T, 2), [token, arity]; y (B, T, 5 or 2), logits, scored at every node, or with
     `supervision` = `root` at the last step of each row alone.
     Scores: root_percent and, if all are supervised, nodes_percent: accuracy over sentences and over nodes.
-    References: constant, the largest class of the test split, of roots and of nodes each: 28.6 and 68.5 for
+    Baselines: constant, the largest class of the test split, of roots and of nodes each: 28.6 and 68.5 for
     `fine` on the treebank. Solved means more at the root than the tensor network of the paper: 45.7 (fine),
     85.4 (binary).
     Differs from the paper: words that are rare in training share a vector (`min_count` = 1 keeps all); the
@@ -55,7 +55,7 @@ class SST(Classes, Corpus):
 
     Raises:
         MissingFile: The folder, a file in it or the revision on the Hub does not exist.
-        DamagedFile: A file is damaged, empty, or holds what is no binary tree with labels from 0 to 4.
+        DamagedFile: A file is damaged, empty, or does not contain binary trees with labels from 0 to 4.
         InvalidOption: Both a folder and the Hub are named.
     """
 
@@ -69,14 +69,20 @@ class SST(Classes, Corpus):
         folder: Annotated[
             Path | None, Field(description="folder with train, dev and test as .txt or .txt.gz, in brackets")
         ] = None,
-        hub: Annotated[bool, Field(description="load the treebank from the Hub")] = False,
+        hub: Annotated[bool, Field(description="load the treebank from the Hugging Face Hub")] = False,
         revision: Annotated[
             str, Field(description="revision on the Hub; name a commit to pin it")
         ] = "refs/convert/parquet",
-        labels: Annotated[Literal["fine", "binary"], Field(description="5 classes, or 2")] = "fine",
-        supervision: Annotated[Literal["nodes", "root"], Field(description="what is learned from")] = "nodes",
-        min_count: Annotated[Count, Field(description="fewest times that training has a known word")] = 2,
-        lowercase: Annotated[bool, Field(description="do not distinguish capital letters")] = False,
+        labels: Annotated[
+            Literal["fine", "binary"], Field(description="5 classes (fine) or 2 (binary)")
+        ] = "fine",
+        supervision: Annotated[
+            Literal["nodes", "root"], Field(description="which nodes supply the training loss")
+        ] = "nodes",
+        min_count: Annotated[
+            Count, Field(description="minimum count in training for a word to be known")
+        ] = 2,
+        lowercase: Annotated[bool, Field(description="convert words to lower case")] = False,
     ) -> None:
         if folder and hub:
             raise InvalidOption(f"SST: folder = {folder} and hub = true exclude each other; name one of them")

@@ -13,7 +13,7 @@ def recurra_components() -> Iterable[Component]:
             "trainer",
             "bptt",
             "recurra_bptt.trainer:BPTT",
-            "back-propagation through time, with the optimiser of your choice",
+            "back-propagation through time, full or truncated, with any optimizer",
             "Werbos 1990",
             default=True,
         )

@@ -1,4 +1,4 @@
-"""Averages of the weights along the way, with which a network is judged and saved."""
+"""Averages of the weights along the way, with which a network is evaluated and saved."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from recurra_lab import Choice
 
-Decay = Annotated[float, Field(gt=0, lt=1, description="share of the old average at every update")]
-Start = Annotated[int, Field(ge=0, description="training batches before the average begins")]
+Decay = Annotated[float, Field(gt=0, lt=1, description="decay of the average at every update")]
+Start = Annotated[int, Field(ge=0, description="number of training batches before averaging begins")]
 
 
 class NoAverage(Choice):

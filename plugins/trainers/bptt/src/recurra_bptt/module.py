@@ -17,18 +17,18 @@ from recurra_lab import GradientRule, Model, OptimizationOptions
 
 
 class BPTTModule(GradientRule):
-    """Takes the gradient of each batch's loss, clips it and makes one step of the optimizer.
+    """Computes the gradient of each batch's loss, clips it and takes one optimizer step.
 
     When truncated it does so after every window, whose gradient ends where the window begins.
 
     Args:
-        model: What learns.
-        task: What is learned.
+        model: The model to train.
+        task: The task to learn.
         seed: The run's seed.
         optimization: Optimizer, schedule and clipping.
         truncation: k1 and k2; None for whole sequences.
         averaging: Average of the weights that is evaluated.
-        readout_lr_scale: The readout's learning rate is so many times that of the rest.
+        readout_lr_scale: Factor of the readout's learning rate relative to the rest.
         weight_noise: Standard deviation of the noise on the weights.
         gradient_noise: Variance of the noise on the first gradient.
     """

@@ -42,7 +42,7 @@ class BPTT(Trainer):
     Source: Werbos 1990; Williams and Peng 1990, where TBPTT(k1, k2) is BPTT(h; h') with h' = k1 and h = k2.
 
     Raises:
-        InvalidOption: `k2` is no multiple of `k1`, or is given without it.
+        InvalidOption: `k2` is not a multiple of `k1`, or is given without it.
     """
 
     renamed_options = {"window": "k1", "reach": "k2"}
@@ -53,16 +53,18 @@ class BPTT(Trainer):
         optimizer: OptimizerOption = ADAM,
         schedule: ScheduleOption = CONSTANT,
         readout_lr_scale: Annotated[
-            float, Field(gt=0, description="the readout learns this much faster")
+            float, Field(gt=0, description="factor of the readout's learning rate relative to the rest")
         ] = 1.0,
         clip_norm: ClipNorm = 0.1,
         clip_value: ClipValue = None,
         k1: Annotated[
-            Steps | None, Field(description="steps between two updates; none: whole sequences")
+            Steps | None, Field(description="k1, steps between two updates; none: whole sequences")
         ] = None,
-        k2: Annotated[Steps | None, Field(description="steps that a gradient goes back; none: k1")] = None,
+        k2: Annotated[
+            Steps | None, Field(description="k2, steps that a gradient goes back; none: k1")
+        ] = None,
         averaging: Annotated[
-            AveragingChoice, Field(description="average of the weights that is judged and saved")
+            AveragingChoice, Field(description="average of the weights that is evaluated and saved")
         ] = NO_AVERAGE,
         weight_noise: Annotated[
             Scale, Field(description="standard deviation of noise on the weights during a batch")

@@ -20,11 +20,11 @@ GENETICS = Genetics()
 
 
 class Evolution(Trainer):
-    """Try a population of networks on every batch, and go to where they are fit.
+    """Evaluate a population of networks on every batch, and move the search towards the fittest.
 
         cma-es:     w ~ N(m, σ² C); m, σ and C follow the fitter half
         openai-es:  θ ← Adam(θ, −1/(P σ) Σ rank(F(θ ± σ ε)) (± ε)), ranks from −1/2 to 1/2
-        neat:       connections and nodes come and go, and weights mutate; who is similar competes first
+        neat:       connections and nodes come and go, weights mutate; similar genomes compete first
 
     Fitness is minus the loss, or the score of the task's goal, on the batch; in an environment the mean
     return. A batch is one generation, the same for all candidates, and these are shared out among processes.
@@ -44,25 +44,29 @@ class Evolution(Trainer):
         *,
         algorithm: Annotated[
             Literal["cma-es", "openai-es", "neat"],
-            Field(description="how candidates are drawn and learned from"),
+            Field(description="search algorithm"),
         ] = "cma-es",
-        population: Annotated[int, Field(ge=4, description="P, candidates of a generation")] = 64,
+        population: Annotated[int, Field(ge=4, description="P, population size")] = 64,
         sigma: Annotated[
-            float, Field(gt=0, description="σ, how far they lie from the mean at first; not in neat")
+            float,
+            Field(gt=0, description="σ, initial standard deviation of the candidates; not used by neat"),
         ] = 0.1,
-        learning_rate: Annotated[float, Field(gt=0, description="of Adam, in openai-es")] = 0.02,
+        learning_rate: Annotated[
+            float, Field(gt=0, description="learning rate of Adam, in openai-es")
+        ] = 0.02,
         fitness: Annotated[
-            Literal["loss", "score"], Field(description="minus the loss, or the score of the task's goal")
+            Literal["loss", "score"],
+            Field(description="fitness: minus the loss, or the score of the task's goal"),
         ] = "loss",
         champion: Annotated[
             Literal["mean", "best"],
             Field(
-                description="what the model is: the mean of candidates, or the fittest of the last "
+                description="evaluated model: the mean of the candidates, or the fittest of the last "
                 "generation, which it always is in neat"
             ),
         ] = "mean",
-        at_once: Annotated[int, Field(gt=0, description="candidates side by side in memory")] = 512,
-        neat: Annotated[Genetics, Field(description="how structures change")] = GENETICS,
+        at_once: Annotated[int, Field(gt=0, description="number of candidates evaluated at once")] = 512,
+        neat: Annotated[Genetics, Field(description="options of neat")] = GENETICS,
     ) -> None:
         if algorithm == "openai-es" and population % 2:
             raise InvalidOption(f"Evolution: population = {population} must be even for openai-es")
@@ -105,7 +109,7 @@ class Evolution(Trainer):
         if self.algorithm == "openai-es":
             return GradientSearch(start, self.population, self.sigma, self.learning_rate)
         if len(start) > MOST_WEIGHTS:
-            message = f"cma-es takes {MOST_WEIGHTS} weights at most, and there are {len(start)}"
+            message = f"cma-es takes {MOST_WEIGHTS} weights at most, got {len(start)}"
             raise IncompatibleParts(f"trainer 'evolution': {message}; choose trainer.algorithm=openai-es")
         return CovarianceSearch(start, self.population, self.sigma)
 

@@ -14,7 +14,7 @@ def recurra_components() -> Iterable[Component]:
             "trainer",
             "guessing",
             "recurra_guessing.trainer:Guessing",
-            "draw all weights at random until a network solves the task; nothing learns",
+            "random search: draw all weights at random until a network solves the task",
             "Hochreiter and Schmidhuber 1996",
         )
     ]

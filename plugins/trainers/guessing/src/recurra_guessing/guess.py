@@ -1,4 +1,4 @@
-"""What is drawn, how it is judged, and which guess is better than another."""
+"""What is drawn, how it is evaluated, and which guess is better than another."""
 
 from __future__ import annotations
 

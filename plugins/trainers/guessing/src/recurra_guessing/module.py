@@ -17,11 +17,11 @@ class GuessingModule(LearningModule):
 
     Args:
         model: Whose weights are drawn.
-        task: By whose goal and loss guesses are judged.
+        task: The task whose goal and loss evaluate guesses.
         seed: The run's seed.
         weight_range: Largest size of a weight.
         guesses: Networks drawn for each batch.
-        screens: Numbers of sequences of the batch that are tried first.
+        screens: Numbers of sequences of the batch on which guesses are screened first.
 
     Raises:
         IncompatibleParts: All weights are frozen, or batches continue one another.
@@ -51,8 +51,8 @@ class GuessingModule(LearningModule):
         self.register_buffer("guesses", torch.zeros((), dtype=torch.int64))
 
     def _refuse_stream(self) -> None:
-        message = f"task '{type(self.task).__name__}' goes on where the last batch ended"
-        raise IncompatibleParts(f"trainer 'guessing' draws networks that have no past, and {message}")
+        message = f"task '{type(self.task).__name__}' continues the previous batch"
+        raise IncompatibleParts(f"trainer 'guessing' draws networks without a past, but {message}")
 
     def configure_optimizers(self) -> Any:
         """Return nothing: there is no gradient."""

@@ -24,7 +24,7 @@ class Guessing(Trainer):
     after it is not counted, and validation then says whether the run ends. Until there is one, the model is
     the best guess so far: by the score of the goal on the batch it was drawn for, ties by the loss.
 
-    Most guesses are found out by a few sequences, so all are tried on the first of each number in `screens`.
+    A few sequences reject most guesses, so all are tried on the first of each number in `screens`.
     Those go on which could still meet the goal if they made no further error, and the eight best besides, so
     that whatever meets the goal would meet it without screens, and the other way round. This holds for goals
     that bound a mean of errors, none of them negative, from above; for others there are no screens.
@@ -32,8 +32,8 @@ class Guessing(Trainer):
     The guesses of a batch depend on (seed, batch) alone. Several processes share them out, and agree.
 
     Logs: train/guesses, the networks drawn so far, up to the first that met the goal on the last batch.
-    Works with every cell, also where there is no gradient; weights that are frozen are not drawn. Refuses
-    tasks whose batches continue one another, since a guess has no past.
+    Works with every cell, differentiable or not; frozen weights are not drawn. Rejects tasks whose batches
+    continue one another, since a guess has no past.
     Source: Hochreiter and Schmidhuber 1996, NIPS 9:473-479; Schmidhuber and Hochreiter 1996, IDSIA-19-96.
     """
 
@@ -42,10 +42,14 @@ class Guessing(Trainer):
     def __init__(
         self,
         *,
-        weight_range: Annotated[float, Field(gt=0, description="largest size of a weight")] = 100.0,
-        guesses: Annotated[Count, Field(description="networks drawn for each batch")] = 1000,
+        weight_range: Annotated[float, Field(gt=0, description="maximum absolute value of a weight")] = 100.0,
+        guesses: Annotated[Count, Field(description="number of networks drawn per batch")] = 1000,
         screens: Annotated[
-            tuple[Count, ...], Field(strict=False, description="sequences of the batch that are tried first")
+            tuple[Count, ...],
+            Field(
+                strict=False,
+                description="numbers of sequences of the batch on which guesses are screened first",
+            ),
         ] = (4, 16),
     ) -> None:
         self.weight_range, self.guesses, self.screens = weight_range, guesses, screens

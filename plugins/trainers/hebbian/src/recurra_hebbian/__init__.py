@@ -14,7 +14,7 @@ def recurra_components() -> Iterable[Component]:
             "trainer",
             "hebbian",
             "recurra_hebbian.trainer:Hebbian",
-            "a readout in one shot, by Hebb's rule or ridge regression; everything else stays as it is",
+            "a linear readout in one shot, by Hebb's rule or ridge regression; all other weights stay fixed",
             "Smolensky 1990; Jaeger 2001",
         )
     ]

@@ -13,15 +13,15 @@ from recurra_lab import LearningModule
 
 
 class HebbianModule(LearningModule):
-    """Sums up what goes together, and sets the readout after every batch; the sums are saved.
+    """Accumulates the correlations and sets the readout after every batch; the sums are saved.
 
     Args:
         model: Whose readout is set.
-        task: What is due.
+        task: The task whose targets are used.
         seed: The run's seed.
         readout: `ridge` for least squares, or `hebb` for a sum of outer products.
         ridge: λ, the penalty on squared weights.
-        washout: Steps at the beginning of a sequence that do not count.
+        washout: Initial steps of each sequence that are not used.
     """
 
     squares: Tensor

@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 
 class Hebbian(Trainer):
-    """Set the readout from what the network puts out, h, and what is due, d; nothing else learns.
+    """Compute the readout from the cell's outputs h and the targets d; all other weights stay fixed.
 
         hebb:   W = Σ d hᵀ, b = 0                                    over all scored steps so far
         ridge:  [W b] = Σ d [h 1]ᵀ (Σ [h 1] [h 1]ᵀ + λ I)⁻¹          the b of λ I being zero
 
     `hebb` stores each association in one shot, as the sum of outer products; retrieval is exact where the h
-    are orthonormal. On `binding`, which puts out the product of its cues, W is a tensor product memory.
+    are orthonormal. On `binding`, which outputs the product of its cues, W is a tensor product memory.
     `ridge` is the readout of an echo state network: the least squared error over all steps so far, with a
-    penalty on W. Both sums are kept in float64, so that one batch after the other gives what all together
-    would; after each batch the readout is the best for what has been seen.
+    penalty on W. Both sums are kept in float64, so that batches one by one give the same result as all
+    together; after each batch the readout is the best for what has been seen.
 
-    What is due is the target where that is real numbers, one-hot where it is classes; zeros and ones become
-    −1 and 1, the sides of a logit. The first `washout` steps of a sequence do not count.
+    d is the target if that is floating-point numbers, one-hot if it is classes; zeros and ones become
+    −1 and 1, the signs of a logit. The first `washout` steps of a sequence are not used.
 
     Works with every cell. Source: Smolensky 1990; Jaeger 2001, "The echo state approach".
     """
@@ -35,11 +35,11 @@ class Hebbian(Trainer):
         self,
         *,
         readout: Annotated[
-            Literal["ridge", "hebb"], Field(description="least squares, or a sum of outer products")
+            Literal["ridge", "hebb"], Field(description="ridge: least squares; hebb: a sum of outer products")
         ] = "ridge",
         ridge: Annotated[float, Field(ge=0, description="λ, penalty on squared weights")] = 1e-6,
         washout: Annotated[
-            int, Field(ge=0, description="steps of a sequence that come before the first")
+            int, Field(ge=0, description="initial steps of each sequence that are not used")
         ] = 0,
     ) -> None:
         self.readout, self.ridge, self.washout = readout, ridge, washout

@@ -14,7 +14,7 @@ def recurra_components() -> Iterable[Component]:
             "trainer",
             "history-compression",
             "recurra_history_compression.trainer:HistoryCompression",
-            "levels learn to predict one after another, then a readout learns the task",
+            "train predictive levels one after another without targets, then a readout on the task",
             "Schmidhuber 1992",
         )
     ]

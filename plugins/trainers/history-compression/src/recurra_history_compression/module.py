@@ -15,14 +15,14 @@ class HistoryCompressionModule(GradientRule):
     """Lets one part of the cell learn at a time; where it stands is saved with the weights.
 
     Args:
-        model: What learns.
-        task: What is learned in the end.
+        model: The model to train.
+        task: The task to learn in the end.
         seed: The run's seed.
         optimization: Optimizer, schedule and clipping.
-        block: Batches between two looks at a part's loss.
-        improvement: The share by which the loss must fall from block to block.
-        most: Batches after which a part ends learning anyway.
-        taught: The parts that learn the task in the end: `none`, `top` or `all`.
+        block: Number of batches over which the loss of a part is averaged.
+        improvement: The fraction by which the loss must fall from block to block.
+        most: Maximum number of batches for which a part is trained.
+        taught: The parts that are finally trained on the task: `none`, `top` or `all`.
     """
 
     stage: Tensor

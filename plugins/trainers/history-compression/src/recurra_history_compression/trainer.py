@@ -25,7 +25,7 @@ ADAM, CONSTANT = Adam(lr=1e-2), Constant()
 
 
 class HistoryCompression(Trainer):
-    """Train the parts of a cell one after another, each without a teacher; then the readout, with one.
+    """Train the parts of a cell one after another, unsupervised; then the readout, supervised.
 
         part 1 learns to predict its input, until it stops improving, and is frozen
         part 2 learns to predict what part 1 did not expect, until it stops improving, and is frozen; ...
@@ -48,13 +48,17 @@ class HistoryCompression(Trainer):
         *,
         optimizer: OptimizerOption = ADAM,
         schedule: ScheduleOption = CONSTANT,
-        block: Annotated[Count, Field(description="batches between two looks at a part's loss")] = 50,
+        block: Annotated[
+            Count, Field(description="number of batches over which the loss of a part is averaged")
+        ] = 50,
         improvement: Annotated[
-            float, Field(ge=0, lt=1, description="share by which the loss must fall from block to block")
+            float, Field(ge=0, lt=1, description="fraction by which the loss must fall from block to block")
         ] = 0.02,
-        most: Annotated[Count, Field(description="batches after which a part ends learning anyway")] = 1000,
+        most: Annotated[
+            Count, Field(description="maximum number of batches for which a part is trained")
+        ] = 1000,
         taught: Annotated[
-            Literal["none", "top", "all"], Field(description="parts that learn the task in the end, too")
+            Literal["none", "top", "all"], Field(description="parts that are finally trained on the task too")
         ] = "top",
         clip_norm: ClipNorm = 1.0,
         clip_value: ClipValue = None,

@@ -14,7 +14,7 @@ def recurra_components() -> Iterable[Component]:
             "trainer",
             "max-margin",
             "recurra_max_margin.trainer:MaxMargin",
-            "right trees score higher than others by a margin, and nodes learn their labels",
+            "structured max-margin learning of trees, with labels at the nodes",
             "Socher, Lin, Ng and Manning 2011",
         )
     ]

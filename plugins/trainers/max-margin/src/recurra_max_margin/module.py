@@ -21,13 +21,13 @@ class MaxMarginModule(GradientRule):
 
     Args:
         model: Whose cell finds trees.
-        task: What gives graphs, and says which trees are right.
+        task: The task that provides graphs and defines which trees are correct.
         seed: The run's seed.
         optimization: Optimizer, schedule and clipping.
         kappa: κ, the margin for each wrong node.
         violation: Whether `whole` trees are compared, or after the merge where they differ most, `largest`.
         labels: ν, the weight of the loss of the nodes' labels.
-        weight_penalty: λ, on squared weights.
+        weight_penalty: λ, penalty on squared weights.
     """
 
     model: GraphModel

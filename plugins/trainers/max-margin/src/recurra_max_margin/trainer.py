@@ -26,7 +26,7 @@ ADAGRAD, CONSTANT = AdaGrad(lr=0.05), Constant()
 
 
 class MaxMargin(Trainer):
-    """Make right trees score higher than all others, by a margin that grows with what is wrong with these.
+    """Make correct trees score higher than all others, by a margin that grows with the errors of these.
 
         J = mean_i [ max_y (s(y) + Δ_i(y)) − max_{y right} s(y) ] + ν L + λ/2 |θ|²
         s(y) = Σ over the merges of a tree y of their scores;  Δ_i(y) = κ times its wrong nodes
@@ -52,16 +52,15 @@ class MaxMargin(Trainer):
     def __init__(
         self,
         *,
-        optimizer: Annotated[
-            OptimizerOption, Field(description="what turns gradients into updates; the paper's is lbfgs")
-        ] = ADAGRAD,
+        optimizer: Annotated[OptimizerOption, Field(description="optimizer; lbfgs in the paper")] = ADAGRAD,
         schedule: ScheduleOption = CONSTANT,
         kappa: Annotated[Weight, Field(description="κ, the margin for each wrong node")] = 0.05,
         violation: Annotated[
-            Literal["whole", "largest"], Field(description="compare whole trees, or what differs most so far")
+            Literal["whole", "largest"],
+            Field(description="compare whole trees, or the merges so far where the difference is largest"),
         ] = "whole",
-        labels: Annotated[Weight, Field(description="ν, how much the labels of nodes count")] = 1.0,
-        weight_penalty: Annotated[Weight, Field(description="λ, on squared weights")] = 1e-4,
+        labels: Annotated[Weight, Field(description="ν, weight of the loss of the nodes' labels")] = 1.0,
+        weight_penalty: Annotated[Weight, Field(description="λ, penalty on squared weights")] = 1e-4,
         clip_norm: ClipNorm = None,
         clip_value: ClipValue = None,
     ) -> None:

@@ -14,7 +14,7 @@ def recurra_components() -> Iterable[Component]:
             "trainer",
             "rtrl",
             "recurra_rtrl.trainer:RTRL",
-            "the gradient goes forward with the state, exact or estimated; learns at every step",
+            "real-time recurrent learning: carries the gradient forward, exactly or by an estimate",
             "Williams and Zipser 1989; Tallec and Ollivier 2017",
         )
     ]

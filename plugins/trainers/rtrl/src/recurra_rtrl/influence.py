@@ -68,7 +68,7 @@ class Exact(Influence):
         if size > MOST_BYTES:
             message = f"a batch of {rows}, {S:,} numbers of state and {n:,} weights"
             near = "choose trainer.gradient=uoro, or a smaller batch or cell"
-            raise IncompatibleParts(f"exact RTRL would keep {size / 2**30:,.1f} GiB for {message}; {near}")
+            raise IncompatibleParts(f"exact RTRL would need {size / 2**30:,.1f} GiB for {message}; {near}")
         first = self.step.of_start()
         return (zeros.new_zeros(rows, S, n) if first is None else first.expand(rows, S, n),)
 

@@ -21,15 +21,15 @@ class Now(NamedTuple):
 
 
 class RTRLModule(GradientRule):
-    """Goes through a batch step by step, with the gradient at hand at each, and nothing kept of the past.
+    """Processes a batch step by step with the gradient available at each step, and stores no past.
 
     Args:
-        model: What learns.
-        task: What is learned.
+        model: The model to train.
+        task: The task to learn.
         seed: The run's seed.
         optimization: Optimizer, schedule and clipping; the schedule advances once per batch.
         gradient: `exact`, or `uoro` for an estimate of rank one.
-        update: When the weights move: at every `step`, or once a `batch`.
+        update: When the weights are updated: at every `step`, or once a `batch`.
         teacher_forcing: Whether targets take the place of outputs in what the network sees of itself.
     """
 
@@ -99,7 +99,7 @@ class RTRLModule(GradientRule):
         return y.detach(), loss.detach(), Now(state, rows)
 
     def _own_loss(self, now: Now, rows: int) -> Tensor:
-        """Return the cells' own loss of the final state, whose gradient is added."""
+        """Return the cells' auxiliary loss of the final state, whose gradient is added."""
         s = self._step[0].vector_of(now.state, rows).requires_grad_()
         own = self.model.sequencer.auxiliary_loss(replaced(now.state, s))
         if own is None:

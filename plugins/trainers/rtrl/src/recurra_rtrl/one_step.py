@@ -56,7 +56,7 @@ class OneStep(nn.Module):
         return [piece.view_as(weight) for piece, weight in zip(pieces, weights, strict=True)]
 
     def vector_of(self, state: Any, rows: int) -> Tensor:
-        """Return the real numbers of a state of so many rows as one vector for each: (rows, S)."""
+        """Return the floating-point numbers of a state of so many rows as one vector for each: (rows, S)."""
         parts = [part.reshape(rows, -1) for part in real(state)]
         return torch.cat(parts, 1) if parts else self.cell.zeros(rows, 0)
 
@@ -74,7 +74,7 @@ class OneStep(nn.Module):
         return self.vector(dict(zip(weights, filled, strict=True)), 1)
 
     def of_row(self, x: Tensor, state: Any, forced: Forced | None) -> Callable[[Weights, Tensor], Tensor]:
-        """Return (w, s) -> s' for one row: x (I,), a state without a batch, s (S,) for its real numbers."""
+        """Return (w, s) -> s' for one row: x (I,), a state without a batch, s (S,) its float part."""
 
         def after(weights: Weights, s: Tensor) -> Tensor:
             row = map_state(lambda part: part[None], replaced(state, s))
@@ -86,7 +86,7 @@ class OneStep(nn.Module):
 
 
 def real(state: Any) -> list[Tensor]:
-    """Return the tensors of a state through which errors can flow: those of real numbers."""
+    """Return the tensors of a state through which errors can flow: the floating-point ones."""
     return [part for _, part in leaves(state) if part.is_floating_point()]
 
 

@@ -26,7 +26,7 @@ ADAM, CONSTANT = Adam(), Constant()
 
 
 class RTRL(Trainer):
-    """Learn at every step, from a gradient that is carried forward with the state and needs no past.
+    """Learn at every step, from a gradient that is carried forward with the state; no past is stored.
 
         J(t) = D(t) J(t − 1) + I(t);  D = ∂ s(t) / ∂ s(t − 1), I = ∂ s(t) / ∂ w of the step alone, J(0) = 0
         ∂ loss(t) / ∂ w = ∂ loss(t) / ∂ w of the step alone + ∂ loss(t) / ∂ s(t − 1) J(t − 1)
@@ -34,8 +34,8 @@ class RTRL(Trainer):
     `exact` keeps J, S numbers of state by n weights for every row: over a sequence its gradient is that of
     back-propagation through time. On a cell that truncates its gradient it is the truncated rule of that
     cell's paper, that of the LSTM of 1997 among them. `uoro` keeps an estimate of J of rank one, right in the
-    mean: S + n numbers, and noise. With `update` = step the weights move at every step that is scored,
-    although J still speaks of the weights that were; with `batch` once after each batch.
+    mean: S + n numbers, and noise. With `update` = step the weights change at every step that is scored,
+    although J still belongs to the earlier weights; with `batch` once after each batch.
 
     Where the batches of a task continue one another, J goes on with the state. With `teacher_forcing` targets
     take the place of outputs in what the network sees of itself, and J is zero there.
@@ -46,21 +46,21 @@ class RTRL(Trainer):
     Source: Williams and Zipser 1989; Tallec and Ollivier 2017, "Unbiased online recurrent optimization".
 
     Raises:
-        InvalidOption: The optimiser is L-BFGS, which asks for the loss of the same weights again and again.
+        InvalidOption: The optimizer is L-BFGS, which evaluates the loss of one batch repeatedly.
     """
 
     def __init__(
         self,
         *,
         gradient: Annotated[
-            Literal["exact", "uoro"], Field(description="J itself, or an estimate of rank one")
+            Literal["exact", "uoro"], Field(description="exact: J itself; uoro: an estimate of rank one")
         ] = "exact",
         update: Annotated[
             Literal["step", "batch"],
-            Field(description="when the weights move: at every step, or once a batch"),
+            Field(description="update the weights at every step, or once per batch"),
         ] = "step",
         teacher_forcing: Annotated[
-            bool, Field(description="targets take the place of outputs in what is seen next")
+            bool, Field(description="replace fed-back outputs by the targets (teacher forcing)")
         ] = False,
         optimizer: OptimizerOption = ADAM,
         schedule: ScheduleOption = CONSTANT,
@@ -72,8 +72,8 @@ class RTRL(Trainer):
             optimizer=optimizer, schedule=schedule, clip_norm=clip_norm, clip_value=clip_value
         )
         if isinstance(optimizer, LBFGS):
-            message = "trainer.optimizer = lbfgs needs the loss of a whole batch again and again"
-            raise InvalidOption(f"{message}, and rtrl has it once; choose adam, or trainer=bptt")
+            message = "trainer.optimizer = lbfgs evaluates the loss of a whole batch repeatedly"
+            raise InvalidOption(f"{message}, but rtrl computes it once; choose adam, or trainer=bptt")
 
     def lightning_module(self, model: Network, task: Task, seed: int) -> RTRLModule:
         """Return the Lightning module.
@@ -115,4 +115,4 @@ def _obstacle_to_forcing(model: Network, task: Task) -> str | None:
     if isinstance(model.sequencer, TakesTargets) and isinstance(model.readout, nn.Identity):
         return None
     what = "that sees its own outputs, such as fully-recurrent, and model.readout=none"
-    return f"can force the outputs of a cell {what}; switch trainer.teacher_forcing off"
+    return f"can force only the outputs of a cell {what}; switch trainer.teacher_forcing off"
