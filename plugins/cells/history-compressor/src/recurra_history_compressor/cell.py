@@ -38,7 +38,7 @@ class HistoryCompressorState(NamedTuple):
 
 
 class HistoryCompressor(Cell[HistoryCompressorState]):
-    """A hierarchy of predictors, in which each level receives only what the level below did not predict.
+    """A hierarchy of predictors, in which each level receives only what the level below did not expect.
 
         i_1(t) = x(t);  P_s reads i_s, and h_s is its output
         p_s = softmax(V_s h_s + b_s), its prediction of the next i_s (logistic for the bits of times)

@@ -24,7 +24,7 @@ class AutomatizerChunkerState(NamedTuple):
 
 
 class AutomatizerChunker(Cell[AutomatizerChunkerState]):
-    """An automatizer A that predicts every input, and a chunker C that receives what A did not predict.
+    """An automatizer A that predicts every input, and a chunker C that receives what A did not expect.
 
         A reads x;  C reads [x, time] where A's prediction of x failed, and keeps its state elsewhere
         both predict their own next input, as the levels of a history compressor do
