@@ -33,7 +33,7 @@ def shown(*words):
 def test_info_of_a_task_names_its_baselines(parts, monkeypatch):
     monkeypatch.setattr(parts.Copy, "baselines", lambda task: REFERENCES)
     told = (
-        "\nWhat predictors that learn nothing score, with the defaults:\n"
+        "\nScores of simple baselines, with default options:\n"
         "  constant: bit_errors 42, bits 84.25\n"
         "  optimal: bit_errors 0\n"
     )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("dist")
-@click.option("--json", "as_json", is_flag=True, help="Print for machines.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def check(dist: str, as_json: bool) -> None:
     """Check every component of the installed distribution DIST against its contract."""
     from recurra_contract.distribution import components_of

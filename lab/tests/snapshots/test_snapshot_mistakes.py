@@ -126,5 +126,5 @@ def test_a_mistake_on_the_command_line_is_one_sentence(offered, tmp_path):
 def test_the_former_name_of_the_command_tells_the_new_one():
     result = CliRunner().invoke(main, ["freeze", "marked"])
     assert result.exit_code == 2
-    told = "there is no command 'freeze'; it is called 'snapshot' now"
+    told = "there is no command 'freeze'; it is now called 'snapshot'"
     assert result.stderr == f"error: {told}; see 'main --help'\n"
