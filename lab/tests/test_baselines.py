@@ -64,7 +64,7 @@ def test_a_reference_is_a_line_in_the_curve_of_its_score():
     without = learning_curve(ROWS, GOAL)
     assert [dashed_lines(curve) for curve in (with_lines, without)] == [2, 1]  # one is the goal's
     assert with_lines.alt == f"{without.alt} constant scores 1.5."
-    assert with_lines.caption == f"{without.caption} Dotted lines are predictors that learn nothing."
+    assert with_lines.caption == f"{without.caption} Dotted lines: simple baselines."
 
 
 @pytest.mark.parametrize(("goal", "drawn"), [(GOAL, 0), (Goal("squared_error", above=9.0), 1)])
@@ -107,7 +107,7 @@ def test_the_report_compares_every_variant(run):
     ]
     assert labels[1][2] == "<td>1</td><td>–</td>"
     assert labels[2][2] == '<td class="met">0 ✓</td><td>0</td>'
-    assert "Rows in this colour are predictors that learn nothing." in page
+    assert "Rows in this colour are simple baselines." in page
     assert "constant scores 1. optimal scores 0." in page
 
 
