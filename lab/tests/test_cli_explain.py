@@ -61,7 +61,7 @@ def test_the_graphs_are_those_of_each_stage():
     [
         (["lsmt"], "did you mean 'lstm'"),
         (["lstm", "cell.hiden_size=3"], "hidden_size"),
-        (["lstm", "task.bits=3"], "is no option of the cell"),
+        (["lstm", "task.bits=3"], "is not an option of the cell"),
     ],
 )
 def test_mistakes_get_a_sentence(words, sentence):
