@@ -64,7 +64,7 @@ def test_they_have_no_defects(elsewhere):
 def test_a_name_that_is_taken_there_is_refused_there(elsewhere):
     done = elsewhere.run("-m", "recurra", "new", "cell", NAMES["cell"], "--folder", "again")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"error: {DISTS['cell']} 0.1.0 already offers a cell '{NAMES['cell']}'")
+    assert done.stderr.startswith(f"error: {DISTS['cell']} 0.1.0 already provides a cell '{NAMES['cell']}'")
     assert not (elsewhere.folder / "again").exists()
 
 

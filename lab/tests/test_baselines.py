@@ -33,7 +33,7 @@ def shown(*words):
 def test_info_of_a_task_names_its_baselines(parts, monkeypatch):
     monkeypatch.setattr(parts.Copy, "baselines", lambda task: REFERENCES)
     told = (
-        "\nWhat predictors that learn nothing score, with the defaults:\n"
+        "\nScores of simple baselines, with default options:\n"
         "  constant: bit_errors 42, bits 84.25\n"
         "  optimal: bit_errors 0\n"
     )
@@ -64,7 +64,7 @@ def test_a_reference_is_a_line_in_the_curve_of_its_score():
     without = learning_curve(ROWS, GOAL)
     assert [dashed_lines(curve) for curve in (with_lines, without)] == [2, 1]  # one is the goal's
     assert with_lines.alt == f"{without.alt} constant scores 1.5."
-    assert with_lines.caption == f"{without.caption} Dotted lines are predictors that learn nothing."
+    assert with_lines.caption == f"{without.caption} Dotted lines: simple baselines."
 
 
 @pytest.mark.parametrize(("goal", "drawn"), [(GOAL, 0), (Goal("squared_error", above=9.0), 1)])
@@ -107,7 +107,7 @@ def test_the_report_compares_every_variant(run):
     ]
     assert labels[1][2] == "<td>1</td><td>–</td>"
     assert labels[2][2] == '<td class="met">0 ✓</td><td>0</td>'
-    assert "Rows in this colour are predictors that learn nothing." in page
+    assert "Rows in this colour are simple baselines." in page
     assert "constant scores 1. optimal scores 0." in page
 
 

@@ -28,24 +28,24 @@ def test_a_cell_of_real_numbers_is_compiled():
 
 def test_the_page_says_level_and_figures():
     page = told("lstm", "cell.hidden_size=5").output
-    assert page.startswith("lstm runs at the level 'native'\n  a step forward: ")
-    assert "stored for the way back: 35 numbers per row and step" in page
+    assert page.startswith("lstm uses the backend 'native'\n  one step forward: ")
+    assert "stored for the backward pass: 35 numbers per row and step" in page
 
 
 def test_what_keeps_a_cell_in_the_loop_is_named():
     page = told("history-compressor").output
-    assert "runs at the level 'loop'" in page
-    assert "not at 'native': the state is not entirely torch.float32" in page
+    assert "uses the backend 'loop'" in page
+    assert "not 'native': the state is not entirely torch.float32" in page
 
 
 def test_a_cell_with_a_run_of_its_own_says_so():
-    assert "in a way of its own" in told("tree-lstm").output
+    assert "overrides unroll" in told("tree-lstm").output
 
 
 def test_the_source_is_c():
     source = told("lstm", "cell.hidden_size=5", "--source").output
     assert source.count("int run(const Call *call, long threads, const long *splits) {") == 2
-    assert told("history-compressor", "--source").output.startswith("nothing is compiled")
+    assert told("history-compressor", "--source").output.startswith("history-compressor is not compiled")
 
 
 def test_the_graphs_are_those_of_each_stage():
@@ -53,7 +53,7 @@ def test_the_graphs_are_those_of_each_stage():
     for stage in ("step:", "shared:", "forward, loop:", "backward, loop:", "backward, epilogue:"):
         assert f"\n{stage}\n" in f"\n{page}"
     assert page.count("tanh(") == 2  # once as it was traced, once in the forward loop: it is saved
-    assert told("history-compressor", "--graph").output.startswith("nothing is compiled")
+    assert told("history-compressor", "--graph").output.startswith("history-compressor is not compiled")
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_the_graphs_are_those_of_each_stage():
     [
         (["lsmt"], "did you mean 'lstm'"),
         (["lstm", "cell.hiden_size=3"], "hidden_size"),
-        (["lstm", "task.bits=3"], "is no option of the cell"),
+        (["lstm", "task.bits=3"], "is not an option of the cell"),
     ],
 )
 def test_mistakes_get_a_sentence(words, sentence):

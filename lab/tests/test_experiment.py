@@ -232,7 +232,9 @@ def test_overrides_are_read_in_order_and_wrong_ones_are_reported():
     given_, wrong = parse_overrides(["seed=1", "oops", "a.b={c=1, d='x'}", "seed=3", "t=1979-05-27"])
     values = {".".join(key): entry.value for key, entry in given_.items()}
     assert values == {"a.b.c": 1, "a.b.d": "x", "seed": 3, "t": "1979-05-27"}
-    assert [str(error) for error in wrong] == ["'oops' is no KEY=VALUE; to set an option write oops=VALUE"]
+    assert [str(error) for error in wrong] == [
+        "'oops' is not of the form KEY=VALUE; to set an option write oops=VALUE"
+    ]
 
 
 def test_run_options_cannot_be_changed():

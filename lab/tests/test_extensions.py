@@ -157,7 +157,7 @@ def test_a_plugin_with_a_bundled_name_does_not_change_the_default(offer):
             "optimizer 'muon' of acme-optim 1.0 cannot be imported: ModuleNotFound",
         ),
         ("muon_target:NoOptimizer", "'muon_target:NoOptimizer' is not a subclass of OptimizerOptions"),
-        ("muon_target:NoRate", "optimizer 'muon' of acme-optim 1.0 has no option 'lr', which each must have"),
+        ("muon_target:NoRate", "optimizer 'muon' of acme-optim 1.0 lacks the required option 'lr'"),
     ],
 )
 def test_one_that_is_broken_is_named_when_it_is_chosen_and_stops_nothing_else(offer, target, told):

@@ -88,8 +88,8 @@ def test_info_for_machines():
 @pytest.mark.parametrize(
     ("args", "told"),
     [
-        (["cpy"], "nothing is called 'cpy'; there are broken, gru, ntm, plain, tape, copy, bptt, rtrl, model,"
-                  " run; did you mean 'copy'?"),
+        (["cpy"], "there is no component 'cpy'; expected one of broken, gru, ntm, plain, tape, copy, bptt,"
+                  " rtrl, model, run; did you mean 'copy'?"),
         (["memory:tap"], "there is no memory 'tap'; installed: ntm, tape; did you mean 'tape'?"),
         (["copy", "--kind", "cell"], "there is no cell 'copy' ('copy' is a task);"
                                      " installed: broken, gru, ntm, plain"),

@@ -79,9 +79,8 @@ def test_a_mistake_is_one_sentence_and_leaves_no_folder(tmp_path):
 @pytest.mark.parametrize("name", ["tensorboard", "wandb", "mlflow"])
 def test_a_package_that_is_missing_is_named_with_how_to_install_it(tmp_path, monkeypatch, name):
     monkeypatch.setattr(loggers, "find_spec", lambda package: None)
-    told = (
-        rf"'{name}' needs a package that is not installed; to install it: pip install 'recurra-lab\[{name}\]'"
-    )
+    remedy = rf"install it with: pip install 'recurra-lab\[{name}\]'"
+    told = f"'{name}' requires a package that is not installed; {remedy}"
     with pytest.raises(InvalidOption, match=told):
         make_loggers(name, tmp_path, ABOUT, 0)
 
@@ -114,9 +113,9 @@ def test_wandb_and_mlflow_are_lightnings_with_the_runs_name(tmp_path, monkeypatc
     ("target", "error", "told"),
     [
         ("refuses", InvalidOption, "^set MINE_KEY first$"),
-        ("fails", BrokenComponent, "logger 'mine' of acme 1.0 cannot be made: ZeroDivisionError"),
-        ("wrong", BrokenComponent, "cannot be made: it is a str, not a logger of Lightning"),
-        ("fewer", BrokenComponent, r"cannot be made: TypeError: fewer\(\) got an unexpected keyword"),
+        ("fails", BrokenComponent, "logger 'mine' of acme 1.0 cannot be created: ZeroDivisionError"),
+        ("wrong", BrokenComponent, "cannot be created: it is a str, not a Lightning logger"),
+        ("fewer", BrokenComponent, r"cannot be created: TypeError: fewer\(\) got an unexpected keyword"),
         ("absent", BrokenComponent, "logger 'mine' of acme 1.0 cannot be imported: AttributeError"),
     ],
 )
@@ -135,7 +134,7 @@ def test_two_plugins_loggers_of_one_name_are_refused(world, tmp_path):
 
 
 def test_the_old_option_names_the_new_one(tmp_path):
-    told = r"run\.tensorboard=true: run: tensorboard has become logger; write run\.logger=tensorboard"
+    told = r"run\.tensorboard=true: run: tensorboard is now called logger; write run\.logger=tensorboard"
     with pytest.raises(InvalidOption, match=told):
         start(tmp_path, "run.tensorboard=true")
     assert start(tmp_path, "run.tensorboard=false")[1].options.logger == "csv"

@@ -33,7 +33,7 @@ def test_it_is_printed_as_an_option():
 
 def test_no_fall_is_said(monkeypatch):
     monkeypatch.setattr(rates, "find_rates", lambda *given: rates.Rates([1.0], [2.0], None))
-    assert "the loss fell at no rate" in find("copy", "lstm").output
+    assert "the loss did not decrease at any rate" in find("copy", "lstm").output
 
 
 def test_a_range_must_rise():

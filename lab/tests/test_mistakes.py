@@ -104,8 +104,8 @@ def test_a_bare_name_that_is_not_installed():
 
 def test_a_task_or_cell_that_is_not_named():
     assert complaint(task=None, cell=None).splitlines() == [
-        "no task is named; expected task=NAME with one of the installed: copy",
-        "no cell is named; expected cell=NAME with one of the installed: broken, gru, ntm, plain",
+        "no task was given; expected task=NAME with one of the installed: copy",
+        "no cell was given; expected cell=NAME with one of the installed: broken, gru, ntm, plain",
     ]
 
 
@@ -113,7 +113,7 @@ def test_a_trainer_that_is_not_named_where_no_plugin_has_a_default(parts, monkey
     from recurra.plugins import registry
 
     monkeypatch.setattr(registry, "default", lambda kind: None)
-    assert complaint() == "no trainer is named; expected trainer=NAME with one of the installed: bptt, rtrl"
+    assert complaint() == "no trainer was given; expected trainer=NAME with one of the installed: bptt, rtrl"
 
 
 def test_an_option_of_a_part_that_is_not_there():
@@ -125,17 +125,17 @@ def test_an_option_of_a_part_that_is_not_there():
 
 def test_options_that_exclude_each_other():
     assert complaint("run.stop_below=1", "run.stop_above=2") == (
-        "run.stop_above=2: run: stop_below and stop_above exclude each other; set only one of them"
+        "run.stop_above=2: run: stop_below and stop_above are mutually exclusive; set only one of them"
     )
 
 
 @pytest.mark.parametrize(
     ("word", "told"),
     [
-        ("seed", "'seed' is no KEY=VALUE; to set an option write seed=VALUE"),
+        ("seed", "'seed' is not of the form KEY=VALUE; to set an option write seed=VALUE"),
         ("=3", "'=3' has an empty key; expected KEY=VALUE, such as run.max_steps=100"),
         ("cell..slots=3", "'cell..slots=3' has an empty key; expected KEY=VALUE, such as run.max_steps=100"),
-        ("seed=\udcff", r"'seed=\udcff' holds characters that are not text; expected KEY=VALUE"),
+        ("seed=\udcff", r"'seed=\udcff' contains unprintable characters; expected KEY=VALUE"),
     ],
 )
 def test_a_word_that_is_no_override(word, told):
@@ -153,7 +153,7 @@ def test_all_mistakes_are_told_at_once(tmp_path):
             f"{file}: run.batch_size = 'x': expected an integer greater than 0",
             "trainer=bpt: there is no trainer 'bpt'; installed: bptt, rtrl; did you mean 'bptt'?",
             "model.layers=0: expected an integer greater than 0",
-            "'oops' is no KEY=VALUE; to set an option write oops=VALUE",
+            "'oops' is not of the form KEY=VALUE; to set an option write oops=VALUE",
         ]
     )
 
@@ -186,7 +186,7 @@ def test_a_file_that_is_not_there(tmp_path):
     )
     assert complaint(file=far, error=MissingFile) == f"{far} does not exist"
     assert complaint(file=nowhere, error=MissingFile) == (
-        f"{nowhere} does not exist: there is no folder {tmp_path / 'no'}"
+        f"{nowhere} does not exist: the folder {tmp_path / 'no'} does not exist"
     )
     assert complaint(file=tmp_path, error=MissingFile) == f"{tmp_path} cannot be read: is a directory"
 

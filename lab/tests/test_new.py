@@ -161,13 +161,13 @@ class TestGenerated:
 )
 def test_a_malformed_name_is_refused_with_the_nearest_one(name, near, none_installed, tmp_path):
     told = refusal("cell", "--folder", tmp_path, "--", name)
-    assert told.startswith(f"'{name}' is no valid name; expected lower-case letters and digits")
+    assert told.startswith(f"'{name}' is not a valid name; expected lower-case letters and digits")
     assert near is None or told.endswith(f"did you mean '{near}'?")
     assert not list(tmp_path.iterdir())
 
 
 def test_a_keyword_is_refused(none_installed):
-    assert refusal("cell", "lambda") == "'lambda' is a word of the Python language; choose another name"
+    assert refusal("cell", "lambda") == "'lambda' is a Python keyword; choose another name"
 
 
 @given(st.text(st.characters(codec="utf-8"), max_size=12) | st.from_regex(r"[a-z0-9_-]{1,8}", fullmatch=True))
@@ -188,13 +188,13 @@ def test_the_name_of_an_installed_component_is_refused(monkeypatch):
     offer = Offer(Component("memory", "tape", "acme:Tape", ""), "acme-memory", "2.1")
     monkeypatch.setattr(registry, "components", lambda kind=None: [offer] if kind == "memory" else [])
     told = refusal("memory", "tape")
-    assert told == "acme-memory 2.1 already offers a memory 'tape'; choose another name"
+    assert told == "acme-memory 2.1 already provides a memory 'tape'; choose another name"
     assert Plugin("cell", "tape").dist == "recurra-tape"
 
 
 def test_the_name_of_an_installed_distribution_is_refused(none_installed):
     told = refusal("cell", "core")
-    assert told.startswith("a distribution recurra-core 0.")
+    assert told.startswith("the distribution recurra-core 0.")
     assert told.endswith("is already installed; choose another name")
 
 

@@ -95,7 +95,7 @@ def test_an_experiment_file_trains_as_it_is_and_says_what_its_paper_reports(expe
     [
         ("paper =", "papers =", "reproduce.paper: field required"),
         ('status = "M"', 'status = "X"', "reproduce.numbers.0.status: input should be 'V', 'N', 'M' or 'C'"),
-        (", below = 1000", "", "reproduce.success: success needs one of below and above"),
+        (", below = 1000", "", "reproduce.success: success needs exactly one of below and above"),
         ('"outcome.sequences"', '"somewhere"', "reproduce.numbers.1.ours: string should match pattern"),
         ("[reproduce]", "[reproduction]", "has no table \\[reproduce\\]"),
     ],
@@ -114,7 +114,7 @@ def test_experiments_are_found_by_name(experiment, monkeypatch):
     assert find("acme:graves2014/two-vectors").path == experiment
     with pytest.raises(UnknownComponent, match="did you mean 'graves2014/two-vectors'"):
         find("graves2014/two-vector")
-    with pytest.raises(UnknownComponent, match="there are graves2014/two-vectors"):
+    with pytest.raises(UnknownComponent, match="available: graves2014/two-vectors"):
         find("zzz")
     both = [(SimpleNamespace(dist=dist), experiment) for dist in ("acme", "other")]
     monkeypatch.setattr(discovery.plugins(), "experiments", lambda: both)
@@ -134,7 +134,7 @@ def test_it_runs_every_seed_and_compares(experiment, tmp_path, forked_runs):
     out, record = tmp_path / "out", tmp_path / "record"
     said = run("graves2014/two-vectors", "--out", out, "--record", record, "run.max_steps=3")
     assert said.exit_code == 0, said.output
-    assert "**2 of 2 seeds succeeded** (5 to 6, all counted)." in said.output
+    assert "**2 of 2 seeds succeeded** (5 to 6, none excluded)." in said.output
     assert "| sequences | 8,440 `[V]` | 12 (median) | 12, 12 |" in said.output
     assert "| share of seeds | 1 `[M]` | 1 (mean) | 1, 1 |" in said.output
     found = json.loads((record / "graves2014-two-vectors.json").read_text())
@@ -159,7 +159,7 @@ def test_a_run_with_other_options_is_neither_reused_nor_recorded(experiment, tmp
     assert short["overrides"] == ["run.max_steps=2"]
     assert short["numbers"][1]["of_seeds"] == [8]
     told = (record / "graves2014-two-vectors.md").read_text()
-    assert "Run with `run.max_steps=2`, unlike the published experiment." in told
+    assert "Run with `run.max_steps=2`, which differs from the published experiment." in told
 
     whole = json.loads(run(*words).output)
     assert "overrides" not in whole

@@ -193,7 +193,7 @@ def test_accumulated_batches_equal_one_large_batch(start):
 
 
 def test_a_rule_that_updates_by_itself_accumulates_nothing(start):
-    told = r"run\.accumulate = 2: trainer 'bptt', so set, updates weights itself"
+    told = r"run\.accumulate = 2: trainer 'bptt' with these options updates the weights itself"
     with pytest.raises(InvalidOption, match=told):
         start("run.accumulate=2", "trainer.k1=3")
 
@@ -221,7 +221,7 @@ def test_a_nan_stops_the_run_and_keeps_the_last_good_checkpoint(start, monkeypat
     [
         ("run.accelerator=gpu", "gpu"),
         ("run.strategy=foo", "invalid strategy name"),
-        ("run.devices=3", r"run.batch_size = 4 cannot be shared by 3 processes; 3 can"),
+        ("run.devices=3", r"run.batch_size = 4 is not divisible by 3 processes; use 3"),
     ],
 )
 def test_a_mistake_about_devices_is_one_sentence_and_leaves_no_folder(start, override, sentence):

@@ -34,34 +34,34 @@ PLANTED = {
     "bad-return": (HOOK + "return 7", "returned a int"),
     "bad-duplicate": (
         HOOK + "return [Component('cell', 'good', 'json:X', '')]",
-        "'bad-duplicate:good' chooses",
+        "use 'bad-duplicate:good' to select",
     ),
-    "bad-crash": ("import os; os._exit(7)", "ends Python with code 7"),
+    "bad-crash": ("import os; os._exit(7)", "crashed while loading (exit code 7)"),
     "bad-module": (HOOK + "return [Component('cell', 'x', 'no_such.module:X', '')]", "'no_such.module'"),
     "bad-optimizer": (
         EXTENSION.format("optimizers", "x", "json:dumps"),
-        "optimizer 'x' of bad-optimizer 1.0 is no optimizer: 'json:dumps' is a function",
+        "optimizer 'x' of bad-optimizer 1.0 is not a valid optimizer: 'json:dumps' is a function",
     ),
     "bad-schedule": (
         EXTENSION.format("schedules", "x", "json:JSONEncoder"),
-        "schedule 'x' of bad-schedule 1.0 is no schedule: 'json:JSONEncoder' is a type",
+        "schedule 'x' of bad-schedule 1.0 is not a valid schedule: 'json:JSONEncoder' is a type",
     ),
     "bad-logger": (EXTENSION.format("loggers", "x", "json:no_such"), "cannot be imported: AttributeError"),
     "bad-section": (
         EXTENSION.format("report_sections", "x", "json.decoder:NaN"),
-        "section 'x' of bad-section 1.0 is no section: 'json.decoder:NaN' is a float",
+        "section 'x' of bad-section 1.0 is not a valid section: 'json.decoder:NaN' is a float",
     ),
     "bad-command": (
         EXTENSION.format("commands", "x", "json:dumps"),
-        "command 'x' of bad-command 1.0 is no command: 'json:dumps' is a function",
+        "command 'x' of bad-command 1.0 is not a valid command: 'json:dumps' is a function",
     ),
     "bad-train": (
         EXTENSION.format("commands", "train", "recurra_lab.cli.train:train"),
-        "recurra-lab has a command 'train' too; 'bad-train:train' chooses this one",
+        "recurra-lab also provides a command 'train'; use 'bad-train:train' to select this one",
     ),
     "bad-adam": (
         EXTENSION.format("optimizers", "adam", "recurra_lab:Adam"),
-        "recurra-lab has an optimizer 'adam' too; 'bad-adam:adam' chooses this one",
+        "recurra-lab also provides an optimizer 'adam'; use 'bad-adam:adam' to select this one",
     ),
 }
 
@@ -104,7 +104,7 @@ def test_doctor_names_every_defect_in_one_line(planted):
 def test_doctor_gives_up_on_a_plugin_that_hangs(world):
     world.add("bad-hang", "import time; time.sleep(600)")
     result = world.command("doctor", "--timeout", "1", RECURRA_BLOCK="recurra-engine")
-    assert "defect  bad-hang:main: hangs: it is not loaded after 1 s" in result.stdout
+    assert "defect  bad-hang:main: timed out after 1 s while loading" in result.stdout
     assert result.returncode == 1
 
 

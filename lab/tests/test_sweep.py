@@ -52,7 +52,7 @@ class TestWords:
             ("a=1..2..3", "expected two numbers, such as"),
             ("a=2..1", "expected two numbers, the first less than the second"),
             ("a=log:0..1", "expected two positive numbers, the first less than the second"),
-            ("a=1", "nothing is varied; give several values"),
+            ("a=1", "no option is varied; give several values"),
         ],
     )
     def test_what_is_no_range_is_refused(self, word, told):
@@ -173,7 +173,7 @@ def test_a_trial_that_was_interrupted_is_tried_again(tried, tmp_path, monkeypatc
     [
         (["cell.hiden_size=1,2"], "cell.hiden_size"),
         (["cell.hidden_size=-1,2"], "greater than 0"),
-        (["cell.hidden_size=1..2"], "say how many --trials there are, since cell.hidden_size is a range"),
+        (["cell.hidden_size=1..2"], "set the number of --trials, because cell.hidden_size is a range"),
     ],
 )
 def test_mistakes_are_told_before_anything_runs(words, told, tried, tmp_path):

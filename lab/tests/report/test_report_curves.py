@@ -88,7 +88,7 @@ def test_outcomes_in_words():
     assert outcome_in_words(full, goal) == told
     assert outcome_in_words({"status": "solved", "steps": 1}, goal).startswith("Solved after 1 update; ")
     assert outcome_in_words({"status": "budget used", "steps": 2}, goal).startswith(
-        "Not solved when the budget"
+        "Not solved, step budget exhausted after 2 updates"
     )
     assert outcome_in_words({"status": "on fire"}, goal).startswith("Ended (on fire);")
     assert outcome_in_words({}, goal).startswith("This run has no outcome yet")

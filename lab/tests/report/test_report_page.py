@@ -65,20 +65,20 @@ def test_the_same_run_gives_the_same_bytes(run):
 
 
 def test_no_sequence_is_drawn_of_an_environment(run):
-    assert "One sequence" in report(run).text
+    assert "Example sequence" in report(run).text
     page = report(run, Room())
-    assert "One sequence" not in page.text
+    assert "Example sequence" not in page.text
     assert not {"Inputs", "Target", "Outputs"} & set(titles(page))
 
 
 def test_a_run_that_has_only_begun_says_what_is_missing(tmp_path):
     page = report(RunFolder(tmp_path))
     for sentence in (
-        "This run has no outcome yet: it is still going on, or it was interrupted.",
+        "This run has no outcome yet: it is still running, or it was interrupted.",
         "No values of squared error have been logged yet.",
         "The suite has not been evaluated yet.",
         "The run has no experiment.toml.",
-        "The versions have not been written.",
+        "The run has no versions.json.",
     ):
         assert sentence in page.text
     assert titles(page)[0] == "Inputs"
@@ -98,7 +98,7 @@ def test_values_that_are_not_finite_are_counted_not_drawn(run):
         file.write("101,train/squared_error,nan\n102,validation/squared_error,inf\n")
     page = report(run)
     assert page.all("img") == whole.all("img")
-    assert "2 logged values are not finite and not drawn." in page.text
+    assert "2 logged values are not finite and not shown." in page.text
 
 
 def test_scores_that_are_not_a_number_are_said_so(run):

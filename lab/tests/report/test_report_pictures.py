@@ -57,4 +57,4 @@ def test_views_beyond_the_size_of_a_page_are_left_out_and_counted(run, monkeypat
     monkeypatch.setattr("recurra_lab.reports.heatmaps.MOST_CHARACTERS", 0)
     page = report(run)
     assert titles(page)[-1] == "Outputs"
-    assert "2 more views of the state are not shown." in page.text
+    assert "2 more diagnostics of the state are not shown." in page.text

@@ -118,7 +118,7 @@ def test_the_command_writes_a_task_with_options(offered, tmp_path):
 def test_a_mistake_on_the_command_line_is_one_sentence(offered, tmp_path):
     refused = shell("marked", "kinds=7", "--to", tmp_path / "data").exception
     assert isinstance(refused, InvalidOption)
-    assert str(refused) == "kinds is no option of the task; write task.KEY=VALUE"
+    assert str(refused) == "kinds is not an option of the task; write task.KEY=VALUE"
     assert "did you mean 'kinds'" in str(shell("marked", "task.kind=7", "--to", tmp_path / "d").exception)
     assert "did you mean 'marked'" in str(shell("market", "--to", tmp_path / "data").exception)
 
@@ -126,5 +126,5 @@ def test_a_mistake_on_the_command_line_is_one_sentence(offered, tmp_path):
 def test_the_former_name_of_the_command_tells_the_new_one():
     result = CliRunner().invoke(main, ["freeze", "marked"])
     assert result.exit_code == 2
-    told = "there is no command 'freeze'; it is called 'snapshot' now"
+    told = "there is no command 'freeze'; it is now called 'snapshot'"
     assert result.stderr == f"error: {told}; see 'main --help'\n"

@@ -1,4 +1,4 @@
-"""The shell: each command lives in a module of its own, imported when that command runs and no earlier."""
+"""The command-line interface: each command is a separate module, imported only when the command runs."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ INTERRUPTED = 130
 
 COMMANDS = {
     "train": ("recurra_lab.cli.train:train", "Train a cell on a task."),
-    "resume": ("recurra_lab.cli.resume:resume", "Continue a run that was stopped."),
-    "evaluate": ("recurra_lab.cli.evaluate:evaluate", "Score a trained run on its task's suite."),
-    "find-lr": ("recurra_lab.cli.find_lr:find_lr", "Tell which learning rates are worth trying."),
-    "sweep": ("recurra_lab.cli.sweep:sweep", "Train many times, with options that vary."),
-    "reproduce": ("recurra_lab.cli.reproduce:reproduce", "Run a published experiment again, over its seeds."),
-    "report": ("recurra_lab.cli.report:report", "Write a run's report again."),
-    "export": ("recurra_lab.cli.export:export", "Write a run's network for programs that have torch alone."),
+    "resume": ("recurra_lab.cli.resume:resume", "Resume an interrupted run."),
+    "evaluate": ("recurra_lab.cli.evaluate:evaluate", "Evaluate a trained model on its task's suite."),
+    "find-lr": ("recurra_lab.cli.find_lr:find_lr", "Run a learning-rate range test."),
+    "sweep": ("recurra_lab.cli.sweep:sweep", "Run a hyperparameter sweep."),
+    "reproduce": ("recurra_lab.cli.reproduce:reproduce", "Re-run a published experiment over several seeds."),
+    "report": ("recurra_lab.cli.report:report", "Regenerate the report of a run."),
+    "export": ("recurra_lab.cli.export:export", "Export a trained model as a PyTorch program."),
     "snapshot": ("recurra_lab.cli.snapshot:snapshot", "Write a task's data to Parquet files."),
-    "list": ("recurra_lab.cli.list_:components", "List the cells, tasks, optimizers and all else."),
+    "list": ("recurra_lab.cli.list_:components", "List cells, tasks, optimizers and other components."),
     "plugins": ("recurra_lab.cli.plugins:plugins", "List the installed plugins without loading them."),
-    "info": ("recurra_lab.cli.info:info", "Show a component and all its options."),
-    "explain": ("recurra_lab.cli.explain:explain", "Say how fast a cell runs here, and why not faster."),
-    "schema": ("recurra_lab.cli.schema:schema", "Print the JSON schema of run files."),
-    "doctor": ("recurra_lab.cli.doctor:doctor", "Look for what is wrong with the installed plugins."),
-    "new": ("recurra_lab.cli.new:new", "Write a new plugin to start from."),
+    "info": ("recurra_lab.cli.info:info", "Show a component and its options."),
+    "explain": ("recurra_lab.cli.explain:explain", "Show which engine backend a cell uses, and why."),
+    "schema": ("recurra_lab.cli.schema:schema", "Print the JSON schema of experiment files."),
+    "doctor": ("recurra_lab.cli.doctor:doctor", "Diagnose problems with installed plugins."),
+    "new": ("recurra_lab.cli.new:new", "Create a new plugin from a template."),
 }
 RENAMED = {"freeze": "snapshot"}
 """Former name -> name of a command."""
 
 
 def plugin_commands() -> dict[str, tuple[str, str]]:
-    """Return the commands that plugins add, as in `COMMANDS`; those whose name is taken are `dist:name`."""
+    """Return the commands of plugins, as in `COMMANDS`; one whose name is taken is `dist:name`."""
     from recurra.plugins import registry
     from recurra_lab.extensions.offers import spellings
 
@@ -58,8 +58,8 @@ def plugin_commands() -> dict[str, tuple[str, str]]:
 class Shell(click.Group):
     """A group that knows its commands' names and help without importing them.
 
-    Plugins are loaded only where their commands matter: for the help page, for completion and for a command
-    that is none of the shell's own.
+    Plugins are loaded only when their commands are needed: for the help page, for completion and for a
+    command that is not built in.
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -77,12 +77,12 @@ class Shell(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command of `args`, or say which one is nearest."""
+        """Return the command of `args`, or raise an error that suggests the nearest one."""
         name = args[0]
         asked = name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing
         if asked and _of_plugin(name) is None:
             known = self.list_commands(ctx)
-            now = f"; it is called '{RENAMED[name]}' now" if name in RENAMED else ""
+            now = f"; it is now called '{RENAMED[name]}'" if name in RENAMED else ""
             near = now or nearest(name, known) or f"; expected one of {', '.join(known)}"
             raise click.UsageError(f"there is no command '{name}'{near}", ctx)
         return super().resolve_command(ctx, args)
@@ -101,7 +101,7 @@ class Shell(click.Group):
         return [*commands, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def invoke(self, ctx: click.Context) -> None:
-        """Run the command; what it returns is not an exit code."""
+        """Run the command and ignore its return value, which is not an exit code."""
         super().invoke(ctx)
 
     def main(
@@ -112,7 +112,7 @@ class Shell(click.Group):
         standalone_mode: bool = True,
         **extra: Any,
     ) -> Any:
-        """Run the shell: a user's mistake is one sentence on stderr, a bug keeps its traceback."""
+        """Run a command; user errors are reported as one sentence on stderr, bugs keep their traceback."""
         run: Callable[[], Any] = partial(super().main, args, prog_name, complete_var, False, **extra)
         if not standalone_mode:
             return run()
@@ -141,7 +141,7 @@ def _of_plugin(name: str) -> click.Command | None:
     command = registry.load_target(offer)
     if not isinstance(command, click.Command):
         told = f"'{offer.component.target}' is {registry.with_article(type(command).__name__)}"
-        raise BrokenComponent(f"{registry.named(offer)} is no click.Command: {told}")
+        raise BrokenComponent(f"{registry.named(offer)} is not a click.Command: {told}")
     return command
 
 
@@ -165,11 +165,11 @@ def _explained(error: click.ClickException) -> str:
     metavar="FILE",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Add a plugin that is one Python file; may be repeated.",
+    help="Load a single-file plugin; may be repeated.",
 )
 @click.pass_context
 def main(ctx: click.Context, files: tuple[Path, ...]) -> None:
-    """Train, test and compare recurrent and memory-augmented networks."""
+    """Train, evaluate and compare recurrent and memory-augmented neural networks."""
     if files:
         from recurra.plugins.discovery import add_file
 

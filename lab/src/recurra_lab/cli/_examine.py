@@ -1,4 +1,4 @@
-"""What `recurra doctor` runs in a process of its own: load one plugin or engine and tell what came of it."""
+"""The subprocess of `recurra doctor`: loads one plugin or engine and reports the result."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from recurra.plugins.registry import Offer, load_target, named, with_article
 from recurra_lab.cli.doctor import MARK
 
 Found = tuple[Sequence[tuple[str, str]], list[str]]
-"""`(kind, name)` of what is offered, and the defects."""
+"""`(kind, name)` of everything that the plugin provides, and its defects."""
 
 
 def examine() -> None:
-    """Load the plugin or engine that is described on stdin and print what came of it on a line of its own."""
+    """Load the plugin or engine described on stdin and print the result as one line of JSON."""
     source = Source(**json.loads(sys.stdin.read()))
     offers, defects = _engine(source) if source.group == ENGINES else _plugin(source)
     click.echo(f"\n{MARK}{json.dumps({'offers': offers, 'defects': defects})}")
@@ -48,7 +48,7 @@ def _problems(offered: list[Offer]) -> Iterator[str]:
         component = offer.component
         module = component.target.partition(":")[0]
         if not _exists(module):
-            yield f"{component.kind} '{component.name}' is in module '{module}', which is not there"
+            yield f"{component.kind} '{component.name}' is in module '{module}', which does not exist"
         elif component.kind not in KINDS:
             yield from _problem_of_extension(offer)
 
@@ -61,7 +61,7 @@ def _exists(module: str) -> bool:
 
 
 def _problem_of_extension(offer: Offer) -> Iterator[str]:
-    """Say what is wrong with the target of an extension, for which no contract is checked otherwise."""
+    """Yield what is wrong with the target of an extension; extensions have no contract of their own."""
     kind: Any = offer.component.kind
     try:
         target = load_target(offer)
@@ -70,7 +70,7 @@ def _problem_of_extension(offer: Offer) -> Iterator[str]:
         return
     if not _is_one(kind, target):
         message = f"'{offer.component.target}' is {with_article(type(target).__name__)}"
-        yield f"{named(offer)} is no {kind}: {message}"
+        yield f"{named(offer)} is not a valid {kind}: {message}"
 
 
 def _is_one(kind: ExtensionKind, target: object) -> bool:

@@ -1,4 +1,4 @@
-"""What commands print: tables, JSON, warnings, and how a run ended."""
+"""Output of commands: tables, JSON, warnings and the result of a run."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 NOTHING: Baselines = {}
 DIGITS = 4
-"""Digits of a score that are shown."""
+"""Significant digits of displayed scores."""
 
 
 def table(rows: Iterable[Sequence[str]]) -> str:
     """Return rows as aligned columns.
 
-    Not by rich: importing it takes as long as all else that `recurra list` does, and it cuts lines where
-    there is no terminal.
+    Does not use rich: importing it would double the time of `recurra list`, and it truncates lines when
+    stdout is not a terminal.
     """
     rows = list(rows)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -32,31 +32,31 @@ def table(rows: Iterable[Sequence[str]]) -> str:
 
 
 def warn(defects: Iterable[Defect]) -> None:
-    """Name plugins that failed on stderr, one line each."""
+    """Print a warning to stderr for each defective plugin."""
     for defect in defects:
         click.echo(f"warning: {defect}", err=True)
 
 
 def show_json(value: object) -> None:
-    """Print for machines."""
+    """Print a value as JSON."""
     click.echo(json.dumps(value, indent=2))
 
 
 @contextmanager
 def resumable(folder: RunFolder) -> Iterator[None]:
-    """Say how to go on with a run that a signal ends."""
+    """Tell the user how to resume a run that a signal interrupts."""
     from recurra_lab.runs.signals import Interrupted
 
     try:
         yield
     except Interrupted as interrupted:
         raise Interrupted(
-            f"{interrupted}; go on with: recurra resume {folder.path}", interrupted.exit_code - 128
+            f"{interrupted}; resume with: recurra resume {folder.path}", interrupted.exit_code - 128
         ) from None
 
 
 def show_result(result: RunResult | None, folder: RunFolder) -> None:
-    """Print how a run ended, how well it does and where its report is; ranks other than zero know nothing."""
+    """Print the outcome, the scores and the path of the report; does nothing on ranks other than zero."""
     if result is None:
         return
     outcome = result.outcome
@@ -67,7 +67,7 @@ def show_result(result: RunResult | None, folder: RunFolder) -> None:
 
 
 def show_scores(scores: Mapping[str, Mapping[str, float]], baselines: Baselines = NOTHING) -> None:
-    """Print the table of suite variants and scores, each with the predictors it may be compared with."""
+    """Print the table of suite variants and scores, each variant followed by its baselines."""
     names = list(next(iter(scores.values())))
     rows = [("", *names)]
     for variant, values in scores.items():

@@ -1,4 +1,4 @@
-"""`recurra doctor`: load each plugin and engine in a process of its own and say what is wrong with it."""
+"""`recurra doctor`: loads each plugin and engine in a separate process and reports its problems."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ SHOWN = (
     "pluggy",
 )
 MARK = "recurra doctor found "
-"""Begins the line in which a process says what came of a plugin."""
+"""Prefix of the line in which a subprocess reports its result."""
 TIMEOUT = 30.0
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What loading one plugin or engine brought: `(kind, name)` of what it offers, and its defects."""
+    """The result of loading one plugin or engine: `(kind, name)` of what it provides, and its defects."""
 
     source: Source
     offers: tuple[tuple[str, str], ...]
@@ -45,13 +45,15 @@ class Finding:
 
 
 @click.command()
-@click.option("--timeout", default=TIMEOUT, show_default=True, help="Seconds that a plugin may take to load.")
+@click.option(
+    "--timeout", default=TIMEOUT, show_default=True, help="Maximum loading time of a plugin, in seconds."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def doctor(ctx: click.Context, timeout: float, as_json: bool) -> None:
-    """Look for what is wrong with the installed plugins and engines; exit code 1 when there is something.
+    """Diagnose problems with installed plugins and engines; the exit code is 1 if there are any.
 
-    Each is loaded in a process of its own, so that a crash or a hang is a defect like any other.
+    Each is loaded in a separate process, so crashes and hangs are reported like any other defect.
     """
     installed = inventory()
     found = findings(installed, timeout)
@@ -64,7 +66,7 @@ def doctor(ctx: click.Context, timeout: float, as_json: bool) -> None:
 
 
 def findings(installed: Inventory, timeout: float = TIMEOUT) -> list[Finding]:
-    """Load every plugin and engine that is not blocked, each in a process of its own."""
+    """Load every plugin and engine that is not blocked, each in a separate process."""
     wanted = [*installed.wanted, *(engine for engine in installed.engines if not engine.blocked)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(partial(_finding, timeout=timeout), wanted))
@@ -74,11 +76,13 @@ def _finding(source: Source, timeout: float) -> Finding:
     try:
         child = _child(source, timeout)
     except subprocess.TimeoutExpired:
-        return Finding(source, (), (source.defect(f"hangs: it is not loaded after {timeout:g} s"),))
+        return Finding(source, (), (source.defect(f"timed out after {timeout:g} s while loading"),))
     line = next((line for line in child.stdout.splitlines() if line.startswith(MARK)), None)
     if line is None:
-        last = (child.stderr.splitlines() or ["nothing on stderr"])[-1]
-        return Finding(source, (), (source.defect(f"ends Python with code {child.returncode}: {last}"),))
+        last = (child.stderr.splitlines() or ["no output on stderr"])[-1]
+        return Finding(
+            source, (), (source.defect(f"crashed while loading (exit code {child.returncode}): {last}"),)
+        )
     found = json.loads(line.removeprefix(MARK))
     offered = tuple((kind, name) for kind, name in found["offers"])
     return Finding(source, offered, tuple(source.defect(sentence) for sentence in found["defects"]))
@@ -101,7 +105,7 @@ def _clashes(found: Iterable[Finding]) -> list[Defect]:
     owners = _bundled()
     for finding in found:
         for kind, name in finding.offers:
-            if kind != "section":  # nobody chooses among sections: the report has them all
+            if kind != "section":  # sections are not selected by name: a report has all of them
                 owners[kind, name].append(finding.source)
     return [
         second.defect(_clash(kind, name, first, second))
@@ -112,12 +116,13 @@ def _clashes(found: Iterable[Finding]) -> list[Defect]:
 
 def _clash(kind: str, name: str, first: Source, second: Source) -> str:
     if second.dist == first.dist:
-        return f"it offers the {kind} '{name}' twice"
-    return f"{first.dist} has {with_article(kind)} '{name}' too; '{second.dist}:{name}' chooses this one"
+        return f"provides the {kind} '{name}' twice"
+    taken = f"{first.dist} also provides {with_article(kind)} '{name}'"
+    return f"{taken}; use '{second.dist}:{name}' to select this one"
 
 
 def _bundled() -> defaultdict[tuple[str, str], list[Source]]:
-    """Return the names that the lab itself takes: its own commands, optimizers and so on."""
+    """Return the names that the lab itself uses: its commands, optimizers and so on."""
     from recurra_lab.cli import COMMANDS
     from recurra_lab.extensions.offers import BUNDLED, DIST
 
@@ -151,7 +156,7 @@ def _as_text(installed: Inventory, found: Sequence[Finding], defects: Sequence[D
     bad = {f"{defect.dist}:{defect.entry_point}" for defect in defects}
     rows = [("ok", f.source.label, f.source.version, _told(f)) for f in found if f.source.label not in bad]
     sources = (*installed.sources, *installed.engines)
-    rows += [("left out", s.label, s.version, s.blocked) for s in sources if s.blocked]
+    rows += [("blocked", s.label, s.version, s.blocked) for s in sources if s.blocked]
     lines = [table(_versions().items()), *([table(rows)] if rows else []), *(f"defect  {d}" for d in defects)]
     return "\n".join([*lines, f"{len(defects)} defects" if len(defects) != 1 else "1 defect"])
 

@@ -1,4 +1,4 @@
-"""`recurra evaluate`: score a trained model again, on as much data as you like."""
+"""`recurra evaluate`: evaluate a trained model."""
 
 from __future__ import annotations
 
@@ -9,15 +9,13 @@ import click
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option(
-    "--batches", type=click.IntRange(min=1), help="Batches per variant; the run's own number if not given."
-)
-@click.option("--seed", type=int, help="Seed of the test data; the run's own if not given.")
-@click.option("--json", "as_json", is_flag=True, help="Print for machines.")
+@click.option("--batches", type=click.IntRange(min=1), help="Batches per variant (default: from the run).")
+@click.option("--seed", type=int, help="Seed of the test data (default: from the run).")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def evaluate(run: Path, batches: int | None, seed: int | None, as_json: bool) -> None:
-    """Score the model of the run in the folder RUN on every variant of its task's suite.
+    """Evaluate the trained model of the run in folder RUN on every variant of its task's suite.
 
-    Below each variant stands what predictors that learn nothing score there, where the task knows it.
+    Each variant is followed by the scores of simple baselines, if the task defines any.
     """
     from recurra_lab.artifacts.run_folder import RunFolder
     from recurra_lab.cli._output import show_json, show_scores

@@ -1,4 +1,4 @@
-"""`recurra explain`: how fast a cell runs here, and why not faster."""
+"""`recurra explain`: which engine backend a cell uses, and why."""
 
 from __future__ import annotations
 
@@ -14,16 +14,21 @@ OWN = "its own"
 @click.command()
 @click.argument("cell")
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
-@click.option("--inputs", type=click.IntRange(min=1), default=8, show_default=True, help="Width of x.")
-@click.option("--source", "as_source", is_flag=True, help="Print the generated C instead.")
 @click.option(
-    "--graph", "as_graph", is_flag=True, help="Print the step's graphs, stage after stage, instead."
+    "--inputs", type=click.IntRange(min=1), default=8, show_default=True, help="Input size of the cell."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print for machines.")
+@click.option("--source", "as_source", is_flag=True, help="Print the generated C code instead.")
+@click.option(
+    "--graph",
+    "as_graph",
+    is_flag=True,
+    help="Print the graph of the step after each compilation stage instead.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def explain(
     cell: str, overrides: tuple[str, ...], inputs: int, as_source: bool, as_graph: bool, as_json: bool
 ) -> None:
-    r"""Say at which level of the engine CELL runs on this computer, and why not at a faster one.
+    r"""Show which engine backend CELL uses on this machine, and why faster ones do not apply.
 
     \b
     recurra explain ntm
@@ -37,14 +42,14 @@ def explain(
         from recurra_engine.explain import graphs, sources
 
         made_of = sources(made) if as_source else graphs(made)
-        click.echo(made_of or f"nothing is compiled for {cell}; say: recurra explain {cell}")
+        click.echo(made_of or f"{cell} is not compiled; for the reason, run: recurra explain {cell}")
         return
     facts = {"cell": cell, **_explained(made)}
     click.echo(json.dumps(facts, indent=2) if as_json else "\n".join(_lines(facts)))
 
 
 def _explained(cell: Any) -> Mapping[str, Any]:
-    """Return what the first engine says that runs the cell."""
+    """Return the explanation of the first engine that supports the cell."""
     from recurra.plugins.engines import engines
     from recurra.sequence import LOOP
 
@@ -54,15 +59,15 @@ def _explained(cell: Any) -> Mapping[str, Any]:
 
 def _lines(facts: dict[str, Any]) -> list[str]:
     if facts["level"] == OWN:
-        return [f"{facts['cell']} runs a sequence in a way of its own, whatever the engine could do"]
-    lines = [f"{facts['cell']} runs at the level '{facts['level']}'"]
-    lines += [f"  not at '{level}': {reason}" for level, reason in facts.get("why_not", {}).items()]
+        return [f"{facts['cell']} overrides unroll and does not use an engine"]
+    lines = [f"{facts['cell']} uses the backend '{facts['level']}'"]
+    lines += [f"  not '{level}': {reason}" for level, reason in facts.get("why_not", {}).items()]
     for name, counts in facts.get("loops", {}).items():
         message = ", ".join(f"{count} {kind}" for kind, count in counts.items())
-        lines.append(f"  a step {name}: {message}")
+        lines.append(f"  one step {name}: {message}")
     if facts.get("loops"):
         numbers = f"{facts['stored_per_row_and_step']:,} numbers per row and step"
-        lines.append(f"  stored for the way back: {numbers}")
+        lines.append(f"  stored for the backward pass: {numbers}")
         matrices = facts["matrices_with_one_product_for_all_steps"]
-        lines.append(f"  gradients of {matrices} matrices: one product each over all steps")
+        lines.append(f"  gradients of {matrices} matrices: one matrix product each for all steps")
     return lines

@@ -1,4 +1,4 @@
-"""`recurra export`: a trained network as a program that needs torch alone."""
+"""`recurra export`: export a trained model as a program that needs only PyTorch."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from recurra.errors import MissingFile
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--to", type=click.Path(path_type=Path), help="Where to; RUN/model.pt2 if not given.")
-@click.option("--streaming", is_flag=True, help="Make a program that also takes the state to go on from.")
+@click.option("--to", type=click.Path(path_type=Path), help="Output file (default: RUN/model.pt2).")
+@click.option("--streaming", is_flag=True, help="Export a program that also takes an initial state.")
 def export(run: Path, to: Path | None, streaming: bool) -> None:
-    """Write the model of the run in the folder RUN as a program for `torch.export.load`."""
+    """Export the trained model of the run in folder RUN; `torch.export.load` reads the file."""
     from recurra_lab.artifacts.atomic_files import durable
     from recurra_lab.artifacts.run_folder import RunFolder
     from recurra_lab.export import save

@@ -1,4 +1,4 @@
-"""`recurra find-lr`: a short training that tells which learning rates are worth trying."""
+"""`recurra find-lr`: learning-rate range test."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ import click
 @click.argument("cell", required=False)
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("-c", "--config", type=click.Path(path_type=Path), help="Experiment file (TOML).")
-@click.option("--lowest", type=click.FloatRange(0, min_open=True), default=1e-6, help="The first rate.")
-@click.option("--highest", type=click.FloatRange(0, min_open=True), default=1.0, help="The last rate.")
-@click.option("--batches", type=click.IntRange(10), default=100, help="How many rates are tried.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, with all losses.")
+@click.option("--lowest", type=click.FloatRange(0, min_open=True), default=1e-6, help="Lowest learning rate.")
+@click.option(
+    "--highest", type=click.FloatRange(0, min_open=True), default=1.0, help="Highest learning rate."
+)
+@click.option(
+    "--batches", type=click.IntRange(10), default=100, help="Number of batches, one per learning rate."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, including all losses.")
 def find_lr(
     task: str | None,
     cell: str | None,
@@ -26,13 +30,13 @@ def find_lr(
     batches: int,
     as_json: bool,
 ) -> None:
-    r"""Train CELL on TASK for a moment, with a learning rate that rises from batch to batch.
+    r"""Run a learning-rate range test: train CELL on TASK briefly with an increasing learning rate.
 
     \b
     recurra find-lr copy ntm
     recurra find-lr copy lstm cell.hidden_size=64 --lowest 1e-5 --highest 0.1
 
-    What is suggested is where the loss falls most steeply: a place to start from, not the best rate.
+    The suggestion is the rate at which the loss falls most steeply: a starting point, not the optimum.
     """
     from recurra.errors import InvalidOption
     from recurra_lab.cli._arguments import names_and_overrides
@@ -48,6 +52,6 @@ def find_lr(
     if as_json:
         show_json(vars(found))
     elif found.suggested is None:
-        click.echo("the loss fell at no rate; try others with --lowest and --highest")
+        click.echo("the loss did not decrease at any rate; try another range with --lowest and --highest")
     else:
         click.echo(f"trainer.optimizer.lr={found.suggested:.2g}")

@@ -1,4 +1,4 @@
-"""`recurra info`: what a component is, and every option it has."""
+"""`recurra info`: describes a component and its options."""
 
 from __future__ import annotations
 
@@ -21,19 +21,17 @@ if TYPE_CHECKING:
     from recurra.plugins.registry import Offer
 
 SECTIONS = ("model", "run")
-"""Sections of an experiment that are no components."""
+"""Sections of an experiment that are not components."""
 CHOSEN: tuple[Literal["optimizer", "schedule"], ...] = ("optimizer", "schedule")
 """Kinds of extension that have options."""
 
 
 @click.command()
 @click.argument("name")
-@click.option(
-    "--kind", type=click.Choice(KINDS), help="Which one, where components of several kinds share a name."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print for machines.")
+@click.option("--kind", type=click.Choice(KINDS), help="Kind of component, if several kinds share the name.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def info(name: str, kind: Kind | None, as_json: bool) -> None:
-    r"""Show what NAME is and every option it has: key, values, default and meaning.
+    r"""Describe the component NAME and its options: key, values, default and meaning.
 
     NAME is a cell, memory, task, trainer, optimizer or schedule, or one of the sections `model` and `run`.
 
@@ -106,7 +104,7 @@ def _component(name: str, kind: Kind | None) -> dict[str, Any]:
 
 
 def _offer(name: str, kind: Kind | None) -> tuple[Offer, list[Offer]]:
-    """Return the component that is meant, and those of other kinds that share its name."""
+    """Return the requested component, and those of other kinds with the same name."""
     from recurra.errors import UnknownComponent, nearest
     from recurra.plugins import registry
 
@@ -118,19 +116,19 @@ def _offer(name: str, kind: Kind | None) -> tuple[Offer, list[Offer]]:
     offers = [offer for offer in registry.components() if offer.answers_to(name)]
     if not offers:
         known = [*dict.fromkeys(offer.component.name for offer in registry.components()), *SECTIONS]
-        message = f"nothing is called '{name}'; there are {', '.join(known)}"
+        message = f"there is no component '{name}'; expected one of {', '.join(known)}"
         raise UnknownComponent(message + nearest(name, known))
     first = registry.find(offers[0].component.kind, name)
     return first, [offer for offer in offers if offer.component.kind != first.component.kind]
 
 
 def _doc(owner: type) -> str:
-    """Return a class's docstring up to the arguments, which are described one by one."""
+    """Return the docstring of a class up to its arguments, which are listed separately."""
     return re.split(r"\n(?:Args|Attributes|Raises):\n", inspect.cleandoc(owner.__doc__ or ""))[0].strip()
 
 
 def _baselines(owner: type) -> Mapping[str, Mapping[str, float]]:
-    """Return what simple predictors score on a task with its defaults, if it has any and knows."""
+    """Return the scores of simple baselines on a task with default options, if it defines any."""
     from recurra.errors import RecurraError
     from recurra.task import Task
 
@@ -139,7 +137,7 @@ def _baselines(owner: type) -> Mapping[str, Mapping[str, float]]:
     make: Callable[[], Task] = owner
     try:
         return make().baselines()
-    except RecurraError:  # it needs an option, or a file; what it is can be told all the same
+    except RecurraError:  # it needs an option or a file; the rest can still be shown
         return {}
 
 
@@ -148,7 +146,7 @@ def _lines(facts: dict[str, Any], width: int) -> Iterator[str]:
     yield f"{click.style(facts['name'], bold=True)}  ({' · '.join(word for word in known if word)})"
     yield from [facts["summary"]] if facts["summary"] else []
     yield from ["", *_wrapped(facts["doc"], width), ""]
-    yield from _options(facts["options"], width) if facts["options"] else ["It has no options."]
+    yield from _options(facts["options"], width) if facts["options"] else ["No options."]
     yield from _predictors(facts.get("baselines", {}), width)
     for other in facts.get("see_also", []):
         yield f"See also: recurra info {other}"
@@ -156,7 +154,7 @@ def _lines(facts: dict[str, Any], width: int) -> Iterator[str]:
 
 def _predictors(baselines: Mapping[str, Mapping[str, float]], width: int) -> Iterator[str]:
     if baselines:
-        yield from ["", "What predictors that learn nothing score, with the defaults:"]
+        yield from ["", "Scores of simple baselines, with default options:"]
     for predictor, scores in baselines.items():
         message = ", ".join(f"{name} {number(value, DIGITS)}" for name, value in scores.items())
         yield from textwrap.wrap(
@@ -165,7 +163,7 @@ def _predictors(baselines: Mapping[str, Mapping[str, float]], width: int) -> Ite
 
 
 def _wrapped(doc: str, width: int) -> Iterator[str]:
-    """Yield the lines of a docstring, long ones broken; equations are indented and stay whole."""
+    """Yield the lines of a docstring, wrapped; indented lines are equations and are not wrapped."""
     for line in doc.splitlines():
         yield from textwrap.wrap(line, width) if len(line) > width and not line.startswith(" ") else [line]
 

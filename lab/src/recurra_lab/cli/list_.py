@@ -1,4 +1,4 @@
-"""`recurra list`: what there is by name, without importing any of it further than needed."""
+"""`recurra list`: lists components and extensions and imports as little as possible."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ COLUMNS = ("kind", "name", "summary", "paper", "dist")
 @click.argument("kind", type=click.Choice([*KINDS, *EXTENSIONS, ENGINE]), required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def components(kind: str | None, as_json: bool) -> None:
-    """List what there is: cells, memories, tasks and trainers, and what else plugins and the lab offer.
+    """List cells, memories, tasks and trainers, and the extensions of plugins and the lab.
 
-    `recurra list engine` loads the engines and tells their levels, too.
+    `recurra list engine` also loads the engines and lists their backends.
     """
     from recurra.plugins import discovery
 
@@ -51,7 +51,7 @@ def _offered(kind: str | None) -> list[dict[str, Any]]:
 
 
 def _engines(kind: str | None) -> list[dict[str, Any]]:
-    """Return a row for each engine; only who asks for engines waits until they are imported."""
+    """Return a row for each engine; engines are imported only if they are asked for."""
     from recurra.plugins import discovery
 
     wanted = [source for source in discovery.plugins().inventory.engines if not source.blocked]
@@ -70,5 +70,5 @@ def _with_levels(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for row in rows:
         levels = found.loaded[row["dist"]].levels if row["dist"] in found.loaded else ()
         row["levels"] = list(levels)
-        row["summary"] += f" (levels: {', '.join(levels) or 'none'})"
+        row["summary"] += f" (backends: {', '.join(levels) or 'none'})"
     return rows

@@ -1,4 +1,4 @@
-"""`recurra new`: write a new plugin to start from."""
+"""`recurra new`: create a new plugin from a template."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from recurra.plugins.hooks import KINDS, Kind
     "--folder",
     type=click.Path(path_type=Path),
     default=Path(),
-    help="Where the plugin's own folder is made; here, unless given.",
+    help="Parent folder of the new plugin (default: current folder).",
 )
 def new(kind: Kind, name: str, folder: Path) -> None:
-    """Write a new plugin with a KIND called NAME: an installable package that keeps its contract.
+    """Create a plugin with a KIND called NAME: an installable package that satisfies its contract.
 
     \b
     recurra new cell leaky-unit
@@ -29,7 +29,7 @@ def new(kind: Kind, name: str, folder: Path) -> None:
 
     plugin = Plugin(kind, name)
     home = plugin.write(folder)
-    click.echo(f"wrote {home}, a plugin that works as it is; next:\n")
+    click.echo(f"created the plugin {home}; next steps:\n")
     shown = home if home.is_absolute() else f"./{home}"
     for line in (f"pip install -e {shown}", f"recurra check {plugin.dist}", plugin.command):
         click.echo(f"  {line}")

@@ -1,4 +1,4 @@
-"""`recurra plugins`: what is installed, from metadata."""
+"""`recurra plugins`: lists installed plugins from their metadata."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from recurra_lab.cli._output import show_json, table, warn
 
 
 @click.command("plugins")
-@click.option("--offers", is_flag=True, help="Load each in a process of its own and tell what it offers.")
+@click.option(
+    "--offers", is_flag=True, help="Load each plugin in a separate process and list what it provides."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def plugins(offers: bool, as_json: bool) -> None:
-    """List the installed plugins and engines from their metadata; nothing of them is imported."""
+    """List installed plugins and engines from their metadata, without importing them."""
     found = inventory()
     rows = [_row(source) for source in (*found.sources, *found.engines)]
     if offers:

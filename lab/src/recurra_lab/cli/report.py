@@ -1,4 +1,4 @@
-"""`recurra report`: write the report of a run anew."""
+"""`recurra report`: regenerate the report of a run."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from recurra.errors import MissingFile
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--curve", type=click.Path(path_type=Path), help="Write the learning curve here too, as SVG.")
+@click.option(
+    "--curve", type=click.Path(path_type=Path), help="Also write the learning curve to this SVG file."
+)
 def report(run: Path, curve: Path | None) -> None:
-    """Write the report of the run in the folder RUN anew, and print where it is."""
+    """Regenerate the report of the run in folder RUN, and print its path."""
     from recurra_lab.artifacts.run_folder import RunFolder
     from recurra_lab.reports import write_curve, write_report
     from recurra_lab.runs.build import goal_of, threads

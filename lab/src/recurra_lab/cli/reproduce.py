@@ -1,4 +1,4 @@
-"""`recurra reproduce`: run a published experiment again, over its seeds."""
+"""`recurra reproduce`: re-run a published experiment over several seeds."""
 
 from __future__ import annotations
 
@@ -14,15 +14,20 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("name", required=False)
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
-@click.option("--seeds", type=click.IntRange(1), help="How many seeds; else as many as it says.")
-@click.option("--at-once", type=click.IntRange(1), default=1, help="Runs side by side.")
+@click.option("--seeds", type=click.IntRange(1), help="Number of seeds (default: from the experiment file).")
+@click.option("--at-once", type=click.IntRange(1), default=1, help="Number of parallel runs.")
 @click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("runs/reproduce"), help="Folder of the runs."
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("runs/reproduce"),
+    help="Output folder of the runs.",
 )
 @click.option(
-    "--record", type=click.Path(path_type=Path), help="Folder for the result, as JSON and Markdown."
+    "--record",
+    type=click.Path(path_type=Path),
+    help="Also write the result to this folder, as JSON and Markdown.",
 )
-@click.option("--print-config", is_flag=True, help="Print the resolved experiment and do not run it.")
+@click.option("--print-config", is_flag=True, help="Print the resolved experiment and exit.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def reproduce(
     name: str | None,
@@ -34,15 +39,15 @@ def reproduce(
     print_config: bool,
     as_json: bool,
 ) -> None:
-    r"""Run the experiment NAME over its seeds and put our numbers beside the published ones.
+    r"""Run the experiment NAME over several seeds and compare the results with the published ones.
 
     \b
-    recurra reproduce                        lists what there is
+    recurra reproduce                        lists the experiments
     recurra reproduce hochreiter1996/latch-100
     recurra reproduce hochreiter1996/latch-100 --seeds 3 run.max_steps=50
 
-    What is interrupted goes on when the same command is given again; finished seeds are not run twice. With
-    other options, other runs are begun, and the result names these options.
+    To resume after an interruption, repeat the same command; finished seeds are not run again. Other
+    options start new runs, and the result lists these options.
     """
     if name is None:
         _list(as_json)

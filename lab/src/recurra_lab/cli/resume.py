@@ -1,4 +1,4 @@
-"""`recurra resume`: go on with a run that was interrupted."""
+"""`recurra resume`: resume an interrupted run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 def resume(run: Path) -> None:
-    """Go on with the run in the folder RUN from its newest intact checkpoint, to the bit-identical result."""
+    """Resume the run in folder RUN from its newest intact checkpoint; the result is bit-identical."""
     from recurra_lab.artifacts.run_folder import RunFolder
     from recurra_lab.cli._output import resumable, show_result
     from recurra_lab.experiments import Experiment

@@ -11,13 +11,13 @@ import click
 @click.argument("task", required=False)
 @click.argument("cell", required=False)
 def schema(task: str | None, cell: str | None) -> None:
-    r"""Print the JSON schema of experiment files, for editors that check and complete TOML.
+    r"""Print the JSON schema of experiment files, for TOML validation and completion in editors.
 
     \b
     recurra schema > experiment.schema.json
     recurra schema copy ntm
 
-    With TASK and CELL, the file need not name them and may name no other.
+    With TASK and CELL, the schema accepts only this task and cell, and the file need not name them.
     """
     from recurra_lab.experiments.json_schema import experiment_schema
 

@@ -12,10 +12,12 @@ COUNT = click.IntRange(min=1)
 @click.command()
 @click.argument("task")
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
-@click.option("--to", type=click.Path(path_type=Path), required=True, help="Folder, new or empty.")
-@click.option("--train", type=COUNT, default=500, show_default=True, help="Batches to train on.")
-@click.option("--validation", type=COUNT, default=50, show_default=True, help="Batches to validate on.")
-@click.option("--test", type=COUNT, default=50, show_default=True, help="Batches to test on.")
+@click.option(
+    "--to", type=click.Path(path_type=Path), required=True, help="Output folder; must be new or empty."
+)
+@click.option("--train", type=COUNT, default=500, show_default=True, help="Number of training batches.")
+@click.option("--validation", type=COUNT, default=50, show_default=True, help="Number of validation batches.")
+@click.option("--test", type=COUNT, default=50, show_default=True, help="Number of test batches.")
 @click.option("--batch-size", type=COUNT, default=16, show_default=True, help="Sequences per batch.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the data.")
 def snapshot(
@@ -26,13 +28,13 @@ def snapshot(
     seed: int,
     **batches: int,
 ) -> None:
-    r"""Write batches of TASK to Parquet files, for other programs, or to be the same for ever.
+    r"""Write batches of TASK to Parquet files, for use in other programs or as a fixed data set.
 
     \b
     recurra snapshot copy --to copy-data
     recurra snapshot copy task.max_length=5 --to short-copies --train 100
 
-    `datasets.load_dataset` reads the folder, and `recurra_lab.load_snapshot` makes a task of it again.
+    `datasets.load_dataset` reads the folder; `recurra_lab.load_snapshot` turns it back into a task.
     """
     from recurra.plugins import registry
     from recurra_lab.experiments.overrides import options_under

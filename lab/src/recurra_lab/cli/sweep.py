@@ -1,4 +1,4 @@
-"""`recurra sweep`: many runs over options and seeds."""
+"""`recurra sweep`: hyperparameter sweeps over options and seeds."""
 
 from __future__ import annotations
 
@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 @click.argument("cell")
 @click.argument("words", nargs=-1, metavar="[KEY=VALUES]...")
 @click.option("-c", "--config", type=click.Path(path_type=Path), help="Experiment file (TOML).")
-@click.option("--trials", type=click.IntRange(1), help="How many; else every combination of choices.")
-@click.option("--seeds", type=click.IntRange(1), default=1, help="Runs of each trial.")
-@click.option("--at-once", type=click.IntRange(1), default=1, help="Trials side by side.")
-@click.option("--cluster", type=click.Choice(["local", "ray"]), default="local", help="Where runs are done.")
-@click.option("--gpus", type=click.FloatRange(0), default=0, help="GPUs of a trial on a Ray cluster.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("runs/sweeps"), help="For all sweeps.")
+@click.option("--trials", type=click.IntRange(1), help="Number of trials (default: every combination).")
+@click.option("--seeds", type=click.IntRange(1), default=1, help="Number of seeds per trial.")
+@click.option("--at-once", type=click.IntRange(1), default=1, help="Number of parallel trials.")
+@click.option(
+    "--cluster", type=click.Choice(["local", "ray"]), default="local", help="Where to execute the runs."
+)
+@click.option("--gpus", type=click.FloatRange(0), default=0, help="GPUs per trial on a Ray cluster.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("runs/sweeps"), help="Output folder.")
 def sweep(
     task: str,
     cell: str,
@@ -39,14 +41,14 @@ def sweep(
     gpus: float,
     out: Path,
 ) -> None:
-    r"""Train CELL on TASK many times, with options that vary.
+    r"""Run a hyperparameter sweep for CELL on TASK.
 
     \b
     recurra sweep copy lstm cell.hidden_size=32,64,128 --seeds 3
     recurra sweep copy ntm trainer.optimizer.lr=log:1e-4..1e-2 cell.memory.slots=32..128 --trials 30
 
-    Trials are compared by the last validation, the mean over seeds; Optuna chooses what is tried next. The
-    same command goes on with a sweep that was interrupted, and more --trials with one that has ended.
+    Trials are ranked by their last validation score, averaged over seeds; Optuna proposes the next trial.
+    To resume an interrupted sweep, repeat the command; to extend a finished one, increase --trials.
     """
     if find_spec("optuna") is None:
         from recurra.errors import InvalidOption
@@ -80,7 +82,7 @@ def _sweep(
 
     space, fixed = split(words)
     experiment = Experiment.compose(task, cell, file=config, overrides=fixed)
-    # Trials are compared with each other: one of another experiment, or over other seeds, is none of these.
+    # Only trials of the same experiment, space and seeds are comparable, so others get another folder.
     asked = f"{experiment.config_hash()} {space} {seeds}"
     folder = out / f"{task}-{cell}-{hashlib.blake2b(asked.encode(), digest_size=4).hexdigest()}"
     numbers = range(experiment.seed, experiment.seed + seeds)

@@ -1,4 +1,4 @@
-"""`recurra train`: run an experiment named on the command line or in a file."""
+"""`recurra train`: run an experiment defined on the command line or in a file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from recurra_lab.experiments import Experiment
 
 RUN_VARIABLE = "RECURRA_RUN"
-"""Tells the other processes of a run which folder the first one made."""
+"""Passes the run folder from the first process of a run to the others."""
 
 
 def _complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
@@ -28,13 +28,15 @@ def _complete(context: click.Context, parameter: click.Parameter, incomplete: st
 @click.argument("cell", required=False)
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...", shell_complete=_complete)
 @click.option("-c", "--config", type=click.Path(path_type=Path), help="Experiment file (TOML).")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), help="Folder of all runs.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("runs"), help="Output folder of all runs."
+)
 @click.option("--devices", type=int, help="Short for run.devices=N.")
 @click.option("--nodes", type=int, help="Short for run.nodes=N.")
 @click.option("--accelerator", help="Short for run.accelerator=...")
 @click.option("--strategy", help="Short for run.strategy=...")
 @click.option("--precision", help="Short for run.precision=...")
-@click.option("--print-config", is_flag=True, help="Print the resolved experiment and do not run it.")
+@click.option("--print-config", is_flag=True, help="Print the resolved experiment and exit.")
 def train(
     task: str | None,
     cell: str | None,
@@ -51,7 +53,7 @@ def train(
     recurra train copy ntm cell.memory.slots=64 trainer.optimizer.lr=1e-3 seed=3
     recurra train -c run.toml
 
-    Every option of every part is a KEY: see `recurra info ntm`, `recurra info bptt`, `recurra info run`.
+    Any option of any component can be set by its KEY: see `recurra info ntm`, `recurra info run`.
     """
     from recurra_lab.experiments import Experiment
 

@@ -1,4 +1,4 @@
-"""One experiment, resolved: every option of every part has its final value."""
+"""A resolved experiment: every option of every component has its final value."""
 
 from __future__ import annotations
 
@@ -36,31 +36,31 @@ from recurra_lab.training.model import Model
 from recurra_lab.training.model_options import ModelOptions
 
 MODEL_DEFAULTS, RUN_DEFAULTS = ModelOptions(), RunOptions()
-Seed = Annotated[int, Field(ge=0, description="what all randomness of the run depends on")]
+Seed = Annotated[int, Field(ge=0, description="seed of all random numbers of the run")]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """What is run: a task, a cell, a model around it, a trainer and the run's own options.
+    """An experiment: a task, a cell, the model around it, a trainer and the options of the run.
 
-    Made by `compose` or `from_toml`, which check everything once and fill in every default; where no trainer
-    is named it is the one that a plugin marks as the default.
+    Created by `compose` or `from_toml`, which validate all options and fill in defaults. The default trainer
+    is the one that a plugin marks as the default.
 
     Args:
-        seed: What all randomness depends on.
-        task: What is learned.
-        cell: What learns.
-        model: Options of the model.
-        trainer: How it learns.
-        run: How long, and on what.
+        seed: Seed of all random numbers.
+        task: The task.
+        cell: The cell.
+        model: Options of the model around the cell.
+        trainer: The learning rule.
+        run: Options of the run: budget, stopping criteria and hardware.
     """
 
     seed: Seed = 0
-    task: Annotated[Ref, "task", Field(description="what is learned")]
-    cell: Annotated[Ref, "cell", Field(description="what learns")]
+    task: Annotated[Ref, "task", Field(description="the task to train on")]
+    cell: Annotated[Ref, "cell", Field(description="the cell to train")]
     model: Annotated[ModelOptions, Field(description="the model around the cell")] = MODEL_DEFAULTS
     trainer: Annotated[Ref, "trainer", Field(description="the learning rule")]
-    run: Annotated[RunOptions, Field(description="budget, stops and machine")] = RUN_DEFAULTS
+    run: Annotated[RunOptions, Field(description="budget, stopping criteria and hardware")] = RUN_DEFAULTS
 
     @classmethod
     def compose(
@@ -70,15 +70,15 @@ class Experiment:
         file: Path | None = None,
         overrides: Sequence[str] = (),
     ) -> Experiment:
-        """Put together defaults, a file and `key=value` overrides; the later win.
+        """Combine defaults, a file and `key=value` overrides; later ones take precedence.
 
-        A part that is given another name loses the options of the one it replaces.
+        Replacing a component by another drops the options of the replaced one.
 
         Raises:
             MissingFile: There is no such file.
             DamagedFile: The file is not TOML.
-            UnknownComponent: A part that was named is not installed, and nothing else is wrong.
-            InvalidOption: Anything else is wrong; one line for each mistake.
+            UnknownComponent: A component is not installed, and there is no other error.
+            InvalidOption: Any other error; the message has one line per error.
         """
         below = read_file(file) if file else {}
         above = {
@@ -95,20 +95,20 @@ class Experiment:
         Raises:
             MissingFile: There is no such file.
             DamagedFile: The file is not TOML.
-            InvalidOption: Something in it is wrong; one line for each mistake.
+            InvalidOption: The file is invalid; the message has one line per error.
         """
         return cls.compose(file=path)
 
     def to_toml(self) -> str:
-        """Return the experiment as TOML, which `from_toml` reads back as it was.
+        """Return the experiment as TOML, which `from_toml` reads back unchanged.
 
-        An option without a value is left out, or is the word none where its default is a value.
+        An option that is None is omitted, or written as "none" if its default is not None.
         """
         return tomli_w.dumps(_written(self.sections, self.as_dict()))
 
     @cached_property
     def sections(self) -> Section:
-        """The options with their declarations: as they were resolved, or found anew for one made by hand."""
+        """The options with their declarations, as resolved, or explored again if constructed directly."""
         return sections(flat(self.as_dict(), (), Entry(None, "")))
 
     def as_dict(self) -> dict[str, Any]:
@@ -118,7 +118,7 @@ class Experiment:
         )
 
     def config_hash(self) -> str:
-        """Return the sha256 of the experiment."""
+        """Return the SHA-256 of the experiment."""
         text = json.dumps(self.as_dict(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -138,7 +138,7 @@ class Experiment:
 
 
 def sections(given: Given) -> Section:
-    """Return the sections of an experiment by the names that were given; one not found is empty."""
+    """Return the sections of an experiment with these components; a section not found is empty."""
     return Explorer(layered(_default_trainer(), given)).section((), Experiment)
 
 

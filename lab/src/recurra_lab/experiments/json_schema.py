@@ -28,7 +28,7 @@ def experiment_schema(task: str | None = None, cell: str | None = None) -> Schem
     """Return the JSON schema (draft 2020-12) of an experiment file.
 
     Args:
-        task: The only task that the file may name, and need not; all that are installed if None.
+        task: The only accepted task, which the file need not name; None accepts every installed task.
         cell: The same for the cell.
 
     Raises:
@@ -47,7 +47,7 @@ class _Definitions:
         self.only, self.defaults = only, {"trainer": registry.default("trainer"), **only}
 
     def table(self, owner: type, home: str, name: str = "") -> Schema:
-        """Return the schema of the options of one class; `home` prefixes the names of what it defines."""
+        """Return the schema of the options of one class; `home` prefixes the names of its definitions."""
         fields = {n: f for n, f in fields_of(owner).items() if not (name and n == "name")}
         properties = {n: self._option(f, f"{home}.{n}".strip(".")) for n, f in fields.items()}
         if name:
@@ -72,7 +72,7 @@ class _Definitions:
         return _plain(field)
 
     def _components(self, kind: Kind, only: str | None) -> Iterator[tuple[str, str]]:
-        """Yield the name and the definition of each component; a broken one is left out."""
+        """Yield the name and the definition of each component, except broken ones."""
         offers = registry.components(kind)
         times = Counter(offer.component.name for offer in offers)
         for offer in [registry.find(kind, only)] if only else offers:
@@ -89,7 +89,7 @@ class _Definitions:
         return home
 
     def _choice(self, homes: Mapping[str, str], default: str | None, field: FieldInfo) -> Schema:
-        """Allow a bare name where no option is required, and a table, nameless for the default."""
+        """Allow a bare name if no option is required, and a table, without a name for the default."""
         bare = [name for name, home in homes.items() if "required" not in self.found[home]]
         names = [*bare, *(["none"] if accepts_none(field.annotation) else [])]
         tables: list[Schema] = [{"$ref": f"#/$defs/{home}", "required": ["name"]} for home in homes.values()]
@@ -112,7 +112,7 @@ def _plain(field: FieldInfo) -> Schema:
 
 
 def _without_null(schema: Any) -> Any:
-    """TOML has no null: the word none stands for it."""
+    """Replace null by "none", since TOML has no null."""
     if isinstance(schema, list):
         return [_without_null(item) for item in schema]
     if not isinstance(schema, dict):

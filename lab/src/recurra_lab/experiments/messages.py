@@ -1,4 +1,4 @@
-"""A user's mistakes in words: what is wrong, where it was written, and the nearest thing that is right."""
+"""Error messages for users: what is wrong, where it was written, and the nearest valid choice."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from recurra_lab.experiments.resolve import Problem, Section
 from recurra_lab.extensions.choices import sound_alternatives
 
 MOST_OPTIONS = 10
-"""Options that a message lists."""
+"""Maximum number of options listed in a message."""
 
 
 def refuse(problems: Sequence[Problem]) -> None:
-    """Raise one error that tells all problems, a line each, and then whatever else is said of them, once.
+    """Raise one error with all problems, one line each, followed by their other lines without repetition.
 
     Raises:
-        RecurraError: The only problem, by its own class.
-        InvalidOption: There are several.
+        RecurraError: There is one problem; the error has its class.
+        InvalidOption: There are several problems.
     """
     told = list(dict.fromkeys(_told(problem) for problem in problems))
     if len(told) == 1:
@@ -47,7 +47,7 @@ def _told(problem: Problem) -> str:
 
 
 def problems_of(error: ValidationError, root: Section, given: Given) -> list[Problem]:
-    """Return what pydantic found, in the words and by the keys that the user knows."""
+    """Return the errors of pydantic as messages with the keys of the experiment."""
     found: dict[tuple[str, str], Problem] = {}
     for details in error.errors():
         key, section, field = _located(root, details)
@@ -92,20 +92,20 @@ def _at(given: Given, key: Key) -> Given:
 
 
 def _meant(given: Given, key: Key, told: str) -> Entry | None:
-    """Return the last entry of a section that a sentence about the whole section mentions."""
+    """Return the last entry of a section that a message about the whole section mentions."""
     entries = [entry for k, entry in under(given, key).items() if k[-1] in told]
     return entries[-1] if entries else None
 
 
 def _renamed(key: Key, section: Section) -> str:
-    """Say what an option is called now, if this is a former name of it."""
+    """Return a message with the new name of a renamed option, or an empty string."""
     depth = len(section.key)
     new = present_name(section.owner, key[depth])
     return f"{dotted(key)} is now called {dotted((*section.key, new, *key[depth + 1 :]))}" if new else ""
 
 
 def _hint(key: Key, section: Section, root: Section) -> str:
-    """Say where an unknown key belongs, or which known one is nearest."""
+    """Return where an unknown key belongs, or the nearest known key."""
     rest = key[len(section.key) :]
     elsewhere = [dotted(k) for k in root.all_keys() if k[-len(rest) :] == rest]
     if elsewhere:
@@ -119,7 +119,7 @@ def _hint(key: Key, section: Section, root: Section) -> str:
 
 
 def _what_it_has(section: Section) -> str:
-    """Say which options there are, or where they are listed when they are many."""
+    """Return the list of options, or where to find it if it is long."""
     if len(section.fields) <= MOST_OPTIONS or len(section.key) > 1:
         return f"it has {listed(list(section.fields))}"
     name = f"{section.kind}:{section.name}" if section.kind else section.title
@@ -127,7 +127,7 @@ def _what_it_has(section: Section) -> str:
 
 
 def _of_another(name: str, section: Section, root: Section) -> str:
-    """Say which other alternative has an option."""
+    """Return which other alternative has an option."""
     field = root.find(section.key[:-1]).fields.get(section.key[-1]) if section.key else None
     if field is None:
         return ""

@@ -1,4 +1,4 @@
-"""All keys of an experiment: what can be typed, and what it means."""
+"""All keys of an experiment, with their values and meanings."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class Option:
     """One option, as `recurra info` shows it.
 
     Args:
-        key: As it is typed.
-        values: What it takes, in words.
-        default: Its value if nothing is said, as plain data; None for no value.
-        required: It has no default and must be given.
-        description: What it means.
-        when: The choice that must be made for the option to be there, as it is typed; empty for none.
+        key: The key, as typed.
+        values: Description of the valid values.
+        default: The default, as plain data; None for no value.
+        required: Whether the option has no default.
+        description: The meaning.
+        when: The choice that the option depends on, as typed; empty if it is always available.
     """
 
     key: str
@@ -42,7 +42,7 @@ class Option:
 
 
 def options_below(section: Section) -> Iterator[Option]:
-    """Yield the options of a section, each that is a section followed by its own."""
+    """Yield the options of a section; an option that is itself a section is followed by its options."""
     for name, field in section.fields.items():
         part = section.parts.get(name)
         if name == "name" and section.name:
@@ -55,7 +55,7 @@ def options_below(section: Section) -> Iterator[Option]:
 
 
 def options_of(owner: type, kind: Kind, name: str) -> list[Option]:
-    """Return every option of a component, under the keys that they have in an experiment."""
+    """Return all options of a component, with their keys in an experiment."""
     key = ("cell", "memory") if kind == "memory" else (kind,)
     return list(options_below(Explorer({}).section(key, owner, name, kind)))
 
@@ -63,7 +63,7 @@ def options_of(owner: type, kind: Kind, name: str) -> list[Option]:
 def options_of_choice(
     kind: Literal["optimizer", "schedule"], name: str
 ) -> tuple[type[BaseModel], list[Option]]:
-    """Return the model and the options of an optimizer or schedule, as gradient-following trainers have it.
+    """Return the model and the options of an optimizer or schedule, as used by gradient-based trainers.
 
     Raises:
         BrokenComponent: It cannot be loaded.
@@ -74,7 +74,7 @@ def options_of_choice(
 
 
 def _other_options(section: Section, field: FieldInfo) -> Iterator[Option]:
-    """Yield the options of the alternatives that are not the default."""
+    """Yield the options of the alternatives other than the default."""
     for name, model in sound_alternatives(field).items():
         if name != section.name:
             for option in options_below(Explorer({}).section(section.key, model, name)):
@@ -90,7 +90,7 @@ def _option(key: Key, field: FieldInfo, part: Section | None) -> Option:
 
 
 def names_for(field: FieldInfo) -> list[str]:
-    """Return the names among which an option chooses: alternatives, or installed components."""
+    """Return the names that an option accepts: alternatives, or installed components."""
     from recurra.plugins import registry
 
     kind, found = part_kind(field), installed(field)
@@ -107,9 +107,9 @@ def meaning(field: FieldInfo) -> str:
 
 
 def completions(task: str | None, cell: str | None, incomplete: str) -> list[str]:
-    """Return what a word of `recurra train TASK CELL ...` may become: keys with `=`, or `key=value`.
+    """Return shell completions for `recurra train TASK CELL ...`: keys with `=`, or `key=value`.
 
-    Use it as the `shell_complete` of the overrides. It never fails: what is unknown has no completions.
+    Use it as the `shell_complete` of the overrides. It never fails: unknown names have no completions.
     """
     from recurra_lab.experiments.experiment import sections
 
@@ -126,7 +126,7 @@ def completions(task: str | None, cell: str | None, incomplete: str) -> list[str
 
 
 def _settable(root: Section) -> Iterator[Key]:
-    """Yield keys that take a value: not those of fixed sections, and not names, which have a shorter form."""
+    """Yield keys that take a value, except fixed sections and names, which have a shorter form."""
     for section in root.walk():
         for name in section.fields:
             part = section.parts.get(name)

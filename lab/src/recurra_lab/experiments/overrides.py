@@ -1,4 +1,4 @@
-"""What a user gave, key by key, and where each value came from: a file, or the command line."""
+"""Values set by the user, by key, with their origin: a file, or the command line."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from recurra.errors import DamagedFile, InvalidOption, MissingFile
 
 Key = tuple[str, ...]
 REPORTED = "reproduce"
-"""The table that says what a paper reports of an experiment, which is no part of it."""
+"""The table with the published results of an experiment, which is not part of the experiment."""
 PARTS = ("task", "cell", "trainer")
-"""Sections that a bare word names: `trainer=rtrl` is short for `trainer.name=rtrl`."""
+"""Sections with a short form: `trainer=rtrl` is short for `trainer.name=rtrl`."""
 
 
 class Entry(NamedTuple):
-    """One value that was given.
+    """One value set by the user.
 
     Args:
-        value: As TOML has it.
-        origin: What a message points at: the file, or `key=value` as it was typed; empty for a bare name.
-        typed: It came from the command line, so its origin already shows the key and the value.
+        value: The value, as parsed from TOML.
+        origin: The file, or `key=value` as typed, for error messages; empty for a bare name.
+        typed: Whether it comes from the command line, so that the origin shows the key and the value.
     """
 
     value: Any
@@ -33,12 +33,12 @@ class Entry(NamedTuple):
     typed: bool = False
 
     def shows(self, key: Key) -> bool:
-        """Say whether the origin already shows a key and its value."""
+        """Return whether the origin already shows a key and its value."""
         return self.typed and self.origin.partition("=")[0] == dotted(key)
 
 
 Given = dict[Key, Entry]
-"""Values by their full key; of two entries for one thing, the later counts."""
+"""Values by their full key; of two entries for one option, the later takes precedence."""
 
 
 def dotted(key: Key) -> str:
@@ -47,7 +47,7 @@ def dotted(key: Key) -> str:
 
 
 def read_file(path: Path) -> Given:
-    """Read an experiment file; what it reports of a paper is left out. Errors as in `read_table`."""
+    """Read an experiment file without its published results; raises the errors of `read_table`."""
     table = read_table(path)
     table.pop(REPORTED, None)
     return flat(table, (), Entry(None, str(path)))
@@ -72,7 +72,7 @@ def _no_file(path: Path, error: OSError) -> str:
     if path.exists():
         return f"{path} cannot be read: {(error.strerror or str(error)).lower()}"
     if not path.parent.is_dir():
-        return f"{path} does not exist: there is no folder {path.parent}"
+        return f"{path} does not exist: the folder {path.parent} does not exist"
     files = sorted(file.name for file in path.parent.iterdir() if file.suffix == ".toml" and file.is_file())
     close = difflib.get_close_matches(path.name, files, n=1, cutoff=0.4)
     near = f"; did you mean '{path.parent / close[0]}'?" if close else ""
@@ -91,10 +91,10 @@ def _not_toml(path: Path, error: Exception) -> str:
 
 
 def parse_overrides(words: Sequence[str]) -> tuple[Given, list[InvalidOption]]:
-    """Read `key=value` words from the command line, in their order; values are TOML, else strings.
+    """Parse `key=value` overrides from the command line, in order; values are TOML, or else strings.
 
     Returns:
-        What was given, and one error for every word that is no `key=value`: all mistakes can be told at once.
+        The overrides, and one error per invalid word, so that all errors can be reported at once.
     """
     given: Given = {}
     wrong = []
@@ -107,17 +107,19 @@ def parse_overrides(words: Sequence[str]) -> tuple[Given, list[InvalidOption]]:
 
 
 def parse_override(word: str) -> Given:
-    """Read one `key=value`; a table, such as `trainer={name="bptt", clip_norm=1}`, gives several entries.
+    """Parse one `key=value`; a table, such as `trainer={name="bptt", clip_norm=1}`, gives several entries.
 
     Raises:
-        InvalidOption: It has no key, no `=`, or is not text.
+        InvalidOption: It has no key, no `=`, or contains unprintable characters.
     """
     left, equals, text = word.partition("=")
     key = tuple(part.strip() for part in left.split("."))
     if not word.isprintable():
-        raise InvalidOption(f"{word!r} holds characters that are not text; expected KEY=VALUE")
+        raise InvalidOption(f"{word!r} contains unprintable characters; expected KEY=VALUE")
     if not equals:
-        raise InvalidOption(f"'{word}' is no KEY=VALUE; to set an option write {left or 'KEY'}=VALUE")
+        raise InvalidOption(
+            f"'{word}' is not of the form KEY=VALUE; to set an option write {left or 'KEY'}=VALUE"
+        )
     if not all(key):
         raise InvalidOption(f"'{word}' has an empty key; expected KEY=VALUE, such as run.max_steps=100")
     return flat(_value(text), key, Entry(None, word, typed=True))
@@ -132,12 +134,12 @@ def _value(text: str) -> Any:
 
 
 def named(part: str, name: str) -> Given:
-    """Return the entry of a task or cell that was named without a key, as in `recurra train copy ntm`."""
+    """Return the entry of a task or cell given without a key, as in `recurra train copy ntm`."""
     return {(part, "name"): Entry(name, "", typed=True)}
 
 
 def flat(value: Any, key: Key, entry: Entry) -> Given:
-    """Return the entries of a table: one for every value in it."""
+    """Return the entries of a table, one per value."""
     if isinstance(value, Mapping) and value:
         return {k: e for name, inner in value.items() for k, e in flat(inner, (*key, name), entry).items()}
     if isinstance(value, date | time):
@@ -147,14 +149,14 @@ def flat(value: Any, key: Key, entry: Entry) -> Given:
 
 
 def update(given: Given, later: Given) -> None:
-    """Add entries, the later ones last also where they replace one."""
+    """Add entries; a replaced entry moves to the end."""
     for key, entry in later.items():
         given.pop(key, None)
         given[key] = entry
 
 
 def layered(below: Given, above: Given) -> Given:
-    """Put entries over others; where they name another part, the options of the one below it go with it."""
+    """Merge entries, with precedence for `above`; a replaced component loses its options."""
     kept = dict(below)
     for key, entry in above.items():
         part = key[:-1] if key[-1] == "name" else key
@@ -166,7 +168,7 @@ def layered(below: Given, above: Given) -> Given:
 
 
 def name_at(given: Given, key: Key) -> Entry | None:
-    """Return the name that was given for a part, as `key=name` or as `key.name=name`."""
+    """Return the name set for a component, as `key=name` or as `key.name=name`."""
     found = [e for k, e in given.items() if k in (key, (*key, "name")) and isinstance(e.value, str)]
     return found[-1] if found else None
 
@@ -177,14 +179,14 @@ def under(given: Given, key: Key) -> Given:
 
 
 def options_under(section: str, overrides: Sequence[str]) -> dict[str, Any]:
-    """Return the options of one section out of `section.key=value` words.
+    """Return the options of one section from `section.key=value` overrides.
 
     Raises:
-        InvalidOption: A word cannot be read, or is of another section.
+        InvalidOption: An override is malformed or belongs to another section.
     """
     given, wrong = parse_overrides(overrides)
     foreign = [
-        f"{dotted(key)} is no option of the {section}; write {section}.KEY=VALUE"
+        f"{dotted(key)} is not an option of the {section}; write {section}.KEY=VALUE"
         for key in given
         if key[0] != section
     ]

@@ -1,4 +1,4 @@
-"""The sections of an experiment: whose options are under which key, for the parts that were chosen."""
+"""The sections of an experiment: which options each key has, for the chosen components."""
 
 from __future__ import annotations
 
@@ -28,30 +28,30 @@ from recurra_lab.experiments.overrides import Entry, Given, Key, dotted, name_at
 
 
 class Problem(NamedTuple):
-    """One mistake: what to say, and the entry that it is about."""
+    """One error, and the entry that caused it."""
 
     error: RecurraError
     entry: Entry | None
 
 
 class Unresolved(BaseModel):
-    """Stands for a part that cannot be found, so that the rest is still checked."""
+    """Placeholder of a component that cannot be found, so that the rest is still validated."""
 
     model_config = ConfigDict(extra="ignore")
 
 
 @dataclass(frozen=True)
 class Section:
-    """The options under one key, and the sections of those that have options themselves.
+    """The options under one key, and the subsections of options that have options themselves.
 
     Args:
-        key: Where it is; empty for the experiment itself.
-        owner: The class whose options these are.
-        name: The name that was chosen here, or an empty string where nothing is to choose.
+        key: The key of the section; empty for the experiment itself.
+        owner: The class that has these options.
+        name: The chosen name, or an empty string if there is no choice.
         kind: The kind of component, or None.
-        fields: The options, with the defaults that hold here.
+        fields: The options, with the defaults of this section.
         parts: The options that are sections.
-        defaults: Values that win over the owner's own defaults.
+        defaults: Values that override the defaults of the owner.
     """
 
     key: Key
@@ -64,32 +64,32 @@ class Section:
 
     @property
     def title(self) -> str:
-        """What messages call the owner: `gru`, `run`."""
+        """The name of the owner in messages: `gru`, `run`."""
         return self.name or dotted(self.key) or "an experiment"
 
     def walk(self) -> Iterator[Section]:
-        """Yield this section and all below it."""
+        """Yield this section and all its subsections."""
         yield self
         for part in self.parts.values():
             yield from part.walk()
 
     def all_keys(self) -> list[Key]:
-        """Return the full key of every option, here and below; a name is set by the key of its section."""
+        """Return the full keys of all options, recursively; a name is set by the key of its section."""
         return [(*s.key, name) for s in self.walk() for name in s.fields if not (s.name and name == "name")]
 
     def find(self, key: Key) -> Section:
-        """Return the deepest section that holds a key."""
+        """Return the deepest section that contains a key."""
         part = self.parts.get(key[len(self.key)]) if len(key) > len(self.key) else None
         return self if part is None else part.find(key)
 
     def model(self) -> type[BaseModel]:
-        """Return the pydantic model of this section and all below it."""
+        """Return the pydantic model of this section and its subsections."""
         if issubclass(self.owner, BaseModel):
             return self.owner
         return options_model(self.owner, **{name: part.model() for name, part in self.parts.items()})
 
     def data(self, given: Given) -> dict[str, Any]:
-        """Return what the model is to check: defaults that hold here, and over them what was given."""
+        """Return the data to validate: the defaults of this section, overridden by the values of the user."""
         data = {name: value for name, value in self.defaults.items() if name not in self.parts}
         start = len(self.key)
         for key, entry in under(given, self.key).items():
@@ -101,13 +101,13 @@ class Section:
         return data | {name: part.data(given) for name, part in self.parts.items()}
 
     def _typed(self, name: str, value: Any) -> Any:
-        """TOML has no null: the word none stands for it."""
+        """Replace "none" by None, since TOML has no null."""
         field = self.fields.get(name)
         empty = value == "none" and field is not None and accepts_none(field.annotation)
         return None if empty else value
 
     def values(self, checked: BaseModel) -> Any:
-        """Return what was found valid: a `Ref`, a pydantic model, or all that the experiment itself holds."""
+        """Return the validated values: a `Ref`, a pydantic model, or the fields of the experiment."""
         if isinstance(checked, self.owner):
             return checked
         found = {name: getattr(checked, name) for name in self.fields}
@@ -125,9 +125,9 @@ def _put(data: dict[str, Any], path: Key, value: Any) -> None:
 
 
 class Explorer:
-    """Finds the sections of an experiment by the names that were given, and notes those that are wrong.
+    """Finds the sections of an experiment by the chosen names and collects errors.
 
-    Only the components that are named are loaded.
+    Only the named components are loaded.
     """
 
     def __init__(self, given: Given) -> None:
@@ -142,7 +142,7 @@ class Explorer:
         kind: Kind | None = None,
         defaults: Mapping[str, Any] | None = None,
     ) -> Section:
-        """Return the section at a key, and all below it."""
+        """Return the section at a key, with its subsections."""
         defaults = defaults or {}
         fields = {
             n: _with_default(f, defaults.get(n, PydanticUndefined)) for n, f in fields_of(owner).items()
@@ -164,7 +164,7 @@ class Explorer:
         return self._component(key, field, kind, given) if kind else self._alternative(key, field, given)
 
     def _misplaced(self, key: Key, what: str, models: Mapping[str, Any]) -> bool:
-        """Note a value where a name, or options, are expected."""
+        """Record a value where a name, or options, are expected."""
         wrong = [self.given.get(key), self.given.get((*key, "name"))]
         if "" in models:
             expected = f"options, such as {dotted(key)}.{next(iter(fields_of(models[''])), 'KEY')}=..."
@@ -231,4 +231,4 @@ def _with_default(field: FieldInfo, default: Any) -> FieldInfo:
 
 def _nothing_named(key: Key, kind: Kind) -> str:
     names = ", ".join(dict.fromkeys(offer.component.name for offer in registry.components(kind)))
-    return f"no {kind} is named; expected {dotted(key)}=NAME with one of the installed: {names or 'none'}"
+    return f"no {kind} was given; expected {dotted(key)}=NAME with one of the installed: {names or 'none'}"

@@ -1,1 +1,1 @@
-"""What is chosen by name and is no component: optimizers, schedules, loggers, sections of the report."""
+"""Extensions, selected by name like components: optimizers, schedules, loggers, report sections."""

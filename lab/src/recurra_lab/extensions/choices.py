@@ -1,4 +1,4 @@
-"""Options that choose among what is installed: `trainer.optimizer=muon`, with the options that muon has."""
+"""Options that select an installed extension: `trainer.optimizer=muon`, with the options of muon."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Installed(OpenChoice):
     """Metadata of an option that takes the name of an installed extension.
 
     Args:
-        kind: Of extension.
-        base: What the models of its options derive from; None where a name is all there is to say.
-        needed: Options that every such model has.
+        kind: Kind of extension.
+        base: Base class of the models of its options; None if the extension has no options.
+        needed: Options that every such model must have.
     """
 
     def __init__(
@@ -33,21 +33,21 @@ class Installed(OpenChoice):
         self.kind, self.base, self.needed = kind, base, needed
 
     def names(self) -> list[str]:
-        """Return what can be chosen; a name that is offered twice is qualified."""
+        """Return the available names; ambiguous names are qualified."""
         return spellings(offers(self.kind))
 
     def models(self) -> Mapping[str, type[BaseModel]]:
-        """Return name -> model of the options, each loaded when it is asked for."""
+        """Return name -> model of the options, each loaded on first access."""
         return {} if self.base is None else _Models(self, self.base)
 
 
 def installed(field: FieldInfo) -> Installed | None:
-    """Return what knows the names that an option takes, where those are the names of what is installed."""
+    """Return the `Installed` metadata of an option, or None."""
     return next((m for m in field.metadata if isinstance(m, Installed)), None)
 
 
 def sound_alternatives(field: FieldInfo) -> dict[str, type[BaseModel]]:
-    """Return the alternatives of an option without those that cannot be loaded."""
+    """Return the alternatives of an option, except those that cannot be loaded."""
     found, known = {}, alternatives(field)
     for name in known:
         with contextlib.suppress(RecurraError):
@@ -76,13 +76,13 @@ class _Models(Mapping[str, type[BaseModel]]):
         model = load_class(offer, self.base)
         missing = [option for option in self.choice.needed if option not in model.model_fields]
         if missing:
-            raise BrokenComponent(f"{named(offer)} has no option '{missing[0]}', which each must have")
+            raise BrokenComponent(f"{named(offer)} lacks the required option '{missing[0]}'")
         return _called(model, name)
 
 
 @functools.cache
 def _called(model: type[BaseModel], name: str) -> type[BaseModel]:
-    """Return a model whose `name` is the one that was chosen, so that a file says it as it was typed."""
+    """Return a model whose `name` is the chosen spelling, so that files keep it as typed."""
     if alternative_name(model) == name:
         return model
     chosen: Any = Literal[name]

@@ -1,4 +1,4 @@
-"""What the lab and the installed plugins offer by name. Nothing is imported before it is chosen."""
+"""Extensions of the lab and of installed plugins; each is imported only when selected."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ BUNDLED: dict[ExtensionKind, tuple[Extension, ...]] = {
     "optimizer": (
         Extension("adam", f"{OPTIMIZERS}:Adam", "Adam, or AdamW with a weight decay"),
         Extension("sgd", f"{OPTIMIZERS}:SGD", "stochastic gradient descent, with or without momentum"),
-        Extension("rmsprop", f"{OPTIMIZERS}:RMSprop", "RMSprop as torch has it"),
-        Extension("graves-rmsprop", f"{OPTIMIZERS}:Graves", "RMSProp of Graves 2013"),
+        Extension("rmsprop", f"{OPTIMIZERS}:RMSprop", "RMSprop as implemented in PyTorch"),
+        Extension("graves-rmsprop", f"{OPTIMIZERS}:Graves", "RMSProp variant of Graves 2013"),
         Extension("adagrad", f"{OPTIMIZERS}:AdaGrad", "AdaGrad"),
-        Extension("lbfgs", f"{OPTIMIZERS}:LBFGS", "L-BFGS with a line search, for whole problems"),
+        Extension("lbfgs", f"{OPTIMIZERS}:LBFGS", "L-BFGS with line search, for full-batch problems"),
     ),
     "schedule": (
-        Extension("constant", f"{SCHEDULES}:Constant", "the same rate throughout, after a warm-up"),
-        Extension("cosine", f"{SCHEDULES}:Cosine", "down along a cosine"),
-        Extension("step", f"{SCHEDULES}:Step", "multiplied by a factor every so many updates"),
-        Extension("one-cycle", f"{SCHEDULES}:OneCycle", "up to the full rate and down again"),
+        Extension("constant", f"{SCHEDULES}:Constant", "constant rate after an optional warm-up"),
+        Extension("cosine", f"{SCHEDULES}:Cosine", "cosine annealing"),
+        Extension("step", f"{SCHEDULES}:Step", "multiplied by a factor at fixed intervals"),
+        Extension("one-cycle", f"{SCHEDULES}:OneCycle", "one-cycle policy: up to the full rate and down"),
     ),
     "logger": (
         Extension("csv", f"{LOGGERS}:csv", "metrics.csv, which every run writes"),
@@ -37,34 +37,34 @@ BUNDLED: dict[ExtensionKind, tuple[Extension, ...]] = {
         Extension("mlflow", f"{LOGGERS}:mlflow", "MLflow"),
     ),
 }
-"""What comes with the lab."""
+"""Extensions bundled with the lab."""
 
 
 def offers(kind: ExtensionKind) -> list[Offer]:
-    """Return what there is of a kind: the lab's own first, then the plugins' by name."""
+    """Return all extensions of a kind: those of the lab, then those of plugins by name."""
     own = [as_component(kind, extension) for extension in BUNDLED.get(kind, ())]
     return [*(Offer(component, DIST, __version__) for component in own), *registry.extensions(kind)]
 
 
 def spellings(offers: Sequence[Offer]) -> list[str]:
-    """Return the shortest spelling of each offer that names it alone among those of its kind."""
+    """Return the shortest unambiguous spelling of each offer among those of its kind."""
     keys = [(offer.component.kind, offer.component.name) for offer in offers]
     times = Counter(keys)
     return [k[1] if times[k] == 1 else offer.qualified for k, offer in zip(keys, offers, strict=True)]
 
 
 def find(kind: ExtensionKind, name: str) -> Offer:
-    """Return what `name` or `dist:name` means, without importing it.
+    """Return the extension `name` or `dist:name` without importing it.
 
     Raises:
-        UnknownComponent: There is no such thing.
-        AmbiguousComponent: It is offered twice.
+        UnknownComponent: There is no such extension.
+        AmbiguousComponent: Several distributions provide it.
     """
     return registry.choose(kind, name, offers(kind))
 
 
 def load(kind: ExtensionKind, name: str) -> Any:
-    """Import and return what `name` or `dist:name` means; errors as in `find`.
+    """Import and return the extension `name` or `dist:name`; raises the errors of `find`.
 
     Raises:
         BrokenComponent: It cannot be imported.

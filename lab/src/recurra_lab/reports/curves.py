@@ -1,4 +1,4 @@
-"""The curves of a report: the goal's score over the updates, and over the sizes of the suite."""
+"""The curves of a report: the goal's score per update, and per size of the suite."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ WINDOWS = 30
 
 
 def learning_curve(rows: Rows, goal: Goal, baselines: Predictors = NOBODY) -> Picture | None:
-    """Draw the goal's score in training and validation over the updates; None when neither was logged.
+    """Plot the goal's score in training and validation per update; None if neither was logged.
 
     Args:
-        rows: Step, metric and value, as they were logged.
+        rows: Logged rows of step, metric and value.
         goal: What solves the task.
-        baselines: Predictor -> score -> value; each has a line.
+        baselines: Predictor -> score -> value; each is drawn as a line.
     """
     rows = list(rows)
     train, validation = (points(rows, f"{split}/{goal.score}") for split in ("train", "validation"))
@@ -49,13 +49,13 @@ def learning_curve(rows: Rows, goal: Goal, baselines: Predictors = NOBODY) -> Pi
     message = [_summary("training", train, goal), _summary("validation", validation, goal)]
     message += [f"{name} scores {number(value)}." for name, value in known.items()]
     alt = f"Learning curve: {' '.join(part for part in message if part)}"
-    caption = "Dots are single training batches, the line is their running mean; the dashed line is the goal."
-    caption += " Dotted lines are predictors that learn nothing." if known else ""
+    caption = "Dots: single training batches; solid line: their running mean; dashed line: goal."
+    caption += " Dotted lines: simple baselines." if known else ""
     return Picture("Learning curve", caption, alt, as_svg(figure))
 
 
 def generalisation(scores: Mapping[str, Mapping[str, float]], goal: Goal) -> Picture | None:
-    """Draw the goal's score over variants such as `length-10`; None when no two differ in size alone."""
+    """Plot the goal's score per variant, such as `length-10`; None if no two variants differ only in size."""
     series = _sized(scores, goal.score)
     if not series:
         return None
@@ -69,21 +69,21 @@ def generalisation(scores: Mapping[str, Mapping[str, float]], goal: Goal) -> Pic
     alt = f"{spoken(goal.score)} by {kind}: {message}."
     return Picture(
         f"By {kind}",
-        f"How far what was learned carries: {spoken(goal.score)} by {kind}.",
+        f"Generalisation: {spoken(goal.score)} by {kind}.",
         alt,
         as_svg(figure),
     )
 
 
 def points(rows: Rows, metric: str) -> Points:
-    """Return the steps and values of one metric, without those that are not finite."""
+    """Return the steps and finite values of one metric."""
     kept = [(step, value) for step, name, value in rows if name == metric and math.isfinite(value)]
     steps, values = zip(*kept, strict=True) if kept else ((), ())
     return np.array(steps, dtype=np.int64), np.array(values, dtype=np.float64)
 
 
 def running_mean(values: npt.NDArray[np.float64], window: int) -> npt.NDArray[np.float64]:
-    """Return, for every value, the mean of it and up to `window` - 1 values before it."""
+    """Return the running mean: each value averaged with up to `window` - 1 values before it."""
     sums = np.concatenate([[0.0], np.cumsum(values)])
     ends = np.arange(1, len(values) + 1)
     starts = np.maximum(ends - window, 0)
@@ -106,7 +106,7 @@ def _draw_measured(axes: Axes, measured: Points, label: str) -> None:
 
 
 def _finish(axes: Axes, goal: Goal, values: npt.NDArray[np.float64]) -> None:
-    """Scale the values, draw the goal and say what is what."""
+    """Set the scale, draw the goal and add labels and legend."""
     if goal.above is None and (values > 0).all():
         axes.set_yscale("log")
     bound = goal.below if goal.above is None else goal.above
@@ -123,7 +123,7 @@ def _finish(axes: Axes, goal: Goal, values: npt.NDArray[np.float64]) -> None:
 def _draw_references(axes: Axes, known: Mapping[str, float]) -> None:
     for k, (name, value) in enumerate(known.items()):
         if math.isfinite(value) and (value > 0 or axes.get_yscale() == "linear"):
-            style = (0, (1, 1 + k))  # the further down the list, the wider the dots stand
+            style = (0, (1, 1 + k))  # wider dots further down the list
             axes.axhline(value, color=INK, linewidth=1.2, linestyle=style, label=f"{name}, {number(value)}")
     axes.legend(fontsize=FONT_SIZE, frameon=False, labelcolor=INK)
 
@@ -137,7 +137,7 @@ def _summary(split: str, measured: Points, goal: Goal) -> str:
 
 
 def _sized(scores: Mapping[str, Mapping[str, float]], score: str) -> tuple[str, dict[int, float]] | None:
-    """Return the kind of size that most variants are named by, and size -> value."""
+    """Return the most common kind of size in the names of variants, and size -> value."""
     found: dict[str, dict[int, float]] = {}
     for variant, values in scores.items():
         name = re.fullmatch(r"(.+)-(\d+)", variant)

@@ -1,4 +1,4 @@
-"""Drawing without global state: figures become data URIs, the same bytes for the same numbers."""
+"""Figures as data URIs, without global state: the same numbers give the same bytes."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ INK, FAINT, BLUE, ORANGE = "#333333", "#d5d9de", "#0072b2", "#d55e00"
 
 @dataclass(frozen=True)
 class Picture:
-    """An image for the page.
+    """An image of the report.
 
     Args:
-        title: A heading of a few words.
-        caption: What is to be seen, one or two sentences.
-        alt: What the image shows, for those who cannot see it.
-        uri: The image itself, as a data URI.
+        title: Short heading.
+        caption: One or two sentences.
+        alt: Alternative text.
+        uri: The image as a data URI.
     """
 
     title: str
@@ -34,7 +34,7 @@ class Picture:
 
     @property
     def content(self) -> bytes:
-        """The image as a file would hold it."""
+        """The bytes of the image file."""
         return base64.b64decode(self.uri.partition(",")[2])
 
 
@@ -51,16 +51,16 @@ def blank(height: float, top: float = 0.12, bottom: float = 0.5) -> tuple[Figure
 
 
 def as_svg(figure: Figure) -> str:
-    """Return a figure of lines and text as a data URI."""
+    """Return a figure as an SVG data URI."""
     buffer = io.BytesIO()
-    # Ids and the date are what would differ between two drawings of the same numbers.
+    # Without this, ids and the date would differ between two drawings of the same numbers.
     with matplotlib.rc_context({"svg.hashsalt": "recurra"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None})
     return _uri("svg+xml", buffer)
 
 
 def as_png(figure: Figure) -> str:
-    """Return a figure of pixels as a data URI."""
+    """Return a figure as a PNG data URI."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=160, metadata={"Software": None}, pil_kwargs={"optimize": True})
     return _uri("png", buffer)

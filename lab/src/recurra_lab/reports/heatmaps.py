@@ -1,4 +1,4 @@
-"""Pictures of one sequence, as in the NTM paper: time runs to the right, and each channel is a row."""
+"""Heatmaps of one sequence, as in the NTM paper: time runs to the right, and each channel is a row."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ UNKNOWN = "#e9dcc9"
 
 
 def pictures(trace: Trace) -> list[Picture]:
-    """Draw the inputs, the target, the outputs and the views of a trace, aligned in time.
+    """Draw the inputs, target, outputs and diagnostics of a trace, aligned in time.
 
-    Views are drawn in their order until the page would become too heavy to send around; the rest is left out.
+    Diagnostics are drawn in order until the page would become too large; the rest is left out.
     """
     due = torch.where(trace.mask[:, None], trace.target, torch.nan)
     drawn = [
-        _picture("Inputs", trace.inputs, trace.mask, "What the model reads, one row per input."),
-        _picture("Target", due, trace.mask, "What is due; on the beige steps nothing is."),
-        _picture("Outputs", trace.outputs, trace.mask, "What the model answers."),
+        _picture("Inputs", trace.inputs, trace.mask, "Inputs of the model, one row per feature."),
+        _picture("Target", due, trace.mask, "Target outputs; beige steps are not scored."),
+        _picture("Outputs", trace.outputs, trace.mask, "Outputs of the model."),
     ]
     for name, view in trace.views.items():
         if sum(len(picture.uri) for picture in drawn) > MOST_CHARACTERS:
@@ -43,8 +43,8 @@ def _heading(name: str) -> str:
 def _meaning(view: Tensor) -> str:
     weighs = bool((view >= 0).all()) and torch.allclose(view.sum(1), torch.ones(len(view)), atol=1e-3)
     if weighs and view.shape[1] > 1:
-        return "Where it looks after each step, one row per place; each column sums to one."
-    return "The state after each step, one row per number."
+        return "Weighting after each step, one row per location; each column sums to one."
+    return "State after each step, one row per component."
 
 
 def _picture(title: str, values: Tensor, mask: Tensor, meaning: str) -> Picture:
@@ -65,12 +65,12 @@ def _picture(title: str, values: Tensor, mask: Tensor, meaning: str) -> Picture:
     shades = f"Black is {low:.3g}, white is {high:.3g}."
     size = f"{steps} steps from left to right, {rows} row{'' if rows == 1 else 's'}"
     return Picture(
-        title, f"{meaning} {shades}", f"{title}: a grayscale picture of {size}. {shades}", as_png(figure)
+        title, f"{meaning} {shades}", f"{title}: a grayscale heatmap of {size}. {shades}", as_png(figure)
     )
 
 
 def _span(values: Tensor) -> tuple[float, float]:
-    """Return what is drawn black and white: 0 and 1 for probabilities; zero lies in the middle if signed."""
+    """Return the values drawn black and white: 0 and 1 for probabilities; symmetric about zero if signed."""
     finite = values[torch.isfinite(values)]
     most = float(finite.abs().max()) if finite.numel() else 1.0
     if finite.numel() and float(finite.min()) < 0:
@@ -79,7 +79,7 @@ def _span(values: Tensor) -> tuple[float, float]:
 
 
 def _shrunk(image: Tensor, rows: int, columns: int) -> Tensor:
-    """Bring an image (n, T) to a drawable size; the largest of a block stands for it: no spike vanishes."""
+    """Downsample an image (n, T) to a drawable size by the largest magnitude, so that no spike is lost."""
     size = (min(rows, image.shape[0]), min(columns, image.shape[1]))
     if size == tuple(image.shape) or not image.numel():
         return image

@@ -1,4 +1,4 @@
-"""The page of a report: what is in a run's folder, put in order and rendered."""
+"""The page of a report: the contents of a run folder, rendered as HTML."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ class Row(NamedTuple):
     """A row of the table of scores.
 
     Args:
-        label: The variant, or the predictor that was not trained.
-        cells: Each a value as text, and whether it meets the goal.
-        learned: It is the model's.
+        label: The variant, or the baseline.
+        cells: The formatted values, each with whether it meets the goal.
+        learned: Whether the row is the model's, not a baseline's.
     """
 
     label: str
@@ -56,22 +56,21 @@ def write_report(
     experiment: Mapping[str, Any] | None = None,
     result: RunResult | None = None,
 ) -> Path:
-    """Write the report of a run, one HTML file that needs no other file and no network.
+    """Write the report of a run as one self-contained HTML file.
 
-    Whatever the folder lacks (a run that has only begun, a damaged file) is said on the page. The same folder
-    and weights give the same bytes.
+    Missing or damaged files are noted on the page. The same folder and weights give the same bytes.
 
     Args:
-        folder: The run's.
-        model: The trained model; its mode and weights stay as they are.
-        task: What it was trained on.
-        seed: The run's seed, which chooses the sequence that is shown.
-        goal: The run's own goal; the task's, if not given.
-        experiment: The resolved experiment, for the sections of plugins; what the folder says, if not given.
-        result: What the run came to; what the folder says, if not given.
+        folder: The run folder.
+        model: The trained model; its mode and weights are not changed.
+        task: The task of the run.
+        seed: The seed of the run, which selects the example sequence.
+        goal: The goal of the run; by default the task's.
+        experiment: The resolved experiment, for the sections of plugins; by default read from the folder.
+        result: The result of the run; by default read from the folder.
 
     Returns:
-        Where the report is.
+        The path of the report.
     """
     page = _template().render(_facts(folder, model, task, seed, goal or task.goal, experiment, result))
     with durable(folder.report) as file:
@@ -80,15 +79,17 @@ def write_report(
 
 
 def write_curve(folder: RunFolder, goal: Goal, path: Path, baselines: Predictors = NOBODY) -> None:
-    """Write the learning curve of a run alone, as an SVG file; `baselines` as in `learning_curve`.
+    """Write the learning curve of a run as an SVG file; for `baselines` see `learning_curve`.
 
     Raises:
-        MissingFile: The run has logged nothing yet.
+        MissingFile: The score of the goal has not been logged yet.
         DamagedFile: Its metrics cannot be read.
     """
     curve = learning_curve(_metrics(folder.metrics), goal, baselines)
     if curve is None:
-        raise MissingFile(f"{folder.path} has no learning curve: '{spoken(goal.score)}' was not logged yet")
+        raise MissingFile(
+            f"{folder.path} has no learning curve: '{spoken(goal.score)}' has not been logged yet"
+        )
     with durable(path) as file:
         file.write(curve.content)
 
@@ -141,7 +142,7 @@ def _facts(
 
 
 def _pictures(model: Network, task: Task, seed: int) -> tuple[list[Picture], int]:
-    """Return the pictures of a test sequence, and how many more were left out; none of an environment."""
+    """Return the heatmaps of a test sequence and how many were left out; none for an environment."""
     try:
         supervised = task.supervised()
     except IncompatibleParts:
@@ -154,14 +155,14 @@ def _pictures(model: Network, task: Task, seed: int) -> tuple[list[Picture], int
 def _result(
     folder: RunFolder, known: RunResult | None, notices: list[str]
 ) -> tuple[Mapping[str, Any], Scores]:
-    """Return the outcome and the scores of a run, from its folder if they are not at hand."""
+    """Return the outcome and the scores of a run, read from its folder unless `known`."""
     if known is not None:
         return asdict(known.outcome), known.scores
     return _or(read_json, folder.outcome, {}, notices), _or(read_json, folder.scores, {}, notices)
 
 
 def _or(read: Callable[[Path], R], path: Path, missing: R, notices: list[str]) -> R:
-    """Read a file of the run; note that it is damaged instead of failing, since a report is for looking."""
+    """Read a file of the run; a damaged file becomes a notice on the page instead of an error."""
     try:
         return read(path)
     except MissingFile:
@@ -181,7 +182,7 @@ def _metrics(path: Path) -> Rows:
     try:
         return read_metrics(path)
     except ValueError:
-        raise DamagedFile(f"{path} is damaged: a row is not a step, a metric and a value") from None
+        raise DamagedFile(f"{path} is damaged: expected rows of step, metric and value") from None
 
 
 def _toml(text: str, notices: list[str]) -> dict[str, Any]:
@@ -193,7 +194,7 @@ def _toml(text: str, notices: list[str]) -> dict[str, Any]:
 
 
 def _title(experiment: Mapping[str, Any], model: Network, task: Task) -> str:
-    """Return `copy · ntm · bptt` by the names in the experiment, else by the classes."""
+    """Return `copy · ntm · bptt` from the names in the experiment, or the names of the classes."""
     named = [experiment.get(part) for part in ("task", "cell", "trainer")]
     names = [part.get("name", "") if isinstance(part, dict) else part for part in named]
     found = [name for name in names if isinstance(name, str) and name]
@@ -209,7 +210,7 @@ def _columns(scores: Scores) -> list[str]:
 
 
 def _table(scores: Scores, goal: Goal, baselines: Baselines) -> list[Row]:
-    """Return variants, each followed by the predictors it may be compared with."""
+    """Return the rows of all variants, each followed by its baselines."""
 
     def cell(values: Mapping[str, float], name: str) -> tuple[str, bool]:
         if name not in values:

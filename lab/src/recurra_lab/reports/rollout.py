@@ -1,4 +1,4 @@
-"""What a model does on one sequence, step by step: what it reads and answers, and what its state shows."""
+"""The rollout of a model on one sequence: inputs, outputs and diagnostics of the state at each step."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ LONGEST_SHOWN = 200
 
 @dataclass(frozen=True)
 class Trace:
-    """One sequence and what a model made of it; time is on axis 0 of every tensor.
+    """The rollout of a model on one sequence; time is axis 0 of every tensor.
 
     Args:
         inputs: (T, I); tokens are one-hot.
-        target: (T, O); classes are one-hot. It means something on scored steps only.
-        outputs: (T, O), what the outputs claim the target is, as by `SupervisedTask.predict`.
-        mask: (T,), true where a step is scored.
-        views: Name -> (T, n), what the state showed after each step; none if it cannot be stepped.
+        target: (T, O); classes are one-hot. Valid on scored steps only.
+        outputs: (T, O), predictions of the target, as by `SupervisedTask.predict`.
+        mask: (T,), true on scored steps.
+        views: Name -> (T, n), diagnostics of the state after each step; empty if the model cannot be stepped.
     """
 
     inputs: Tensor
@@ -55,7 +55,7 @@ def trace(model: Network, task: SupervisedTask, batch: Batch) -> Trace:
 
 
 def example(task: Task, seed: int) -> Batch:
-    """Draw a sequence worth looking at: the longest of the first few test sequences within reason."""
+    """Return an example: the longest of the first few test sequences that is not too long to show."""
     drawn = [task.batch(k, batch_size=1, seed=seed, split="test") for k in range(CANDIDATES)]
     lengths = [int(batch.lengths[0]) for batch in drawn]
     shown = [n for n in lengths if n <= LONGEST_SHOWN]
@@ -78,7 +78,7 @@ def _outputs_and_views(model: Network, x: Tensor) -> tuple[Tensor, dict[str, Ten
 
 
 def _columns(values: Tensor, kinds: int) -> Tensor:
-    """Bring values (T, ...) to (T, n); whole numbers (T,) become one-hot among several `kinds`."""
+    """Reshape values (T, ...) to (T, n); integers (T,) are one-hot encoded if there are several `kinds`."""
     if values.dim() == 1 and kinds > 1 and not values.is_floating_point():
         return (values[:, None] == torch.arange(kinds)).float()
     return values.float().flatten(1) if values.dim() > 1 else values.float()[:, None]

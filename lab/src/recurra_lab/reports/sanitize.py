@@ -1,4 +1,4 @@
-"""HTML of others, cut down to what can do no harm: text, lists, tables, and images that hold their data."""
+"""Sanitiser of third-party HTML: keeps text, lists, tables and images as data URIs."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ LISTS = ("dd", "dl", "dt", "li", "ol", "ul")
 TABLES = ("caption", "table", "tbody", "td", "tfoot", "th", "thead", "tr")
 WORDS = ("b", "br", "code", "em", "i", "img", "kbd", "s", "small", "span", "strong", "sub", "sup", "u")
 KEPT = frozenset((*BLOCKS, *LISTS, *TABLES, *WORDS))
-"""Tags that are kept; of others, only what is inside."""
+"""Tags that are kept; of other tags, only the content is."""
 EMPTY = frozenset(("br", "hr", "img"))
 DROPPED = frozenset(("iframe", "math", "noscript", "object", "script", "style", "svg", "template", "title"))
-"""Tags that go with all that is inside."""
+"""Tags that are removed together with their content."""
 ATTRIBUTES = {"td": ("colspan", "rowspan"), "th": ("colspan", "rowspan", "scope"), "img": ("alt", "src")}
 IMAGES = tuple(f"data:image/{kind};base64," for kind in ("gif", "jpeg", "png", "svg+xml", "webp"))
 
 
 def sanitized(html: str) -> str:
-    """Return HTML that holds known tags alone, each of them closed; all else is text or left out."""
+    """Return HTML with allowed tags only, all of them closed; everything else is escaped or removed."""
     parser = _Sanitizer()
     parser.feed(html)
     parser.close()
@@ -27,7 +27,7 @@ def sanitized(html: str) -> str:
 
 
 class _Sanitizer(HTMLParser):
-    """Writes everything anew: nothing of the original text reaches the page without being escaped."""
+    """Rewrites the document, so that no original text reaches the page unescaped."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)

@@ -1,4 +1,4 @@
-"""Sections that plugins add to a report; one that fails is a line, and never costs the report."""
+"""Report sections of plugins; a section that fails becomes one line and never breaks the report."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from recurra_lab.training.evaluate import evaluation_mode
 
 @dataclass(frozen=True)
 class ReportSection:
-    """What a plugin adds to the report of a run.
+    """A section that a plugin adds to the report of a run.
 
     Args:
-        title: A heading of a few words.
-        content: A figure of matplotlib, or HTML: text, lists, tables and images as data URIs are kept, and
-            scripts, styles, links and forms are not.
+        title: Short heading.
+        content: A matplotlib figure, or HTML: text, lists, tables and images as data URIs are kept; scripts,
+            styles, links and forms are removed.
     """
 
     title: str
@@ -36,13 +36,13 @@ class ReportSection:
 
 
 class Shown(NamedTuple):
-    """A section as the page has it.
+    """A section as rendered on the page.
 
     Args:
         title: Text.
-        html: Sanitised, or empty.
-        uri: A picture, or empty.
-        failure: Why there is nothing to show, or empty.
+        html: Sanitised HTML, or empty.
+        uri: An image as a data URI, or empty.
+        failure: The error message of a failed section, or empty.
     """
 
     title: str = ""
@@ -52,7 +52,7 @@ class Shown(NamedTuple):
 
 
 def sections(folder: Path, experiment: Mapping[str, Any], network: Network, task: Task) -> Iterator[Shown]:
-    """Yield the sections of all plugins, by the plugins' names; arguments as those of their targets."""
+    """Yield the sections of all plugins, sorted by plugin; the arguments are passed to their targets."""
     about = {"folder": folder, "experiment": experiment, "network": network, "task": task}
     for offer in offers("section"):
         yield _shown(offer, about)

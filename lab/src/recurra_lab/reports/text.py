@@ -1,4 +1,4 @@
-"""How a report puts numbers and outcomes into words."""
+"""Goals and outcomes as text for reports."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from recurra_lab.formatting import duration
 
 ENDINGS = {
     "solved": "Solved",
-    "no improvement": "Stopped, since nothing improved any more,",
-    "budget used": "Not solved when the budget was used up,",
+    "no improvement": "Stopped early (no improvement)",
+    "budget used": "Not solved, step budget exhausted",
 }
 
 
 def spoken(name: str) -> str:
-    """Return the name of a score or option as words: `bits_per_sequence` -> `bits per sequence`."""
+    """Return the name of a score as words: `bits_per_sequence` -> `bits per sequence`."""
     return name.replace("_", " ")
 
 
 def goal_in_words(goal: Goal) -> str:
-    """Return what solves the task: `bits per sequence below 0.1`."""
+    """Return the goal as words: `bits per sequence below 0.1`."""
     bounds = [("below", goal.below), ("above", goal.above)]
     message = " or ".join(f"{side} {value:g}" for side, value in bounds if value is not None)
     return f"{spoken(goal.score)} {message}".rstrip()
 
 
 def outcome_in_words(outcome: Mapping[str, Any], goal: Goal) -> str:
-    """Say in one sentence how a run ended, what it cost and what its goal was.
+    """Return one sentence with the outcome, the cost and the goal of a run.
 
     Args:
         outcome: `status`, `steps`, `sequences` and `train_seconds`, any of which may be missing.
-        goal: What solves the task.
+        goal: The goal of the run.
     """
     status, steps, sequences = (outcome.get(name) for name in ("status", "steps", "sequences"))
     if not status:
-        return "This run has no outcome yet: it is still going on, or it was interrupted."
+        return "This run has no outcome yet: it is still running, or it was interrupted."
     costs = [] if sequences is None else [f"{sequences:,} sequences"]
     if outcome.get("train_seconds") is not None:
         costs.append(f"{duration(outcome['train_seconds'])} of training")

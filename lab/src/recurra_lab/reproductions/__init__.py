@@ -1,6 +1,6 @@
-"""Published results, run again: shipped experiments with what their papers report.
+"""Reproductions: experiments shipped with plugins, and the results that their papers report.
 
-reference   what an experiment file says of its paper: the table `[reproduce]`
-catalogue   the files that installed plugins offer, by name
-ledger      our numbers beside the published ones
+reference   the published results in an experiment file: the table `[reproduce]`
+catalogue   the experiment files of installed plugins, by name
+ledger      our results next to the published ones
 """

@@ -1,4 +1,4 @@
-"""The experiments that installed plugins ship, by name: `<folder>/<file>`, such as `hochreiter1997/reber`."""
+"""Experiments of installed plugins, by name: `<folder>/<file>`, such as `hochreiter1997/reber`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from recurra.plugins import discovery
 
 
 class Shipped(NamedTuple):
-    """An experiment file and the distribution that it comes with."""
+    """An experiment file and its distribution."""
 
     name: str
     dist: str
@@ -24,19 +24,19 @@ def shipped() -> list[Shipped]:
 
 
 def find(name: str) -> Shipped:
-    """Return the experiment of a name; `dist:name` chooses among several.
+    """Return the experiment with a name; `dist:name` selects one of several.
 
     Raises:
-        UnknownComponent: There is none.
-        AmbiguousComponent: Two distributions offer one.
+        UnknownComponent: There is no such experiment.
+        AmbiguousComponent: Several distributions provide it.
     """
     known = shipped()
     fits = [one for one in known if name in (one.name, f"{one.dist}:{one.name}")]
     if not fits:
         names = [one.name for one in known]
-        rest = nearest(name, names) or f"; there are {', '.join(names) or 'none'}"
+        rest = nearest(name, names) or f"; available: {', '.join(names) or 'none'}"
         raise UnknownComponent(f"there is no experiment '{name}'{rest}")
     if len(fits) > 1:
         spellings = ", ".join(f"{one.dist}:{one.name}" for one in fits)
-        raise AmbiguousComponent(f"'{name}' is offered more than once; say which: {spellings}")
+        raise AmbiguousComponent(f"'{name}' is provided more than once; use one of {spellings}")
     return fits[0]

@@ -1,4 +1,4 @@
-"""Our numbers beside the published ones."""
+"""Comparison of our results with the published ones."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def entry(
     runs: Sequence[RunFolder],
     overrides: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Return the ledger's entry of an experiment: who succeeded, and every number with those of all seeds.
+    """Return the entry of an experiment: which seeds succeeded, and every number for all seeds.
 
-    Overrides are named in it, since with them the experiment is no longer the published one.
+    Overrides are listed, because they make the experiment differ from the published one.
     """
     successes = [succeeded(run, known.success) for run in runs]
     return {
@@ -48,14 +48,14 @@ def entry(
 
 
 def succeeded(run: RunFolder, success: Success | None) -> bool:
-    """Say whether a run did what the paper calls a success; without a rule, whether it solved its task."""
+    """Return whether a run succeeded by the criterion of the paper, or else whether it solved its task."""
     if success is None:
         return bool(read_json(run.outcome)["status"] == SOLVED)
     return success.goal.met(number(run, f"scores.{success.variant}.{success.score}"))
 
 
 def number(run: RunFolder, where: str) -> float:
-    """Return a number of a run, by the words of `Number.ours`.
+    """Return a number of a run; for `where` see `Number.ours`.
 
     Raises:
         InvalidOption: The run has no such number.
@@ -72,7 +72,7 @@ def number(run: RunFolder, where: str) -> float:
 
 def _of(known: dict[str, Any], key: str, run: RunFolder) -> Any:
     if key not in known:
-        rest = nearest(key, known) or f"; there are {', '.join(known)}"
+        rest = nearest(key, known) or f"; it has {', '.join(known)}"
         raise InvalidOption(f"{run.path} has no number '{key}'{rest}")
     return known[key]
 
@@ -104,7 +104,7 @@ def markdown(found: dict[str, Any]) -> str:
         f"{found['paper']}: {found['claim']}.",
         "",
         *_differences(found.get("overrides", ())),
-        f"**{sum(successes)} of {len(seeds)} seeds succeeded** ({_span(seeds)}, all counted).",
+        f"**{sum(successes)} of {len(seeds)} seeds succeeded** ({_span(seeds)}, none excluded).",
         "",
         "| | published | ours | all seeds |",
         "| --- | --- | --- | --- |",
@@ -120,7 +120,7 @@ def markdown(found: dict[str, Any]) -> str:
 
 def _differences(overrides: Sequence[str]) -> list[str]:
     message = ", ".join(f"`{word}`" for word in overrides)
-    return [f"Run with {message}, unlike the published experiment.", ""] if overrides else []
+    return [f"Run with {message}, which differs from the published experiment.", ""] if overrides else []
 
 
 def _span(seeds: Sequence[int]) -> str:

@@ -1,20 +1,20 @@
-"""What an experiment file says of the paper that it follows: its table `[reproduce]`.
+"""The published results in an experiment file: its table `[reproduce]`.
 
     [reproduce]
     paper = "Hochreiter and Schmidhuber 1997, experiment 1"
     claim = "embedded Reber grammar: 100 % of trials succeed, after 8,440 sequences"
-    seeds = 10                       # of the run's own seed and those after it
-    minutes = 20                     # of one core, for all seeds
-    success = {variant = "test", score = "legal_share", above = 0.99}    # without it: the run is solved
+    seeds = 10                       # number of seeds, starting at the seed of the experiment
+    minutes = 20                     # on one core, for all seeds
+    success = {variant = "test", score = "legal_share", above = 0.99}    # default: the run is solved
 
     [[reproduce.numbers]]
     what = "sequences until success"
     published = 8440
-    status = "V"                     # V seen in the paper, N quoted by others, M from memory, C computed
+    status = "V"                     # V read in the paper, N quoted elsewhere, M from memory, C computed
     ours = "outcome.sequences"       # or scores.VARIANT.SCORE, metrics.NAME (the last value), success
-    statistic = "mean"               # over the seeds that succeeded; median, min and max as well
+    statistic = "mean"               # over the successful seeds; or median, min, max
 
-`recurra train -c` leaves the table out.
+`recurra train -c` ignores the table.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class _Strict(BaseModel):
 
 
 class Success(_Strict):
-    """A score of the final evaluation that says whether a run succeeded."""
+    """The success criterion: a bound on a score of the final evaluation."""
 
     variant: str
     score: str
@@ -47,7 +47,7 @@ class Success(_Strict):
     @model_validator(mode="after")
     def _one_bound(self) -> Success:
         if (self.below is None) == (self.above is None):
-            raise ValueError("success needs one of below and above")
+            raise ValueError("success needs exactly one of below and above")
         return self
 
     @property
@@ -57,7 +57,7 @@ class Success(_Strict):
 
 
 class Number(_Strict):
-    """One published number and where ours is found."""
+    """One published number and where to find ours."""
 
     what: str
     published: float | str
@@ -67,7 +67,7 @@ class Number(_Strict):
 
 
 class Published(_Strict):
-    """What a paper reports of an experiment, and how often we try it."""
+    """The published results of an experiment, and how many seeds to run."""
 
     paper: str
     claim: str
@@ -81,13 +81,13 @@ def published(path: Path) -> Published:
     """Read the table `[reproduce]` of an experiment file.
 
     Raises:
-        InvalidOption: It has none, or something in it is wrong; one line for each mistake.
+        InvalidOption: It is missing or invalid; the message has one line per error.
         MissingFile: There is no such file.
         DamagedFile: It is not TOML.
     """
     table = read_table(path).get(REPORTED)
     if table is None:
-        raise InvalidOption(f"{path} has no table [{REPORTED}], which says what its paper reports")
+        raise InvalidOption(f"{path} has no table [{REPORTED}] with the published results")
     try:
         return Published.model_validate(table)
     except ValidationError as error:

@@ -1,1 +1,1 @@
-"""A run: from an experiment to a folder with a trained model, its scores and a report."""
+"""Runs: train an experiment and write the model, its scores and a report to a folder."""

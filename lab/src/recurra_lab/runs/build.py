@@ -1,4 +1,4 @@
-"""From an experiment to the objects that it names."""
+"""Builds the components of an experiment."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from recurra_lab.training.module import LearningModule
 
 @dataclass(frozen=True)
 class Parts:
-    """What an experiment names, built."""
+    """The built components of an experiment."""
 
     task: Task
     model: Network
@@ -28,9 +28,9 @@ class Parts:
 
 
 def build(experiment: Experiment) -> Parts:
-    """Build the task, the model and the learning module; the initial weights depend on the seed alone.
+    """Build the task, the model and the learning module; the initial weights depend only on the seed.
 
-    The threads and the random generators of the process stay as they were.
+    The number of threads and the random state of the process are not changed.
     """
     with threads(experiment.run.threads), preserve_rng_state():
         reseed(experiment.seed, -1, 0)
@@ -42,7 +42,7 @@ def build(experiment: Experiment) -> Parts:
 
 @contextmanager
 def threads(count: int | None) -> Iterator[None]:
-    """Compute with a number of CPU threads, and then with as many as before; None changes nothing."""
+    """Set the number of CPU threads within the context; None keeps it unchanged."""
     before = torch.get_num_threads()
     torch.set_num_threads(count or before)
     try:
@@ -52,10 +52,10 @@ def threads(count: int | None) -> Iterator[None]:
 
 
 def goal_of(experiment: Experiment, task: Task) -> Goal:
-    """Return the goal of a run: the task's, unless the experiment sets its own.
+    """Return the goal of a run: the task's, unless the experiment overrides it.
 
     Raises:
-        InvalidOption: The task has no score of that name.
+        InvalidOption: The task has no such score.
     """
     run = experiment.run
     if run.stop_score is not None:

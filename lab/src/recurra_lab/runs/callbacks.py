@@ -1,7 +1,7 @@
-"""What happens around each training batch, in this order: check the weights, validate, save.
+"""Callbacks of a run, in this order: check the weights, validate, save.
 
-Validation is not Lightning's own loop: that one skips a validation which a crash cut short, and with it a
-stop that was due. Here its result is a pure function of the weights, and it is repeated after a resume.
+Lightning's own validation loop would skip a validation interrupted by a crash, and with it a stop that was
+due. Here validation is a pure function of the weights and is repeated after a resume.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from recurra_lab.training.evaluate import Scores, evaluate
 from recurra_lab.training.module import LearningModule
 
 SOLVED = "solved"
-"""How a run ends that met its goal."""
+"""Status of a run that met its goal."""
 
 
 class Guard(Callback):
-    """Stops the run at the step in which a weight went bad, before anything is saved."""
+    """Stops the run when a weight becomes non-finite, before a checkpoint is saved."""
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
@@ -39,12 +39,12 @@ class Guard(Callback):
 
 @dataclass
 class StopRule:
-    """When a run may end before its budget.
+    """The stopping criterion of a run before its step budget is exhausted.
 
     Args:
-        goal: What solves the task.
-        after: Validations in a row that must meet it; a single one may be luck.
-        patience: Validations without improvement after which to give up, or None.
+        goal: The goal of the run.
+        after: Consecutive validations that must meet it; a single one may be chance.
+        patience: Validations without improvement before stopping early, or None.
     """
 
     goal: Goal
@@ -52,14 +52,14 @@ class StopRule:
     patience: int | None
 
     def reason(self, met: int, stale: int) -> str | None:
-        """Return why to stop after so many validations in a row that met the goal, or improved nothing."""
+        """Return why to stop after consecutive validations that met the goal, or had no improvement."""
         if met >= self.after:
             return SOLVED
         return "no improvement" if self.patience is not None and stale >= self.patience else None
 
 
 class Validation(Callback):
-    """Scores the model every so many batches and stops the run when the rule says so."""
+    """Evaluates the model every `every` batches and stops the run by the stopping criterion."""
 
     def __init__(
         self,
@@ -74,25 +74,25 @@ class Validation(Callback):
         self.outcome: str | None = None
 
     def state_dict(self) -> dict[str, Any]:
-        """Return where validation stands, for the checkpoint."""
+        """Return the state of validation for the checkpoint."""
         return {name: getattr(self, name) for name in ("last", "best", "stale", "met", "outcome")}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a checkpoint."""
+        """Restore the state from a checkpoint."""
         vars(self).update(state_dict)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        """Make up for a validation that was due when the run was interrupted."""
+        """Run a validation that was due when the run was interrupted."""
         self._validate_when_due(trainer, pl_module)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Batch, batch_idx: int
     ) -> None:
-        """Validate when it is time."""
+        """Validate if due."""
         self._validate_when_due(trainer, pl_module)
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        """Make up for the last validation of a run that has no batch left to train on."""
+        """Run the last validation of a run that has no batches left."""
         self._validate_when_due(trainer, pl_module)
 
     def _validate_when_due(self, trainer: pl.Trainer, module: LearningModule) -> None:
@@ -123,9 +123,9 @@ class Validation(Callback):
 
 
 class Checkpoints(Callback):
-    """Saves every so many batches, at the end, and when a signal asks the run to leave.
+    """Saves every `every` batches, at the end, and when a signal interrupts the run.
 
-    A batch is saved when the next one starts: only then is all that was logged of it in the file of metrics.
+    A batch is saved when the next one starts, because only then are all its metrics written.
     """
 
     KEPT = 2
@@ -136,14 +136,14 @@ class Checkpoints(Callback):
         self.leaving = False
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        """Take the signals back from Lightning, which has just installed its own handler."""
+        """Reinstall the signal handlers, which Lightning has just replaced."""
         self.flag.install()
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
-        """Save the batches before this one when it is time, or when a signal came; then leave.
+        """Save a checkpoint if due or if a signal was received; then stop if interrupted.
 
         Raises:
-            Interrupted: A signal came.
+            Interrupted: A signal was received.
         """
         step = int(pl_module.batches_seen)
         if step and (self.leaving or step % self.every == 0):
@@ -153,22 +153,24 @@ class Checkpoints(Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Learn whether a signal came on any rank: all of them leave together."""
+        """Check whether any rank received a signal; all ranks stop together."""
         self.leaving = agreed(trainer, bool(self.flag.received))
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        """Save the last state."""
+        """Save the final state."""
         self._save(trainer, int(pl_module.batches_seen))
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        """Save what was made up for where nothing was left to train on."""
+        """Save the state after a late validation of a run with no batches left."""
         if self.last is None:
             self._save(trainer, int(pl_module.batches_seen))
 
     def leave_when_asked(self, step: int) -> None:
-        """Raise when a signal came; `step` is saved."""
+        """Raise `Interrupted` if a signal was received; `step` has been saved."""
         if self.leaving:
-            raise Interrupted(f"interrupted after step {step}, which is saved", self.flag.received or SIGTERM)
+            raise Interrupted(
+                f"interrupted after step {step}; a checkpoint was saved", self.flag.received or SIGTERM
+            )
 
     def _save(self, trainer: pl.Trainer, step: int) -> None:
         if step == self.last:
@@ -181,10 +183,10 @@ class Checkpoints(Callback):
 
 
 class Progress(RichProgressBar):
-    """Lightning's rich progress bar, showing the scores alone."""
+    """Lightning's rich progress bar with scores only."""
 
     def get_metrics(self, trainer: pl.Trainer, pl_module: Any) -> dict[str, Any]:
-        """Return the scores to show: the training batch's, and the last validation's."""
+        """Return the scores of the training batch and of the last validation."""
         shown = super().get_metrics(trainer, pl_module)
         shown.pop("v_num", None)
         goal = f"validation/{pl_module.task.goal.score}"
@@ -194,14 +196,14 @@ class Progress(RichProgressBar):
 
 
 def agreed(trainer: pl.Trainer, here: bool) -> bool:
-    """Say whether something is so on any rank; all ranks get the same answer."""
+    """Return whether a flag is set on any rank; all ranks get the same result."""
     return (
         here if trainer.world_size == 1 else bool(trainer.strategy.reduce_boolean_decision(here, all=False))
     )
 
 
 def summed(trainer: pl.Trainer, scores: Scores) -> Scores:
-    """Add the scores of all ranks."""
+    """Sum the scores of all ranks."""
     if trainer.world_size == 1:
         return scores
     numbers = torch.tensor([list(score) for score in scores.values()], dtype=torch.float64)

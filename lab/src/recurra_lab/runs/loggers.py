@@ -1,6 +1,6 @@
-"""Where a run logs its numbers: `metrics.csv`, TensorBoard, Weights & Biases, MLflow, or a plugin's way.
+"""Loggers of a run: `metrics.csv`, TensorBoard, Weights & Biases, MLflow, and those of plugins.
 
-Each function returns a logger of Lightning, and is called as the targets of `recurra_loggers` are.
+Each function returns a Lightning logger and has the signature of the targets of `recurra_loggers`.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ PROJECT = "recurra"
 def make_loggers(
     wanted: str | Iterable[str], folder: Path, experiment: Mapping[str, Any], step: int
 ) -> list[Logger]:
-    """Return the loggers of these names, and that of `metrics.csv` in any case.
+    """Return the loggers with these names, and always that of `metrics.csv`.
 
     Args:
         wanted: One name, or several.
-        folder: The run's.
+        folder: The run folder.
         experiment: The resolved experiment, as dictionaries, lists and scalars.
-        step: Of the checkpoint that the run goes on from, or 0.
+        step: Step of the checkpoint that the run resumes from, or 0.
 
     Raises:
-        InvalidOption: There is no such logger, or the package that it needs is not installed.
-        AmbiguousComponent: Two plugins offer it.
-        BrokenComponent: A plugin's logger cannot be made.
+        InvalidOption: There is no such logger, or a required package is not installed.
+        AmbiguousComponent: Several plugins provide it.
+        BrokenComponent: A plugin's logger cannot be created.
     """
     names = [wanted] if isinstance(wanted, str) else wanted
     return [_made(name, folder, experiment, step) for name in dict.fromkeys(["csv", *names])]
@@ -54,31 +54,31 @@ def _made(name: str, folder: Path, experiment: Mapping[str, Any], step: int) -> 
     except InvalidOption:
         raise
     except Exception as error:
-        raise BrokenComponent(f"{named(offer)} cannot be made: {short_message(error)}") from error
+        raise BrokenComponent(f"{named(offer)} cannot be created: {short_message(error)}") from error
     if not isinstance(made, Logger):
-        message = f"it is {with_article(type(made).__name__)}, not a logger of Lightning"
-        raise BrokenComponent(f"{named(offer)} cannot be made: {message}")
+        message = f"it is {with_article(type(made).__name__)}, not a Lightning logger"
+        raise BrokenComponent(f"{named(offer)} cannot be created: {message}")
     return made
 
 
 def csv(folder: Path, experiment: Mapping[str, Any], step: int) -> Logger:
-    """Return the logger of `metrics.csv`, which forgets what came after a step."""
+    """Return the logger of `metrics.csv`, which discards rows after a step."""
     made = MetricsFile(RunFolder(folder).metrics)
     made.rewind(step)
     return made
 
 
 def tensorboard(folder: Path, experiment: Mapping[str, Any], step: int) -> Logger:
-    """Return a logger of TensorBoard events that forgets what came after a step."""
+    """Return a TensorBoard logger that discards events after a step."""
     _need("tensorboard")
     from pytorch_lightning.loggers import TensorBoardLogger
 
-    # What is at the step itself is purged, too.
+    # TensorBoard also purges events at `purge_step` itself.
     return TensorBoardLogger(folder, name="", version="tensorboard", purge_step=step + 1)
 
 
 def wandb(folder: Path, experiment: Mapping[str, Any], step: int) -> Logger:
-    """Return a logger of Weights & Biases; a run that is resumed here goes on there."""
+    """Return a Weights & Biases logger; a resumed run continues the same W&B run."""
     _need("wandb")
     from pytorch_lightning.loggers import WandbLogger
 
@@ -93,9 +93,9 @@ def wandb(folder: Path, experiment: Mapping[str, Any], step: int) -> Logger:
 
 
 def mlflow(folder: Path, experiment: Mapping[str, Any], step: int) -> Logger:
-    """Return a logger of MLflow, by `MLFLOW_TRACKING_URI` or into the run's folder.
+    """Return an MLflow logger, for `MLFLOW_TRACKING_URI` or else the run folder.
 
-    A run that is resumed is another run of the same name there, which begins after the checkpoint.
+    A resumed run is a new MLflow run of the same name, which starts after the checkpoint.
     """
     _need("mlflow")
     from pytorch_lightning.loggers import MLFlowLogger
@@ -110,5 +110,5 @@ def _title(experiment: Mapping[str, Any]) -> str:
 
 def _need(package: str) -> None:
     if find_spec(package) is None:
-        message = f"the logger '{package}' needs a package that is not installed"
-        raise InvalidOption(f"run.logger: {message}; to install it: pip install 'recurra-lab[{package}]'")
+        message = f"the logger '{package}' requires a package that is not installed"
+        raise InvalidOption(f"run.logger: {message}; install it with: pip install 'recurra-lab[{package}]'")

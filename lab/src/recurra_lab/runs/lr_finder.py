@@ -1,4 +1,4 @@
-"""The learning-rate range test: a short training whose rate rises from batch to batch (Smith 2017)."""
+"""The learning-rate range test: a short run with an increasing learning rate (Smith 2017)."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from recurra_lab.runs.pl_trainer import lightning, quiet
 from recurra_lab.training.batches import Batches, training_loader
 
 WORSE = 4.0
-"""The test ends when the loss is so many times the least."""
+"""The test stops when the loss exceeds its minimum by this factor."""
 
 
 @dataclass(frozen=True)
 class Rates:
-    """What a range test found.
+    """The result of a range test.
 
     Args:
-        rates: Tried, one for each batch.
-        losses: Smoothed, of the batches.
-        suggested: Where the loss fell most steeply; None if it did nowhere.
+        rates: Learning rate of each batch.
+        losses: Smoothed loss of each batch.
+        suggested: Rate at which the loss fell most steeply; None if it never fell.
     """
 
     rates: list[float]
@@ -37,12 +37,12 @@ class Rates:
 
 
 def find_rates(experiment: Experiment, lowest: float, highest: float, batches: int) -> Rates:
-    """Train on a number of batches with rates that rise evenly in their logarithm.
+    """Train on a number of batches with exponentially increasing learning rates.
 
-    The threads and the random generators of the process stay as they were.
+    The number of threads and the random state of the process are not changed.
 
     Raises:
-        IncompatibleParts: The learning rule has no optimiser.
+        IncompatibleParts: The learning rule has no optimizer.
     """
     with threads(experiment.run.threads), preserve_rng_state():
         return _found(experiment, lowest, highest, batches)

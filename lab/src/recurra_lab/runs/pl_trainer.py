@@ -17,10 +17,10 @@ from recurra_lab.experiments.run_options import RunOptions
 
 
 def lightning(options: RunOptions, folder: Path, rule: dict[str, Any], **parts: Any) -> pl.Trainer:
-    """Return the Lightning trainer of a run; the user's options win over those that the learning rule wants.
+    """Return the Lightning trainer of a run; the options of the user override those of the learning rule.
 
     Raises:
-        InvalidOption: Lightning refuses a device, strategy or precision.
+        InvalidOption: Lightning rejects a device, strategy or precision.
     """
     ours: dict[str, Any] = {
         "accelerator": options.accelerator,
@@ -47,7 +47,7 @@ def lightning(options: RunOptions, folder: Path, rule: dict[str, Any], **parts: 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Silence Lightning's advertisements, and warnings about what a run does on purpose."""
+    """Silence Lightning's tips, and warnings about intended behaviour."""
     loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -64,8 +64,8 @@ def quiet() -> Iterator[None]:
 
 EXPECTED = (
     r".*isinstance\(treespec, LeafSpec\).*",
-    r".*does not have many workers.*",  # batches are computed faster than they are learned from
-    r".*resuming from a checkpoint that ended before the epoch ended.*",  # the position is in the weights
+    r".*does not have many workers.*",  # drawing a batch is faster than training on it
+    r".*resuming from a checkpoint that ended before the epoch ended.*",  # the weights hold the position
     r".*this fit will run with no optimizer.*",  # some rules have none
     r".*GPU available but not used.*",  # the device was chosen
 )

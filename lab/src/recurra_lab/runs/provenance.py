@@ -1,4 +1,4 @@
-"""What a result depends on beside its experiment: versions, threads, devices."""
+"""The provenance of a result: versions, threads, devices."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def versions_of(experiment: Experiment) -> dict[str, Any]:
 
 
 def _dists(experiment: Experiment) -> dict[str, str]:
-    """Return distribution -> version of all that an experiment names."""
+    """Return distribution -> version of all components of an experiment."""
     offers = [registry.find(ref.kind, ref.name) for ref in references(vars(experiment))]
     offers += [find("optimizer", name) for name in _foreign(experiment, OptimizerOptions)]
     offers += [find("schedule", name) for name in _foreign(experiment, ScheduleOptions)]
@@ -43,7 +43,7 @@ def _dists(experiment: Experiment) -> dict[str, str]:
 
 
 def _foreign(experiment: Experiment, base: type[BaseModel]) -> Iterator[str]:
-    """Yield the names of choices of a type that are not the lab's own."""
+    """Yield the names of choices of a type that plugins provide."""
     own = __name__.partition(".")[0]
     for part in instances(vars(experiment), base):
         if type(part).__module__.partition(".")[0] != own:
@@ -51,7 +51,7 @@ def _foreign(experiment: Experiment, base: type[BaseModel]) -> Iterator[str]:
 
 
 def identity(experiment: Experiment) -> dict[str, Any]:
-    """Return what must be equal for a resumed run to be equal to the bit."""
+    """Return what must match for a resumed run to be bit-identical."""
     run = experiment.run
     return {
         "configuration": experiment.config_hash(),
@@ -62,7 +62,7 @@ def identity(experiment: Experiment) -> dict[str, Any]:
 
 
 def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
-    """Yield one line for each thing that differs from when a checkpoint was made, by its manifest."""
+    """Yield one line for each difference from the manifest of a checkpoint."""
     for what, value in now.items():
         if then.get(what) != value:
-            yield f"{what} was {then.get(what)} when the checkpoint was made and is {value} now"
+            yield f"{what} was {then.get(what)} when the checkpoint was saved and is now {value}"

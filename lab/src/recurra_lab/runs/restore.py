@@ -1,4 +1,4 @@
-"""The trained model of a run: written to its folder, and brought back from there."""
+"""Loads the trained model of a run from its folder."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def restore(folder: RunFolder) -> tuple[Experiment, Task, Network]:
     """Return the experiment, the task and the trained model of a run.
 
     Raises:
-        MissingFile: The run has not ended, so it has no trained model yet.
-        DamagedFile: The model's file cannot be read, or holds another model's weights.
+        MissingFile: The run has not finished, so it has no trained model yet.
+        DamagedFile: The model file cannot be read, or does not match the model.
     """
     experiment = Experiment.from_toml(folder.experiment)
     if not folder.weights.is_file():

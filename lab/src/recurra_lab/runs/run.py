@@ -1,4 +1,4 @@
-"""A run from start to end: build, fit, judge, report; and the same from the middle, after an interruption."""
+"""A run: build, fit, evaluate and report; from the start, or resumed from a checkpoint."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ from recurra_lab.training.batches import Batches, training_loader
 from recurra_lab.training.evaluate import evaluate_suite
 
 Tell = Callable[[str], None]
-"""Says one line to the user."""
+"""Prints one line to the user."""
 
 
 class Run:
     """One experiment in one folder.
 
     Args:
-        experiment: What to run, resolved.
-        folder: Where; ranks other than zero write nothing.
+        experiment: The resolved experiment.
+        folder: The run folder; only rank zero writes to it.
         tell: Receives lines for the user.
     """
 
@@ -58,15 +58,15 @@ class Run:
     def _check_accumulation(self) -> None:
         if self.options.accumulate > 1 and not self.parts.module.automatic_optimization:
             rule, count = self.experiment.trainer.name, self.options.accumulate
-            message = f"trainer '{rule}', so set, updates weights itself, after every batch"
+            message = f"trainer '{rule}' with these options updates the weights itself after every batch"
             raise InvalidOption(
-                f"run.accumulate = {count}: {message}; expected 1, with a larger run.batch_size"
+                f"run.accumulate = {count}: {message}; expected 1; use a larger run.batch_size instead"
             )
 
     def start(self) -> RunResult | None:
         """Train from the beginning; returns None on ranks other than zero.
 
-        A run that a user's mistake keeps from starting leaves no folder behind.
+        If an error of the user prevents the run from starting, its folder is removed.
         """
         try:
             self._describe()
@@ -77,10 +77,10 @@ class Run:
             raise
 
     def resume(self) -> RunResult | None:
-        """Go on from the newest checkpoint that is intact; from the beginning when there is none.
+        """Resume from the newest intact checkpoint, or start from the beginning if there is none.
 
         Raises:
-            InvalidOption: The experiment is not the one that the checkpoint was made by.
+            InvalidOption: The experiment has changed since the checkpoint was saved.
         """
         checkpoint = newest_intact(self.folder.checkpoints, self.tell)
         for folder in (self.folder.path, self.folder.checkpoints):
@@ -100,14 +100,14 @@ class Run:
     def _compare(self, checkpoint: Checkpoint) -> None:
         if checkpoint.manifest["configuration"] != self.store.identity["configuration"]:
             raise InvalidOption(
-                f"{self.folder.experiment} was changed after {checkpoint.path.name} was made;"
+                f"{self.folder.experiment} was changed after {checkpoint.path.name} was saved;"
                 " restore it, or start a new run from it with -c"
             )
         for difference in differences(checkpoint.manifest, self.store.identity):
-            self.tell(f"warning: {difference}; the last bits of the result may differ")
+            self.tell(f"warning: {difference}; the result may not be bit-identical")
 
     def _fit(self, checkpoint: Checkpoint | None) -> RunResult | None:
-        """Train and conclude, with the threads and the seed of the run."""
+        """Train and evaluate, with the threads and the seed of the run."""
         reseed(self.experiment.seed, -1, 0)
         with threads(self.options.threads):
             return self._trained(checkpoint)
@@ -140,13 +140,13 @@ class Run:
             )
         except NonFinite as error:
             good = newest_intact(self.folder.checkpoints, self.tell)
-            kept = f"the last good checkpoint is {good.path}" if good else "no checkpoint was made before"
+            kept = f"the last good checkpoint is {good.path}" if good else "no earlier checkpoint exists"
             raise NonFinite(f"{error}; {kept}") from None
         except SIGTERMException:
             raise Interrupted("interrupted before the first step", SIGTERM) from None
 
     def _finished(self, checkpoint: Checkpoint | None, validation: callbacks.Validation) -> bool:
-        """Load a run that has nothing left to learn, and say whether this is one."""
+        """Return whether training is complete, and if so load the final state."""
         if checkpoint is None:
             return False
         state = checkpoint.content["state_dict"]
@@ -199,7 +199,7 @@ class Run:
         size, ranks = getattr(self.options, name), trainer.world_size
         if size % ranks:
             near = max(ranks, size - size % ranks)
-            raise InvalidOption(f"run.{name} = {size} cannot be shared by {ranks} processes; {near} can")
+            raise InvalidOption(f"run.{name} = {size} is not divisible by {ranks} processes; use {near}")
         return Batches(self.parts.task, size, self.experiment.seed, split, trainer.global_rank, ranks)
 
     def _conclude(self, status: str, seconds: float) -> RunResult:

@@ -1,6 +1,6 @@
-"""One run for each seed: found finished, gone on with, or begun; so an interrupted series continues.
+"""One run per seed: reused if finished, resumed if interrupted, else started.
 
-Only a run of the very same experiment, every option included, counts as found.
+A run is reused only if its experiment is identical, including every option.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ Tell = Callable[[str], None]
 def run_seeds(
     experiment: Path, seeds: Sequence[int], root: Path, *, words: Sequence[str], at_once: int, tell: Tell
 ) -> list[RunFolder]:
-    """Return the finished runs of an experiment, one for each seed.
+    """Return the finished runs of an experiment, one per seed.
 
     Args:
-        experiment: The file.
-        seeds: Of the runs.
-        root: Each run is in `root/seed-N`.
-        words: What of the experiment is changed, as `key=value`.
-        at_once: Runs side by side.
+        experiment: The experiment file.
+        seeds: Seeds of the runs.
+        root: Parent folder; each run is in `root/seed-N`.
+        words: Overrides, as `key=value`.
+        at_once: Number of parallel runs.
         tell: Receives a line when a run ends.
 
     Raises:
@@ -54,19 +54,19 @@ def _finished(experiment: Path, seed: int, root: Path, words: Sequence[str]) -> 
         _recurra(["resume", str(begun.path)], root)
     folder = _begun(root, wanted)
     if folder is None or not is_finished(folder):
-        raise RunFailed(f"there is no result in {root}; see {root / 'output.txt'}")
+        raise RunFailed(f"no result in {root}; see {root / 'output.txt'}")
     return folder
 
 
 def _begun(root: Path, wanted: str | None) -> RunFolder | None:
-    """Return the newest run here whose experiment has this hash."""
+    """Return the newest run whose experiment has this hash."""
     files = [path for path in root.glob("*/*/*/experiment.toml") if wanted and _hash(path) == wanted]
     newest = max(files, key=lambda path: path.stat().st_mtime_ns, default=None)
     return RunFolder(newest.parent) if newest else None
 
 
 def _hash(path: Path, words: Sequence[str] = ()) -> str | None:
-    """Return the hash of an experiment; None where it is invalid, which its own run will say."""
+    """Return the hash of an experiment; None if it is invalid, which its own run will report."""
     try:
         return Experiment.compose(file=path, overrides=words).config_hash()
     except RecurraError:
@@ -74,7 +74,7 @@ def _hash(path: Path, words: Sequence[str] = ()) -> str | None:
 
 
 def is_finished(folder: RunFolder) -> bool:
-    """Say whether a run has come to its end: its scores are written after its outcome."""
+    """Return whether a run has finished; its scores are written last."""
     return folder.outcome.is_file() and folder.scores.is_file()
 
 
@@ -85,5 +85,5 @@ def _recurra(words: Sequence[str], root: Path) -> None:
         code = subprocess.run(command, stdout=output, stderr=output, check=False).returncode
     if code:
         said = (root / "output.txt").read_text().strip().splitlines()
-        last = said[-1] if said else "it said nothing"
+        last = said[-1] if said else "no output"
         raise RunFailed(f"a run in {root} failed ({last.removeprefix('error: ')}); see {root / 'output.txt'}")

@@ -1,4 +1,4 @@
-"""Interruption: a signal only sets a flag; the run saves at the next batch boundary and leaves."""
+"""Interruption: a signal only sets a flag; the run saves a checkpoint at the next batch and exits."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Interrupted(RunFailed):
 
 
 class SignalFlag:
-    """While entered, remembers the first SIGTERM or SIGINT; a second SIGINT interrupts at once."""
+    """Context that records the first SIGTERM or SIGINT; a second SIGINT interrupts immediately."""
 
     def __init__(self) -> None:
         self.received = 0
@@ -32,7 +32,7 @@ class SignalFlag:
         return self
 
     def install(self) -> None:
-        """Take the signals, also from Lightning, whose own handler would end the process without saving."""
+        """Install the handlers, replacing that of Lightning, which would exit without saving."""
         for signum in WATCHED:
             signal.signal(signum, self._remember)
 

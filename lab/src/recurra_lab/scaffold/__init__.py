@@ -1,1 +1,1 @@
-"""A new plugin to start from."""
+"""Templates of new plugins."""

@@ -1,4 +1,4 @@
-"""A new plugin to start from: templates filled in with a name, complete, installable and tested."""
+"""New plugins from templates: complete, installable and tested."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _SUFFIX = ".template"
 
 @dataclass(frozen=True)
 class Blueprint:
-    """What differs between the kinds beside their templates.
+    """The differences between kinds other than their templates.
 
     Args:
-        summary: What the generated component is, for `recurra list`.
-        command: How it is tried, with installed components in the place of `$$task`, `$$cell` and `$$driver`.
-        holds: What its modules hold, as lines of the README.
+        summary: Summary of the generated component, for `recurra list`.
+        command: Command that tries it; `$$task`, `$$cell` and `$$driver` stand for installed components.
+        holds: Contents of its modules, as lines of the README.
     """
 
     summary: str
@@ -38,38 +38,38 @@ class Blueprint:
 
 BLUEPRINTS: dict[Kind, Blueprint] = {
     "cell": Blueprint(
-        "leaky units that choose how fast they forget",
+        "leaky units with a learned forgetting rate",
         "recurra train $task $name",
         "- `src/$module/cell.py`: the state, the options and one step.",
     ),
     "memory": Blueprint(
-        "associations that fade as fast as new ones are written",
+        "associative matrix whose old entries decay as new ones are written",
         "recurra train $task $driver cell.memory=$name",
         "- `src/$module/memory.py`: the state, the options and one step of writing and reading.",
     ),
     "task": Blueprint(
-        "put out the random bits that were seen some steps ago",
+        "output the random bits seen a fixed number of steps ago",
         "recurra train $name $cell",
         "- `src/$module/task.py`: the data, the loss, the scores and the suite.",
     ),
     "trainer": Blueprint(
         "plain gradient descent",
         "recurra train $task $cell trainer=$name",
-        "- `src/$module/trainer.py`: the options.\n- `src/$module/rule.py`: what is done with each batch.",
+        "- `src/$module/trainer.py`: the options.\n- `src/$module/rule.py`: the learning rule.",
     ),
 }
 
 
 @dataclass(frozen=True)
 class Plugin:
-    """A plugin with one component that is to be written.
+    """A new plugin with one component.
 
     Args:
         kind: `cell`, `memory`, `task` or `trainer`.
-        name: The component's name, in lower-case words with hyphens between them.
+        name: Name of the component, lower-case words separated by hyphens.
 
     Raises:
-        InvalidName: The name is malformed, or an installed plugin has it.
+        InvalidName: The name is malformed or already taken by an installed plugin.
     """
 
     kind: Kind
@@ -86,7 +86,7 @@ class Plugin:
 
     @property
     def command(self) -> str:
-        """The command that tries the component once it is installed."""
+        """The command that tries the component after installation."""
         command = BLUEPRINTS[self.kind].command
         driver = _driver() if "$driver" in command else ""
         return Template(command).substitute(
@@ -109,10 +109,10 @@ class Plugin:
         }
 
     def write(self, folder: Path) -> Path:
-        """Write the plugin into a folder of its own below `folder` and return that folder.
+        """Write the plugin to a new folder below `folder` and return its path.
 
         Raises:
-            UnwritableFolder: It holds files already, or cannot be made.
+            UnwritableFolder: The folder is not empty or cannot be created.
         """
         home = folder / self.dist
         try:
@@ -144,7 +144,7 @@ class Plugin:
 
 
 def _driver() -> str:
-    """Return a cell that drives the default memory, and so may drive another."""
+    """Return a cell whose default memory is the default one, so it can probably use another."""
     memory = registry.default("memory")
 
     def drives_it(cell: type) -> bool:
@@ -168,7 +168,7 @@ def _place(template: str, module: str) -> str:
 
 
 def _class_name(name: str, ending: str) -> str:
-    """Return `LeakyUnitCell`: with such an ending it can never hide a name that the template imports."""
+    """Return `LeakyUnitCell`: with such a suffix it cannot shadow a name that the template imports."""
     words = name.removesuffix(f"-{ending}").split("-")
     return "".join(word.capitalize() for word in [*words, ending])
 
@@ -182,12 +182,12 @@ def _check_form(name: str) -> None:
     if _NAME.fullmatch(name) and not keyword.iskeyword(name):
         return
     if keyword.iskeyword(name):
-        raise InvalidName(f"'{name}' is a word of the Python language; choose another name")
+        raise InvalidName(f"'{name}' is a Python keyword; choose another name")
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower()
     near = re.sub(r"[^a-z0-9]+", "-", spaced).strip("-0123456789")
     hint = f"; did you mean '{near}'?" if near and _NAME.fullmatch(near) else ""
     raise InvalidName(
-        f"'{name}' is no valid name; expected lower-case letters and digits, a letter first,"
+        f"'{name}' is not a valid name; expected lower-case letters and digits, starting with a letter,"
         f" with single hyphens between words{hint}"
     )
 
@@ -196,11 +196,11 @@ def _check_free(kind: Kind, name: str) -> None:
     for offer in registry.components(kind):
         if offer.component.name == name:
             raise InvalidName(
-                f"{offer.dist} {offer.version} already offers a {kind} '{name}'; choose another name"
+                f"{offer.dist} {offer.version} already provides a {kind} '{name}'; choose another name"
             )
     dist = f"recurra-{name}"
     try:
         installed = version(dist)
     except PackageNotFoundError:
         return
-    raise InvalidName(f"a distribution {dist} {installed} is already installed; choose another name")
+    raise InvalidName(f"the distribution {dist} {installed} is already installed; choose another name")

@@ -1,7 +1,7 @@
-"""Many runs over options and seeds: what is varied, who chooses, and what came of it.
+"""Hyperparameter sweeps over options and seeds.
 
-space      which options are varied, and how they are written on the command line
-study      trials that Optuna chooses, each of them runs over several seeds; it can be interrupted
-executors  where runs are done: here, or on a Ray cluster
-results    the table and the picture
+space      the search space, and its syntax on the command line
+study      the trials proposed by Optuna, each run with several seeds; can be interrupted and resumed
+executors  where runs are executed: locally, or on a Ray cluster
+results    the table and the figure of results
 """

@@ -1,4 +1,4 @@
-"""Where the runs of a sweep are done: in processes of this machine, or on a Ray cluster."""
+"""Executors of a sweep's runs: in local processes, or on a Ray cluster."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from recurra.errors import InvalidOption
 
 Cluster = Literal["local", "ray"]
 Place = Callable[..., Any]
-"""Calls a function with arguments, there."""
+"""Calls a function with arguments, possibly on another machine."""
 
 
 def here(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
@@ -19,12 +19,12 @@ def here(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
 
 
 def on_ray(gpus: float) -> Place:
-    """Return a place on a Ray cluster: that of RAY_ADDRESS, or one that is started on this machine.
+    """Return an executor on the Ray cluster at RAY_ADDRESS, or on one started on this machine.
 
-    Its nodes must see the folder of the sweep under the same path, and have the same plugins installed.
+    All nodes must see the sweep folder under the same path and have the same plugins installed.
 
     Args:
-        gpus: GPUs that a trial takes; one CPU is always taken.
+        gpus: GPUs per trial; each trial also takes one CPU.
 
     Raises:
         InvalidOption: Ray is not installed.
@@ -43,5 +43,5 @@ def on_ray(gpus: float) -> Place:
 
 
 def place(cluster: Cluster, gpus: float) -> Place:
-    """Return a place by its name."""
+    """Return an executor by name."""
     return on_ray(gpus) if cluster == "ray" else here

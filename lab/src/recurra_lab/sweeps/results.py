@@ -1,4 +1,4 @@
-"""What came of a sweep: a table, the best first, and a picture of the score against every option."""
+"""Results of a sweep: a table, best trial first, and plots of the score against each option."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HEIGHT, WIDTH = 3.0, 3.2
 
 
 def ranked(study: optuna.Study) -> list[FrozenTrial]:
-    """Return the trials that have a value, the best first."""
+    """Return the completed trials, best first."""
     done = study.get_trials(states=(TrialState.COMPLETE,))
     worst_first = study.direction == optuna.study.StudyDirection.MAXIMIZE
     return sorted(done, key=lambda trial: trial.values[0], reverse=worst_first)
@@ -28,11 +28,11 @@ def ranked(study: optuna.Study) -> list[FrozenTrial]:
 
 Cell = str | int | float
 DIGITS = 5
-"""Digits of a score that are shown, since trials often differ by little."""
+"""Significant digits of displayed scores; trials often differ by little."""
 
 
 def rows(study: optuna.Study, space: Space) -> list[list[Cell]]:
-    """Return the table with its head: number, options, the mean and the value of each seed."""
+    """Return the table with its header: trial number, options, mean, and the value of each seed."""
     trials = ranked(study)
     seeds = len(trials[0].user_attrs["values"]) if trials else 0
     table: list[list[Cell]] = [["trial", *space, "mean", *(f"seed {i + 1}" for i in range(seeds))]]
@@ -43,7 +43,7 @@ def rows(study: optuna.Study, space: Space) -> list[list[Cell]]:
 
 
 def shown(table: Sequence[Sequence[Cell]]) -> list[list[str]]:
-    """Return the table for people."""
+    """Return the table formatted for display."""
     return [[number(c, DIGITS) if isinstance(c, float) else str(c) for c in row] for row in table]
 
 

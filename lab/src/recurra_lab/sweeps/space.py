@@ -1,9 +1,9 @@
-"""Which options a sweep varies, as words of the command line.
+"""The search space of a sweep, as written on the command line.
 
-cell.hidden_size=32,64,128           one of these
-trainer.optimizer.lr=log:1e-4..1e-2  a number between them, evenly in its logarithm
-cell.hidden_size=16..64              a whole number, since both ends are
-run.batch_size=16                    the same in all trials
+cell.hidden_size=32,64,128           one of these values
+trainer.optimizer.lr=log:1e-4..1e-2  a number in this range, log-uniform
+cell.hidden_size=16..64              an integer, because both bounds are
+run.batch_size=16                    fixed in all trials
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from recurra.errors import InvalidOption
 
 @dataclass(frozen=True)
 class Choices:
-    """One of several values, as they are typed."""
+    """One of several values, as typed."""
 
     values: tuple[str, ...]
 
     def chosen(self, trial: Trial, key: str) -> str:
-        """Return the value that a trial takes."""
+        """Return the value of a trial."""
         return str(trial.suggest_categorical(key, self.values))
 
     def ends(self) -> tuple[str, ...]:
-        """Return values that must all be valid for the whole of it to be."""
+        """Return the values to validate: if they are valid, the whole choice is."""
         return self.values
 
 
@@ -41,13 +41,13 @@ class Range:
     whole: bool
 
     def chosen(self, trial: Trial, key: str) -> float:
-        """Return the value that a trial takes."""
+        """Return the value of a trial."""
         if self.whole:
             return trial.suggest_int(key, int(self.low), int(self.high), log=self.log)
         return trial.suggest_float(key, self.low, self.high, log=self.log)
 
     def ends(self) -> tuple[str, ...]:
-        """Return values that must all be valid for the whole of it to be."""
+        """Return the values to validate: if they are valid, the whole choice is."""
         return tuple(f"{int(end)}" if self.whole else f"{end!r}" for end in (self.low, self.high))
 
 
@@ -55,10 +55,10 @@ Space = dict[str, Choices | Range]
 
 
 def split(words: Sequence[str]) -> tuple[Space, list[str]]:
-    """Return what is varied, by key, and the words that are the same in all trials.
+    """Return the search space by key, and the overrides that are fixed in all trials.
 
     Raises:
-        InvalidOption: A range is none, or nothing is varied.
+        InvalidOption: A range is malformed, or nothing is varied.
     """
     space: Space = {}
     fixed = []
@@ -70,7 +70,7 @@ def split(words: Sequence[str]) -> tuple[Space, list[str]]:
         else:
             space[key.strip()] = varied
     if not space:
-        message = "nothing is varied; give several values, such as cell.hidden_size=32,64"
+        message = "no option is varied; give several values, such as cell.hidden_size=32,64"
         raise InvalidOption(f"{message} or trainer.optimizer.lr=log:1e-4..1e-2")
     return space, fixed
 
@@ -95,7 +95,7 @@ def _range(word: str, value: str) -> Range:
 
 
 def _parts(value: str) -> list[str]:
-    """Split at commas outside of brackets and quotes, so that lists and tables stay whole."""
+    """Split at commas outside brackets and quotes, so that lists and tables are not split."""
     depth, quoted, parts = 0, "", [""]
     for letter in value:
         if quoted:

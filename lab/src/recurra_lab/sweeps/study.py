@@ -1,4 +1,4 @@
-"""Trials that Optuna chooses: each is an experiment with some options set, run with several seeds."""
+"""The study of a sweep: Optuna proposes trials, each an experiment run with several seeds."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ from recurra_lab.sweeps.executors import Place
 from recurra_lab.sweeps.space import Choices, Space
 
 WHY = "why"
-"""The attribute of a trial that failed by itself; one that was interrupted has none, and is tried again."""
+"""Attribute with the error of a failed trial; an interrupted trial lacks it and is repeated."""
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """What is tried.
+    """A sweep: the experiment, the search space and the seeds.
 
     Args:
-        file: The experiment, with all that is the same in every trial.
-        space: What is varied.
-        seeds: Runs of each trial.
-        trials: How many; None for every combination, where all options are choices.
-        folder: Of the study and its runs.
+        file: The experiment file, with the options that are fixed in all trials.
+        space: The search space.
+        seeds: Seeds of each trial.
+        trials: Number of trials; None for every combination, if all options are choices.
+        folder: Folder of the study and its runs.
     """
 
     file: Path
@@ -51,27 +51,27 @@ class Sweep:
 
     @property
     def everything(self) -> bool:
-        """Whether every combination is tried."""
+        """Whether the sweep is a full grid."""
         return self.trials is None
 
     def count(self) -> int:
         """Return the number of trials.
 
         Raises:
-            InvalidOption: It is unknown, since there is a range among the options.
+            InvalidOption: It is unknown, because an option is a range.
         """
         if self.trials is not None:
             return self.trials
         ranges = [key for key, varied in self.space.items() if not isinstance(varied, Choices)]
         if ranges:
-            raise InvalidOption(f"say how many --trials there are, since {ranges[0]} is a range")
+            raise InvalidOption(f"set the number of --trials, because {ranges[0]} is a range")
         return prod(len(varied.ends()) for varied in self.space.values())
 
     def check(self) -> Goal:
-        """Return the goal of the experiment, after a look at every value that may be tried.
+        """Validate every value of the search space and return the goal of the experiment.
 
         Raises:
-            InvalidOption: A value is wrong; one line for each mistake.
+            InvalidOption: A value is invalid; the message has one line per error.
         """
         experiment = Experiment.from_toml(self.file)
         for key, varied in self.space.items():
@@ -81,7 +81,7 @@ class Sweep:
 
 
 def study_of(sweep: Sweep) -> optuna.Study:
-    """Open or continue the study of a sweep, in whose folder it is kept."""
+    """Create or load the study of a sweep; it is stored in the folder of the sweep."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     goal = sweep.check()
     sweep.folder.mkdir(parents=True, exist_ok=True)
@@ -97,7 +97,7 @@ def study_of(sweep: Sweep) -> optuna.Study:
 
 
 def _take_up_again(study: optuna.Study) -> None:
-    """Put trials that were interrupted, killed or by Ctrl-C, in front of those that Optuna will choose."""
+    """Enqueue interrupted trials before the ones that Optuna will propose."""
     for trial in study.get_trials(states=(TrialState.RUNNING,)):
         study.tell(trial.number, state=TrialState.FAIL)
     trials = study.get_trials()
@@ -115,7 +115,7 @@ def _sampler(sweep: Sweep) -> BaseSampler:
 
 
 def run(sweep: Sweep, study: optuna.Study, place: Place, at_once: int, tell: Callable[[str], None]) -> None:
-    """Do the trials that are left; runs that were begun before are gone on with."""
+    """Execute the remaining trials; interrupted runs are resumed."""
 
     def objective(trial: optuna.Trial) -> float:
         words = words_of({key: varied.chosen(trial, key) for key, varied in sweep.space.items()})
@@ -139,18 +139,18 @@ def _is_over(trial: FrozenTrial) -> bool:
 
 
 def words_of(chosen: Mapping[str, Any]) -> list[str]:
-    """Return options as words of the command line."""
+    """Return options as overrides of the command line."""
     return [f"{key}={value if isinstance(value, str) else repr(value)}" for key, value in chosen.items()]
 
 
 def trial_folder(folder: Path, words: Sequence[str]) -> Path:
-    """Return the folder of a trial, by what is tried: a trial that is repeated finds its runs."""
+    """Return the folder of a trial, named by a hash of its options, so a repeated trial finds its runs."""
     digest = hashlib.blake2b(json.dumps(sorted(words)).encode(), digest_size=4).hexdigest()
     return folder / f"trial-{digest}"
 
 
 def values_of(file: Path, seeds: Sequence[int], folder: Path, words: Sequence[str]) -> list[float]:
-    """Return the last validation of each seed: the goal's score.
+    """Return the last validation value of the goal's score for each seed.
 
     Raises:
         RunFailed: A run failed.
@@ -163,5 +163,5 @@ def values_of(file: Path, seeds: Sequence[int], folder: Path, words: Sequence[st
 def _last(run: RunFolder, name: str) -> float:
     values = [value for _, metric, value in read_metrics(run.metrics) if metric == name]
     if not values:
-        raise RunFailed(f"{run.path} was never validated; lower run.validate_every below run.max_steps")
+        raise RunFailed(f"{run.path} was never validated; set run.validate_every to at most run.max_steps")
     return values[-1]
