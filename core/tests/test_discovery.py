@@ -57,7 +57,7 @@ DEFECTS = {
     ),
     "unusable name": (
         HOOK + "return [Component('cell', 'My:Cell', 'a:B', '')]",
-        "cell 'My:Cell' is no valid name",
+        "cell 'My:Cell' is not a valid name",
     ),
     "unusable target": (
         HOOK + "return [Component('cell', 'x', 'a.B', '')]",
@@ -80,7 +80,7 @@ DEFECTS = {
 
 EXTENSION = HEAD + "@hookimpl\ndef {hook}():\n    return "
 EXTENSION_DEFECTS = {
-    "Extension('X', 'a:b', '')": "{kind} 'X' is no valid name",
+    "Extension('X', 'a:b', '')": "{kind} 'X' is not a valid name",
     "Extension('x', 'a.b', '')": "{kind} 'x' has the target 'a.b'; expected 'module:attribute'",
     "Extension('x', print, '')": "every field of a component except `default` must be a string",
     "Extension('x')": "{hook} failed: TypeError",
