@@ -14,7 +14,7 @@ from recurra_contract.selection import every_pair
 from recurra_lab import Model
 from recurra_lab.artifacts.run_folder import RunFolder
 from recurra_lab.cli import main
-from recurra_lab.export import export, named_start
+from recurra_lab.exported_program import export, named_start
 from recurra_lab.runs.restore import restore
 
 

@@ -1,6 +1,7 @@
 """The repository has the shape that its README promises: one test walks every package."""
 
 import ast
+import importlib.util
 import os
 import re
 import subprocess
@@ -194,6 +195,14 @@ def test_templates_and_documents_import_public_names_alone():
         imports = re.findall(r"^ *(?:from|import) (recurra[\w.]*)", path.read_text("utf-8"), re.MULTILINE)
         ours = ("recurra.", "recurra_engine.", "recurra_lab.", "recurra_contract.")
         assert [name for name in imports if name.startswith(ours)] == [], path
+
+
+@pytest.mark.parametrize("package", ["recurra", "recurra_lab", "recurra_contract"])
+def test_every_public_name_is_there_and_no_module_hides_it(package):
+    facade = importlib.import_module(package)
+    assert [name for name in facade.__all__ if getattr(facade, name) is None] == []
+    # A module that is imported becomes an attribute of its package, and takes the name's place.
+    assert [name for name in facade.__all__ if importlib.util.find_spec(f"{package}.{name}")] == []
 
 
 def test_who_may_import_whom():

@@ -18,7 +18,7 @@ from recurra_contract import ToyCell, ToyTask
 from recurra_lab import Model
 from recurra_lab.artifacts.run_folder import RunFolder
 from recurra_lab.cli import main
-from recurra_lab.export import export, named_start, save
+from recurra_lab.exported_program import export, named_start, save_program
 from recurra_lab.runs import restore
 
 SIZES = [(1, 1), (2, 17), (4, 3)]
@@ -159,10 +159,10 @@ class Uncopied(Pair):
 def test_a_failed_export_writes_nothing_and_spoils_no_later_one(cell, told):
     file = io.BytesIO()
     with pytest.raises(IncompatibleParts, match=f"^{told}.+$"):
-        save(cell(3), file)
+        save_program(cell(3), file)
     assert file.getvalue() == b""
     module = Pair(3)
-    save(module, file)
+    save_program(module, file)
     file.seek(0)
     x = torch.randn(2, 6, 3)
     torch.testing.assert_close(torch.export.load(file).module()(x)[0], module(x)[0])

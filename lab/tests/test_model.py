@@ -24,7 +24,7 @@ from recurra import (
 from recurra.plugins import registry
 from recurra.wrappers import Layers, NormalisedLinears
 from recurra_lab import Model
-from recurra_lab.export import export
+from recurra_lab.exported_program import export
 
 
 class Plain(Cell[tuple]):

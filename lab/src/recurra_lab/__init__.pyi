@@ -1,6 +1,9 @@
 """The public names of recurra_lab; every other module is private by convention."""
 
 from recurra_lab.experiments import Experiment as Experiment
+from recurra_lab.exported_program import export as export
+from recurra_lab.exported_program import named_start as named_start
+from recurra_lab.exported_program import save_program as save_program
 from recurra_lab.reports.sections import ReportSection as ReportSection
 from recurra_lab.snapshots.task import SnapshotTask as SnapshotTask
 from recurra_lab.snapshots.task import load_snapshot as load_snapshot

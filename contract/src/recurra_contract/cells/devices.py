@@ -13,7 +13,7 @@ from recurra.errors import IncompatibleParts
 from recurra.state import leaves, map_state
 from recurra_contract.cells.probes import BATCH, Run, compare, equal, inputs, made, tensors
 from recurra_contract.kit import CheckFailed, Make, Skip
-from recurra_lab.export import save
+from recurra_lab.exported_program import save_program
 
 EXPORTED_SIZES = ((1, 1), (BATCH, 7))
 
@@ -52,7 +52,7 @@ def check_export(make: Make) -> None:
     """A cell exported to a file and loaded again computes the same for any batch size and number of steps."""
     cell, file = made(make), io.BytesIO()
     try:
-        save(cell, file)
+        save_program(cell, file)
     except IncompatibleParts as refused:
         raise CheckFailed(str(refused)) from None
     file.seek(0)

@@ -17,7 +17,7 @@ def export(run: Path, to: Path | None, streaming: bool) -> None:
     """Export the trained model of the run in folder RUN; `torch.export.load` reads the file."""
     from recurra_lab.artifacts.atomic_files import durable
     from recurra_lab.artifacts.run_folder import RunFolder
-    from recurra_lab.export import save
+    from recurra_lab.exported_program import save_program
     from recurra_lab.runs.restore import restore
 
     folder = RunFolder.open(run)
@@ -26,5 +26,5 @@ def export(run: Path, to: Path | None, streaming: bool) -> None:
         raise MissingFile(f"--to {to}: the folder {to.parent} does not exist")
     _, _, model = restore(folder)
     with durable(to) as file:
-        save(model, file, streaming=streaming)
+        save_program(model, file, streaming=streaming)
     click.echo(to)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recurra import InvalidInput, LearnedInitialState, select
-from recurra_lab.export import export
+from recurra_lab.exported_program import export
 from recurra_recursive.recursive import RecursiveNetwork
 from recurra_recursive.tree_lstm import TreeLSTM
 

@@ -77,7 +77,7 @@ def export(module: Network | SequenceLayer, *, streaming: bool = False) -> Expor
     return _traced(_Streaming(module), module, (x, state), (X_SIZES, {name: {0: ANY} for name in state}))
 
 
-def save(module: Network | SequenceLayer, file: IO[bytes], *, streaming: bool = False) -> None:
+def save_program(module: Network | SequenceLayer, file: IO[bytes], *, streaming: bool = False) -> None:
     """Write a network to a file for `torch.export.load`; see `export`.
 
     Raises:
