@@ -94,7 +94,7 @@ def trained(elsewhere):
 
 
 def test_each_run_ends(trained):
-    assert trained.count("budget used after 20 updates") == len(KINDS)
+    assert trained.count("step budget exhausted after 20 updates") == len(KINDS)
 
 
 @pytest.mark.parametrize("kind", KINDS)

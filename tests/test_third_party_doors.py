@@ -61,7 +61,7 @@ def test_a_run_takes_the_cell_the_optimizer_the_logger_and_the_engine(elsewhere)
         *FEW,
     ]
     told = good(elsewhere.run("-m", "recurra", "train", *words, RECURRA_ENGINE="unrolled", **OURS))
-    assert "budget used after 4 updates" in told
+    assert "step budget exhausted after 4 updates" in told
     (folder,) = (elsewhere.folder / "runs/copy/smooth-bptt").iterdir()
     rows = [json.loads(line) for line in (folder / "numbers.jsonl").read_text("utf-8").splitlines()]
     assert [row["step"] for row in rows if "train/loss" in row] == [1, 2, 3, 4]

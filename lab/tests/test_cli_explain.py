@@ -1,4 +1,4 @@
-"""`recurra explain`: the level of a cell, and why not a faster one."""
+"""`recurra explain`: the backend of a cell, and why not a faster one."""
 
 import json
 

@@ -111,7 +111,7 @@ def test_a_streaming_program_goes_on_where_it_stopped(network):
 
 
 def test_a_network_that_reads_from_both_ends_cannot_stream():
-    with pytest.raises(IncompatibleParts, match="Bidirectional cannot stream, since it needs the end"):
+    with pytest.raises(IncompatibleParts, match="Bidirectional cannot stream, because it needs the whole"):
         export(NETWORKS["both ends"](), streaming=True)
 
 
@@ -150,7 +150,7 @@ class Uncopied(Pair):
 @pytest.mark.parametrize(
     ("cell", "told"),
     [
-        (Halves, "Halves cannot be exported: what its step does cannot be written to a file: .*floor"),
+        (Halves, "Halves cannot be exported: its program cannot be serialised: .*floor"),
         (Sized, "Sized cannot be exported: its step cannot be traced: "),
         (Peeking, "Peeking cannot be exported: its step cannot be traced: "),
         (Uncopied, "Uncopied cannot be exported: it cannot be copied: "),

@@ -137,7 +137,7 @@ class TestNonFinite:
     def test_a_bad_parameter_is_named(self, module):
         poison(module.model.sequencer.W.bias)
         with pytest.raises(
-            NonFinite, match=r"the first tensor that went bad is the parameter sequencer\.W\.bias"
+            NonFinite, match=r"the first non-finite tensor is the parameter sequencer\.W\.bias"
         ):
             module.check_weights(batch_of(module.task))
 

@@ -154,7 +154,9 @@ def test_tokens_that_are_not_in_the_vocabulary_are_refused(tokens, span):
 
 @pytest.mark.parametrize("gives", ["vectors", "tokens"])
 def test_a_cell_for_trees_cannot_read_a_sequence(gives):
-    told = f"^cell 'branching' reads trees, but task 'Given' gives {gives}; choose a cell that reads vectors$"
+    told = (
+        f"^cell 'branching' reads trees, but task 'Given' provides {gives}; choose a cell that reads vectors$"
+    )
     with pytest.raises(IncompatibleParts, match=told):
         Model(Given(gives), Ref("cell", "branching"))
 
@@ -190,13 +192,15 @@ def test_tokens_of_trees_that_are_not_in_the_vocabulary_are_refused(token, span)
 
 
 def test_trees_of_tokens_need_a_cell_for_trees():
-    told = "^cell 'plain' reads vectors, but task 'Given' gives token-trees; choose a cell that reads trees$"
+    told = (
+        "^cell 'plain' reads vectors, but task 'Given' provides token-trees; choose a cell that reads trees$"
+    )
     with pytest.raises(IncompatibleParts, match=told):
         Model(Given("token-trees"), PLAIN)
 
 
 def test_a_cell_for_sequences_cannot_read_trees():
-    told = "^cell 'plain' reads vectors, but task 'Given' gives trees; choose a cell that reads trees$"
+    told = "^cell 'plain' reads vectors, but task 'Given' provides trees; choose a cell that reads trees$"
     with pytest.raises(IncompatibleParts, match=told):
         Model(Given("trees"), PLAIN, layers=2)
 

@@ -183,7 +183,7 @@ def test_a_bad_weight_is_found_in_an_environment_too():
 
 
 def test_without_a_readout_the_cell_must_answer_itself():
-    with pytest.raises(IncompatibleParts, match=r"puts out \d+ numbers, .* model.readout=linear"):
+    with pytest.raises(IncompatibleParts, match=r"has output size \d+, .* model.readout=linear"):
         Model(Parity(), CellOf(ToyCell), readout="none")
 
 

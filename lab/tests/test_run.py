@@ -212,7 +212,7 @@ def test_a_nan_stops_the_run_and_keeps_the_last_good_checkpoint(start, monkeypat
     with pytest.raises(NonFinite) as caught:
         run.start()
     good = newest_intact(folder.checkpoints, pytest.fail)
-    assert "the loss became nan; the first tensor that went bad is the input x" in str(caught.value)
+    assert "the loss became nan; the first non-finite tensor is the input x" in str(caught.value)
     assert str(caught.value).endswith(f"the last good checkpoint is {good.path}")
 
 

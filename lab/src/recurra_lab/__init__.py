@@ -1,4 +1,4 @@
-"""recurra_lab: experiments, training by Lightning, runs, reports, sweeps, reproductions and the shell.
+"""recurra_lab: experiments, training with Lightning, runs, reports, sweeps, reproductions and the CLI.
 
 The public names are listed in `__init__.pyi` and imported on first use.
 """

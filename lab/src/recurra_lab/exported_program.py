@@ -1,4 +1,4 @@
-"""Trained networks for other programs: `torch.export` with any batch size and any number of steps."""
+"""Export of trained networks with `torch.export`, with dynamic batch size and length."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from recurra.input_kind import TreeEmbedding
 from recurra.state import leaves, map_state
 
 EXAMPLE = (3, 5)
-"""Sequences and steps of the batch that is traced: sizes that nothing else in a network is likely to have."""
+"""Sequences and steps of the traced batch: sizes unlikely to occur elsewhere in a network."""
 
 ANY = Dim.DYNAMIC
 X_SIZES = {0: ANY, 1: ANY}
@@ -53,18 +53,18 @@ class _Streaming(nn.Module):
 
 
 def export(module: Network | SequenceLayer, *, streaming: bool = False) -> ExportedProgram:
-    """Return a network as a program that needs torch alone, for any number of sequences and of steps.
+    """Return a network as a program that needs only PyTorch, with dynamic batch size and length.
 
-    The program computes what the module does in evaluation mode, with its weights as they are now and without
+    The program computes the outputs of the module in evaluation mode, with its current weights and without
     gradients. It takes x (B, T, I), tokens (B, T) or trees of tokens (B, T, 2), with B and T at least 1, and
-    returns y (B, T, O) and the final state, name -> tensor. One for streaming takes the state as well, as
-    `named_start` or an earlier call gives it.
+    returns y (B, T, O) and the final state, name -> tensor. A streaming program also takes the state, as
+    returned by `named_start` or a previous call.
 
     Raises:
-        IncompatibleParts: The step of a cell cannot be traced, for instance because what it computes depends
-            on the values it meets; or a network that reads from both ends is to stream.
+        IncompatibleParts: The step of a cell cannot be traced, for example because of data-dependent control
+            flow; or a bidirectional network is exported for streaming.
     """
-    # A copy, since the weights of a program must not want gradients: scan cannot go back through all cells.
+    # A copy, because the weights must not require gradients: scan cannot differentiate all cells.
     with _refused(module, "it cannot be copied"):
         module = copy.deepcopy(module).eval().requires_grad_(False)
     x = _example(module)
@@ -72,7 +72,7 @@ def export(module: Network | SequenceLayer, *, streaming: bool = False) -> Expor
         return _traced(_Whole(module), module, (x,), (X_SIZES,))
     kind = type(_sequencer(module)).__name__
     if not isinstance(_sequencer(module), Cell):
-        raise IncompatibleParts(f"{kind} cannot stream, since it needs the end of a sequence to begin")
+        raise IncompatibleParts(f"{kind} cannot stream, because it needs the whole sequence to start")
     state = named_start(module, x.shape[0])
     return _traced(_Streaming(module), module, (x, state), (X_SIZES, {name: {0: ANY} for name in state}))
 
@@ -81,11 +81,11 @@ def save_program(module: Network | SequenceLayer, file: IO[bytes], *, streaming:
     """Write a network to a file for `torch.export.load`; see `export`.
 
     Raises:
-        IncompatibleParts: It cannot be exported, or torch has no way to write down what was traced. Nothing
-            was written then.
+        IncompatibleParts: The network cannot be exported, or torch cannot serialise the program; nothing is
+            written.
     """
     program, whole = export(module, streaming=streaming), io.BytesIO()
-    with _refused(module, "what its step does cannot be written to a file"):
+    with _refused(module, "its program cannot be serialised"):
         torch.export.save(program, whole)
     file.write(whole.getbuffer())
 
@@ -105,20 +105,20 @@ def _traced(
 
 @contextmanager
 def _refused(module: Network | SequenceLayer, what: str) -> Iterator[None]:
-    """Turn whatever a third party's step makes torch say into one sentence."""
+    """Convert any error of torch into one sentence."""
     try:
         yield
     except Exception as error:
-        # Torch keeps what it found out while it traced: a step that takes one batch size only would make it
-        # refuse every other network after this one.
+        # Torch caches what it learned while tracing: a step that accepts only one batch size would make it
+        # reject every network after this one.
         torch.compiler.reset()
         message = f"{type(_sequencer(module)).__name__} cannot be exported: {what}: {_reason(error)}"
         raise IncompatibleParts(message) from error
 
 
 def _reason(error: BaseException) -> str:
-    """Return the first line of what an error began with; what torch says around it names no reason."""
-    before = error.__cause__ or error.__context__  # torch suppresses the latter, where the reason often is
+    """Return the first line of the root cause of an error; the outer errors of torch give no reason."""
+    before = error.__cause__ or error.__context__  # torch suppresses the context, which often has the reason
     if before is not None:
         return _reason(before)
     line = next(iter(str(error).splitlines()), "")

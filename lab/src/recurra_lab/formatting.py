@@ -1,4 +1,4 @@
-"""Numbers for people: the one way in which reports, tables and the shell write them."""
+"""Number formatting, shared by reports, tables and the command line."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 
 def number(value: float, digits: int = 3) -> str:
-    """Return a value with so many digits that count: `12,345`, `0.0712`, `3.1e-05`."""
+    """Return a value with `digits` significant digits: `12,345`, `0.0712`, `3.1e-05`."""
     if not math.isfinite(value):
         return "not a number" if math.isnan(value) else "infinite"
     if value == 0 or abs(value) >= 10**digits - 0.5:
@@ -15,7 +15,7 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return seconds as people say them: `61 s`, `4 min 10 s`, `2 h 5 min`."""
+    """Return a readable duration: `61 s`, `4 min 10 s`, `2 h 5 min`."""
     if seconds < 120:
         return f"{seconds:.3g} s" if seconds < 10 else f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)

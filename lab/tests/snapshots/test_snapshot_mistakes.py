@@ -43,32 +43,36 @@ def not_parquet(folder):
 
 
 DAMAGES = [
-    (no_folder, MissingFile, "does not exist; write it with: recurra snapshot TASK --to"),
+    (no_folder, MissingFile, "does not exist; create it with: recurra snapshot TASK --to"),
     (
         lambda f: (f / "snapshot.json").unlink(),
         MissingFile,
-        "it has no snapshot.json; name another",
+        "it has no snapshot.json; choose another",
     ),
     (lambda f: (f / "train.parquet").unlink(), MissingFile, r"train.parquet does not exist; write the snap"),
-    (lambda f: (f / "snapshot.json").write_text("{"), DamagedFile, "it does not hold JSON"),
+    (lambda f: (f / "snapshot.json").write_text("{"), DamagedFile, "it is not valid JSON"),
     (
         lambda f: (f / "snapshot.json").write_text("[]"),
         DamagedFile,
-        "has format null, and format 1 is expected",
+        "has format null, expected format 1",
     ),
-    (lambda f: change(f, format=2), DamagedFile, "has format 2, and format 1 is expected; write the snap"),
-    (lambda f: change(f, options=None), DamagedFile, "does not say 'options'; write the snapshot again"),
-    (lambda f: change(f, fill={"x": 0, "mask": 0}), DamagedFile, "does not say 'fill.target'"),
-    (lambda f: change(f, splits={"train": {}}), DamagedFile, "does not say 'splits.validation'"),
+    (lambda f: change(f, format=2), DamagedFile, "has format 2, expected format 1; write the snap"),
+    (
+        lambda f: change(f, options=None),
+        DamagedFile,
+        "'options' is missing or invalid; write the snapshot again",
+    ),
+    (lambda f: change(f, fill={"x": 0, "mask": 0}), DamagedFile, "'fill.target' is missing or invalid"),
+    (lambda f: change(f, splits={"train": {}}), DamagedFile, "'splits.validation' is missing or invalid"),
     (lambda f: change(f, input_size=9), DamagedFile, "written with input_size 9, and recurra-made-up:marked"),
     (lambda f: change(f, task="gone"), UnknownComponent, "there is no task 'gone'"),
     (lambda f: change(f, options={"kind": 3}), InvalidOption, "did you mean 'kinds'"),
     (
         lambda f: os.truncate(f / "test.parquet", 99),
         DamagedFile,
-        "not have the checksum of snapshot.json",
+        "its checksum does not match snapshot.json",
     ),
-    (not_parquet, DamagedFile, r"is no Parquet file that can be read \(.*\); write the snapshot again"),
+    (not_parquet, DamagedFile, r"is not a readable Parquet file \(.*\); write the snapshot again"),
     (lambda f: replace_split(f, lambda t: t.drop(["mask"])), DamagedFile, "lacks the column mask; write"),
     (lambda f: replace_split(f, lambda t: t[:0]), DamagedFile, "the split 'test' in .* is empty; write"),
 ]
@@ -83,7 +87,7 @@ def test_a_damaged_folder_is_named_with_the_remedy(snapshot, damage, error, told
 
 
 def test_what_cannot_be_written_is_refused(snapshot, tmp_path):
-    with pytest.raises(UnwritableFolder, match="has files in it already; name a folder that is new or empty"):
+    with pytest.raises(UnwritableFolder, match="is not empty; choose a new or empty folder"):
         write_snapshot(Marked(), snapshot)
     with pytest.raises(UnwritableFolder, match=r"cannot write to .*snapshot.json/below: not a directory"):
         write_snapshot(Marked(), snapshot / "snapshot.json" / "below")
@@ -91,9 +95,11 @@ def test_what_cannot_be_written_is_refused(snapshot, tmp_path):
         write_snapshot(Marked(), tmp_path / "new", batches={"train": 1, "validation": 1})
     with pytest.raises(InvalidOption, match="batch_size must be at least 1, got 0"):
         write_snapshot(Marked(), tmp_path / "new", batch_size=0)
-    with pytest.raises(IncompatibleParts, match="Local cannot be written by name, since no installed plugin"):
+    with pytest.raises(
+        IncompatibleParts, match="Local cannot be stored by name, because no installed plugin"
+    ):
         write_snapshot(type("Local", (Marked,), {})(), tmp_path / "new")
-    told = "Room has no sequences to write, since a network acts in it; choose a task that has targets"
+    told = "Room is an environment and has no sequences to write; choose a task with targets"
     with pytest.raises(IncompatibleParts, match=told):
         write_snapshot(Room(), tmp_path / "new")
     assert not (tmp_path / "new").exists()

@@ -1,1 +1,1 @@
-"""The files of a run: where each lies, and how each is written whole or not at all."""
+"""The files of a run: their paths, and how they are written atomically."""

@@ -1,4 +1,4 @@
-"""Files that are whole or absent: how one is written so that a crash leaves no part of it."""
+"""Atomic writes: a crash never leaves a partially written file."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from recurra.errors import DamagedFile, MissingFile
 
 @contextmanager
 def durable(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file for writing so that a crash leaves either the old file or the new one, never a part.
+    """Open a file for atomic writing: a crash leaves either the old file or the complete new one.
 
     Temporary file in the same folder, flush, fsync, rename, fsync of the folder.
     """
-    # Not `tempfile`, whose files nobody else may read whatever the umask says.
+    # Not `tempfile`: its files are readable only by the owner, whatever the umask.
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
         with open(temporary, "xb") as file:
@@ -34,7 +34,7 @@ def durable(path: Path) -> Iterator[IO[bytes]]:
 
 
 def sync_folder(path: Path) -> None:
-    """Make the names in a folder durable; where folders cannot be opened (Windows), renames already are."""
+    """Sync the entries of a folder to disk; not needed on Windows, where folders cannot be opened."""
     if os.name == "posix":
         handle = os.open(path, os.O_RDONLY)
         os.fsync(handle)
@@ -57,11 +57,11 @@ def read_json(path: Path) -> Any:
 
     Raises:
         MissingFile: There is no such file.
-        DamagedFile: It is not JSON.
+        DamagedFile: The file is not valid JSON.
     """
     try:
         return json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         raise MissingFile(f"{path} does not exist") from None
     except ValueError:
-        raise DamagedFile(f"{path} is damaged: it does not hold JSON") from None
+        raise DamagedFile(f"{path} is damaged: it is not valid JSON") from None

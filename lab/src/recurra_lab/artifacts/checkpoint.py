@@ -1,4 +1,4 @@
-"""Checkpoints that are whole or absent: written durably, each with a manifest that holds its checksum."""
+"""Atomically written checkpoints, each with a manifest that holds its checksum."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class DurableCheckpoints(CheckpointIO):
     """Writes and reads the checkpoints of a run for Lightning.
 
     Args:
-        identity: What a checkpoint depends on beside its tensors (configuration hash, versions); it is kept
-            in the manifest and compared when a run is resumed.
+        identity: What a checkpoint depends on other than its tensors (configuration hash, versions); it is
+            stored in the manifest and compared when a run is resumed.
     """
 
     def __init__(self, identity: Mapping[str, Any]) -> None:
@@ -30,7 +30,7 @@ class DurableCheckpoints(CheckpointIO):
         self._at_hand: Checkpoint | None = None
 
     def offer(self, checkpoint: Checkpoint) -> None:
-        """Keep a checkpoint that was read already for the next time that it is asked for."""
+        """Cache a checkpoint that has already been read, for the next `load_checkpoint`."""
         self._at_hand = checkpoint
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
@@ -59,11 +59,11 @@ class DurableCheckpoints(CheckpointIO):
     def load_checkpoint(
         self, path: Any, map_location: Any = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
-        """Read a checkpoint that its manifest vouches for; only tensors and plain values are ever loaded.
+        """Read a checkpoint and verify its checksum; only tensors and plain values are loaded.
 
         Raises:
             MissingFile: There is no such checkpoint or manifest.
-            DamagedFile: Its content does not have the checksum of the manifest.
+            DamagedFile: Its checksum does not match the manifest.
         """
         known, self._at_hand = self._at_hand, None
         if known is not None and known.path == Path(path):
@@ -71,18 +71,18 @@ class DurableCheckpoints(CheckpointIO):
         return read_checkpoint(Path(path), map_location).content
 
     def remove_checkpoint(self, path: Any) -> None:
-        """Remove a checkpoint and its manifest, the manifest first: without one it is never used."""
+        """Remove a checkpoint, its manifest first: a checkpoint without a manifest is ignored."""
         manifest_of(Path(path)).unlink(missing_ok=True)
         Path(path).unlink(missing_ok=True)
 
 
 def manifest_of(path: Path) -> Path:
-    """Return where the manifest of a checkpoint lies."""
+    """Return the path of the manifest of a checkpoint."""
     return path.with_suffix(".json")
 
 
 class Checkpoint(NamedTuple):
-    """A checkpoint that was read: where it is, what its manifest says, and what it holds."""
+    """A loaded checkpoint: path, manifest and content."""
 
     path: Path
     manifest: dict[str, Any]
@@ -90,23 +90,23 @@ class Checkpoint(NamedTuple):
 
     @property
     def step(self) -> int:
-        """The number of training batches that it was made after."""
+        """The number of training batches seen when it was saved."""
         return int(self.manifest["step"])
 
 
 def read_checkpoint(path: Path, map_location: Any = None) -> Checkpoint:
-    """Read a checkpoint after comparing its checksum; errors as in `DurableCheckpoints.load_checkpoint`."""
+    """Read a checkpoint and verify its checksum; errors as in `DurableCheckpoints.load_checkpoint`."""
     if not path.is_file():
         raise MissingFile(f"checkpoint {path} does not exist")
     data, manifest = path.read_bytes(), read_json(manifest_of(path))
     if hashlib.sha256(data).hexdigest() != manifest.get("sha256"):
-        raise DamagedFile(f"checkpoint {path} is damaged: it does not have the checksum of its manifest")
+        raise DamagedFile(f"checkpoint {path} is damaged: its checksum does not match its manifest")
     content = torch.load(io.BytesIO(data), map_location=map_location or "cpu", weights_only=True)
     return Checkpoint(path, manifest, content)
 
 
 def newest_intact(folder: Path, warn: Callable[[str], None]) -> Checkpoint | None:
-    """Return the newest checkpoint whose checksum matches; each newer one that fails is named by `warn`."""
+    """Return the newest checkpoint whose checksum matches; newer damaged ones are reported to `warn`."""
     for path in sorted(folder.glob(f"*{SUFFIX}"), reverse=True):
         try:
             return read_checkpoint(path)
@@ -116,13 +116,13 @@ def newest_intact(folder: Path, warn: Callable[[str], None]) -> Checkpoint | Non
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove temporary files that a killed process left behind."""
+    """Remove temporary files left behind by a killed process."""
     for leftover in folder.glob(".*.tmp"):
         leftover.unlink(missing_ok=True)
 
 
 def _plain(value: Any) -> Any:
-    """Turn a checkpoint into tensors, dictionaries, lists and scalars, which load without running code."""
+    """Convert a checkpoint to tensors, dictionaries, lists and scalars, which load without executing code."""
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set):

@@ -1,4 +1,4 @@
-"""The log of a run: `metrics.csv`, one row per number, exact across a crash and a resume."""
+"""The log of a run: `metrics.csv`, one row per value, exact across crashes and resumes."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ HEADER = ("step", "metric", "value")
 class MetricsFile(Logger):
     """A Lightning logger that appends rows of step, metric and value to a CSV file.
 
-    Lightning's own CSV logger starts a new file when a run is resumed; this one forgets the rows after the
-    checkpoint's step and goes on.
+    Lightning's CSV logger starts a new file when a run is resumed; this one discards the rows after the step
+    of the checkpoint and appends to the file.
 
     Args:
-        path: The file; it is made with its header when missing.
+        path: The file; created with a header if missing.
     """
 
     def __init__(self, path: Path) -> None:
@@ -34,26 +34,26 @@ class MetricsFile(Logger):
 
     @property
     def name(self) -> str:
-        """The file's name without its ending."""
+        """The name of the file without its suffix."""
         return self.path.stem
 
     @property
     def version(self) -> str:
-        """The run's id."""
+        """The id of the run."""
         return self.path.parent.name
 
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
-        """Do nothing: the options of a run are in its experiment.toml."""
+        """Do nothing: experiment.toml already holds the options of a run."""
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Keep numbers to be written at the next save."""
+        """Buffer values until the next save."""
         numbers = {name: value for name, value in metrics.items() if name != "epoch"}
         self._rows += [(step or 0, name, float(value)) for name, value in numbers.items()]
 
     @rank_zero_only
     def save(self) -> None:
-        """Append what was logged since the last save."""
+        """Append the values logged since the last save."""
         rows = self._rows if self.path.exists() else [HEADER, *self._rows]
         with self.path.open("ab") as file:
             file.write(_lines(rows))
@@ -61,12 +61,12 @@ class MetricsFile(Logger):
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
-        """Write what is left."""
+        """Write the remaining values."""
         self.save()
 
     @rank_zero_only
     def rewind(self, step: int) -> None:
-        """Forget the rows after a step, and a last row that a crash left unfinished."""
+        """Discard the rows after a step, and an incomplete last row."""
         self._rows.clear()
         kept = [row for row in read_metrics(self.path) if row[0] <= step]
         with durable(self.path) as file:
@@ -80,7 +80,7 @@ def _lines(rows: Iterable[Sequence[object]]) -> bytes:
 
 
 def read_metrics(path: Path) -> list[tuple[int, str, float]]:
-    """Return the rows (step, metric, value) of a metrics file; an unfinished last row is left out."""
+    """Return the rows (step, metric, value) of a metrics file, without an incomplete last row."""
     if not path.exists():
         return []
     rows = []

@@ -1,4 +1,4 @@
-"""What a run comes to: its outcome and its scores, as `outcome.json` and `scores.json` hold them."""
+"""The result of a run: the outcome and the scores, as stored in `outcome.json` and `scores.json`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Outcome:
         status: `solved`, `no improvement` or `budget used`.
         steps: Training batches seen.
         sequences: Training sequences seen.
-        train_seconds: Wall time of training since the run was started or resumed.
+        train_seconds: Wall time of training since the run was started or resumed, in seconds.
     """
 
     status: str
@@ -28,7 +28,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class RunResult:
-    """What is left to report when a run has ended."""
+    """The result of a finished run."""
 
     outcome: Outcome
     scores: Scores

@@ -1,4 +1,4 @@
-"""The folder of a run: which file is where."""
+"""The folder of a run and the paths of its files."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from recurra.errors import MissingFile, RunFailed
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Names of everything in a run's folder, `runs/<task>/<cell>-<trainer>/<id>/`."""
+    """Paths of all files of a run, in `runs/<task>/<cell>-<trainer>/<id>/`."""
 
     path: Path
 
     @classmethod
     def create(cls, root: Path, task: str, cell: str, trainer: str) -> RunFolder:
-        """Make a fresh folder whose id is the time it was made at.
+        """Create a new folder whose id is the current time.
 
         Raises:
             RunFailed: The folder cannot be written.
@@ -49,7 +49,7 @@ class RunFolder:
         return folder
 
     def discard(self) -> None:
-        """Remove the folder and whatever is in it."""
+        """Remove the folder and its contents."""
         shutil.rmtree(self.path, ignore_errors=True)
 
     @property
@@ -94,5 +94,5 @@ class RunFolder:
 
 
 def first_process() -> bool:
-    """Say whether this process is the one that writes files and speaks to the user."""
+    """Return whether this process is the one that writes files and prints messages."""
     return getattr(rank_zero_only, "rank", None) in (0, None)

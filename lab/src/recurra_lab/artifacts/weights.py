@@ -1,4 +1,4 @@
-"""The trained model of a run: its weights as safetensors, written whole or not at all."""
+"""The weights of the trained model of a run as safetensors, written atomically."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from recurra_lab.artifacts.atomic_files import durable
 
 
 def save_weights(model: nn.Module, path: Path) -> None:
-    """Write the parameters and buffers of a model durably; one that has several names is written once."""
+    """Write the parameters and buffers of a model; a tensor with several names is written once."""
     once = {_place(tensor): (name, tensor) for name, tensor in reversed(model.state_dict().items())}
     content = save({name: tensor.contiguous() for name, tensor in once.values()})
     with durable(path) as file:
@@ -19,7 +19,7 @@ def save_weights(model: nn.Module, path: Path) -> None:
 
 
 def _place(tensor: Tensor) -> tuple[object, ...]:
-    """Return where in memory a tensor is, which two names of one tensor have in common."""
+    """Return the memory location of a tensor, which identifies a shared tensor."""
     if not tensor.numel():
         return (id(tensor),)
     return tensor.device, tensor.data_ptr(), tensor.shape, tensor.stride()

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 NOTHING: Baselines = {}
 DIGITS = 4
 """Significant digits of displayed scores."""
+STATUSES = {"budget used": "step budget exhausted"}
+"""Displayed form of a stored status, if it differs."""
 
 
 def table(rows: Iterable[Sequence[str]]) -> str:
@@ -61,7 +63,8 @@ def show_result(result: RunResult | None, folder: RunFolder) -> None:
         return
     outcome = result.outcome
     after = f"after {outcome.steps:,} updates, {outcome.sequences:,} sequences"
-    click.echo(f"{outcome.status} {after}, {outcome.train_seconds:.0f} s of training")
+    status = STATUSES.get(outcome.status, outcome.status)
+    click.echo(f"{status} {after}, {outcome.train_seconds:.0f} s of training")
     show_scores(result.scores)
     click.echo(f"report: {folder.report}")
 

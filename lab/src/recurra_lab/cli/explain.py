@@ -28,12 +28,12 @@ OWN = "its own"
 def explain(
     cell: str, overrides: tuple[str, ...], inputs: int, as_source: bool, as_graph: bool, as_json: bool
 ) -> None:
-    r"""Show which engine backend CELL uses on this machine, and why faster ones do not apply.
+    """Show which engine backend CELL uses on this machine, and why faster ones do not apply.
 
     \b
     recurra explain ntm
     recurra explain lstm cell.hidden_size=32 --source
-    """
+    """  # noqa: D301 (click reads the backspace)
     from recurra.config.ref import Ref
     from recurra_lab.experiments.overrides import options_under
 

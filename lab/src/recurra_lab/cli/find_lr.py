@@ -30,14 +30,14 @@ def find_lr(
     batches: int,
     as_json: bool,
 ) -> None:
-    r"""Run a learning-rate range test: train CELL on TASK briefly with an increasing learning rate.
+    """Run a learning-rate range test: train CELL on TASK briefly with an increasing learning rate.
 
     \b
     recurra find-lr copy ntm
     recurra find-lr copy lstm cell.hidden_size=64 --lowest 1e-5 --highest 0.1
 
     The suggestion is the rate at which the loss falls most steeply: a starting point, not the optimum.
-    """
+    """  # noqa: D301 (click reads the backspace)
     from recurra.errors import InvalidOption
     from recurra_lab.cli._arguments import names_and_overrides
     from recurra_lab.cli._output import show_json

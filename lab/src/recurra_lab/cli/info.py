@@ -31,7 +31,7 @@ CHOSEN: tuple[Literal["optimizer", "schedule"], ...] = ("optimizer", "schedule")
 @click.option("--kind", type=click.Choice(KINDS), help="Kind of component, if several kinds share the name.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def info(name: str, kind: Kind | None, as_json: bool) -> None:
-    r"""Describe the component NAME and its options: key, values, default and meaning.
+    """Describe the component NAME and its options: key, values, default and meaning.
 
     NAME is a cell, memory, task, trainer, optimizer or schedule, or one of the sections `model` and `run`.
 
@@ -39,7 +39,7 @@ def info(name: str, kind: Kind | None, as_json: bool) -> None:
     recurra info ntm
     recurra info memory:ntm
     recurra info run
-    """
+    """  # noqa: D301 (click reads the backspace)
     facts = _section(name) if name in SECTIONS and kind is None else _chosen(name) or _component(name, kind)
     width = min(shutil.get_terminal_size().columns, 100)
     click.echo(

@@ -39,7 +39,7 @@ def reproduce(
     print_config: bool,
     as_json: bool,
 ) -> None:
-    r"""Run the experiment NAME over several seeds and compare the results with the published ones.
+    """Run the experiment NAME over several seeds and compare the results with the published ones.
 
     \b
     recurra reproduce                        lists the experiments
@@ -48,7 +48,7 @@ def reproduce(
 
     To resume after an interruption, repeat the same command; finished seeds are not run again. Other
     options start new runs, and the result lists these options.
-    """
+    """  # noqa: D301 (click reads the backspace)
     if name is None:
         _list(as_json)
         return

@@ -28,14 +28,14 @@ def snapshot(
     seed: int,
     **batches: int,
 ) -> None:
-    r"""Write batches of TASK to Parquet files, for use in other programs or as a fixed data set.
+    """Write batches of TASK to Parquet files, for use in other programs or as a fixed data set.
 
     \b
     recurra snapshot copy --to copy-data
     recurra snapshot copy task.max_length=5 --to short-copies --train 100
 
     `datasets.load_dataset` reads the folder; `recurra_lab.load_snapshot` turns it back into a task.
-    """
+    """  # noqa: D301 (click reads the backspace)
     from recurra.plugins import registry
     from recurra_lab.experiments.overrides import options_under
     from recurra_lab.snapshots.task import write_snapshot

@@ -41,7 +41,7 @@ def sweep(
     gpus: float,
     out: Path,
 ) -> None:
-    r"""Run a hyperparameter sweep for CELL on TASK.
+    """Run a hyperparameter sweep for CELL on TASK.
 
     \b
     recurra sweep copy lstm cell.hidden_size=32,64,128 --seeds 3
@@ -49,7 +49,7 @@ def sweep(
 
     Trials are ranked by their last validation score, averaged over seeds; Optuna proposes the next trial.
     To resume an interrupted sweep, repeat the command; to extend a finished one, increase --trials.
-    """
+    """  # noqa: D301 (click reads the backspace)
     if find_spec("optuna") is None:
         from recurra.errors import InvalidOption
 

@@ -46,7 +46,7 @@ def train(
     print_config: bool,
     **short: str | int | None,
 ) -> None:
-    r"""Train CELL on TASK.
+    """Train CELL on TASK.
 
     \b
     recurra train copy ntm
@@ -54,7 +54,7 @@ def train(
     recurra train -c run.toml
 
     Any option of any component can be set by its KEY: see `recurra info ntm`, `recurra info run`.
-    """
+    """  # noqa: D301 (click reads the backspace)
     from recurra_lab.experiments import Experiment
 
     task, cell, overrides = names_and_overrides(task, cell, overrides)

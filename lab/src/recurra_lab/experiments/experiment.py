@@ -162,7 +162,7 @@ def _resolved(given: Given, problems: list[Problem]) -> Experiment:
         problems += problems_of(error, root, given)
     refuse(problems)
     experiment = Experiment(**root.values(checked))
-    vars(experiment)["sections"] = root  # what `Experiment.sections` would find anew
+    vars(experiment)["sections"] = root  # saves `Experiment.sections` from exploring again
     return experiment
 
 

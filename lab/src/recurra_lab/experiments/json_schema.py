@@ -84,7 +84,7 @@ class _Definitions:
 
     def _define(self, home: str, owner: type, name: str) -> str:
         if home not in self.found:
-            self.found[home] = {}  # a part may be of the kind that it is a part of
+            self.found[home] = {}  # placeholder: components can nest recursively
             self.found[home] = self.table(owner, home, name) | {"title": name}
         return home
 

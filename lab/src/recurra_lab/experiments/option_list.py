@@ -47,7 +47,7 @@ def options_below(section: Section) -> Iterator[Option]:
         part = section.parts.get(name)
         if name == "name" and section.name:
             continue
-        if part is None or part.name or names_for(field):  # a table of options alone is not an option
+        if part is None or part.name or names_for(field):  # a plain table of options is not an option itself
             yield _option((*section.key, name), field, part)
         if part is not None:
             yield from options_below(part)

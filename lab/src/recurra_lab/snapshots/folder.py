@@ -1,4 +1,4 @@
-"""The folder of a snapshot: what is written there and what is rejected when it is read back."""
+"""The folder of a snapshot: writing its files, and validating them when they are read back."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ SAYS: Mapping[str, type] = {
     "fill": dict,
     "splits": dict,
 }
-"""What the manifest holds, beside its format."""
+"""Types of the entries of the manifest, in addition to its format."""
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder, or take one that is empty.
+    """Create a folder, or accept an empty one.
 
     Raises:
-        UnwritableFolder: It has files in it, or cannot be made.
+        UnwritableFolder: The folder is not empty or cannot be created.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -46,37 +46,37 @@ def make_folder(folder: Path) -> None:
     except OSError as error:
         raise UnwritableFolder(f"cannot write to {folder}: {(error.strerror or '').lower()}") from None
     if full:
-        raise UnwritableFolder(f"{folder} has files in it already; name a folder that is new or empty")
+        raise UnwritableFolder(f"{folder} is not empty; choose a new or empty folder")
 
 
 def write_split(folder: Path, split: Split, table: pa.Table) -> dict[str, Any]:
-    """Write one split, and return what the manifest says of it."""
+    """Write one split and return its entry in the manifest."""
     path = folder / f"{split}.parquet"
     write_table(table, path)
     return {"sequences": len(table), "sha256": _checksum(path)}
 
 
 def write_manifest(folder: Path, about: Mapping[str, Any]) -> None:
-    """Write what the folder holds. Comes last: without it, a folder is never taken for whole."""
+    """Write the manifest. Comes last: a folder without it is incomplete."""
     write_json(folder / MANIFEST, {"format": FORMAT, **about})
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """Read what a folder holds.
+    """Read the manifest of a folder.
 
     Raises:
         MissingFile: There is no such folder, or it has no manifest.
-        DamagedFile: The manifest is not what `write_manifest` wrote.
+        DamagedFile: The manifest was not written by `write_manifest`.
     """
     if not folder.is_dir():
         raise MissingFile(
-            f"the folder {folder} does not exist; write it with: recurra snapshot TASK --to {folder}"
+            f"the folder {folder} does not exist; create it with: recurra snapshot TASK --to {folder}"
         )
     path = folder / MANIFEST
     if not path.is_file():
-        message = f"{folder} holds no snapshot: it has no {MANIFEST}"
+        message = f"{folder} does not contain a snapshot: it has no {MANIFEST}"
         raise MissingFile(
-            f"{message}; name another folder, or write one with: recurra snapshot TASK --to FOLDER"
+            f"{message}; choose another folder, or create one with: recurra snapshot TASK --to FOLDER"
         )
     about = read_json(path)
     _check_manifest(path, about if isinstance(about, dict) else {})
@@ -85,28 +85,28 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 def _check_manifest(path: Path, about: Mapping[str, Any]) -> None:
     if about.get("format") != FORMAT:
-        message = f"{path} has format {json.dumps(about.get('format'))}, and format {FORMAT} is expected"
+        message = f"{path} has format {json.dumps(about.get('format'))}, expected format {FORMAT}"
         raise DamagedFile(f"{message}; {AGAIN}")
     wrong = [name for name, kind in SAYS.items() if not isinstance(about.get(name), kind)]
     if not wrong:
         wrong += [f"fill.{part}" for part in PARTS if not isinstance(about["fill"].get(part), int | float)]
         wrong += [f"splits.{split}" for split in SPLITS if not isinstance(about["splits"].get(split), dict)]
     if wrong:
-        raise DamagedFile(f"{path} is damaged: it does not say '{wrong[0]}'; {AGAIN}")
+        raise DamagedFile(f"{path} is damaged: '{wrong[0]}' is missing or invalid; {AGAIN}")
 
 
 def read_split(folder: Path, split: Split, about: Mapping[str, Any]) -> pa.Table:
-    """Read one split, of which the manifest says `about`.
+    """Read one split; `about` is its entry in the manifest.
 
     Raises:
-        MissingFile: It does not exist.
-        DamagedFile: It is not what `write_split` wrote, or it is empty.
+        MissingFile: The file does not exist.
+        DamagedFile: The file was not written by `write_split`, or the split is empty.
     """
     path = folder / f"{split}.parquet"
     if not path.is_file():
         raise MissingFile(f"{path} does not exist; {AGAIN}")
     if _checksum(path) != about.get("sha256"):
-        raise DamagedFile(f"{path} is damaged: it does not have the checksum of {MANIFEST}; {AGAIN}")
+        raise DamagedFile(f"{path} is damaged: its checksum does not match {MANIFEST}; {AGAIN}")
     table = read_table(path)
     if not len(table):
         raise DamagedFile(f"the split '{split}' in {folder} is empty; {AGAIN}")

@@ -1,6 +1,6 @@
-"""Batches as rows of a Parquet file, and back: variable-length rows are kept without their padding.
+"""Conversion between batches and rows of a Parquet file; variable-length rows are stored without padding.
 
-pyarrow and `datasets` are slow to import, so that happens when they are first used.
+pyarrow and `datasets` are slow to import and therefore imported on first use.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 PARTS = ("x", "target", "mask")
 Fill = dict[str, float]
-"""What stands in the padding of x and target."""
+"""Padding values of x, target and mask."""
 
 
 def fill_of(batches: list[Batch]) -> Fill:
-    """Return what the batches are padded with; some tasks mark the padding of their target."""
+    """Return the padding values of batches; some tasks mark the padding of their target."""
     return {name: _padding(name, batches) for name in PARTS}
 
 
@@ -41,8 +41,8 @@ def _padding(name: str, batches: list[Batch]) -> float:
 def tables_of(batches: list[Batch], fill: Fill) -> pa.Table:
     """Return batches as a table of one row per sequence.
 
-    Columns: x, target and mask as lists over time, length, and steps, the T of the batch with its padding. A
-    row whose padding is not all the fill keeps its padding, so that nothing is lost.
+    Columns: x, target and mask as lists over time; length; and steps, the padded T of the batch. A row whose
+    padding differs from the fill keeps its padding, so that nothing is lost.
     """
     import pyarrow as pa
 
@@ -75,8 +75,8 @@ class Rows:
     """All rows of one split, in memory.
 
     Args:
-        table: As by `tables_of`.
-        fill: What to pad with.
+        table: Table of `tables_of`.
+        fill: Padding values.
     """
 
     def __init__(self, table: pa.Table, fill: Fill) -> None:
@@ -88,7 +88,7 @@ class Rows:
         return len(self.lengths)
 
     def batch(self, rows: Tensor) -> Batch:
-        """Return rows (B,) as a batch, padded as it was when it was written."""
+        """Return rows (B,) as a batch, with its original padding."""
         steps = int(self.steps[rows].max()) if len(rows) else 0
         parts = {name: ragged.padded(rows, steps, self.fill[name]) for name, ragged in self.parts.items()}
         return Batch(**parts, lengths=self.lengths[rows])
@@ -107,7 +107,7 @@ def _ragged(column: pa.ChunkedArray) -> Ragged:
 
 
 def _tensor(values: pa.Array) -> Tensor:
-    # A copy, since torch warns of arrays that it must not write to.
+    # A copy, because torch warns about read-only arrays.
     return torch.from_numpy(values.to_numpy(zero_copy_only=False).copy())
 
 
@@ -123,7 +123,7 @@ def read_table(path: Path) -> pa.Table:
     """Read a table that `write_table` wrote.
 
     Raises:
-        DamagedFile: It is no Parquet file, or has other columns.
+        DamagedFile: The file is not a readable Parquet file or lacks a column.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -131,7 +131,7 @@ def read_table(path: Path) -> pa.Table:
     try:
         table = pq.read_table(path)
     except (pa.ArrowException, OSError) as error:
-        message = f"{path} is no Parquet file that can be read ({short_message(error)})"
+        message = f"{path} is not a readable Parquet file ({short_message(error)})"
         raise DamagedFile(f"{message}; write the snapshot again") from None
     missing = [name for name in (*PARTS, "length", "steps") if name not in table.column_names]
     if missing:

@@ -1,4 +1,4 @@
-"""Write the batches of a task to Parquet files, for other programs and for ever, and read them back."""
+"""Writes batches of a task to Parquet files and reads them back as a task."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def write_snapshot(
     checksum of each split. `datasets.load_dataset(folder)` reads it too.
 
     Args:
-        task: A task that a plugin offers; the folder says its name and not its code.
-        folder: Where; it must not exist, or be empty.
+        task: A task of a plugin; the folder stores its name, not its code.
+        folder: Output folder; must be new or empty.
         batches: Split -> number of batches.
         batch_size: Sequences per batch.
         seed: Seed of the data.
@@ -57,9 +57,9 @@ def write_snapshot(
         The folder.
 
     Raises:
-        InvalidOption: A split would have no batch, or there is no sequence in a batch.
-        IncompatibleParts: No plugin offers the task, or it has no targets, as an environment.
-        UnwritableFolder: The folder has files in it, or cannot be made.
+        InvalidOption: A split or a batch would be empty.
+        IncompatibleParts: No plugin provides the task, or it is an environment, which has no targets.
+        UnwritableFolder: The folder is not empty or cannot be created.
     """
     folder = Path(folder)
     name = _name_of(task)
@@ -89,7 +89,7 @@ def write_snapshot(
 
 
 def load_snapshot(folder: Path | str) -> SnapshotTask:
-    """Return the task whose snapshot is in a folder; errors as in `SnapshotTask`."""
+    """Return the task of the snapshot in a folder; raises the errors of `SnapshotTask`."""
     return SnapshotTask(folder=Path(folder))
 
 
@@ -98,16 +98,16 @@ def _name_of(task: Task) -> str:
     for offer in registry.components("task"):
         if offer.component.target == target:
             return offer.qualified
-    message = f"{type(task).__name__} cannot be written by name, since no installed plugin offers it"
-    raise IncompatibleParts(f"{message}; put it into a plugin (recurra new task NAME)")
+    message = f"{type(task).__name__} cannot be stored by name, because no installed plugin provides it"
+    raise IncompatibleParts(f"{message}; move it to a plugin (recurra new task NAME)")
 
 
 def _check_sequences(task: Task) -> None:
     try:
         task.supervised()
     except IncompatibleParts:
-        message = f"{type(task).__name__} has no sequences to write, since a network acts in it"
-        raise IncompatibleParts(f"{message}; choose a task that has targets") from None
+        message = f"{type(task).__name__} is an environment and has no sequences to write"
+        raise IncompatibleParts(f"{message}; choose a task with targets") from None
 
 
 def _check_sizes(batches: Mapping[Split, int], batch_size: int) -> None:
@@ -120,26 +120,28 @@ def _check_sizes(batches: Mapping[Split, int], batch_size: int) -> None:
 
 
 class SnapshotTask(Corpus):
-    """The task in a folder that `write_snapshot` wrote: its loss, scores and goal, and the batches there.
+    """The task of a snapshot: its loss, scores and goal, with the batches stored in the folder.
 
-    Batch k of size B holds the rows k B to k B + B - 1 of its split, in the order in which they were written:
-    of the size they were written with, batch k is batch k of the task. After the last row it begins again,
-    each time in an order of its own that depends on the seed.
+    Batch k of size B holds the rows k B to k B + B - 1 of its split, in the stored order, so with the batch
+    size of the snapshot, batch k equals batch k of the task. Later epochs are shuffled, depending on the
+    seed.
 
     Shapes: those of the task.
-    Scores: those of the task; the test split in the folder is evaluated beside the task's suite.
+    Scores: those of the task; the stored test split is evaluated in addition to the task's suite.
 
     Args:
-        folder: The folder.
+        folder: The folder of the snapshot.
 
     Raises:
-        MissingFile: The folder, or a file in it, does not exist.
-        DamagedFile: A file is not what `write_snapshot` wrote, or a split is empty.
+        MissingFile: The folder or one of its files does not exist.
+        DamagedFile: A file was not written by `write_snapshot`, or a split is empty.
         UnknownComponent: The plugin of the task is not installed.
     """
 
     def __init__(
-        self, *, folder: Annotated[Path, Field(description="folder that `write_snapshot` wrote")]
+        self,
+        *,
+        folder: Annotated[Path, Field(description="folder of the snapshot, written by `recurra snapshot`")],
     ) -> None:
         about = read_manifest(folder)
         task: SupervisedTask = registry.load("task", about["task"])(**about["options"])
@@ -152,7 +154,7 @@ class SnapshotTask(Corpus):
         self._rows = {split: Rows(table, about["fill"]) for split, table in self._tables.items()}
 
     def count(self, split: Split) -> int:
-        """Return how many sequences a split has."""
+        """Return the number of sequences of a split."""
         return len(self._rows[split])
 
     def gather(self, split: Split, rows: Tensor) -> Batch:
@@ -160,13 +162,13 @@ class SnapshotTask(Corpus):
         return self._rows[split].batch(rows)
 
     def epoch_order(self, split: Split, epoch: int, seed: int) -> Tensor:
-        """Return the order (count,) of an epoch: as written in the first, shuffled later."""
+        """Return the order (count,) of an epoch: as stored in the first, shuffled later."""
         if epoch == 0:
             return torch.arange(self.count(split))
         return torch.randperm(self.count(split), generator=generator_of(seed, split, epoch))
 
     def continues_previous(self, k: int, *, batch_size: int, seed: int, split: Split) -> bool:
-        """Say whether batch k goes on where batch k − 1 ended: as in the task, until the rows begin again."""
+        """Return whether batch k continues batch k − 1, as in the task; only in the first epoch."""
         as_written = batch_size == self.about["batch_size"] and (k + 1) * batch_size <= self.count(split)
         return as_written and self.task.continues_previous(
             k, batch_size=batch_size, seed=self.about["seed"], split=split
@@ -193,7 +195,7 @@ class SnapshotTask(Corpus):
         return self.task.oracle(batch)
 
     def baselines(self) -> Mapping[str, Mapping[str, float]]:
-        """Return what simple predictors score on the task."""
+        """Return the scores of simple baselines on the task."""
         return self.task.baselines()
 
     def suite(self) -> Mapping[str, Task]:
@@ -204,7 +206,7 @@ class SnapshotTask(Corpus):
 def _check_fits(task: Task, about: Mapping[str, Any], folder: Path) -> None:
     for name in ("input_size", "output_size"):
         if getattr(task, name) != about[name]:
-            message = f"{folder} was written with {name} {about[name]}, and {about['task']} now has"
+            message = f"{folder} was written with {name} {about[name]}, but {about['task']} now has"
             raise DamagedFile(
-                f"{message} {getattr(task, name)}; install the version of then, or write the snapshot again"
+                f"{message} {getattr(task, name)}; install the former version, or write the snapshot again"
             )

@@ -1,1 +1,1 @@
-"""What training needs beside Lightning: the model, the modules of learning rules, batches and evaluation."""
+"""Training with Lightning: the model, the modules of learning rules, batches and evaluation."""

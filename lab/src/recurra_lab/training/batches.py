@@ -1,4 +1,4 @@
-"""Batches by number: batch k is computed, never remembered, so nothing in a loader needs to be saved."""
+"""Batches by index: batch k is a pure function of k, so loaders have no state to save."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ class Batches(Dataset[Batch]):
     """Item k holds the rows of one rank of the global batch k.
 
     Args:
-        task: Where batches come from.
-        batch_size: Sequences in a global batch.
-        seed: The run's seed.
-        split: Which of the splits.
-        rank: Whose rows.
-        ranks: Among how many processes the rows are shared out; 1 gives every process all of them.
+        task: The task.
+        batch_size: Sequences per global batch.
+        seed: The seed of the run.
+        split: The split.
+        rank: The rank whose rows are returned.
+        ranks: Number of processes that share the rows; 1 gives every process all rows.
     """
 
     def __init__(self, task: Task, batch_size: int, seed: int, split: Split, rank: int, ranks: int) -> None:
@@ -31,12 +31,12 @@ class Batches(Dataset[Batch]):
         return batch.rows(self.rank, self.ranks)
 
     def continues_previous(self, k: int) -> bool:
-        """Say whether the rows of batch k go on where those of batch k − 1 ended."""
+        """Return whether the rows of batch k continue those of batch k − 1."""
         return self.task.continues_previous(k, batch_size=self.batch_size, seed=self.seed, split=self.split)
 
 
 class FromPosition(Sampler[int]):
-    """Counts for ever from a position that is read when the counting starts."""
+    """Counts forever from a position that is read when iteration starts."""
 
     def __init__(self, position: Tensor) -> None:
         self.position = position
@@ -49,7 +49,7 @@ class FromPosition(Sampler[int]):
 
 
 def training_loader(data: Batches, position: Tensor, workers: int) -> DataLoader[Batch]:
-    """Return the endless loader of a run: it starts at `position`, with any number of workers in order."""
+    """Return the infinite loader of a run, which starts at `position`; workers do not change the order."""
     return DataLoader(
         data,
         batch_size=None,
@@ -60,7 +60,7 @@ def training_loader(data: Batches, position: Tensor, workers: int) -> DataLoader
 
 
 def _ignore_signals(worker: int) -> None:
-    """Leave interruption to the main process, which ends its workers after saving."""
+    """Ignore interruptions, since the main process ends its workers after saving."""
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,4 +1,4 @@
-"""Scores of a model on a task: a pure function of the weights, the seed and the split."""
+"""Evaluation of a model on a task: a pure function of the weights, the seed and the split."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def evaluate(
     batches: int,
     interrupted: Callable[[], bool] = lambda: False,
 ) -> Scores | None:
-    """Score a model on the first batches of a split, or return None when interrupted between two of them."""
+    """Evaluate a model on the first batches of a split; returns None if interrupted between batches."""
     device = next(model.parameters()).device
     total: Scores = {}
     state: Any = None
@@ -42,7 +42,7 @@ def evaluate(
 def evaluate_suite(
     model: Network, task: Task, *, batches: int, batch_size: int, seed: int, split: Split = "test"
 ) -> Mapping[str, dict[str, float]]:
-    """Score a model on every variant of the task's suite: variant -> score -> value."""
+    """Evaluate a model on every variant of the task's suite: variant -> score -> value."""
     table = {}
     for variant, variant_task in task.suite().items():
         data = Batches(variant_task, batch_size, seed, split, rank=0, ranks=1)
@@ -52,13 +52,13 @@ def evaluate_suite(
 
 
 def suite_baselines(task: Task) -> Baselines:
-    """Return what simple predictors score on every variant: variant -> predictor -> score -> value."""
+    """Return the scores of simple baselines on every variant: variant -> predictor -> score -> value."""
     return {variant: variant_task.baselines() for variant, variant_task in task.suite().items()}
 
 
 @contextmanager
 def evaluation_mode(model: nn.Module) -> Iterator[None]:
-    """Switch a model to evaluation for a while, and back to what it was."""
+    """Switch a model to evaluation mode, and restore its mode on exit."""
     training = model.training
     model.eval()
     try:

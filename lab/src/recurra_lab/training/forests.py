@@ -1,4 +1,4 @@
-"""Trees over the graphs of a batch: found by a cell, read by it, and answers for the graphs' nodes."""
+"""Trees over the graphs of a batch: parsed and read by a cell, with outputs for the nodes of the graphs."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from recurra.capabilities.graphs import FindsTrees, Tree
 
 
 class Forest(NamedTuple):
-    """Trees over the graphs of a batch, as a cell reads them.
+    """Trees over the graphs of a batch, as input of a cell.
 
     Args:
         x: (B, T', F + 1), nodes in post-order.
         lengths: (B,), nodes of each tree.
-        below: (B, T', T), which nodes of the graph are below each node of the tree, or are it.
+        below: (B, T', T), which nodes of the graph each node of the tree covers.
         merge: (B, T'), which merge made each node, counted from 0; −1 at leaves and past the end.
     """
 
@@ -51,7 +51,7 @@ def parsed(
 
 
 def forest(trees: Sequence[Tree], x: Tensor, lengths: Tensor, features: int) -> Forest:
-    """Return trees over the rows of x (B, T, F + N) as a cell reads them."""
+    """Return trees over the rows of x (B, T, F + N) as input of a cell."""
     rows, below, merge = [], [], []
     for row, (tree, nodes) in enumerate(zip(trees, lengths.tolist(), strict=True)):
         rows.append(tree.as_input(x[row, :nodes, :features]))
@@ -70,7 +70,7 @@ def _below(tree: Tree, nodes: int, width: int) -> Tensor:
 
 
 def most_certain(logits: Tensor, below: Tensor) -> Tensor:
-    """Return each graph node's answer: that of the tree node above it whose largest probability is largest.
+    """Return the output of each graph node: that of its most confident covering tree node.
 
     Shapes: logits (B, T', O), below (B, T', T) -> (B, T, O); zeros where there is no node.
     Source: Farabet, Couprie, Najman and LeCun 2013, who cover an image with the purest nodes of a tree.

@@ -1,4 +1,4 @@
-"""The base of the Lightning modules of rules that follow a gradient."""
+"""The base class of the Lightning modules of gradient-based learning rules."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from recurra_lab.training.optim.options import OptimizationOptions
 
 
 class GradientRule(LearningModule):
-    """Updates the weights with an optimizer, on a schedule, by gradients that are clipped first.
+    """Updates the weights with an optimizer, a schedule and gradient clipping.
 
-    As it stands, it follows the gradient of `training_loss`. A rule that computes gradients itself sets
+    By default, it follows the gradient of `training_loss`. A rule that computes gradients itself sets
     `automatic_optimization = False`, and calls `configure_gradient_clipping` before each update.
 
     Args:
-        model: What learns.
-        task: What is learned.
-        seed: The run's seed.
+        model: The model to train.
+        task: The task.
+        seed: The seed of the run.
         optimization: Optimizer, schedule and clipping.
     """
 
@@ -31,15 +31,15 @@ class GradientRule(LearningModule):
         self.optimization = optimization
 
     def parameter_groups(self) -> Iterable[Any]:
-        """Return what is optimized, as `torch.optim.Optimizer` takes it: by default the whole model."""
+        """Return parameters or parameter groups for the optimizer: by default those of the whole model."""
         return self.model.parameters()
 
     def configure_optimizers(self) -> Any:
-        """Return the optimizer and its schedule, which advances with every update."""
+        """Return the optimizer and its schedule, which is stepped with every update."""
         return self.optimization.build(self.parameter_groups(), self.max_updates)
 
     def configure_gradient_clipping(self, optimizer: Optimizer, *args: Any, **kwargs: Any) -> None:
-        """Clip each component first, then the norm of the whole, which is logged."""
+        """Clip each component first, then the total norm, which is logged."""
         norm = self.optimization.clip(list(self.model.parameters()))
         if norm is not None:
             self.log("train/gradient_norm", norm)

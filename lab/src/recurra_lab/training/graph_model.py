@@ -1,4 +1,4 @@
-"""The model for graphs: its cell finds a tree over each and reads it; every node gets an answer."""
+"""The model for graphs: its cell parses each graph into a tree and reads it; every node has an output."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from recurra_lab.training.model import Model
 
 
 class GraphModel(Model):
-    """A model of one cell that finds trees in graphs, and a linear readout at every node.
+    """A model of one cell that parses graphs into trees, and a linear readout at every node.
 
     Shapes: x (B, T, F + N), features of each node and its row of the adjacency matrix -> y (B, T, O) for the
     nodes of the graph, and the state after the last node of each tree.
 
     Raises:
-        IncompatibleParts: The cell finds no trees.
+        IncompatibleParts: The cell cannot parse graphs into trees.
     """
 
     features: int
 
     def forward(self, x: Tensor, state: Any = None, *, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
-        """Find trees, read them from the initial state, and answer for each graph node."""
+        """Parse the graphs into trees, run the cell over them and return an output per graph node."""
         if lengths is None:
             lengths = torch.full((x.shape[0],), x.shape[1], device=x.device)
         cell = cast(FindsTrees, self.sequencer)
@@ -45,12 +45,12 @@ class GraphModel(Model):
 
 
 def make_model(task: Task, cell: Ref, **options: Any) -> Model:
-    """Return the model for a task: `GraphModel` where it gives graphs, else `Model`; errors as there.
+    """Return the model for a task: `GraphModel` for graph tasks, else `Model`; raises their errors.
 
     Args:
-        task: What is learned.
+        task: The task.
         cell: The cell of every layer, by reference.
-        options: Of `Model`.
+        options: Options of `Model`.
     """
     if not (isinstance(task, GraphTask) and task.input_kind == "graphs"):
         return Model(task, cell, **options)
@@ -63,7 +63,7 @@ def _check_finds_trees(model: GraphModel) -> None:
     cell = model.sequencer
     if not isinstance(cell, FindsTrees):
         others = registry.suggestion("cell", lambda component: issubclass(component, FindsTrees))
-        message = "finds no trees in the graphs that the task gives, as a single, unwrapped cell must"
+        message = "cannot parse the graphs of the task into trees, as a single, unwrapped cell must"
         raise IncompatibleParts(f"{type(cell).__name__} {message}{others}")
-    # One that was made without it says so here, not while it learns.
+    # A cell without a score raises its error here instead of during training.
     cell.score(torch.zeros(1, cell.output_size, **placement(cell)))

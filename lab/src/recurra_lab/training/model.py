@@ -1,4 +1,4 @@
-"""The model of a run: tokens become vectors, cells become layers, and a readout meets the task."""
+"""The model of a run: an embedding, layers of cells, and a readout."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ from recurra_lab.training.model_options import NO_DROPOUT, NO_ZONEOUT, ModelOpti
 class Model(Network):
     """Embedding (for tokens), one or more layers of a cell, and a linear readout at every step.
 
-    Shapes: x (B, T, I), tokens (B, T) or trees of tokens (B, T, 2) -> y (B, T, O), state. For a task that
-    gives graphs see `GraphModel`; `make_model` chooses between the two.
+    Shapes: x (B, T, I), tokens (B, T) or trees of tokens (B, T, 2) -> y (B, T, O), state. For graph
+    tasks see `GraphModel`; `make_model` selects one of the two.
 
     Args:
-        task: Says what is read and how wide the output must be.
+        task: Determines the input kind and the output size.
         cell: The cell of every layer, by reference.
         options: See `ModelOptions`.
 
     Raises:
-        IncompatibleParts: The cell reads other structures than the task gives; or there is no readout, and
-            the width of the last layer is not that of the answer.
+        IncompatibleParts: The input kinds of cell and task differ; or there is no readout, and the width of
+            the last layer is not the output size of the task.
     """
 
     embedding: nn.Embedding | None
@@ -53,20 +53,20 @@ class Model(Network):
         self.readout = _readout(chosen.readout, self.sequencer, task)
 
     def forward(self, x: Tensor, state: Any = None, *, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
-        """Run over a batch: x as its task gives it -> y (B, T, O) and the final state."""
+        """Run over a batch: x of the task -> y (B, T, O) and the final state."""
         vectors = x if self.embedding is None else self.embedding(_checked_tokens(x, self.embedding))
         y, state = self.sequencer(vectors, state, lengths=lengths)
         return self.readout(y), state
 
     def _width(self, task: Task, embedding_size: int) -> int:
-        """Return the width of what the first layer reads."""
+        """Return the input size of the first layer."""
         if self.embedding is None:
             return task.input_size
         return embedding_size + isinstance(self.embedding, TreeEmbedding)
 
     @property
     def tags(self) -> Tags:
-        """What all cells of the model promise together."""
+        """The combined tags of all cells of the model."""
         return Tags.combined([self.sequencer])
 
 
@@ -88,7 +88,7 @@ def _layer(cell: Ref, width: int, options: ModelOptions) -> SequenceLayer:
 
 
 def _wrapped(cell: Ref, width: int, options: ModelOptions) -> Cell[Any]:
-    """Build a cell and wrap it, what changes its step within what drops its results."""
+    """Build a cell and wrap it; wrappers that change the step go inside those that drop outputs or states."""
     built: Cell[Any] = cell.build(width)
     if options.layer_norm == "linears":
         built = NormalisedLinears(built)
@@ -108,7 +108,7 @@ def _readout(kind: str, sequencer: SequenceLayer, task: Task) -> nn.Module:
     width = sequencer.output_size
     if kind == "none":
         if width != task.output_size:
-            message = f"puts out {width} numbers, and task '{type(task).__name__}' wants {task.output_size}"
+            message = f"has output size {width}, but task '{type(task).__name__}' needs {task.output_size}"
             known = getattr(sequencer, "options", {})
             choice = f"cell.output_size={task.output_size} or " if "output_size" in known else ""
             raise IncompatibleParts(
@@ -129,7 +129,7 @@ def _checked_tokens(x: Tensor, embedding: nn.Embedding) -> Tensor:
         got = f"{tuple(x.shape)} of {x.dtype}"
         raise InvalidInput(f"Model: {wanted} of torch.int64 or torch.int32, got {got}")
     tokens, known = x[..., 0] if trees else x, embedding.num_embeddings
-    # A program under trace cannot ask for values. Elsewhere a GPU would end the process at the embedding.
+    # Tracing cannot inspect values. Without this check, a GPU would abort the process at the embedding.
     if torch.compiler.is_compiling() or not x.numel():
         return x
     span = int(tokens.min()), int(tokens.max())
@@ -142,6 +142,6 @@ def _checked_tokens(x: Tensor, embedding: nn.Embedding) -> Tensor:
 def _check_reads(task: Task, cell: Ref, tags: Tags) -> None:
     needed = INPUT_FORMATS[task.input_kind].read_by
     if tags.input_kind != needed:
-        given = f"task '{type(task).__name__}' gives {task.input_kind}"
+        given = f"task '{type(task).__name__}' provides {task.input_kind}"
         message = f"cell '{cell.name}' reads {tags.input_kind}, but {given}"
         raise IncompatibleParts(f"{message}; choose a cell that reads {needed}")

@@ -1,4 +1,4 @@
-"""The options of a model, which an experiment has in its section `model`."""
+"""The options of the model, which form the section `model` of an experiment."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Normalise = Literal["none", "linears", "outputs", "states"]
 
 
 def _as_cell(value: Any) -> Any:
-    """Take what stands for a cell in a list: its name, or a table with its name and options."""
+    """Convert an entry of a list of cells: a name, or a table with name and options."""
     if isinstance(value, str):
         return Ref("cell", value)
     if isinstance(value, Mapping) and isinstance(value.get("name"), str):
@@ -54,29 +54,30 @@ NO_DROPOUT, NO_ZONEOUT = DropoutOptions(), ZoneoutOptions()
 class ModelOptions(Options):
     """Embedding (for tokens), one or more layers of a cell, and a linear readout at every step.
 
-    `recurrent_dropout` and `zoneout` go around every cell; `layer_norm` normalises the `linears` inside each
+    `recurrent_dropout` and `zoneout` wrap every cell; `layer_norm` normalises the `linears` inside each
     cell (`recurra.wrappers.NormalisedLinears`), its `outputs` or its `states` (`recurra.LayerNormalised`).
     For `skip` and `dropout` see `recurra.wrappers.Layers`.
     """
 
     model_config = ConfigDict(title="Model")
 
-    layers: Annotated[Count, Field(description="number of layers, each of the same cell")] = 1
+    layers: Annotated[Count, Field(description="number of layers of the same cell")] = 1
     stack: Annotated[
-        tuple[AnyCell, ...], Field(strict=False, description="cells of more layers, upwards")
+        tuple[AnyCell, ...], Field(strict=False, description="cells of additional layers, bottom to top")
     ] = ()
-    bidirectional: Annotated[bool, Field(description="read from both ends, in every layer")] = False
+    bidirectional: Annotated[bool, Field(description="make every layer bidirectional")] = False
     skip: Skip = False
     dropout: Drop = 0.0
     recurrent_dropout: Annotated[
-        DropoutOptions, Field(description="variational dropout, with one mask for a whole sequence")
+        DropoutOptions, Field(description="variational dropout: one mask per sequence")
     ] = NO_DROPOUT
     zoneout: Annotated[
-        ZoneoutOptions, Field(description="zoneout: the state stays, at random, what it was")
+        ZoneoutOptions, Field(description="zoneout: randomly keep entries of the previous state")
     ] = NO_ZONEOUT
-    layer_norm: Annotated[Normalise, Field(description="what of a cell is normalised")] = "none"
-    learned_initial_state: Annotated[bool, Field(description="learn the start of every cell")] = False
-    embedding_size: Annotated[Count, Field(description="width of a token's vector")] = 64
+    layer_norm: Annotated[Normalise, Field(description="which part of a cell to normalise")] = "none"
+    learned_initial_state: Annotated[bool, Field(description="learn the initial state of every cell")] = False
+    embedding_size: Annotated[Count, Field(description="embedding size of tokens")] = 64
     readout: Annotated[
-        Literal["linear", "none"], Field(description="none: what the cell puts out is the answer")
+        Literal["linear", "none"],
+        Field(description="linear: linear layer; none: use the output of the last layer"),
     ] = "linear"

@@ -1,4 +1,4 @@
-"""The base of every learning rule's Lightning module: exact resumption, reseeding and the stop at NaN."""
+"""The base class of the Lightning modules of learning rules: exact resumption, reseeding, NaN checks."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from recurra_lab.training.nonfinite import first_non_finite
 
 
 class LearningModule(pl.LightningModule):
-    """Base of the modules that trainers return: a subclass says what is learned from one batch.
+    """Base class of the modules that trainers return; a subclass defines how to learn from one batch.
 
-    The position in the stream of batches is a buffer, saved with the weights, so a resumed run goes on
-    with the very next batch. All other randomness (dropout, sampling, noise) is reseeded at every batch from
-    (seed, batch, rank): there is no generator state to save, and validation cannot disturb training. Where a
-    task's batches continue one another, the state that is handed on is saved too.
+    The position in the stream of batches is a buffer, saved with the weights, so a resumed run continues
+    with the next batch. All other randomness (dropout, sampling, noise) is reseeded at every batch from
+    (seed, batch, rank): there is no generator state to save, and validation cannot affect training. If
+    batches of a task continue one another, the state carried over is saved too.
 
     Args:
-        model: What learns.
-        task: What is learned.
-        seed: The run's seed.
+        model: The model to train.
+        task: The task.
+        seed: The seed of the run.
 
     Raises:
-        IncompatibleParts: The task has no targets, as an environment, and this rule needs them.
+        IncompatibleParts: The task is an environment, and the rule does not support environments.
     """
 
     replicate_batches: ClassVar[bool] = False
-    """Whether every process gets all rows of a batch, because processes divide other work."""
+    """Whether every process gets all rows of a batch, for rules that divide other work among processes."""
     supports_environments: ClassVar[bool] = False
-    """Whether the rule can learn an `Environment`, which provides rewards instead of targets."""
+    """Whether the rule supports an `Environment`, which provides rewards instead of targets."""
     batches_seen: Tensor
 
     def __init__(self, model: Network, task: Task, seed: int) -> None:
@@ -56,19 +56,19 @@ class LearningModule(pl.LightningModule):
 
     @property
     def rank(self) -> int:
-        """The number of this process among them, from 0; 0 while no `pl.Trainer` is attached."""
+        """The rank of this process, from 0; 0 while no `pl.Trainer` is attached."""
         return self.global_rank
 
     @property
     def evaluated_model(self) -> Network:
-        """What is validated, evaluated and saved as the result: the model that learns, unless overridden."""
+        """The model to validate, evaluate and save as the result: the trained model, unless overridden."""
         return self.model
 
     def training_loss(self, batch: Batch) -> Tensor:
-        """Return the loss of a batch, for autograd: the task's, plus the cells' own, unless overridden.
+        """Return the loss of a batch for autograd: by default the task's plus the cells' auxiliary loss.
 
         A rule that updates the weights itself sets `automatic_optimization = False`, does so here, and
-        returns the loss for the record.
+        returns the loss for logging.
         """
         y, state = self.model(batch.x, self.initial_state_for(batch), lengths=batch.lengths)
         self.carry_over(state, batch)
@@ -76,10 +76,10 @@ class LearningModule(pl.LightningModule):
         return self.loss_of(y, state, batch)
 
     def loss_of(self, y: Tensor, state: Any, batch: Batch) -> Tensor:
-        """Return the loss of outputs y (B, T, O): the task's, plus the cells' own of the final state.
+        """Return the loss of y (B, T, O): the task's plus the cells' auxiliary loss of the final state.
 
-        The mean over ranks is that of the whole batch, though ranks, which have equally many sequences, have
-        not equally many scored steps. It has no gradient where no rank has any, and no cell has a loss.
+        Its mean over ranks is the loss of the whole batch, even if the ranks have different numbers of
+        scored steps. It has no gradient if no rank has scored steps and no cell has an auxiliary loss.
         """
         loss, own = self.task_loss(y, batch), self.model.sequencer.auxiliary_loss(state)
         return loss if own is None else loss + own.mean()
@@ -99,26 +99,26 @@ class LearningModule(pl.LightningModule):
         return mean
 
     def share_of(self, part: Batch, whole: Batch) -> float:
-        """Return which share of the scored steps of a batch, over all ranks, lies in a part of it."""
+        """Return the fraction of the scored steps of a batch, over all ranks, that a part of it contains."""
         return self._scored(part)[1] / self._scored(whole)[1]
 
     def initial_state_for(self, batch: Batch) -> Any:
-        """Return the state in which a batch starts: what the last one left, if it continues that, or None."""
+        """Return the initial state of a batch: the state carried over if the batch continues it, or None."""
         if self.carried is None or not self._continues_previous(int(self.batches_seen) - 1, batch):
             return None
         return map_state(lambda part: part.to(batch.x.device), self.carried)
 
     def carry_over(self, state: Any, batch: Batch) -> None:
-        """Keep the state after a batch, cut from its past, if the next batch continues it."""
+        """Keep the detached state after a batch if the next batch continues it."""
         self.carried = detach(state) if self._continues_previous(int(self.batches_seen), batch) else None
 
     def _continues_previous(self, k: int, batch: Batch) -> bool:
-        """Say whether batch k continues the one before; batches are all as large as this one."""
+        """Return whether batch k continues the previous one; all batches have the size of this one."""
         rows = len(batch.x) * (1 if self.replicate_batches else self.world_size)
         return self.task.continues_previous(k, batch_size=rows, seed=self.seed, split="train")
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Save the state that is handed on, of the rows of all ranks."""
+        """Save the state carried over, for the rows of all ranks."""
         if self.carried is not None:
             checkpoint["carried"] = [self._of_all_ranks(part) for _, part in leaves(self.carried)]
 
@@ -132,14 +132,14 @@ class LearningModule(pl.LightningModule):
         return rows[share * self.rank :][:share]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take up the rows of this rank of the state that was handed on."""
+        """Restore the state carried over, for the rows of this rank."""
         if "carried" not in checkpoint:
             return
         parts = iter(self._of_this_rank(part) for part in checkpoint["carried"])
         self.carried = map_state(lambda _: next(parts), self.model.sequencer.initial_state(1))
 
     def _scored(self, batch: Batch) -> tuple[float, float]:
-        """Return how many steps are scored here, and in the mean over ranks."""
+        """Return the number of scored steps on this rank, and its mean over ranks."""
         here = batch.mask.sum().to(torch.float32)
         if self.world_size == 1:
             return float(here), float(here)
@@ -153,19 +153,19 @@ class LearningModule(pl.LightningModule):
     def record_scores(self, scores: Mapping[str, Score]) -> None:
         """Log scores on a training batch."""
         for name, score in scores.items():
-            # Sums and weights, not values: ranks do not score equally many steps.
+            # Reduce sums and weights, not values: ranks have different numbers of scored steps.
             parts = torch.tensor(score, dtype=torch.float64, device=self.device)
             whole = type(score)(*self.mean_over_ranks(parts).tolist())
             self.log(f"train/{name}", whole.value, prog_bar=name == self.task.goal.score)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Reseed for this batch, and move the position past it."""
+        """Reseed for this batch and advance the position."""
         k = int(self.batches_seen)
         reseed(self.seed, k, self.rank)
         self.batches_seen += 1
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Learn from one batch.
+        """Train on one batch.
 
         Raises:
             NonFinite: The loss is NaN or infinite.
@@ -189,9 +189,9 @@ class LearningModule(pl.LightningModule):
     def _complaint(self, what: str, value: str, batch: Batch) -> str:
         step = int(self.batches_seen)
         found = first_non_finite(self.model, self.task, batch)
-        return f"at step {step} {what} became {value}; the first tensor that went bad is {found}"
+        return f"at step {step} {what} became {value}; the first non-finite tensor is {found}"
 
 
 def all_finite(tensors: list[Tensor]) -> bool:
-    """Say whether no tensor holds a NaN or an infinity, with one look for all of them."""
+    """Return whether all tensors are finite, with one synchronisation for all of them."""
     return bool(torch.stack([t.detach().sum() * 0 for t in tensors]).eq(0).all()) if tensors else True

@@ -1,4 +1,4 @@
-"""Find the first tensor that went bad."""
+"""Finds the first non-finite tensor of a training step."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from recurra.task import Batch, Task
 
 
 def first_non_finite(model: Network, task: Task, batch: Batch) -> str:
-    """Name the first tensor with a NaN or an infinity, in the order in which a training step computes them.
+    """Return the name of the first tensor with NaN or infinity, in the order of a training step.
 
-    The order is input, parameters, the outputs and states of the model's parts, the loss, the gradients.
+    The order is input, parameters, outputs and states of the submodules, loss, gradients.
     """
     for where, tensor in (("the input x", batch.x), ("the target", batch.target)):
         if _bad(tensor):

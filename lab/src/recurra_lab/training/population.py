@@ -1,4 +1,4 @@
-"""Many networks of one architecture at once: their weights are stacked, and a batch runs through all of them.
+"""Populations of networks with one architecture: their weights are stacked and evaluated together.
 
 Shapes: P networks with n weights each; vectors (P, n), stacked weights name -> (P, ...), y (P, B, T, O).
 """
@@ -25,13 +25,13 @@ Weights = Mapping[str, Tensor]
 
 
 class WeightSpace:
-    """All weights of a model that learn, as one vector.
+    """The trainable weights of a model as one vector.
 
     Args:
-        model: Whose weights; frozen ones have no part in it.
+        model: The model; frozen weights are excluded.
 
     Raises:
-        IncompatibleParts: Nothing in the model learns.
+        IncompatibleParts: The model has no trainable weights.
     """
 
     def __init__(self, model: Network) -> None:
@@ -39,7 +39,7 @@ class WeightSpace:
         self.size = sum(shape.numel() for shape in self.shapes.values())
         if not self.size:
             cell = type(model.sequencer).__name__
-            raise IncompatibleParts(f"{cell}: all weights are frozen, so that none can be found")
+            raise IncompatibleParts(f"{cell}: all weights are frozen, so there is nothing to train")
 
     def stacked(self, vectors: Tensor) -> dict[str, Tensor]:
         """Return the weights of P networks: (P, n) -> name -> (P, ...)."""
@@ -56,7 +56,7 @@ class WeightSpace:
 
     @torch.no_grad()
     def write(self, model: Network, vector: Tensor) -> None:
-        """Give a model the weights of a vector (n,)."""
+        """Set the weights of a model from a vector (n,)."""
         known = dict(model.named_parameters())
         for name, value in self.stacked(vector[None]).items():
             known[name].copy_(value[0])
@@ -65,13 +65,13 @@ class WeightSpace:
 def run_each(
     model: Network, weights: Weights, x: Tensor, state: Any = None, lengths: Tensor | None = None
 ) -> tuple[Tensor, Any]:
-    """Run every network over the same sequences, or each over its own.
+    """Run every network of a population over the same sequences, or each over its own.
 
     Args:
         model: The architecture.
-        weights: Name -> (P, ...); what is not named is the model's own.
+        weights: Name -> (P, ...); other weights are those of the model.
         x: (B, T, I) for all, or (P, B, T, I) if there is a state; tokens likewise.
-        state: Where each starts, with P on axis 0 of every leaf; None for the initial state.
+        state: State before the first step, with P on axis 0 of every leaf; None for the initial state.
         lengths: (B,).
 
     Returns:
@@ -86,14 +86,14 @@ def run_each(
     try:
         found = _natively(model, weights, x, state, lengths)
         return found or vmap(run, axes, randomness="different")(weights, x, state)
-    except RuntimeError:  # its step decides by values, which only one network after the other can
+    except RuntimeError:  # data-dependent control flow cannot be vectorised
         return _one_by_one(run, weights, x, state)
 
 
 def _natively(
     model: Network, weights: Weights, x: Tensor, state: Any, lengths: Tensor | None
 ) -> tuple[Tensor, Any] | None:
-    """Do as `run_each` does by an engine that runs many cells as one program, or return None."""
+    """Do as `run_each`, by an engine that runs an ensemble as one program, or return None."""
     cell, own = model.sequencer, _of_part(weights, "sequencer")
     if not isinstance(cell, Cell) or type(cell).unroll is not Cell.unroll or model.embedding is not None:
         return None
@@ -116,14 +116,14 @@ def _of_part(weights: Weights, part: str) -> dict[str, Tensor]:
 
 
 class _Start(nn.Module):
-    """The initial state of a cell, as a module: what torch can call with other weights."""
+    """The initial state of a cell as a module, for `functional_call`."""
 
     def __init__(self, cell: Cell[Any]) -> None:
         super().__init__()
         self.cell = cell
 
     def forward(self, batch_size: int) -> Any:
-        """Return it for so many rows."""
+        """Return the initial state for a batch size."""
         return self.cell.initial_state(batch_size)
 
 
@@ -147,7 +147,7 @@ def losses(task: SupervisedTask, y: Tensor, batch: Batch) -> Tensor:
     """Return each network's loss on a batch: y (P, B, T, O) -> (P,)."""
     try:
         return vmap(lambda own: task.loss(own, batch))(y)
-    except RuntimeError:  # the loss decides by values
+    except RuntimeError:  # the loss has data-dependent control flow
         return torch.stack([task.loss(own, batch) for own in y])
 
 

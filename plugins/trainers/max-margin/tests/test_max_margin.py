@@ -185,5 +185,5 @@ def test_a_task_without_graphs_is_refused():
 def test_a_cell_that_finds_no_trees_is_refused():
     with pytest.raises(IncompatibleParts, match="choose a cell that reads trees"):
         make_model(Chain(), CellOf(PlainCell))
-    with pytest.raises(IncompatibleParts, match=r"finds no trees .*; choose cell=recursive"):
+    with pytest.raises(IncompatibleParts, match=r"cannot parse the graphs .*; choose cell=recursive"):
         make_model(Chain(), Cell(), learned_initial_state=True)

@@ -1,4 +1,4 @@
-"""What learning rules that follow a gradient share: optimisers, schedules and clipping, as options."""
+"""Options shared by gradient-based learning rules: optimizers, schedules and clipping."""
 
 from recurra_lab.training.optim.choice import Choice as Choice
 from recurra_lab.training.optim.clipping import clip as clip

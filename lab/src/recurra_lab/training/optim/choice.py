@@ -1,4 +1,4 @@
-"""An option that is one of several, each with options of its own."""
+"""Options with several alternatives, each with its own options."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from recurra.config.options import Options
 
 
 class Choice(Options):
-    """One alternative, told from the others by its `name`."""
+    """One alternative, identified by its `name`."""
 
     def arguments(self) -> dict[str, Any]:
-        """Return every option but the name."""
+        """Return all options except the name."""
         return self.model_dump(exclude={"name"})

@@ -1,4 +1,4 @@
-"""Gradients kept within bounds."""
+"""Gradient clipping."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from torch import Tensor, nn
 
 
 def clip(parameters: Sequence[nn.Parameter], value: float | None, norm: float | None) -> Tensor | None:
-    """Clip each component of the gradient first, then the norm of the whole.
+    """Clip each component of the gradient first, then its total norm.
 
     Args:
-        parameters: Whose gradients.
-        value: Largest size of a component, or None.
-        norm: Largest norm, or None.
+        parameters: The parameters whose gradients to clip.
+        value: Maximum absolute value of a component, or None.
+        norm: Maximum norm, or None.
 
     Returns:
-        The norm of the whole before it was clipped; None if it was not looked at.
+        The total norm before norm clipping, or None if `norm` is None.
     """
     if value is not None:
         nn.utils.clip_grad_value_(parameters, value)

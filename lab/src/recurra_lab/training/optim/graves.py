@@ -11,18 +11,18 @@ from torch.optim import Optimizer
 
 
 class GravesRMSProp(Optimizer):
-    """RMSProp that is centred, has its epsilon inside the root, and momentum on the update.
+    """Centred RMSProp with epsilon inside the square root and momentum on the update.
 
         n = ρ n + (1 − ρ) d²;  m = ρ m + (1 − ρ) d;  Δ = μ Δ − lr d / √(n − m² + ε);  w = w + Δ
 
-    Differs from `torch.optim.RMSprop(centered=True, momentum=...)`: that one adds ε outside the root, which
-    makes the first steps up to a hundred times larger.
+    Differs from `torch.optim.RMSprop(centered=True, momentum=...)`: that one adds ε outside the square
+    root, which makes the first steps up to a hundred times larger.
     Source: Graves 2013, equations 38 to 45.
 
     Args:
-        params: What is learned.
-        lr: Size of a step.
-        decay: ρ, of both running means.
+        params: Parameters to optimize.
+        lr: Learning rate.
+        decay: ρ, decay of both running means.
         momentum: μ.
         epsilon: ε.
     """
@@ -39,7 +39,7 @@ class GravesRMSProp(Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Take one step; returns what `closure` returned."""
+        """Perform one update; returns the value of `closure`."""
         loss = None
         if closure is not None:
             with torch.enable_grad():

@@ -1,4 +1,4 @@
-"""What turns gradients into updates."""
+"""Optimizers and their options."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from recurra_lab.training.optim.graves import GravesRMSProp
 
 Rate = Annotated[float, Field(gt=0, description="learning rate")]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
-Momentum = Annotated[Fraction, Field(description="share of the last update that goes on")]
-Decay = Annotated[float, Field(ge=0, description="L2 penalty on the weights")]
+Momentum = Annotated[Fraction, Field(description="momentum factor")]
+Decay = Annotated[float, Field(ge=0, description="weight decay")]
 
 
 class OptimizerOptions(Choice, abc.ABC):
-    """Base of all optimizers, also of those in plugins: a pydantic model of its options with a `build`.
+    """Base class of optimizers, including those of plugins: a pydantic model of the options, with `build`.
 
-    A subclass declares `name: Literal["..."]`, `lr` and whatever else it takes.
+    A subclass declares `name: Literal["..."]`, `lr` and its other options.
     """
 
     if TYPE_CHECKING:
@@ -31,21 +31,21 @@ class OptimizerOptions(Choice, abc.ABC):
 
     @abc.abstractmethod
     def build(self, params: Iterable[Any]) -> Optimizer:
-        """Return the optimizer for parameters, or groups of them that may set `lr`."""
+        """Return the optimizer for parameters, or for parameter groups, which may override `lr`."""
 
 
 class Adam(OptimizerOptions):
-    """Adam (Kingma and Ba 2015); AdamW's decoupled decay when `weight_decay` is set."""
+    """Adam (Kingma and Ba 2015); with `weight_decay`, AdamW (decoupled decay)."""
 
     name: Literal["adam"] = "adam"
     lr: Rate = 4e-3
-    beta1: Annotated[Fraction, Field(description="decay of the mean of the gradient")] = 0.9
-    beta2: Annotated[Fraction, Field(description="decay of the mean of its square")] = 0.999
-    eps: Annotated[float, Field(gt=0, description="added to the root")] = 1e-8
+    beta1: Annotated[Fraction, Field(description="decay of the first moment estimate")] = 0.9
+    beta2: Annotated[Fraction, Field(description="decay of the second moment estimate")] = 0.999
+    eps: Annotated[float, Field(gt=0, description="added to the denominator for stability")] = 1e-8
     weight_decay: Decay = 0.0
 
     def build(self, params: Iterable[Any]) -> Optimizer:
-        """Return the optimiser for these parameters."""
+        """Return the optimizer of these parameters."""
         betas = (self.beta1, self.beta2)
         return torch.optim.AdamW(params, self.lr, betas, self.eps, self.weight_decay)
 
@@ -56,69 +56,69 @@ class SGD(OptimizerOptions):
     name: Literal["sgd"] = "sgd"
     lr: Rate = 1e-2
     momentum: Momentum = 0.0
-    nesterov: Annotated[bool, Field(description="Nesterov's momentum")] = False
+    nesterov: Annotated[bool, Field(description="use Nesterov momentum")] = False
     weight_decay: Decay = 0.0
 
     def build(self, params: Iterable[Any]) -> Optimizer:
-        """Return the optimiser for these parameters."""
+        """Return the optimizer of these parameters."""
         return torch.optim.SGD(params, **self.arguments())
 
 
 class RMSprop(OptimizerOptions):
-    """RMSprop as torch has it."""
+    """RMSprop as implemented in PyTorch."""
 
     name: Literal["rmsprop"] = "rmsprop"
     lr: Rate = 1e-3
-    alpha: Annotated[Fraction, Field(description="decay of the mean of the squared gradient")] = 0.99
+    alpha: Annotated[Fraction, Field(description="decay of the running mean of squared gradients")] = 0.99
     momentum: Momentum = 0.0
-    eps: Annotated[float, Field(gt=0, description="added to the root")] = 1e-8
+    eps: Annotated[float, Field(gt=0, description="added to the denominator for stability")] = 1e-8
     centered: Annotated[
-        bool, Field(description="divide by the deviation instead of the root mean square")
+        bool, Field(description="centred: normalise by the estimated variance of the gradient")
     ] = False
     weight_decay: Decay = 0.0
 
     def build(self, params: Iterable[Any]) -> Optimizer:
-        """Return the optimiser for these parameters."""
+        """Return the optimizer of these parameters."""
         return torch.optim.RMSprop(params, **self.arguments())
 
 
 class Graves(OptimizerOptions):
-    """RMSProp of Graves 2013: centred, epsilon inside the root, momentum on the update."""
+    """RMSProp of Graves 2013: centred, epsilon inside the square root, momentum on the update."""
 
     name: Literal["graves-rmsprop"] = "graves-rmsprop"
     lr: Rate = 1e-4
     decay: Annotated[Fraction, Field(description="decay of both running means")] = 0.95
     momentum: Momentum = 0.9
-    epsilon: Annotated[float, Field(gt=0, description="added inside the root")] = 1e-4
+    epsilon: Annotated[float, Field(gt=0, description="added inside the square root for stability")] = 1e-4
 
     def build(self, params: Iterable[Any]) -> Optimizer:
-        """Return the optimiser for these parameters."""
+        """Return the optimizer of these parameters."""
         return GravesRMSProp(params, **self.arguments())
 
 
 class AdaGrad(OptimizerOptions):
-    """AdaGrad (Duchi, Hazan and Singer 2011): each weight's rate falls with the gradients it has seen."""
+    """AdaGrad (Duchi, Hazan and Singer 2011): per-weight rates fall with accumulated squared gradients."""
 
     name: Literal["adagrad"] = "adagrad"
     lr: Rate = 1e-2
-    eps: Annotated[float, Field(gt=0, description="added to the root")] = 1e-10
+    eps: Annotated[float, Field(gt=0, description="added to the denominator for stability")] = 1e-10
     weight_decay: Decay = 0.0
 
     def build(self, params: Iterable[Any]) -> Optimizer:
-        """Return the optimiser for these parameters."""
+        """Return the optimizer of these parameters."""
         return torch.optim.Adagrad(params, **self.arguments())
 
 
 class LBFGS(OptimizerOptions):
-    """L-BFGS with a line search: each batch is a whole problem, on which several steps are made."""
+    """L-BFGS with line search: each batch is a full problem, on which it takes several iterations."""
 
     name: Literal["lbfgs"] = "lbfgs"
     lr: Rate = 1.0
-    max_iter: Annotated[int, Field(gt=0, description="steps on each batch")] = 20
-    history_size: Annotated[int, Field(gt=0, description="steps that the curvature is estimated from")] = 10
+    max_iter: Annotated[int, Field(gt=0, description="maximum iterations per batch")] = 20
+    history_size: Annotated[int, Field(gt=0, description="past updates used to estimate the curvature")] = 10
 
     def build(self, params: Iterable[Any]) -> Optimizer:
-        """Return the optimiser for these parameters, which it treats alike."""
+        """Return the optimizer of these parameters; it ignores parameter groups."""
         groups = [group["params"] if isinstance(group, dict) else [group] for group in params]
         weights = [weight for group in groups for weight in group]
         return torch.optim.LBFGS(weights, **self.arguments(), line_search_fn="strong_wolfe")

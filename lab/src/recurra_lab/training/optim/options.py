@@ -1,4 +1,4 @@
-"""The options of a rule that follows a gradient: an optimizer, a schedule and limits on the gradient."""
+"""The options of gradient-based learning rules: optimizer, schedule and gradient clipping."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ from recurra_lab.training.optim.clipping import clip
 from recurra_lab.training.optim.optimizers import Adam, OptimizerChoice
 from recurra_lab.training.optim.schedules import Constant, ScheduleChoice
 
-OptimizerOption = Annotated[OptimizerChoice, Field(description="what turns gradients into updates")]
-ScheduleOption = Annotated[ScheduleChoice, Field(description="how the learning rate changes")]
-ClipNorm = Annotated[float | None, Field(gt=0, description="largest norm of the whole gradient")]
-ClipValue = Annotated[float | None, Field(gt=0, description="largest size of one component of it")]
+OptimizerOption = Annotated[OptimizerChoice, Field(description="the optimizer")]
+ScheduleOption = Annotated[ScheduleChoice, Field(description="learning-rate schedule")]
+ClipNorm = Annotated[float | None, Field(gt=0, description="maximum norm of the gradient; none: do not clip")]
+ClipValue = Annotated[
+    float | None, Field(gt=0, description="maximum absolute value of a gradient component; none: do not clip")
+]
 
 
 class OptimizationOptions(Options):
-    """How a gradient becomes an update.
+    """Optimizer, schedule and gradient clipping.
 
-    A trainer lists these four among its own options, with the aliases above and its own defaults, and hands
-    them to its `GradientRule`.
+    A trainer declares these four options with the aliases above and its own defaults, and passes them to its
+    `GradientRule`.
     """
 
     optimizer: OptimizerOption = Adam()
@@ -32,16 +34,16 @@ class OptimizationOptions(Options):
     clip_value: ClipValue = None
 
     def build(self, params: Iterable[Any], max_updates: int | None) -> dict[str, Any]:
-        """Return the optimizer of parameters or parameter groups and its schedule, as Lightning takes them.
+        """Return the optimizer of parameters or parameter groups and its schedule, as Lightning expects them.
 
         Args:
-            params: What is optimized.
-            max_updates: Updates of the whole run, for schedules that end with it; None if unknown.
+            params: Parameters or parameter groups to optimize.
+            max_updates: Updates of the whole run, for schedules that depend on it; None if unknown.
         """
         optimizer = self.optimizer.build(params)
         schedule = self.schedule.build(optimizer, max_updates)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def clip(self, parameters: Sequence[nn.Parameter]) -> Tensor | None:
-        """Clip the gradients of parameters and return their norm before that; see `clip`."""
+        """Clip the gradients of parameters and return their previous norm; see `clip`."""
         return clip(parameters, self.clip_value, self.clip_norm)
