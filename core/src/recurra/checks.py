@@ -1,8 +1,11 @@
-"""What `SequenceLayer.forward` refuses: a mistake gets one sentence here instead of an error deeper down."""
+"""What `SequenceLayer.forward` refuses: a mistake gets one sentence here instead of an error deeper down.
+
+A module is any `SequenceLayer`.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
@@ -13,13 +16,10 @@ from recurra.errors import InvalidInput
 from recurra.rng import preserve_rng_state
 from recurra.state import Structure, misfit, mixes_precisions, structure_of
 
-if TYPE_CHECKING:
-    from recurra.cell import SequenceLayer
-
 INTEGER_DTYPES = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
 
-def check_input(module: SequenceLayer, x: Tensor) -> None:
+def check_input(module: Any, x: Tensor) -> None:
     """Refuse an input that would fail, or silently broadcast, deeper down."""
     who, wanted = type(module).__name__, f"(batch, time, {module.input_size})"
     if not isinstance(x, Tensor):
@@ -31,7 +31,7 @@ def check_input(module: SequenceLayer, x: Tensor) -> None:
     _check_placement(who, module, x)
 
 
-def _check_placement(who: str, module: SequenceLayer, x: Tensor) -> None:
+def _check_placement(who: str, module: Any, x: Tensor) -> None:
     like = first_tensor(module)
     where = "the parameters are" if isinstance(like, nn.Parameter) else "the layer is"
     if like.device != x.device:
@@ -40,7 +40,7 @@ def _check_placement(who: str, module: SequenceLayer, x: Tensor) -> None:
         raise InvalidInput(f"{who}: x is {x.dtype} but {where} {like.dtype}; convert one of them")
 
 
-def checked_lengths(module: SequenceLayer, x: Tensor, lengths: Tensor | None) -> Tensor | None:
+def checked_lengths(module: Any, x: Tensor, lengths: Tensor | None) -> Tensor | None:
     """Return valid lengths on the device of x (B, T, I), or None where every row has all T steps."""
     if lengths is None:
         return None
@@ -64,7 +64,7 @@ def _check_kind_of_lengths(who: str, batch_size: int, lengths: Tensor) -> None:
         raise InvalidInput(f"{wanted}, got {tuple(lengths.shape)} of {lengths.dtype}")
 
 
-def checked_resets(module: SequenceLayer, x: Tensor, resets: Tensor | None) -> Tensor | None:
+def checked_resets(module: Any, x: Tensor, resets: Tensor | None) -> Tensor | None:
     """Return valid resets (B, T) on the device of x (B, T, I)."""
     if resets is None:
         return None
@@ -77,7 +77,7 @@ def checked_resets(module: SequenceLayer, x: Tensor, resets: Tensor | None) -> T
     return resets.to(x.device)
 
 
-def check_generator(module: SequenceLayer, x: Tensor, rng: Any) -> None:
+def check_generator(module: Any, x: Tensor, rng: Any) -> None:
     """Refuse a generator that no step on the device of x would draw from."""
     who = type(module).__name__
     if not isinstance(rng, torch.Generator):
@@ -89,11 +89,11 @@ def check_generator(module: SequenceLayer, x: Tensor, rng: Any) -> None:
         raise InvalidInput(f"{who}: {told}; make it by torch.Generator('{x.device}')")
 
 
-_structures: WeakKeyDictionary[SequenceLayer, tuple[Any, Structure]] = WeakKeyDictionary()
+_structures: WeakKeyDictionary[nn.Module, tuple[Any, Structure]] = WeakKeyDictionary()
 """The structure of each module's states, beside what it depends on."""
 
 
-def check_state(module: SequenceLayer, state: Any, batch_size: int) -> None:
+def check_state(module: Any, state: Any, batch_size: int) -> None:
     """Refuse a state whose structure, shapes, dtypes or devices differ from those of the initial state.
 
     The initial state, which may be large or drawn, is computed for the first given state only, and again for
