@@ -68,7 +68,7 @@ def test_a_plugin_for_another_core_is_refused(world, requirement, met):
 
 def test_an_unreadable_requirement_is_named(world):
     world.add_good("acme-cells", requires=["recurra-core >>= 1"])
-    assert "its requirement 'recurra-core >>= 1' cannot be read" in sentences(world)[0]
+    assert "its requirement 'recurra-core >>= 1' cannot be parsed" in sentences(world)[0]
 
 
 def test_malformed_entry_points_stop_nobody(world):

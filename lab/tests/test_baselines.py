@@ -42,13 +42,13 @@ def test_info_of_a_task_names_its_baselines(parts, monkeypatch):
 
 
 def test_info_names_none_where_there_are_none_or_a_file_is_missing(parts, monkeypatch):
-    assert "learn nothing" not in shown("copy")
+    assert "simple baselines" not in shown("copy")
 
     def baselines(task):
         raise MissingFile("there is no such data")
 
     monkeypatch.setattr(parts.Copy, "baselines", baselines)
-    assert "learn nothing" not in shown("copy")
+    assert "simple baselines" not in shown("copy")
     assert json.loads(shown("copy", "--json"))["baselines"] == {}
     assert json.loads(shown("plain", "--json"))["baselines"] == {}
 
@@ -121,7 +121,7 @@ def test_the_curve_alone_has_the_same_lines_as_in_the_report(run, tmp_path):
 def test_evaluate_prints_them_below_each_variant(run, monkeypatch):
     from types import SimpleNamespace
 
-    options = SimpleNamespace(suite_batches=1, evaluation_batch_size=4)
+    options = SimpleNamespace(suite_batches=1, evaluation_batch_size=4, threads=None)
     experiment = SimpleNamespace(run=options, seed=0)
     run.experiment.write_text("")
     monkeypatch.setattr(restore, "restore", lambda folder: (experiment, *made()))

@@ -183,7 +183,7 @@ def test_the_shell_says_it_in_one_sentence_and_leaves_no_file(tmp_path, monkeypa
     (tmp_path / "model.pt2").write_bytes(b"what was there")
     result = CliRunner().invoke(main, ["export", str(tmp_path)])
     assert result.exit_code == 2
-    assert result.output.startswith("error: Halves cannot be exported: what its step does cannot be written")
+    assert result.output.startswith("error: Halves cannot be exported: its program cannot be serialised")
     assert len(result.output.splitlines()) == 1
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"what was there"]
 

@@ -139,7 +139,7 @@ class TestSchedules:
         assert max(rates(OneCycle(), 10, updates=10)) == pytest.approx(1.0)
 
     def test_a_length_that_nobody_knows_is_refused(self):
-        with pytest.raises(InvalidOption, match="steps is needed"):
+        with pytest.raises(InvalidOption, match="steps must be set"):
             rates(Cosine(), 1)
 
     def test_step(self):
