@@ -120,7 +120,7 @@ def chosen(installed, world, monkeypatch):
 
 
 def test_optimizers(chosen):
-    muon = chosen("acme_optimizer", "trainer.optimizer={name='muon', momentum=0.5}").optimizer
+    muon = chosen("acme_optimizer", "trainer.optimizer={name='muon', momentum=0.5}").optimization.optimizer
     weight, bias = torch.nn.Parameter(torch.zeros(3, 2)), torch.nn.Parameter(torch.zeros(2))
     made = muon.build([weight, bias])
     loss = (weight @ torch.tensor([[2.0, 0.0], [0.0, 3.0]])).sum() + bias.sum()
@@ -132,7 +132,7 @@ def test_optimizers(chosen):
 
 
 def test_schedules(chosen):
-    decay = chosen("acme_schedule", "trainer.schedule={name='decay', factor=0.5}").schedule
+    decay = chosen("acme_schedule", "trainer.schedule={name='decay', factor=0.5}").optimization.schedule
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
     schedule = decay.build(optimizer, None)
     for _ in range(3):

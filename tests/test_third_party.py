@@ -89,7 +89,7 @@ def test_the_shell_checks_their_contract(elsewhere, kind):
 def trained(elsewhere):
     """What is said by runs with a plugin of each kind, which one process trains in turn."""
     runs = [["train", *WORDS[kind], *FEW, "--out", kind] for kind in KINDS]
-    code = f"from recurra.cli import main\nfor words in {runs}: main(words, standalone_mode=False)"
+    code = f"from recurra_lab.cli import main\nfor words in {runs}: main(words, standalone_mode=False)"
     return good(elsewhere.run("-c", code))
 
 

@@ -89,7 +89,7 @@ def run_ours(ours, x, start, how):
         y = packed.data
     elif how == "padded":
         live = torch.arange(T) < LENGTHS[:, None]
-        y, last = ours(torch.where(live[..., None], x, torch.nan), state, LENGTHS)
+        y, last = ours(torch.where(live[..., None], x, torch.nan), state, lengths=LENGTHS)
     else:
         y, last = ours(x, state)
     flat = [leaf for _, leaf in leaves(last)]

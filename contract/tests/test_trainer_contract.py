@@ -90,7 +90,7 @@ def test_a_trainer_names_what_it_is_checked_on():
 def test_a_spoiled_task_is_a_task_of_the_same_kind_whose_loss_is_nan(task):
     bad = spoiled(task)
     assert isinstance(bad, GraphTask) is isinstance(task, GraphTask)
-    assert (bad.goal, bad.gives, bad.input_size) == (task.goal, task.gives, task.input_size)
+    assert (bad.goal, bad.input_kind, bad.input_size) == (task.goal, task.input_kind, task.input_size)
     batch = bad.batch(0, batch_size=2, seed=0, split="train")
     y = torch.zeros(*batch.mask.shape, task.output_size)
     assert batch.x.isnan().all()

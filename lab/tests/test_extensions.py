@@ -64,7 +64,7 @@ def compose(*words):
 def test_it_is_chosen_with_its_options_and_written_and_read_back(offer, tmp_path):
     offer()
     experiment = compose("trainer.optimizer=muon", "trainer.optimizer.beta=0.5")
-    chosen = experiment.make_trainer().optimizer
+    chosen = experiment.make_trainer().optimization.optimizer
     assert (type(chosen).__name__, chosen.lr, chosen.beta) == ("Muon", 0.5, 0.5)
     file = tmp_path / "experiment.toml"
     file.write_text(experiment.to_toml())
@@ -97,7 +97,7 @@ def test_a_trainer_made_in_python_takes_it_by_name(offer):
 
     offer()
     trainer = Ref("trainer", "bptt", optimizer={"name": "muon", "beta": 0.75}).build()
-    assert trainer.optimizer.beta == 0.75
+    assert trainer.optimization.optimizer.beta == 0.75
     with pytest.raises(InvalidOption, match="did you mean 'muon'"):
         Ref("trainer", "bptt", optimizer="muno").build()
 
@@ -144,9 +144,9 @@ def _words(experiment):
 
 def test_a_plugin_with_a_bundled_name_does_not_change_the_default(offer):
     offer("acme-optim", "adam")
-    assert type(compose().make_trainer().optimizer) is Adam
-    assert type(compose("trainer.optimizer=adam").make_trainer().optimizer) is Adam
-    assert compose("trainer.optimizer=acme-optim:adam").make_trainer().optimizer.beta == 0.25
+    assert type(compose().make_trainer().optimization.optimizer) is Adam
+    assert type(compose("trainer.optimizer=adam").make_trainer().optimization.optimizer) is Adam
+    assert compose("trainer.optimizer=acme-optim:adam").make_trainer().optimization.optimizer.beta == 0.25
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_one_that_is_broken_is_named_when_it_is_chosen_and_stops_nothing_else(of
     offer(target=target)
     with pytest.raises(BrokenComponent, match=told):
         compose("trainer.optimizer=muon")
-    assert compose("trainer.optimizer=sgd").make_trainer().optimizer.name == "sgd"
+    assert compose("trainer.optimizer=sgd").make_trainer().optimization.optimizer.name == "sgd"
     result = CliRunner().invoke(main, ["info", "bptt"])
     assert result.exit_code == 0
     assert "with trainer.optimizer=sgd:" in result.output

@@ -161,7 +161,7 @@ def test_an_environment_is_evaluated_and_has_no_targets():
     data = Batches(Short(), 4, 0, "test", 0, 1)
     assert evaluate(model, data, 2)["return"] == (40.0, 8)
     assert not hasattr(Short(), "loss")
-    told = r"task 'Short' has no targets, .*; choose .*trainer=evolution"
+    told = r"task 'Short' is an environment, which provides rewards, not targets; choose .*trainer=evolution"
     with pytest.raises(IncompatibleParts, match=told):
         Short().supervised()
 
@@ -188,5 +188,7 @@ def test_without_a_readout_the_cell_must_answer_itself():
 
 
 def test_a_rule_that_needs_targets_refuses_an_environment():
-    with pytest.raises(IncompatibleParts, match=r"has no targets, .*; choose trainer="):
+    with pytest.raises(
+        IncompatibleParts, match=r"is an environment, which provides rewards, not targets; choose trainer="
+    ):
         LearningModule(Model(Parity(), CellOf(Copies), readout="none"), Parity(), 0)

@@ -186,7 +186,7 @@ def test_mistakes_are_told_before_anything_runs(words, told, tried, tmp_path):
 def test_a_run_without_a_validation_fails(tmp_path):
     run = RunFolder(tmp_path)
     run.metrics.write_text("step,metric,value\n")
-    with pytest.raises(RunFailed, match=r"lower run\.validate_every"):
+    with pytest.raises(RunFailed, match=r"set run\.validate_every"):
         study._last(run, "validation/x")
 
 

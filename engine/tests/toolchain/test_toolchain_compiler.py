@@ -36,7 +36,7 @@ class TestNoCompiler:
             "CC", script(tmp_path / "bad", f"echo x >> {count}", "echo fatal error: oh no >&2", "exit 1")
         )
         for _ in range(3):
-            self.refused(r"bad failed on a-cell-\w+ with 1: fatal error: oh no")
+            self.refused(r"bad failed on a-cell-\w+ with status 1: fatal error: oh no")
         assert count.read_text() == "x\n"
         assert not list(folder.iterdir())
 
@@ -58,7 +58,7 @@ class TestNoCompiler:
 
     def test_the_source_is_wrong(self):
         self.refused(
-            r"failed on a-cell-\w+ with 1: .*error: ", source="int answer(void) { return nonsense; }"
+            r"failed on a-cell-\w+ with status 1: .*error: ", source="int answer(void) { return nonsense; }"
         )
 
     def test_it_takes_too_long_and_leaves_nothing_running(self, monkeypatch, tmp_path, folder):

@@ -142,7 +142,7 @@ def test_the_same_task_gives_the_same_bytes(snapshot, tmp_path, durably_written)
 
 
 def test_datasets_is_imported_when_it_is_needed_only():
-    modules = "recurra_lab.snapshots.task, recurra_lab.cli.freeze"
+    modules = "recurra_lab.snapshots.task, recurra_lab.cli.snapshot"
     code = f"import sys, {modules}; print({{'datasets', 'pyarrow'}} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"

@@ -64,7 +64,7 @@ DAMAGES = [
     ),
     (lambda f: change(f, fill={"x": 0, "mask": 0}), DamagedFile, "'fill.target' is missing or invalid"),
     (lambda f: change(f, splits={"train": {}}), DamagedFile, "'splits.validation' is missing or invalid"),
-    (lambda f: change(f, input_size=9), DamagedFile, "written with input_size 9, and recurra-made-up:marked"),
+    (lambda f: change(f, input_size=9), DamagedFile, "written with input_size 9, but recurra-made-up:marked"),
     (lambda f: change(f, task="gone"), UnknownComponent, "there is no task 'gone'"),
     (lambda f: change(f, options={"kind": 3}), InvalidOption, "did you mean 'kinds'"),
     (

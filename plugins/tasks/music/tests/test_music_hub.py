@@ -142,7 +142,7 @@ def test_two_sources_exclude_each_other(folder):
 
 STEP = [60, 64]
 WRONG = [
-    ({"rolls": [[STEP, STEP]]}, "has no column 'notes'; a data set must have a piece in each row"),
+    ({"rolls": [[STEP, STEP]]}, "has no column 'notes'; a data set must have one piece per row"),
     ({"notes": [STEP, STEP]}, "has no lists of lists of numbers; a data set must have"),
     ({"notes": [[["C", "E"], ["G"]]]}, "has no lists of lists of numbers"),
     ({"notes": pa.array([], pa.list_(pa.list_(pa.int8())))}, "holds no piece; a data set must have"),
@@ -183,5 +183,5 @@ def test_a_damaged_or_missing_parquet_file_is_refused(repository):
     ):
         PianoRoll(folder=repository)
     path.unlink()
-    with pytest.raises(MissingFile, match=rf"^{path.parent} has no test-\*.parquet; put a piece in each row"):
+    with pytest.raises(MissingFile, match=rf"^{path.parent} has no test-\*.parquet; put one piece per row"):
         PianoRoll(folder=repository)
