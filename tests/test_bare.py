@@ -14,7 +14,8 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 WHEELS = ("core", "plugins/cells/gru", "plugins/cells/ntm")
-HEAVY = ("pytorch_lightning", "matplotlib", "click", "datasets", "pyarrow", "recurra_engine", "recurra_lab")
+OURS = ("recurra_engine", "recurra_wrappers", "recurra_lab")
+HEAVY = ("pytorch_lightning", "matplotlib", "click", "datasets", "pyarrow", *OURS)
 MOST_PACKAGES = 20
 
 TRAIN = """

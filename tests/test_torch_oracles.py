@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from recurra import Bidirectional, Stacked, leaves, map_state
-from recurra.wrappers import Layers
+from recurra import leaves, map_state
 from recurra_gru.cell import GRU
 from recurra_lstm.cell import LSTM
+from recurra_wrappers import Bidirectional, Layers, Stacked
 
 B, T, INPUTS, HIDDEN = 5, 7, 3, 4
 LENGTHS = torch.tensor([5, 2, 7, 7, 1])

@@ -11,27 +11,23 @@ import pytest
 import torch
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from recurra import (
-    IncompatibleParts,
-    LayerNormalised,
-    LearnedInitialState,
-    RecurrentDropout,
-    Ref,
-    Stacked,
-    Zoneout,
-    leaves,
-    map_state,
-    sequence,
-)
+from recurra import IncompatibleParts, Ref, leaves, map_state, sequence
 from recurra.plugins.registry import components, load
-from recurra.wrappers import NormalisedLinears
-from recurra.wrappers.base import floating
 from recurra_contract import Contract, ToyCell, ToyMemory, ToyTask
 from recurra_contract.cells.probes import inputs
 from recurra_contract.examples.cells import driven_by_toy
 from recurra_contract.kit import maker
 from recurra_contract.selection import every_pair
 from recurra_lab import Model
+from recurra_wrappers import (
+    LayerNormalised,
+    LearnedInitialState,
+    NormalisedLinears,
+    RecurrentDropout,
+    Stacked,
+    Zoneout,
+)
+from recurra_wrappers.base import floating
 
 
 def fully_dropped(cell):

@@ -8,8 +8,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
-from recurra import INPUT_FORMATS
 from recurra.plugins.registry import Offer, components, load
+from recurra_lab import INPUT_FORMATS
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"

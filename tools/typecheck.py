@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 def main() -> int:
     """Return how many packages have findings."""
     sources = [
-        *(ROOT / name / "src" for name in ("core", "engine", "lab", "contract")),
+        *(ROOT / name / "src" for name in ("core", "wrappers", "engine", "lab", "contract")),
         *sorted(ROOT.glob("plugins/*/*/src")),
     ]
     failed = [s for s in sources if subprocess.run([sys.executable, "-m", "mypy", s], cwd=ROOT).returncode]

@@ -5,8 +5,8 @@ import torch
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from recurra.errors import InvalidInput
-from recurra.wrappers import RecurrentDropout, Stacked, Zoneout
 from recurra_contract import Identity, ToyCell
+from recurra_wrappers import RecurrentDropout, Stacked, Zoneout
 
 X = torch.randn(3, 6, 2, generator=torch.Generator().manual_seed(0))
 

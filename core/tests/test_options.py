@@ -18,7 +18,7 @@ from recurra.config.options import (
     options_model,
     part_kind,
 )
-from recurra.config.ref import plain, references
+from recurra.config.ref import instances, plain
 from recurra.errors import InvalidOption
 
 pytestmark = pytest.mark.usefixtures("parts")
@@ -248,7 +248,7 @@ def test_references_are_found_at_any_depth():
     outer = Ref("cell", "outer", parts=(inner[0], [inner[1]]), named={"one": {"two": inner[2]}}, size=3)
     model = CellWrapper(inner=Ref("memory", "m", of=inner[3]))
     names = [
-        ref.name for ref in references({"outer": outer, "model": model, "text": "cell", "last": inner[4]})
+        ref.name for ref in instances({"outer": outer, "model": model, "text": "cell", "last": inner[4]}, Ref)
     ]
     assert names == ["outer", "a", "b", "c", "m", "d", "e"]
 

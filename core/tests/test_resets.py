@@ -9,8 +9,8 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from recurra.cell import Cell
 from recurra.errors import InvalidInput
 from recurra.state import leaves
-from recurra.wrappers import Bidirectional, LearnedInitialState, RecurrentDropout, Stacked
 from recurra_contract import ToyCell
+from recurra_wrappers import Bidirectional, LearnedInitialState, RecurrentDropout, Stacked
 
 RESETS = torch.tensor([[0, 0, 1, 0, 1], [1, 0, 0, 0, 0], [0, 1, 1, 0, 1]]).bool()
 

@@ -9,8 +9,8 @@ from torch.nn.utils.rnn import pack_padded_sequence
 from recurra.activation_checkpointing import checkpointing
 from recurra.cell import Cell
 from recurra.state import leaves, map_state
-from recurra.wrappers import Bidirectional, LearnedInitialState, RecurrentDropout, Stacked
 from recurra_contract import Identity, ToyCell
+from recurra_wrappers import Bidirectional, LearnedInitialState, RecurrentDropout, Stacked
 
 
 class Part(NamedTuple):

@@ -12,8 +12,9 @@ from engine_toys import Joined
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recurra import LearnedInitialState, leaves, map_state, select, sequence
+from recurra import leaves, map_state, select, sequence
 from recurra_engine import dispatch
+from recurra_wrappers import LearnedInitialState
 
 cell_of = cache(made)  # its compiled steps serve every example
 

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recurra import DamagedFile, MissingFile
-from recurra.errors import RunFailed
 from recurra_lab.artifacts.atomic_files import durable
 from recurra_lab.artifacts.checkpoint import (
     DurableCheckpoints,
@@ -18,6 +17,7 @@ from recurra_lab.artifacts.checkpoint import (
     read_checkpoint,
     remove_leftovers,
 )
+from recurra_lab.errors import RunFailed
 
 
 @pytest.fixture

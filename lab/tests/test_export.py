@@ -12,7 +12,7 @@ import torch
 from click.testing import CliRunner
 from torch import nn
 
-from recurra import Bidirectional, Cell, IncompatibleParts, NoState, Ref, Stacked, Tags, leaves
+from recurra import Cell, IncompatibleParts, NoState, Ref, Tags, leaves
 from recurra.plugins import registry
 from recurra_contract import ToyCell, ToyTask
 from recurra_lab import Model
@@ -20,6 +20,7 @@ from recurra_lab.artifacts.run_folder import RunFolder
 from recurra_lab.cli import main
 from recurra_lab.exported_program import export, named_start, save_program
 from recurra_lab.runs import restore
+from recurra_wrappers import Bidirectional, Stacked
 
 SIZES = [(1, 1), (2, 17), (4, 3)]
 

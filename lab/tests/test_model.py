@@ -6,25 +6,20 @@ import pytest
 import torch
 from torch import nn
 
-from recurra import (
-    Bidirectional,
-    Cell,
-    GeneratedTask,
-    IncompatibleParts,
-    InvalidInput,
-    InvalidOption,
-    LayerNormalised,
-    LearnedInitialState,
-    RecurrentDropout,
-    Ref,
-    Stacked,
-    Tags,
-    Zoneout,
-)
+from recurra import Cell, GeneratedTask, IncompatibleParts, InvalidInput, InvalidOption, Ref, Tags
 from recurra.plugins import registry
-from recurra.wrappers import Layers, NormalisedLinears
 from recurra_lab import Model
 from recurra_lab.exported_program import export
+from recurra_wrappers import (
+    Bidirectional,
+    LayerNormalised,
+    Layers,
+    LearnedInitialState,
+    NormalisedLinears,
+    RecurrentDropout,
+    Stacked,
+    Zoneout,
+)
 
 
 class Plain(Cell[tuple]):

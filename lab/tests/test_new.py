@@ -15,11 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recurra import Component
-from recurra.errors import InvalidName
 from recurra.plugins import registry
 from recurra.plugins.hooks import KINDS
 from recurra.plugins.registry import Offer
 from recurra_lab.cli import main
+from recurra_lab.errors import InvalidName
 from recurra_lab.scaffold.plugin import Plugin
 
 PYTHON_LINES_OF_A_CELL = 25

@@ -9,7 +9,6 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from recurra.wrappers import RecurrentDropout
 from recurra_contract import Contract, Identity
 from recurra_engine.explain import explained
 from recurra_lab.artifacts.run_folder import RunFolder
@@ -20,6 +19,7 @@ from recurra_lab.runs.lr_finder import find_rates
 from recurra_lab.runs.provenance import identity
 from recurra_lab.runs.restore import restore
 from recurra_lab.runs.run import Run
+from recurra_wrappers import RecurrentDropout
 
 THREADS = 3
 WORDS = [

@@ -9,11 +9,12 @@ import pytest
 from click.testing import CliRunner
 
 from recurra import InvalidOption
-from recurra.errors import AmbiguousComponent, RunFailed, UnknownComponent
+from recurra.errors import AmbiguousComponent, UnknownComponent
 from recurra.plugins import discovery
 from recurra_lab import Experiment
 from recurra_lab.artifacts.run_folder import RunFolder
 from recurra_lab.cli import main
+from recurra_lab.errors import RunFailed
 from recurra_lab.reproductions import ledger
 from recurra_lab.reproductions.catalogue import find, shipped
 from recurra_lab.reproductions.reference import published

@@ -10,13 +10,13 @@ from safetensors.torch import load_model
 from torch import nn
 
 from recurra import InvalidOption, MissingFile
-from recurra.errors import NonFinite
 from recurra.plugins import registry
 from recurra_lab import Experiment, evaluate
 from recurra_lab.artifacts.checkpoint import newest_intact
 from recurra_lab.artifacts.metrics_csv import read_metrics
 from recurra_lab.artifacts.run_folder import RunFolder
 from recurra_lab.artifacts.weights import save_weights
+from recurra_lab.errors import NonFinite
 from recurra_lab.reports import page
 from recurra_lab.runs import callbacks
 from recurra_lab.runs.provenance import versions_of

@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from recurra import MissingFile
-from recurra.errors import RunFailed
 from recurra_lab.cli import COMMANDS, main
+from recurra_lab.errors import RunFailed
 
 HEAVY = ("torch", "pytorch_lightning", "pydantic", "rich", "numpy", "datasets")
 HEAD = "from recurra.plugins.hooks import Component, hookimpl\n"

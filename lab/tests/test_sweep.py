@@ -7,9 +7,9 @@ from click.testing import CliRunner
 from optuna.trial import TrialState
 
 from recurra import InvalidOption
-from recurra.errors import RunFailed
 from recurra_lab.artifacts.run_folder import RunFolder
 from recurra_lab.cli import main
+from recurra_lab.errors import RunFailed
 from recurra_lab.experiments import Experiment
 from recurra_lab.sweeps import executors as places
 from recurra_lab.sweeps import results, study

@@ -14,7 +14,7 @@ import torch
 from recurra.capabilities.graphs import GraphTask
 from recurra.cell import Cell, Tags
 from recurra.config.ref import plain
-from recurra.errors import IncompatibleParts, NonFinite
+from recurra.errors import IncompatibleParts
 from recurra_contract.altered_tasks import Stream, spoiled
 from recurra_contract.harness import (
     SEED,
@@ -36,6 +36,7 @@ from recurra_contract.harness import (
 from recurra_contract.kit import CheckFailed, Make
 from recurra_contract.task_probes import expect
 from recurra_contract.trainer_examples import examples_of
+from recurra_lab.errors import NonFinite
 from recurra_lab.training.module import LearningModule
 
 BATCHES, LONG = 5, 80

@@ -2,6 +2,7 @@
 
 from recurra._version import __version__ as __version__
 from recurra.activation_checkpointing import checkpointing as checkpointing
+from recurra.capabilities import torch_weights as torch_weights
 from recurra.capabilities.environment import Environment as Environment
 from recurra.capabilities.environment import Environments as Environments
 from recurra.capabilities.environment import Policy as Policy
@@ -16,6 +17,7 @@ from recurra.capabilities.teacher_forcing import TakesTargets as TakesTargets
 from recurra.capabilities.topology import Evolvable as Evolvable
 from recurra.capabilities.topology import Topology as Topology
 from recurra.cell import Cell as Cell
+from recurra.cell import InputKind as InputKind
 from recurra.cell import Network as Network
 from recurra.cell import SequenceLayer as SequenceLayer
 from recurra.cell import Tags as Tags
@@ -35,9 +37,6 @@ from recurra.errors import InvalidOption as InvalidOption
 from recurra.errors import MissingFile as MissingFile
 from recurra.errors import RecurraError as RecurraError
 from recurra.errors import nearest as nearest
-from recurra.input_kind import INPUT_FORMATS as INPUT_FORMATS
-from recurra.input_kind import InputFormat as InputFormat
-from recurra.input_kind import InputKind as InputKind
 from recurra.memory import ControllerWithMemory as ControllerWithMemory
 from recurra.memory import Memory as Memory
 from recurra.memory import MemoryCell as MemoryCell
@@ -65,10 +64,3 @@ from recurra.task import Split as Split
 from recurra.task import SupervisedTask as SupervisedTask
 from recurra.task import Task as Task
 from recurra.trainer import Trainer as Trainer
-from recurra.wrappers import Bidirectional as Bidirectional
-from recurra.wrappers import LayerNormalised as LayerNormalised
-from recurra.wrappers import LearnedInitialState as LearnedInitialState
-from recurra.wrappers import RecurrentDropout as RecurrentDropout
-from recurra.wrappers import Stacked as Stacked
-from recurra.wrappers import Zoneout as Zoneout
-from recurra.wrappers import torch_weights as torch_weights

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -16,11 +16,12 @@ from recurra.checks import check_generator, check_input, check_state, checked_le
 from recurra.config.options import Configurable
 from recurra.device import placement
 from recurra.errors import InvalidInput
-from recurra.input_kind import InputKind
 from recurra.rng import drawing_from
 from recurra.transforms import Transforms
 
 S = TypeVar("S")
+InputKind = Literal["vectors", "trees", "tokens", "token-trees", "graphs"]
+"""Cells read `vectors` or `trees`; tasks give any of them."""
 
 
 @dataclass(frozen=True)

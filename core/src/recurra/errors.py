@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-MISTAKE, FAILURE = 2, 1
-"""Exit codes: the user's mistake, and a run that failed."""
+MISTAKE = 2
+"""The exit code of a user's mistake."""
 
 
 class RecurraError(Exception):
@@ -45,24 +45,6 @@ class MissingFile(RecurraError, FileNotFoundError):
 
 class DamagedFile(RecurraError, OSError):
     """A file exists but cannot be read in the expected format."""
-
-
-class InvalidName(RecurraError, ValueError):
-    """A new plugin cannot have that name: it is malformed or taken."""
-
-
-class UnwritableFolder(RecurraError, OSError):
-    """A folder to write to is not empty, or cannot be created."""
-
-
-class RunFailed(RecurraError, RuntimeError):
-    """A run ended without a result, for a reason other than the command."""
-
-    exit_code = FAILURE
-
-
-class NonFinite(RunFailed, ArithmeticError):
-    """The loss or a parameter became NaN or infinite."""
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:

@@ -29,16 +29,6 @@ VARIABLE = "RECURRA_ENGINE"
 _forced: ContextVar[str | None] = ContextVar("level", default=None)
 
 
-class Steppable(Protocol[S]):
-    """What the loop needs of a cell."""
-
-    output_size: int
-
-    def step(self, x: Tensor, state: S) -> tuple[Tensor, S]:
-        """Advance by one step."""
-        ...
-
-
 class Engine(Protocol):
     """What an installed engine offers.
 
@@ -220,7 +210,7 @@ def run_many(
     return None
 
 
-def loop(cell: Steppable[S], x: Tensor, state: S, lengths: Tensor | None = None) -> tuple[Tensor, S]:
+def loop(cell: Any, x: Tensor, state: S, lengths: Tensor | None = None) -> tuple[Tensor, S]:
     """Run a cell as `run` does, by the definition: a Python loop over `step`, differentiated by autograd."""
     if x.shape[1] == 0:
         return _nothing(cell, x), state
@@ -234,7 +224,7 @@ def loop(cell: Steppable[S], x: Tensor, state: S, lengths: Tensor | None = None)
     return torch.stack(outputs, 1), state
 
 
-def _ragged_loop(cell: Steppable[S], x: Tensor, state: S, lengths: Tensor) -> tuple[Tensor, S]:
+def _ragged_loop(cell: Any, x: Tensor, state: S, lengths: Tensor) -> tuple[Tensor, S]:
     live = torch.arange(x.shape[1], device=x.device) < lengths[:, None]  # (B, T)
     # Padding is zeroed before the step, not only after it: a NaN that went through the step would come back
     # as a NaN gradient, even where its output is thrown away.
@@ -247,6 +237,6 @@ def _ragged_loop(cell: Steppable[S], x: Tensor, state: S, lengths: Tensor) -> tu
     return torch.stack(outputs, 1), state
 
 
-def _nothing(cell: Steppable[S], x: Tensor) -> Tensor:
+def _nothing(cell: Any, x: Tensor) -> Tensor:
     """Return what no steps put out."""
     return x.new_zeros(x.shape[0], 0, cell.output_size)

@@ -13,9 +13,9 @@ from typing import Any, Literal, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from recurra.cell import InputKind
 from recurra.config.options import Configurable
 from recurra.errors import IncompatibleParts
-from recurra.input_kind import InputKind
 from recurra.plugins import registry
 from recurra.rng import generator_of
 

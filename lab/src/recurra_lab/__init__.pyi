@@ -1,5 +1,7 @@
 """The public names of recurra_lab; every other module is private by convention."""
 
+from recurra_lab.errors import NonFinite as NonFinite
+from recurra_lab.errors import RunFailed as RunFailed
 from recurra_lab.experiments import Experiment as Experiment
 from recurra_lab.exported_program import export as export
 from recurra_lab.exported_program import named_start as named_start
@@ -18,6 +20,8 @@ from recurra_lab.training.forests import parsed as parsed
 from recurra_lab.training.gradient_rule import GradientRule as GradientRule
 from recurra_lab.training.graph_model import GraphModel as GraphModel
 from recurra_lab.training.graph_model import make_model as make_model
+from recurra_lab.training.input_formats import INPUT_FORMATS as INPUT_FORMATS
+from recurra_lab.training.input_formats import InputFormat as InputFormat
 from recurra_lab.training.model import Model as Model
 from recurra_lab.training.model_options import ModelOptions as ModelOptions
 from recurra_lab.training.module import LearningModule as LearningModule

@@ -15,8 +15,8 @@ from torch.export import Dim, ExportedProgram
 from recurra.cell import Cell, Network, SequenceLayer
 from recurra.device import placement
 from recurra.errors import IncompatibleParts
-from recurra.input_kind import TreeEmbedding
 from recurra.state import leaves, map_state
+from recurra_lab.training.input_formats import TreeEmbedding
 
 EXAMPLE = (3, 5)
 """Sequences and steps of the traced batch: sizes unlikely to occur elsewhere in a network."""

@@ -7,10 +7,11 @@ import pytest
 from click.testing import CliRunner
 
 from recurra import DamagedFile, IncompatibleParts, InvalidOption, MissingFile
-from recurra.errors import UnknownComponent, UnwritableFolder
+from recurra.errors import UnknownComponent
 from recurra_lab import load_snapshot, write_snapshot
 from recurra_lab.cli import main
 from recurra_lab.cli.snapshot import snapshot as command
+from recurra_lab.errors import UnwritableFolder
 
 from .snapshot_parts import Marked, Room, same
 

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from recurra.checks import INTEGER_DTYPES
 from recurra.config.ref import plain
-from recurra.input_kind import INPUT_FORMATS
 from recurra.task import Batch, Task
 from recurra_contract.kit import CheckFailed, Make
 from recurra_contract.task_probes import (
@@ -20,6 +19,7 @@ from recurra_contract.task_probes import (
     inside,
     with_suite,
 )
+from recurra_lab.training.input_formats import INPUT_FORMATS
 
 
 def check_options_round_trip(make: Make) -> None:

@@ -15,16 +15,14 @@ from pydantic_core import ErrorDetails
 from recurra.errors import nearest
 
 _SEQUENCES = (list, tuple, set, frozenset, Sequence)
-_OWN_WORDS = {
+_CLEAR = (
     "value_error",
     "assertion_error",
     "string_pattern_mismatch",
     "string_too_short",
     "string_too_long",
-}
+)
 """Kinds of error whose message says more than the type of the option does."""
-
-
 LONGEST_VALUE = 60
 """Characters of a value that are repeated in a message."""
 
@@ -89,7 +87,7 @@ def sentence(name: str, error: ErrorDetails, field: FieldInfo | None, *, quote: 
     value = f"{name} = {shown(error['input'])}: " if quote else ""
     if error["type"] == "missing" and not lacks_item(error):
         return f"{name} is missing; it must be {values_in_full(field)}" if field else f"{name} is missing"
-    if field is None or error["type"] in _OWN_WORDS or len(error["loc"]) == 0:
+    if field is None or error["type"] in _CLEAR or len(error["loc"]) == 0:
         message = error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
         return f"{value if field else ''}{message[:1].lower()}{message[1:]}"
     finite = ", not infinite or NaN" if error["type"] == "finite_number" else ""

@@ -21,14 +21,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, PydanticUndefined
 
-from recurra.config.describe import (
-    accepts_none,
-    alternative_name,
-    listed,
-    members,
-    sentence,
-    unknown_option,
-)
+from recurra.config.describe import accepts_none, alternative_name, listed, members, sentence, unknown_option
 from recurra.config.ref import Ref
 from recurra.errors import InvalidOption, nearest
 from recurra.plugins.hooks import KINDS, Kind

@@ -86,11 +86,6 @@ def _plain(value: Any) -> Any:
     return value.as_dict() if isinstance(value, Ref) else repr(value)
 
 
-def references(value: Any) -> Iterator[Ref]:
-    """Yield every reference in a value; see `instances`."""
-    return instances(value, Ref)
-
-
 def instances(value: Any, kind: type[T]) -> Iterator[T]:
     """Yield what is of a type in a value: at any depth of collections, models and references' options."""
     if isinstance(value, kind):

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import torch
 from lightning_fabric.plugins import CheckpointIO
 
-from recurra.errors import DamagedFile, MissingFile, RunFailed
+from recurra.errors import DamagedFile, MissingFile
 from recurra_lab.artifacts.atomic_files import durable, read_json, write_json
+from recurra_lab.errors import RunFailed
 
 SUFFIX = ".ckpt"
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from pytorch_lightning.utilities import rank_zero_only
 
-from recurra.errors import MissingFile, RunFailed
+from recurra.errors import MissingFile
+from recurra_lab.errors import RunFailed
 
 
 @dataclass(frozen=True)

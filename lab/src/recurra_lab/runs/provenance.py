@@ -11,7 +11,7 @@ import torch
 from pydantic import BaseModel
 
 from recurra.config.describe import alternative_name
-from recurra.config.ref import instances, references
+from recurra.config.ref import Ref, instances
 from recurra.plugins import registry
 from recurra.plugins.inventory import inventory
 from recurra.task import Task
@@ -36,7 +36,7 @@ def versions_of(experiment: Experiment) -> dict[str, Any]:
 
 def _dists(experiment: Experiment) -> dict[str, str]:
     """Return distribution -> version of all components of an experiment."""
-    offers = [registry.find(ref.kind, ref.name) for ref in references(vars(experiment))]
+    offers = [registry.find(ref.kind, ref.name) for ref in instances(vars(experiment), Ref)]
     offers += [find("optimizer", name) for name in _foreign(experiment, OptimizerOptions)]
     offers += [find("schedule", name) for name in _foreign(experiment, ScheduleOptions)]
     return dict(sorted((offer.dist, offer.version) for offer in offers))

@@ -12,7 +12,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.utilities import rank_zero_only
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-from recurra.errors import MISTAKE, InvalidOption, NonFinite, RecurraError
+from recurra.errors import MISTAKE, InvalidOption, RecurraError
 from recurra.plugins import discovery
 from recurra.plugins.engines import engines
 from recurra.rng import reseed
@@ -22,6 +22,7 @@ from recurra_lab.artifacts.checkpoint import Checkpoint, DurableCheckpoints, new
 from recurra_lab.artifacts.result import Outcome, RunResult
 from recurra_lab.artifacts.run_folder import RunFolder
 from recurra_lab.artifacts.weights import save_weights
+from recurra_lab.errors import NonFinite
 from recurra_lab.experiments import Experiment
 from recurra_lab.reports import write_report
 from recurra_lab.runs import callbacks

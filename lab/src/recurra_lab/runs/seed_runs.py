@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from recurra.errors import RecurraError, RunFailed
+from recurra.errors import RecurraError
 from recurra_lab.artifacts.run_folder import RunFolder
+from recurra_lab.errors import RunFailed
 from recurra_lab.experiments import Experiment
 
 Tell = Callable[[str], None]

@@ -6,7 +6,7 @@ import signal
 from types import FrameType, TracebackType
 from typing import Any
 
-from recurra.errors import RunFailed
+from recurra_lab.errors import RunFailed
 
 WATCHED = (signal.SIGTERM, signal.SIGINT)
 

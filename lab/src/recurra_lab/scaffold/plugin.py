@@ -13,9 +13,9 @@ from string import Template
 from recurra import __version__
 from recurra.config.options import fields_of
 from recurra.config.ref import Ref
-from recurra.errors import InvalidName, UnwritableFolder
 from recurra.plugins import registry
 from recurra.plugins.hooks import Kind
+from recurra_lab.errors import InvalidName, UnwritableFolder
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _SUFFIX = ".template"

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from recurra.errors import DamagedFile, MissingFile, UnwritableFolder
+from recurra.errors import DamagedFile, MissingFile
 from recurra.task import Split
 from recurra_lab.artifacts.atomic_files import read_json, write_json
+from recurra_lab.errors import UnwritableFolder
 from recurra_lab.snapshots.rows import PARTS, read_table, write_table
 
 if TYPE_CHECKING:

@@ -17,10 +17,11 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
-from recurra.errors import InvalidOption, RunFailed
+from recurra.errors import InvalidOption
 from recurra.task import Goal
 from recurra_lab.artifacts.metrics_csv import read_metrics
 from recurra_lab.artifacts.run_folder import RunFolder
+from recurra_lab.errors import RunFailed
 from recurra_lab.experiments import Experiment
 from recurra_lab.runs.build import goal_of
 from recurra_lab.runs.seed_runs import run_seeds

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from recurra.cell import Cell, Network, SequenceLayer, Tags
 from recurra.config.ref import Ref
 from recurra.errors import IncompatibleParts, InvalidInput
-from recurra.input_kind import INPUT_FORMATS, TreeEmbedding
 from recurra.task import Task
-from recurra.wrappers import (
+from recurra_lab.training.input_formats import INPUT_FORMATS, TreeEmbedding
+from recurra_lab.training.model_options import NO_DROPOUT, NO_ZONEOUT, ModelOptions
+from recurra_wrappers import (
     Bidirectional,
     LayerNormalised,
     Layers,
@@ -22,7 +23,6 @@ from recurra.wrappers import (
     Stacked,
     Zoneout,
 )
-from recurra_lab.training.model_options import NO_DROPOUT, NO_ZONEOUT, ModelOptions
 
 
 class Model(Network):

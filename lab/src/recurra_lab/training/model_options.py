@@ -9,10 +9,10 @@ from pydantic import BeforeValidator, ConfigDict, Field
 
 from recurra.config.options import Options
 from recurra.config.ref import Ref
-from recurra.wrappers.base import Only
-from recurra.wrappers.dropout import DroppedInputs, DroppedNames, DroppedOutputs, DroppedStates
-from recurra.wrappers.stacked import Drop, Skip
-from recurra.wrappers.zoneout import Kept
+from recurra_wrappers.base import Only
+from recurra_wrappers.dropout import DroppedInputs, DroppedNames, DroppedOutputs, DroppedStates
+from recurra_wrappers.stacked import Drop, Skip
+from recurra_wrappers.zoneout import Kept
 
 Count = Annotated[int, Field(gt=0)]
 Normalise = Literal["none", "linears", "outputs", "states"]
@@ -33,7 +33,7 @@ AnyCell = Annotated[Ref, BeforeValidator(_as_cell)]
 
 
 class DropoutOptions(Options):
-    """Options of `recurra.RecurrentDropout`."""
+    """Options of `recurra_wrappers.RecurrentDropout`."""
 
     inputs: DroppedInputs = 0.0
     outputs: DroppedOutputs = 0.0
@@ -42,7 +42,7 @@ class DropoutOptions(Options):
 
 
 class ZoneoutOptions(Options):
-    """Options of `recurra.Zoneout`."""
+    """Options of `recurra_wrappers.Zoneout`."""
 
     p: Kept = 0.0
     only: Only = ()
@@ -55,8 +55,8 @@ class ModelOptions(Options):
     """Embedding (for tokens), one or more layers of a cell, and a linear readout at every step.
 
     `recurrent_dropout` and `zoneout` wrap every cell; `layer_norm` normalises the `linears` inside each
-    cell (`recurra.wrappers.NormalisedLinears`), its `outputs` or its `states` (`recurra.LayerNormalised`).
-    For `skip` and `dropout` see `recurra.wrappers.Layers`.
+    cell (`recurra_wrappers.NormalisedLinears`), its `outputs` or its `states`
+    (`recurra_wrappers.LayerNormalised`). For `skip` and `dropout` see `recurra_wrappers.Layers`.
     """
 
     model_config = ConfigDict(title="Model")

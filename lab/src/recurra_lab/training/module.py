@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from recurra.cell import Network
-from recurra.errors import NonFinite
 from recurra.rng import reseed
 from recurra.state import detach, leaves, map_state
 from recurra.task import Batch, Score, Task
+from recurra_lab.errors import NonFinite
 from recurra_lab.training.nonfinite import first_non_finite
 
 

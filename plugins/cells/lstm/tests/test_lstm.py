@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from recurra import InvalidOption, LearnedInitialState, Ref, Stacked, leaves, sequence
+from recurra import InvalidOption, Ref, leaves, sequence
 from recurra.config.options import keyword_options
 from recurra_lstm.cell import LSTM, LSTMState
 from recurra_lstm.original import LSTM1997
+from recurra_wrappers import LearnedInitialState, Stacked
 
 I_, H, B, T = 3, 4, 2, 5
 

@@ -12,7 +12,7 @@ from recurra.cell import Cell, Tags
 from recurra.errors import IncompatibleParts, InvalidInput
 from recurra.memory import Memory, MemoryCell
 from recurra.state import leaves
-from recurra.wrappers import Bidirectional, Layers, Stacked, reverse
+from recurra_wrappers import Bidirectional, Layers, Stacked, reverse
 
 
 class MixState(NamedTuple):

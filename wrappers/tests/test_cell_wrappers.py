@@ -9,14 +9,14 @@ from torch.nn.utils.rnn import pack_padded_sequence
 from recurra.cell import Cell, Tags
 from recurra.errors import IncompatibleParts, InvalidOption
 from recurra.state import leaves, map_state
-from recurra.wrappers import (
+from recurra_contract import Identity, ToyCell
+from recurra_wrappers import (
     Bidirectional,
     LayerNormalised,
     LearnedInitialState,
     RecurrentDropout,
     Zoneout,
 )
-from recurra_contract import Identity, ToyCell
 
 
 class Inner(NamedTuple):

@@ -11,10 +11,8 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import dropout
 
-from recurra.cell import Cell, SequenceLayer, Tags, add_losses
-from recurra.config.options import Configurable
-from recurra.errors import IncompatibleParts, InvalidOption
-from recurra.wrappers.base import Share
+from recurra import Cell, Configurable, IncompatibleParts, InvalidOption, SequenceLayer, Tags, add_losses
+from recurra_wrappers.base import Share
 
 Skip = Annotated[
     bool, Field(description="every layer also reads x, and y concatenates the outputs of all layers")

@@ -7,9 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from recurra.cell import SequenceLayer, Tags, add_losses
-from recurra.errors import IncompatibleParts
-from recurra.state import map_state
+from recurra import IncompatibleParts, SequenceLayer, Tags, add_losses, map_state
 
 
 class Bidirectional(SequenceLayer):

@@ -6,8 +6,8 @@ from torch import nn
 
 from recurra.errors import IncompatibleParts
 from recurra.memory import MemoryCell
-from recurra.wrappers import LearnedInitialState, Zoneout
 from recurra_contract import ToyCell, ToyMemory
+from recurra_wrappers import LearnedInitialState, Zoneout
 
 
 def test_a_mixed_weighting_is_a_distribution_in_evaluation_only():

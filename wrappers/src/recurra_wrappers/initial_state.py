@@ -6,9 +6,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from recurra.cell import Cell
-from recurra.errors import IncompatibleParts
-from recurra.wrappers.base import CellWrapper, Only, map_leaves, selected_leaves
+from recurra import Cell, IncompatibleParts
+from recurra_wrappers.base import CellWrapper, Only, map_leaves, selected_leaves
 
 
 class LearnedInitialState(CellWrapper):

@@ -1,15 +1,14 @@
-"""The kinds of input: what a task gives, what a cell must read for it, and what embeds its tokens."""
+"""The kinds of input: which cells read each, and what embeds its tokens."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-InputKind = Literal["vectors", "trees", "tokens", "token-trees", "graphs"]
-"""Cells read `vectors` or `trees`; tasks give any of them."""
+from recurra import InputKind
 
 
 class TreeEmbedding(nn.Embedding):

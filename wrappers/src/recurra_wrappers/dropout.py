@@ -8,9 +8,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from recurra.cell import Cell, Tags
-from recurra.errors import IncompatibleParts, InvalidOption
-from recurra.wrappers.base import (
+from recurra import Cell, IncompatibleParts, InvalidOption, Tags
+from recurra_wrappers.base import (
     CellWrapper,
     Share,
     check_used,

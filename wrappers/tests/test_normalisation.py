@@ -10,9 +10,9 @@ from torch.nn.functional import layer_norm, linear
 from recurra.cell import Cell
 from recurra.errors import IncompatibleParts
 from recurra.memory import MemoryCell
-from recurra.wrappers import LayerNormalised, NormalisedLinears
-from recurra.wrappers.normalisation import NormalisedLinear, normalised
 from recurra_contract import ToyCell, ToyMemory
+from recurra_wrappers import LayerNormalised, NormalisedLinears
+from recurra_wrappers.normalisation import NormalisedLinear, normalised
 
 
 class GateState(NamedTuple):

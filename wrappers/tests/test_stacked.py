@@ -9,7 +9,7 @@ from torch import nn
 from recurra.cell import Cell, SequenceLayer, Tags
 from recurra.errors import IncompatibleParts, InvalidOption
 from recurra.state import leaves, map_state
-from recurra.wrappers import Bidirectional, Layers, Stacked
+from recurra_wrappers import Bidirectional, Layers, Stacked
 
 
 class Sum(Cell[tuple]):

@@ -8,8 +8,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from recurra.cell import Cell, Tags
-from recurra.wrappers.base import (
+from recurra import Cell, Tags
+from recurra_wrappers.base import (
     CellWrapper,
     Only,
     Share,

@@ -9,9 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from recurra.cell import Cell, Tags
-from recurra.errors import IncompatibleParts, InvalidOption, nearest
-from recurra.state import leaves, map_state
+from recurra import Cell, IncompatibleParts, InvalidOption, Tags, leaves, map_state, nearest
 
 S = TypeVar("S")
 Share = Annotated[float, Field(ge=0, lt=1)]

@@ -9,9 +9,8 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm, linear
 
-from recurra.cell import Cell
-from recurra.errors import IncompatibleParts
-from recurra.wrappers.base import CellWrapper, Only, check_used, map_leaves, selected_leaves, updated_output
+from recurra import Cell, IncompatibleParts
+from recurra_wrappers.base import CellWrapper, Only, check_used, map_leaves, selected_leaves, updated_output
 
 LARGE = 1e15
 """The square of a number far beyond this one overflows float32, and the variance with it."""

@@ -1,0 +1,17 @@
+"""Wrappers: layers, directions, and wrappers of a single cell.
+
+Every wrapper takes constructed cells. Wrappers of a single cell accept any nested state, and a wrapped cell
+is a cell again, so wrappers can be nested.
+"""
+
+from recurra_wrappers.base import CellWrapper as CellWrapper
+from recurra_wrappers.bidirectional import Bidirectional as Bidirectional
+from recurra_wrappers.bidirectional import reverse as reverse
+from recurra_wrappers.dropout import DroppedState as DroppedState
+from recurra_wrappers.dropout import RecurrentDropout as RecurrentDropout
+from recurra_wrappers.initial_state import LearnedInitialState as LearnedInitialState
+from recurra_wrappers.normalisation import LayerNormalised as LayerNormalised
+from recurra_wrappers.normalisation import NormalisedLinears as NormalisedLinears
+from recurra_wrappers.stacked import Layers as Layers
+from recurra_wrappers.stacked import Stacked as Stacked
+from recurra_wrappers.zoneout import Zoneout as Zoneout
