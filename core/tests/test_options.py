@@ -1,13 +1,13 @@
 """Options of a constructor: checked, completed and kept; the same sentences as in the shell."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import pytest
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from recurra import Options, Ref
-from recurra.config.describe import choices_of, values_in_full, values_in_words
+from recurra.config.describe import values_in_words
 from recurra.config.options import (
     Configurable,
     alternatives,
@@ -18,7 +18,6 @@ from recurra.config.options import (
     options_model,
     part_kind,
 )
-from recurra.config.ref import instances, plain
 from recurra.errors import InvalidOption
 
 pytestmark = pytest.mark.usefixtures("parts")
@@ -160,16 +159,6 @@ def test_options_are_checked_by_keyword():
     ]
 
 
-def test_checked_options_of_a_reference_are_not_checked_again(parts, monkeypatch):
-    options = checked_options(parts.GRU, {"hidden_size": 3})
-    checked, plain_ref = Ref.checked("cell", "gru", options), Ref("cell", "gru", **options)
-    assert checked == plain_ref
-    monkeypatch.setattr("recurra.config.options.checked_options", lambda *given: pytest.fail("checked"))
-    assert checked.build(8).options == options
-    with pytest.raises(pytest.fail.Exception):
-        plain_ref.build(8)
-
-
 def test_defaults_are_kept_beside_what_was_given(parts):
     assert parts.GRU(8, hidden_size=3).options == {"hidden_size": 3, "reset": "after", "share": 0.0}
 
@@ -201,56 +190,9 @@ def test_a_part_without_a_default_says_its_kind():
     assert complaint(Owner, part=3).startswith("Owner: part = 3: expected a memory by reference")
 
 
-def test_an_option_may_have_the_name_of_an_argument_of_ref():
-    ref = Ref("cell", "gru", kind="fast", self=2)
-    assert (ref.kind, ref.name, ref.options) == ("cell", "gru", {"kind": "fast", "self": 2})
-    assert ref.as_dict() == {"name": "gru", "kind": "fast", "self": 2}
-
-
 def test_a_part_given_as_a_table_may_have_an_option_kind(parts):
     controller = checked_options(parts.NTM, {"controller": {"name": "gru", "kind": "fast"}})["controller"]
     assert controller == Ref("cell", "gru", kind="fast")
-
-
-def test_an_option_called_name_cannot_be_set_by_reference():
-    with pytest.raises(InvalidOption) as said:
-        Ref("cell", "gru", name="other")
-    assert str(said.value) == (
-        "cell 'gru': the option 'name' cannot be set by reference, since it names the part itself;"
-        " give the option another name"
-    )
-
-
-def test_references_are_equal_by_what_they_name():
-    assert Ref("cell", "gru", hidden_size=3) == Ref("cell", "gru", hidden_size=3)
-    assert Ref("cell", "gru") != Ref("cell", "gru", hidden_size=3)
-    assert Ref("cell", "ntm") != Ref("memory", "ntm")
-    assert len({Ref("cell", "gru"), Ref("cell", "gru")}) == 1
-    assert repr(Ref("cell", "gru", hidden_size=3)) == "Ref('cell', 'gru', hidden_size=3)"
-
-
-def test_options_become_plain_data(parts):
-    options = {"part": Ref("cell", "gru", x=(1, 2)), "model": parts.SGD(), "path": Path("a"), "nothing": None}
-    assert plain(options) == {
-        "part": {"name": "gru", "x": [1, 2]},
-        "model": {"name": "sgd", "lr": 0.01, "nesterov": False},
-        "path": "a",
-        "nothing": None,
-    }
-
-
-def test_references_are_found_at_any_depth():
-    class CellWrapper(BaseModel):
-        model_config = ConfigDict(arbitrary_types_allowed=True)
-        inner: Ref
-
-    inner = [Ref("cell", name) for name in "abcde"]
-    outer = Ref("cell", "outer", parts=(inner[0], [inner[1]]), named={"one": {"two": inner[2]}}, size=3)
-    model = CellWrapper(inner=Ref("memory", "m", of=inner[3]))
-    names = [
-        ref.name for ref in instances({"outer": outer, "model": model, "text": "cell", "last": inner[4]}, Ref)
-    ]
-    assert names == ["outer", "a", "b", "c", "m", "d", "e"]
 
 
 def test_the_options_of_a_component_are_its_keyword_arguments(parts):
@@ -264,80 +206,6 @@ def test_a_model_of_options_takes_models_of_parts(parts):
     model = options_model(parts.NTM, memory=options_model(parts.Matrix))
     assert model(memory={"slots": 3}).memory.slots == 3
     assert model().memory.slots == 128
-
-
-@pytest.mark.parametrize(
-    ("annotation", "short", "full"),
-    [
-        (Annotated[int, Field(gt=0)], "integer > 0", "an integer greater than 0"),
-        (Annotated[float, Field(ge=0)], "number ≥ 0", "a number of at least 0"),
-        (Annotated[float, Field(ge=0, le=1)], "number ≥ 0 and ≤ 1",
-         "a number of at least 0 and of at most 1"),
-        (
-            Annotated[int, Field(multiple_of=2)],
-            "integer a multiple of 2",
-            "an integer that is a multiple of 2",
-        ),
-        (Annotated[float | None, Field(gt=0)], "number > 0 | none", "a number greater than 0 or none"),
-        (Literal["constant", "learned"], "constant | learned", "one of constant, learned"),
-        (Literal["auto"] | int, "auto | integer", "auto or an integer"),
-        (bool, "yes/no", "true or false"),
-        (str, "text", "text"),
-        (Path | None, "path | none", "a path or none"),
-        (list[str], "list of: text", "a list whose items are each text"),
-        (tuple[Annotated[int, Field(gt=0)], ...], "list of: integer > 0",
-         "a list whose items are each an integer greater than 0"),
-        (Annotated[tuple[int, ...], Field(min_length=2)], "list of 2 or more: integer",
-         "a list of at least 2 items, each an integer"),
-        (Annotated[list[str], Field(max_length=1)], "list of at most 1: text",
-         "a list of at most 1 item, each text"),
-        (Annotated[set[int], Field(min_length=1, max_length=3)], "list of 1 to 3: integer",
-         "a list of 1 to 3 items, each an integer"),
-        (tuple[int, int], "list of 2: integer", "a list of 2 items, each an integer"),
-        (tuple[int, str] | None, "list of 2: integer, text | none",
-         "a list of 2 items: an integer, text or none"),
-    ],
-)  # fmt: skip
-def test_values_in_words(annotation, short, full):
-    field = field_of(annotation, None)
-    assert (values_in_words(field), values_in_full(field)) == (short, full)
-
-
-class Sizes(Configurable):
-    """Lists of several lengths."""
-
-    def __init__(
-        self,
-        *,
-        roles: Annotated[tuple[int, ...], Field(min_length=2)] = (1, 2),
-        pair: tuple[int, int] = (1, 2),
-        few: Annotated[list[int], Field(min_length=1, max_length=2)] | None = None,
-    ) -> None:
-        """Take them."""
-
-
-@pytest.mark.parametrize(
-    ("options", "told"),
-    [
-        ({"roles": [3]}, "roles = [3]: expected a list of at least 2 items, each an integer"),
-        ({"roles": ()}, "roles = (): expected a list of at least 2 items, each an integer"),
-        ({"pair": (1,)}, "pair = (1,): expected a list of 2 items, each an integer"),
-        ({"pair": (1, 2, 3)}, "pair = (1, 2, 3): expected a list of 2 items, each an integer"),
-        ({"few": []}, "few = []: expected a list of 1 to 2 items, each an integer or none"),
-        ({"few": [1, 2, 3]}, "few = [1, 2, 3]: expected a list of 1 to 2 items, each an integer or none"),
-    ],
-)
-def test_a_list_of_the_wrong_length_is_told_which_length_it_has(options, told):
-    with pytest.raises(InvalidOption) as refused:
-        Sizes(**options)
-    assert str(refused.value) == f"Sizes: {told}"
-
-
-def test_choices_are_literals_truth_and_none():
-    assert choices_of(Annotated[Literal["a", 3] | bool | None, Field(description="x")]) == [
-        "a", "3", "true", "false", "none",
-    ]  # fmt: skip
-    assert choices_of(int) == []
 
 
 def test_an_option_may_have_the_name_of_a_method_of_dictionaries():
