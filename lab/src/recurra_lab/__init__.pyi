@@ -7,6 +7,11 @@ from recurra_lab.exported_program import export as export
 from recurra_lab.exported_program import named_start as named_start
 from recurra_lab.exported_program import save_program as save_program
 from recurra_lab.reports.sections import ReportSection as ReportSection
+from recurra_lab.runs.train import FinishedRun as FinishedRun
+from recurra_lab.runs.train import train as train
+from recurra_lab.runs.trained import Stream as Stream
+from recurra_lab.runs.trained import Trained as Trained
+from recurra_lab.runs.trained import load as load
 from recurra_lab.snapshots.task import SnapshotTask as SnapshotTask
 from recurra_lab.snapshots.task import load_snapshot as load_snapshot
 from recurra_lab.snapshots.task import write_snapshot as write_snapshot
@@ -45,3 +50,5 @@ from recurra_lab.training.population import WeightSpace as WeightSpace
 from recurra_lab.training.population import goal_scores as goal_scores
 from recurra_lab.training.population import losses as losses
 from recurra_lab.training.population import run_each as run_each
+from recurra_lab.training.predictions import Predictions as Predictions
+from recurra_lab.training.predictions import Predicts as Predicts

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from pytorch_lightning.utilities import rank_zero_only
-
 from recurra.errors import MissingFile
 from recurra_lab.errors import RunFailed
 
@@ -96,4 +94,6 @@ class RunFolder:
 
 def first_process() -> bool:
     """Return whether this process is the one that writes files and prints messages."""
+    from pytorch_lightning.utilities import rank_zero_only  # slow to import, and commands only read folders
+
     return getattr(rank_zero_only, "rank", None) in (0, None)

@@ -21,6 +21,8 @@ COMMANDS = {
     "train": ("recurra_lab.cli.train:train", "Train a cell on a task."),
     "resume": ("recurra_lab.cli.resume:resume", "Resume an interrupted run."),
     "evaluate": ("recurra_lab.cli.evaluate:evaluate", "Evaluate a trained model on its task's suite."),
+    "predict": ("recurra_lab.cli.predict:predict", "Apply a trained model to data: forecasts, labels, text."),
+    "runs": ("recurra_lab.cli.runs:runs", "List runs with their status and scores."),
     "find-lr": ("recurra_lab.cli.find_lr:find_lr", "Run a learning-rate range test."),
     "sweep": ("recurra_lab.cli.sweep:sweep", "Run a hyperparameter sweep."),
     "reproduce": ("recurra_lab.cli.reproduce:reproduce", "Re-run a published experiment over several seeds."),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +11,6 @@ from recurra_lab.cli._arguments import names_and_overrides
 
 if TYPE_CHECKING:
     from recurra_lab.experiments import Experiment
-
-RUN_VARIABLE = "RECURRA_RUN"
-"""Passes the run folder from the first process of a run to the others."""
 
 
 def _complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
@@ -71,16 +67,11 @@ def _toml(value: str | int) -> str:
 
 
 def _start(experiment: Experiment, out: Path) -> None:
-    from recurra_lab.artifacts.run_folder import RunFolder, first_process
     from recurra_lab.cli._output import resumable, show_result
     from recurra_lab.runs.run import Run
+    from recurra_lab.runs.train import new_folder
 
-    names = (experiment.task.name, experiment.cell.name, experiment.trainer.name)
-    if first_process():
-        folder = RunFolder.create(out, *(name.replace(":", "-") for name in names))
-        os.environ[RUN_VARIABLE] = str(folder.path)
-    else:
-        folder = RunFolder(Path(os.environ.get(RUN_VARIABLE, out)))
+    folder = new_folder(out, experiment)
     with resumable(folder):
         result = Run(experiment, folder, click.echo).start()
     show_result(result, folder)

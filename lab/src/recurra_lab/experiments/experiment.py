@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -69,8 +69,9 @@ class Experiment:
         cell: str | None = None,
         file: Path | None = None,
         overrides: Sequence[str] = (),
+        options: Mapping[str, Any] | None = None,
     ) -> Experiment:
-        """Combine defaults, a file and `key=value` overrides; later ones take precedence.
+        """Combine defaults, a file, `key=value` overrides and nested options; later ones take precedence.
 
         Replacing a component by another drops the options of the replaced one.
 
@@ -86,6 +87,7 @@ class Experiment:
         }
         typed, wrong = parse_overrides(overrides)
         update(above, typed)
+        update(above, flat(options or {}, (), Entry(None, "")))
         return _resolved(layered(below, above), [Problem(error, None) for error in wrong])
 
     @classmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import itertools
 from collections.abc import Callable, Sequence
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,19 @@ def read_series(path: Path, columns: Sequence[str]) -> tuple[Tensor, tuple[str, 
     return torch.stack([_numbers(path, name, table[name]) for name in names], 1), names
 
 
+def read_times(path: Path) -> tuple[str, list[datetime] | None]:
+    """Return the name and the values of the first column of dates, or `row` and None."""
+    table = _read(path)
+    name = next((name for name in table.column_names if _is_date(table[name])), None)
+    if name is None or table[name].null_count:
+        return "row", None
+    return name, [_with_time(value) for value in table[name].to_pylist()]
+
+
+def _with_time(value: date) -> datetime:
+    return value if isinstance(value, datetime) else datetime.combine(value, time())
+
+
 def _read(path: Path) -> pa.Table:
     import pyarrow as pa
 
@@ -82,6 +96,12 @@ def _is_time(column: pa.ChunkedArray) -> bool:
     import pyarrow as pa
 
     return bool(pa.types.is_temporal(column.type))
+
+
+def _is_date(column: pa.ChunkedArray) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_timestamp(column.type) or pa.types.is_date(column.type))
 
 
 def _check_order(path: Path, name: str, times: pa.ChunkedArray) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from recurra import Goal, InvalidInput, InvalidOption, Score, Split
 from recurra_prediction.bits import Count
+from recurra_prediction.forecast import Forecast
 from recurra_prediction.series_file import read_series
 from recurra_prediction.windows import Cut, Windows
 
@@ -36,6 +37,7 @@ class TimeSeries(Windows):
     Differs from the paper: none has this task; the scaled error is that of Hyndman and Koehler 2006.
     """
 
+    predictions = Forecast
     stream = "TimeSeries"
     goal = Goal("scaled_error", below=1.0)
 
@@ -58,7 +60,7 @@ class TimeSeries(Windows):
         if validation + test >= 1:
             message = f"validation = {validation} and test = {test} leave no rows for training"
             raise InvalidOption(f"TimeSeries: {message}; their sum must be below 1")
-        path = file or cast(Path, resources.files(__package__).joinpath("example.csv"))
+        self.path = path = file or cast(Path, resources.files(__package__).joinpath("example.csv"))
         series, self.columns = read_series(path, columns)
         cut = Cut(window, tuple(range(1, horizon + 1)), 1, _parts(len(series), validation, test))
         self.season = season

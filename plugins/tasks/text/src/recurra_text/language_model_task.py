@@ -14,6 +14,7 @@ from torch import Tensor
 from recurra import Batch, Goal, InvalidOption, Perplexity, Score, Split, Task
 from recurra_text.answers import Answers, Count
 from recurra_text.coding import Level
+from recurra_text.continuation import Continuation
 from recurra_text.counts import bigram_nats, entropy, most_frequent, unigram_nats
 from recurra_text.streams import Streams, streams
 from recurra_text.synthetic_text import synthetic_text
@@ -60,6 +61,7 @@ class LanguageModel(Answers):
         InvalidOption: Two sources are named, the Hub without a revision, or nothing is left to train on.
     """
 
+    predictions = Continuation
     stream = "LanguageModel"
     goal = GOALS["character"]
     synthetic: bool

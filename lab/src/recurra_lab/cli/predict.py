@@ -1,0 +1,86 @@
+"""`recurra predict`: apply a trained network to the user's data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from recurra import Task
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("options", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option("--input", "-i", "source", type=click.Path(path_type=Path), help="File to read.")
+@click.option(
+    "--output", "-o", type=click.Path(path_type=Path), help="File to write: .csv, .jsonl, .parquet or .txt."
+)
+@click.option("--options", "listing", is_flag=True, help="List the options of this run's task, and exit.")
+def predict(
+    run: Path, options: tuple[str, ...], source: Path | None, output: Path | None, listing: bool
+) -> None:
+    """Apply the trained network of the run in folder RUN to data: forecasts, labels or continued text.
+
+    \b
+    recurra predict RUN --input load.csv --output forecast.csv steps=48
+    recurra predict RUN prompt="Once upon" length=200 temperature=0.8
+    recurra predict RUN --options
+
+    Without --output the predictions are printed.
+    """  # noqa: D301 (click reads the backspace)
+    from recurra_lab.artifacts.tables import check_output, write_rows
+    from recurra_lab.runs.trained import load
+
+    if output is not None:
+        check_output(output)
+    trained = load(run)
+    if listing:
+        click.echo(_listed(trained.task))
+        return
+    rows = trained.rows(**_given(options, source))
+    if output is None:
+        _print(rows)
+    else:
+        count = write_rows(output, rows)
+        click.echo(f"wrote {output}: {count:,} row{'s' * (count != 1)}")
+
+
+def _given(words: tuple[str, ...], source: Path | None) -> dict[str, Any]:
+    """Return the options by name; raises the errors of words that are not KEY=VALUE."""
+    from recurra import InvalidOption
+    from recurra_lab.experiments.overrides import parse_overrides
+
+    entries, wrong = parse_overrides(words)
+    if wrong:
+        raise InvalidOption("\n".join(map(str, wrong)))
+    given = {".".join(key): entry.value for key, entry in entries.items()}
+    return given if source is None else {**given, "input": source}
+
+
+def _print(rows: list[Any]) -> None:
+    from recurra_lab.artifacts.tables import as_csv, as_text
+
+    alone = bool(rows) and all(len(row) == 1 for row in rows)
+    click.echo(as_text(rows) if alone else as_csv(rows), nl=False)
+
+
+def _listed(task: Task) -> str:
+    from recurra.config.describe import shown, values_in_words
+    from recurra.config.options import fields_of
+    from recurra_lab.cli._output import table
+    from recurra_lab.training.predictions import options_class
+
+    owner: Any = options_class(task)
+    rows = [
+        (
+            name,
+            values_in_words(field),
+            shown(field.get_default()).lower(),
+            field.description or "",
+        )
+        for name, field in fields_of(owner).items()
+    ]
+    return table([("OPTION", "VALUES", "DEFAULT", "MEANING"), *rows])

@@ -1,0 +1,127 @@
+"""The trained network of a run, back in Python as a module with its task."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from recurra import IncompatibleParts, InvalidInput, Network, SupervisedTask, Task, detach
+from recurra_lab.artifacts.run_folder import RunFolder
+from recurra_lab.experiments import Experiment
+from recurra_lab.runs.restore import restore
+from recurra_lab.training.evaluate import evaluation_mode
+from recurra_lab.training.predictions import predictions_of
+from recurra_wrappers import Bidirectional
+
+
+def load(run: str | os.PathLike[str]) -> Trained:
+    """Return the trained network of a run, in evaluation mode and on the CPU.
+
+    Args:
+        run: The folder of a finished run.
+
+    Raises:
+        MissingFile: There is no such run, or it has not finished.
+        DamagedFile: The weights cannot be read, or do not match the network.
+    """
+    experiment, task, network = restore(RunFolder.open(Path(run)))
+    return Trained(network, task, experiment).eval()
+
+
+class Trained(nn.Module):
+    """A trained network with the task it has learned.
+
+    Called as a module it is the network: x (B, T, I), or tokens (B, T), -> y (B, T, O) and the final state,
+    with gradients. `predict` and `stream` convert outputs to predictions of the target and keep no gradients.
+
+    Attributes:
+        network: The network, whose `state_dict` is that of the run's `model.safetensors`.
+        task: The task.
+        experiment: The experiment of the run, with all options.
+    """
+
+    def __init__(self, network: Network, task: Task, experiment: Experiment) -> None:
+        super().__init__()
+        self.network, self.task, self.experiment = network, task, experiment
+
+    def forward(self, x: Tensor, state: Any = None, *, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
+        """Run over a batch; see `recurra.SequenceLayer.forward`."""
+        y, state = self.network(x, state, lengths=lengths)
+        return y, state
+
+    @torch.no_grad()
+    def predict(self, x: Tensor, *, lengths: Tensor | None = None) -> Tensor:
+        """Return predictions of the target for x as the task provides it: probabilities, classes or values.
+
+        x (B, T, I) or tokens (B, T), on any device, -> (B, T, ...), on the device of the network.
+        """
+        with evaluation_mode(self):
+            y, _ = self.network(x.to(self._device), lengths=lengths)
+        return self._as_prediction(y)
+
+    def stream(self, batch_size: int = 1) -> Stream:
+        """Return the network as a function of one step at a time, which keeps its state.
+
+        Raises:
+            IncompatibleParts: A part of the network reads sequences from their end.
+        """
+        if any(isinstance(part, Bidirectional) for part in self.network.modules()):
+            raise IncompatibleParts("a bidirectional network reads whole sequences and cannot stream")
+        return Stream(self, batch_size)
+
+    @torch.no_grad()
+    def rows(self, **options: Any) -> list[Mapping[str, Any]]:
+        """Return what `recurra predict` writes, column -> value: forecasts, labels, or continued text.
+
+        Args:
+            options: Those of the task's predictions, such as `input`, a file.
+
+        Raises:
+            IncompatibleParts: The task offers none; use `predict`.
+            InvalidOption: An option is unknown or has a wrong value.
+        """
+        with evaluation_mode(self):
+            return list(predictions_of(self.task, options).rows(self))
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.network.parameters()).device
+
+    def _as_prediction(self, y: Tensor) -> Tensor:
+        return self.task.predict(y) if isinstance(self.task, SupervisedTask) else y
+
+
+class Stream:
+    """A trained network that reads one step at a time: x (B, I), or tokens (B,), -> a prediction (B, ...).
+
+    Attributes:
+        state: The state after the last step; None before the first.
+    """
+
+    def __init__(self, trained: Trained, batch_size: int) -> None:
+        self.trained, self.batch_size, self.state = trained, batch_size, None
+
+    @torch.no_grad()
+    def __call__(self, x: Tensor) -> Tensor:
+        """Advance by one step.
+
+        Raises:
+            InvalidInput: x is not one step of `batch_size` sequences.
+        """
+        if x.shape[:1] != (self.batch_size,):
+            got = tuple(x.shape)
+            raise InvalidInput(f"stream: x must be one step of {self.batch_size} sequences, got shape {got}")
+        trained = self.trained
+        with evaluation_mode(trained):
+            y, state = trained.network(x[:, None].to(trained._device), self.state)
+        self.state = detach(state)
+        return trained._as_prediction(y)[:, 0]
+
+    def reset(self) -> None:
+        """Start a new sequence."""
+        self.state = None
