@@ -69,7 +69,10 @@ def test_all_wrong_options_are_told_at_once(parts):
     [
         ({"lr": -1}, "optimizer.lr = -1: expected a number greater than 0"),
         ({"name": "sgd", "beta1": 0.3}, "unknown option 'optimizer.beta1'; it has name, lr, nesterov"),
-        ("agd", "optimizer = 'agd': there is no optimizer 'agd'; it can be adam, sgd; did you mean 'sgd'?"),
+        (
+            "agd",
+            "optimizer = 'agd': there is no optimizer 'agd'; expected one of adam, sgd; did you mean 'sgd'?",
+        ),
         (3, "optimizer = 3: expected optimizer with a name, one of adam, sgd"),
     ],
 )
@@ -272,7 +275,7 @@ def test_a_model_of_options_takes_models_of_parts(parts):
         (Annotated[int, Field(gt=0)], "integer > 0", "an integer greater than 0"),
         (Annotated[float, Field(ge=0)], "number ≥ 0", "a number of at least 0"),
         (Annotated[float, Field(ge=0, le=1)], "number ≥ 0 and ≤ 1",
-         "a number of at least 0 and of at most 1"),
+         "a number of at least 0 and at most 1"),
         (
             Annotated[int, Field(multiple_of=2)],
             "integer a multiple of 2",
@@ -284,9 +287,9 @@ def test_a_model_of_options_takes_models_of_parts(parts):
         (bool, "yes/no", "true or false"),
         (str, "text", "text"),
         (Path | None, "path | none", "a path or none"),
-        (list[str], "list of: text", "a list whose items are each text"),
+        (list[str], "list of: text", "a list of items, each text"),
         (tuple[Annotated[int, Field(gt=0)], ...], "list of: integer > 0",
-         "a list whose items are each an integer greater than 0"),
+         "a list of items, each an integer greater than 0"),
         (Annotated[tuple[int, ...], Field(min_length=2)], "list of 2 or more: integer",
          "a list of at least 2 items, each an integer"),
         (Annotated[list[str], Field(max_length=1)], "list of at most 1: text",

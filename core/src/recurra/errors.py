@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 MISTAKE, FAILURE = 2, 1
 """Exit codes: the user's mistake, and a run that failed."""
@@ -65,7 +65,13 @@ class NonFinite(RunFailed, ArithmeticError):
     """The loss or a parameter became NaN or infinite."""
 
 
-def nearest(name: str, choices: Iterable[str]) -> str:
-    """Return `; did you mean 'x'?` for the closest choice, or an empty string when none is close."""
+def nearest(name: str, choices: Iterable[str], under: Sequence[str] = ()) -> str:
+    """Return `; did you mean 'x'?` for the closest choice, or an empty string if none is close.
+
+    Args:
+        name: What was given.
+        choices: What would have been valid.
+        under: The key of the section that contains the choices; the suggestion is the whole key.
+    """
     close = difflib.get_close_matches(name, list(choices), n=1, cutoff=0.6)
-    return f"; did you mean '{close[0]}'?" if close else ""
+    return f"; did you mean '{'.'.join((*under, close[0]))}'?" if close else ""

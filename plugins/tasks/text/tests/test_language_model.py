@@ -153,7 +153,7 @@ def test_a_snapshot_of_a_text_goes_on(folder, tmp_path):
 
 
 BAD = [
-    ({"file": "none.txt"}, MissingFile, r"^the file .*none.txt does not exist; put text in UTF-8"),
+    ({"file": "none.txt"}, MissingFile, r"^the file .*none.txt does not exist; set task.folder to"),
     ({"folder": "none"}, MissingFile, r"^the folder .*none does not exist; put text"),
     ({"file": "empty.txt"}, DamagedFile, r"empty.txt is empty; put text"),
     ({"file": "latin.txt"}, DamagedFile, r"latin.txt cannot be read as text in UTF-8 .*task.level=byte$"),

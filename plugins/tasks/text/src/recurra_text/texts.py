@@ -25,7 +25,9 @@ from recurra_text.coding import (
 from recurra_text.tables import PARTS, hub_columns, parquet_columns, parquet_files
 from recurra_text.text_files import check_file, check_sizes, cut, decoded, file_of, files_of, filled
 
-REMEDY = "put text in UTF-8 there, as train.txt, valid.txt and test.txt, or name one file in task.file"
+REMEDY = (
+    "set task.folder to a folder with train.txt, valid.txt and test.txt, or task.file to one file, in UTF-8"
+)
 ENDINGS = (".txt", ".tokens")
 LEAST = 2
 """Symbols of a split: one to read and one to predict."""

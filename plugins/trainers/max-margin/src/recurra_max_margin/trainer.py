@@ -74,15 +74,13 @@ class MaxMargin(Trainer):
         """Return the Lightning module.
 
         Raises:
-            IncompatibleParts: The task gives no graphs.
+            IncompatibleParts: The task does not provide graphs.
         """
         from recurra_max_margin.module import MaxMarginModule
 
         if not isinstance(task, GraphTask) or not isinstance(model, GraphModel):
-            message = f"and '{type(task).__name__}' gives {task.input_kind}"
-            raise IncompatibleParts(
-                f"trainer 'max-margin' needs a task that gives graphs, {message}; try scenes"
-            )
+            message = f"but '{type(task).__name__}' provides {task.input_kind}; try scenes task.form=graph"
+            raise IncompatibleParts(f"trainer 'max-margin' needs a task that provides graphs, {message}")
         return MaxMarginModule(
             model,
             task,
