@@ -57,7 +57,7 @@ class _Asked:
         return _Asked(states, x, outer, [(i, next(made)) for i, _ in self.sums])
 
     def sums_at(self, *, core: bool) -> list[tuple[int, Node]]:
-        """Return the sums that the loop accumulates (`core`), or those independent of the state's gradient."""
+        """Return the sums that the loop accumulates (`core`), or those free of the state's gradient."""
         return [(i, node) for i, node in self.sums if (node.level == CORE) is core]
 
 
