@@ -200,7 +200,7 @@ def test_a_part_without_a_default_says_its_kind():
     assert Owner(part="tape").part == Ref("memory", "tape")
     assert Owner(part="tape", other="gru").other == Ref("cell", "gru")
     assert Owner(part="tape", other=None).other is None
-    assert complaint(Owner) == "Owner: part is missing; it must be a part by reference"
+    assert complaint(Owner) == "Owner: part is missing; it must be a component by reference"
     assert complaint(Owner, part=3).startswith("Owner: part = 3: expected a memory by reference")
 
 
@@ -284,11 +284,11 @@ def test_a_model_of_options_takes_models_of_parts(parts):
         (Annotated[float | None, Field(gt=0)], "number > 0 | none", "a number greater than 0 or none"),
         (Literal["constant", "learned"], "constant | learned", "one of constant, learned"),
         (Literal["auto"] | int, "auto | integer", "auto or an integer"),
-        (bool, "yes/no", "true or false"),
+        (bool, "true | false", "true or false"),
         (str, "text", "text"),
         (Path | None, "path | none", "a path or none"),
-        (list[str], "list of: text", "a list of items, each text"),
-        (tuple[Annotated[int, Field(gt=0)], ...], "list of: integer > 0",
+        (list[str], "list of text", "a list of items, each text"),
+        (tuple[Annotated[int, Field(gt=0)], ...], "list of integer > 0",
          "a list of items, each an integer greater than 0"),
         (Annotated[tuple[int, ...], Field(min_length=2)], "list of 2 or more: integer",
          "a list of at least 2 items, each an integer"),

@@ -74,7 +74,7 @@ def test_info_shows_all_alternatives_of_a_trainer():
 def test_info_shows_the_sections_of_a_run():
     text = shown(info, "run")
     assert "run.batch_size = 16\n" in text
-    assert "run.progress = true\n    show a progress bar (yes/no)\n" in text
+    assert "run.progress = true\n    show a progress bar (true | false)\n" in text
     assert "model.layers = 1\n" in shown(info, "model")
 
 

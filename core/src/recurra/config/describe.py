@@ -37,7 +37,7 @@ class Words(NamedTuple):
 
 
 _SIMPLE = {
-    bool: Words("yes/no", "true or false"),
+    bool: Words("true | false", "true or false"),
     int: Words("integer", "an integer"),
     float: Words("number", "a number"),
     str: Words("text", "text"),
@@ -161,7 +161,7 @@ def _several(items: Sequence[Any], constraints: Sequence[Any]) -> Words:
         constraints = [MinLen(len(of)), MaxLen(len(of))]
     count = _count(constraints)
     if not count.short:
-        return Words(f"list of: {short}", f"a list of items, each {full}")
+        return Words(f"list of {short}", f"a list of items, each {full}")
     each = ": " if ", " in short else ", each "
     return Words(f"list of {count.short}: {short}", f"a list of {count.full}{each}{full}")
 

@@ -64,7 +64,7 @@ def _read(path: Path) -> bytes:
 
 
 def read_folder(folder: Path, column: str) -> Texts:
-    """Read the three files of a folder: plain text, packed or not, else Parquet with a column of lines.
+    """Read the three files of a folder: plain text, compressed or not, else Parquet with a column of lines.
 
     Raises:
         MissingFile: There is no such folder, or no file of a split.
