@@ -20,7 +20,7 @@ check: $(BIN)/.ready
 	$(BIN)/python tools/typecheck.py
 
 $(BIN)/.ready: requirements.txt constraints.txt $(wildcard */pyproject.toml plugins/*/*/pyproject.toml)
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "recurra needs Python 3.11 or later; say which with: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "recurra needs Python 3.11 or later; select one with: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt

@@ -87,9 +87,9 @@ def table(rows: list[str], rounds: int) -> str:
         [
             "# Every cell against `nn.LSTM`",
             "",
-            f"Time of a training step over that of `nn.LSTM` with {UNITS} units, median (least to most) of"
-            f" {rounds} alternating turns: x ({BATCH}, {STEPS}, {INPUTS}), one thread, options as by default"
-            f" but for `hidden_size` = {UNITS}. {setting}. Written by `benchmarks/cells.py`.",
+            f"Time of a training step relative to `nn.LSTM` with {UNITS} units, median (min to max) of"
+            f" {rounds} alternating rounds: x ({BATCH}, {STEPS}, {INPUTS}), one thread, default options"
+            f" except `hidden_size` = {UNITS}. {setting}. Written by `benchmarks/cells.py`.",
             "",
             "| cell | parameters | engine level | training step, x `nn.LSTM` |",
             "| --- | --- | --- | --- |",

@@ -1,14 +1,14 @@
-"""Images, music and text: short trainings of an LSTM and a GRU, every seed counted.
+"""Images, music and text: short training runs of an LSTM and a GRU over several seeds.
 
     python benchmarks/corpora.py FOLDER [--seeds 3] [--first 0] [--only TASK ...]
 
 FOLDER holds `mnist/`, files in the IDX format, `pianoroll/`, the four .mat files, `ptb/valid.txt.gz`, the
 validation text of the Penn Treebank, and `imdb/`, one CSV file; the READMEs of `recurra-images`,
-`recurra-music` and `recurra-text` say where they are from. Writes `benchmarks/results/corpora.json`, one
-entry per run, and `corpora.md`, the distribution over the seeds; with `--only`, runs of other tasks stay what
-they were. Each run is a `recurra train` with the default learning rule and a fixed number of updates, which
-nothing ends before. The weights at its end are judged on the whole test split; nothing was chosen on that.
-The trainings are too short to be compared with published numbers.
+`recurra-music` and `recurra-text` say where to get them. Writes `benchmarks/results/corpora.json`, one
+entry per run, and `corpora.md`, the distribution over all seeds; no seed is left out. With `--only`, the
+results of other tasks are kept. Each run is a `recurra train` with the default learning rule and a fixed
+number of updates, without early stopping. The final weights are evaluated on the whole test split, which was
+not used for any choice. The runs are too short to be compared with published numbers.
 """
 
 from __future__ import annotations
@@ -161,14 +161,14 @@ def row(job: Job, cell: str, runs: Iterable[dict[str, Any]], known: str) -> str:
 def page(rows: list[str], seeds: range, images: int) -> str:
     """Return the result as a page of Markdown."""
     setting = f"Python {platform.python_version()}, {platform.machine()}, torch {torch.__version__}"
-    columns = ["data", "cell, units", "updates of sequences", "seconds", "score", "median", "references"]
+    columns = ["data", "cell, units", "updates of sequences", "seconds", "score", "median", "baselines"]
     return "\n".join(
         [
-            "# Short trainings on images, music and text",
+            "# Short training runs on images, music and text",
             "",
-            "Score on the whole test split after so many updates with the default learning rule: median"
-            f" (least to most) of seeds {seeds.start} to {seeds.stop - 1}, all counted. MNIST has {images:,}"
-            f" training images here. {setting}, one thread. Written by `benchmarks/corpora.py`.",
+            "Score on the whole test split after the given number of updates with the default learning rule:"
+            f" median (min to max) over seeds {seeds.start} to {seeds.stop - 1}, none left out. MNIST has"
+            f" {images:,} training images here. {setting}, one thread. Written by `benchmarks/corpora.py`.",
             "",
             f"| {' | '.join(columns)} |",
             f"|{' --- |' * len(columns)}",

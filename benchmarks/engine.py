@@ -210,8 +210,8 @@ def measure(rounds: int, threads: list[int]) -> None:
     lines = [
         "# The engine against torch",
         "",
-        "Time over that of `nn.LSTM` of the same size, training step / inference: median (quartiles) of"
-        f" {rounds} alternating turns. Columns: (T, B, H, I). {machine}. Written by `benchmarks/engine.py`.",
+        "Time relative to `nn.LSTM` of the same size, training step / inference: median (quartiles) of"
+        f" {rounds} alternating rounds. Columns: (T, B, H, I). {machine}. Written by `benchmarks/engine.py`.",
     ]
     for count in threads:
         torch.set_num_threads(count)

@@ -3,8 +3,8 @@
     python benchmarks/guessing.py [--batches 30]
 
 Writes `benchmarks/results/guessing.json` and `guessing.md`. One thread; batches of 1,000 guesses on 100
-sequences, each batch timed from drawing the weights to the guess that is kept. Data are drawn before. What is
-counted for a batch that was solved are the guesses since the last one that was.
+sequences, each batch timed from drawing the weights to the selected guess. The data are drawn beforehand. The
+guesses for a solution are counted from the previous solution.
 """
 
 from __future__ import annotations
@@ -72,9 +72,9 @@ def table(runs: list[dict[str, Any]]) -> str:
     lines = [
         "# Random weight guessing on the latch",
         "",
-        "Three logistic units, one of them the answer, all weights uniform in ±100; a guess has solved it"
-        f" when the errors of all {SEQUENCES} sequences are below 0.1. Guesses per second: median"
-        f" (least to most) of {len(runs[0]['seconds'])} batches of {GUESSES:,} guesses, one thread."
+        "Three logistic units, one of them the output, all weights uniform in ±100; a guess solves the task"
+        f" if the errors of all {SEQUENCES} sequences are below 0.1. Guesses per second: median"
+        f" (min to max) of {len(runs[0]['seconds'])} batches of {GUESSES:,} guesses, one thread."
         f" {machine}. Written by `benchmarks/guessing.py`.",
         "",
         "| lag | guesses per second | solutions | guesses for one: mean | median | most |",

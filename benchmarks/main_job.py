@@ -1,9 +1,9 @@
-"""The main job over ten seeds: `recurra train copy ntm` with the shipped defaults, every seed counted.
+"""The main job over ten seeds: `recurra train copy ntm` with the shipped defaults.
 
     python benchmarks/main_job.py [--seeds 10] [--first 300]
 
-Writes `benchmarks/results/main_job.json` (one entry per seed) and `main_job.md` (the distribution),
-and puts the latter into the README.
+Writes `benchmarks/results/main_job.json` (one entry per seed) and `main_job.md` (the distribution over all
+seeds; no seed is left out), and copies the latter into the README.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ def table(runs: list[dict[str, Any]]) -> str:
     seeds = f"{runs[0]['seed']} to {runs[-1]['seed']}"
     batch_size = runs[0]["sequences"] // runs[0]["steps"]
     lines = [
-        f"`recurra train copy ntm` with its defaults, seeds {seeds}, all counted:"
-        f" **{solved} of {len(runs)} solved** (six validations in a row below 0.1 bits per sequence).",
+        f"`recurra train copy ntm` with its defaults, seeds {seeds}, none left out:"
+        f" **{solved} of {len(runs)} solved** (six consecutive validations below 0.1 bits per sequence).",
         "",
         "| | median (min to max) |",
         "| --- | --- |",
@@ -70,11 +70,11 @@ def table(runs: list[dict[str, Any]]) -> str:
         wrong = [run["scores"][variant]["bit_errors"] for run in runs]
         none = sum(w == 0 for w in wrong)
         name = variant.replace("length-", "wrong bits per sequence at length ")
-        lines.append(f"| {name} | {spread(wrong, 2)}; none at all for {none} of {len(runs)} |")
+        lines.append(f"| {name} | {spread(wrong, 2)}; no wrong bit in {none} of {len(runs)} runs |")
     machine = (
         f"{platform.machine()}, one thread, Python {platform.python_version()}, torch {torch.__version__}"
     )
-    return "\n".join([*lines, "", f"CPU {machine}. Made by `python benchmarks/main_job.py`."]) + "\n"
+    return "\n".join([*lines, "", f"CPU {machine}. Written by `python benchmarks/main_job.py`."]) + "\n"
 
 
 def into_readme(text: str) -> None:
@@ -89,7 +89,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--first", type=int, default=300)
-    parser.add_argument("--at-once", type=int, default=2, help="runs side by side, one thread each")
+    parser.add_argument("--at-once", type=int, default=2, help="runs in parallel, one thread each")
     options = parser.parse_args()
     with ThreadPoolExecutor(options.at_once) as pool:
         runs = list(pool.map(train, range(options.first, options.first + options.seeds)))

@@ -116,10 +116,10 @@ def table(runs: list[dict[str, Any]]) -> str:
     machine = f"Python {platform.python_version()}, {platform.machine()}, torch {torch.__version__}"
     rounds = len(runs[0]["milliseconds"]["exact"])
     lines = [
-        "# Real-time recurrent learning beside back-propagation",
+        "# Real-time recurrent learning compared with back-propagation",
         "",
-        f"Time for the gradient of a batch of {ROWS} sequences of {STEPS} steps, as a multiple of that of"
-        f" back-propagation through time: median (least to most) of {rounds} turns, one thread. {machine}."
+        f"Time for the gradient of a batch of {ROWS} sequences of {STEPS} steps, relative to"
+        f" back-propagation through time: median (min to max) of {rounds} rounds, one thread. {machine}."
         " Written by `benchmarks/rtrl.py`.",
         "",
         f"| {' | '.join(HEAD)} |",

@@ -88,10 +88,10 @@ def table(rows: list[str], rounds: int) -> str:
     setting = f"Python {platform.python_version()}, {platform.machine()}, torch {torch.__version__}"
     return "\n".join(
         [
-            "# What a batch costs",
+            "# Cost of drawing a batch",
             "",
-            f"Time of drawing a batch of {BATCH} sequences, and its share of a training step on that batch:"
-            f" medians of {rounds} turns, one thread, options as by default. (!) marks {LIMIT:.0%} or more."
+            f"Time of drawing a batch of {BATCH} sequences, as a fraction of a training step on it:"
+            f" medians of {rounds} rounds, one thread, default options. (!) marks {LIMIT:.0%} or more."
             f" {setting}. Written by `benchmarks/tasks.py`.",
             "",
             "| task | ms per batch | of a step of `lstm` | of a step of `ntm` |",

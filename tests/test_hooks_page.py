@@ -103,7 +103,7 @@ def test_commands(installed):
     installed("acme_command")
     result = CliRunner().invoke(main, ["count-weights", "smooth", "--inputs", "3"])
     assert result.output == f"smooth has {16 * (3 + 1)} weights\n"
-    assert "Say how many weights a cell has." in CliRunner().invoke(main, ["--help"]).output
+    assert "Print the number of weights of a cell." in CliRunner().invoke(main, ["--help"]).output
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from recurra import Component
 from recurra.plugins import registry
@@ -315,3 +316,20 @@ def test_the_changelog_shows_every_fragment():
     shown = " ".join(draft.split())
     assert f"## {project(ROOT)['project']['version']} (" in shown
     assert not [path.name for path in FRAGMENTS if " ".join(path.read_text("utf-8").split()) not in shown]
+
+
+def test_every_extra_that_a_message_names_exists():
+    told = {
+        Requirement(words)
+        for package in PACKAGES
+        for file in package.glob("src/**/*.py")
+        for words in re.findall(r"pip install '?(recurra[\w-]*\[[\w,]+\])", file.read_text("utf-8"))
+    }
+    metadata = {
+        package: tomllib.loads((package / "pyproject.toml").read_text("utf-8")) for package in PACKAGES
+    }
+    extras = {
+        m["project"]["name"]: set(m["project"].get("optional-dependencies", ())) for m in metadata.values()
+    }
+    assert told
+    assert [str(each) for each in told if not each.extras <= extras[each.name]] == []

@@ -48,7 +48,7 @@ def test_the_command_runs(elsewhere):
 
 def test_the_engine_is_asked_first(elsewhere):
     told = good(elsewhere.run("-m", "recurra", "explain", "smooth", **OURS))
-    assert told == "smooth uses the backend 'unrolled'\n"
+    assert told == "smooth runs at the level 'unrolled'\n"
 
 
 def test_a_run_takes_the_cell_the_optimizer_the_logger_and_the_engine(elsewhere):

@@ -68,7 +68,10 @@ def test_all_wrong_options_are_told_at_once(parts):
     [
         ({"lr": -1}, "optimizer.lr = -1: expected a number greater than 0"),
         ({"name": "sgd", "beta1": 0.3}, "unknown option 'optimizer.beta1'; it has name, lr, nesterov"),
-        ("agd", "optimizer = 'agd': there is no optimizer 'agd'; it can be adam, sgd; did you mean 'sgd'?"),
+        (
+            "agd",
+            "optimizer = 'agd': there is no optimizer 'agd'; expected one of adam, sgd; did you mean 'sgd'?",
+        ),
         (3, "optimizer = 3: expected optimizer with a name, one of adam, sgd"),
     ],
 )
@@ -186,7 +189,7 @@ def test_a_part_without_a_default_says_its_kind():
     assert Owner(part="tape").part == Ref("memory", "tape")
     assert Owner(part="tape", other="gru").other == Ref("cell", "gru")
     assert Owner(part="tape", other=None).other is None
-    assert complaint(Owner) == "Owner: part is missing; it must be a part by reference"
+    assert complaint(Owner) == "Owner: part is missing; it must be a component by reference"
     assert complaint(Owner, part=3).startswith("Owner: part = 3: expected a memory by reference")
 
 

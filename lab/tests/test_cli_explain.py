@@ -1,4 +1,4 @@
-"""`recurra explain`: the backend of a cell, and why not a faster one."""
+"""`recurra explain`: the level at which a cell runs, and why not a faster one."""
 
 import json
 
@@ -28,13 +28,13 @@ def test_a_cell_of_real_numbers_is_compiled():
 
 def test_the_page_says_level_and_figures():
     page = told("lstm", "cell.hidden_size=5").output
-    assert page.startswith("lstm uses the backend 'native'\n  one step forward: ")
+    assert page.startswith("lstm runs at the level 'native'\n  one step forward: ")
     assert "stored for the backward pass: 35 numbers per row and step" in page
 
 
 def test_what_keeps_a_cell_in_the_loop_is_named():
     page = told("history-compressor").output
-    assert "uses the backend 'loop'" in page
+    assert "runs at the level 'loop'" in page
     assert "not 'native': the state is not entirely torch.float32" in page
 
 

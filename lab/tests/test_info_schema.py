@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from recurra.errors import UnknownComponent
 from recurra_lab import Experiment
-from recurra_lab.cli.info import info
+from recurra_lab.cli.info import _wrapped, info
 from recurra_lab.cli.schema import schema
 from recurra_lab.experiments.json_schema import experiment_schema
 
@@ -30,6 +30,19 @@ def test_info_shows_a_cell_with_its_parts():
     assert "cell.memory.start = constant\n    (constant | learned)\n" in text
     assert "cell.controller.hidden_size = 50\n" in text
     assert text.endswith("See also: recurra info memory:ntm\n")
+
+
+def test_paragraphs_of_a_docstring_are_filled_and_equations_kept():
+    doc = "Adds one to\nthe carry-over sum.\n\n    h' = h + 1  (unbounded)\n\nShapes: h (B,)\nSource: none"
+    assert list(_wrapped(doc, 15)) == [
+        "Adds one to the",
+        "carry-over sum.",
+        "",
+        "    h' = h + 1  (unbounded)",
+        "",
+        "Shapes: h (B,)",
+        "Source: none",
+    ]
 
 
 @pytest.mark.parametrize("args", [["memory:ntm"], ["ntm", "--kind", "memory"]])
@@ -61,7 +74,7 @@ def test_info_shows_all_alternatives_of_a_trainer():
 def test_info_shows_the_sections_of_a_run():
     text = shown(info, "run")
     assert "run.batch_size = 16\n" in text
-    assert "run.progress = true\n    show a progress bar (yes/no)\n" in text
+    assert "run.progress = true\n    show a progress bar (true | false)\n" in text
     assert "model.layers = 1\n" in shown(info, "model")
 
 

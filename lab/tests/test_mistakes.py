@@ -23,19 +23,20 @@ def complaint(*overrides, task="copy", cell="ntm", file=None, error=InvalidOptio
 WORDS = {
     # keys
     "cell.slotz=3": "unknown key cell.slotz; did you mean 'cell.memory.slots'?",
-    "cell.memory.slotz=3": "unknown key cell.memory.slotz; did you mean 'slots'?",
-    "cell.slots=3": "unknown key cell.slots; 'slots' belongs to cell.memory.slots",
-    "lr=3": "unknown key lr; 'lr' belongs to trainer.optimizer.lr",
-    "optimizer.lr=3": "unknown key optimizer.lr; 'optimizer.lr' belongs to trainer.optimizer.lr",
-    "run.lr=3": "unknown key run.lr; 'lr' belongs to trainer.optimizer.lr",
+    "cell.memory.slotz=3": "unknown key cell.memory.slotz; did you mean 'cell.memory.slots'?",
+    "cell.slots=3": "unknown key cell.slots; did you mean 'cell.memory.slots'?",
+    "lr=3": "unknown key lr; did you mean 'trainer.optimizer.lr'?",
+    "optimizer.lr=3": "unknown key optimizer.lr; did you mean 'trainer.optimizer.lr'?",
+    "run.lr=3": "unknown key run.lr; did you mean 'trainer.optimizer.lr'?",
     "batch_sise=3": "unknown key batch_sise; did you mean 'run.batch_size'?",
     "cel.memory.slots=3": "unknown key cel.memory.slots; did you mean 'cell'?",
-    "model.zzz=3": "unknown key model.zzz; model has no option 'zzz', see `recurra info model`",
-    "trainer.schedule.zzz=3": "unknown key trainer.schedule.zzz; constant has no option 'zzz', it has name",
+    "model.zzz=3": "unknown key model.zzz; model has no option 'zzz'; see `recurra info model`",
+    "trainer.schedule.zzz=3": "unknown key trainer.schedule.zzz;"
+    " constant has no option 'zzz'; its options are name",
     "trainer.optimizer.nesterov=true": "unknown key trainer.optimizer.nesterov;"
-    " adam has no option 'nesterov', it belongs to trainer.optimizer=sgd",
+    " adam has no option 'nesterov', which belongs to trainer.optimizer=sgd",
     "trainer.clip=3": "trainer.clip is now called trainer.clip_norm",
-    "run.name=3": "unknown key run.name; run has no option 'name', see `recurra info run`",
+    "run.name=3": "unknown key run.name; run has no option 'name'; see `recurra info run`",
     # types
     "cell.memory.slots=abc": "expected an integer greater than 0",
     "cell.memory.slots=3.0": "expected an integer greater than 0",
@@ -47,8 +48,8 @@ WORDS = {
     "trainer.clip_norm=abc": "expected a number greater than 0 or none",
     "trainer.optimizer.lr=true": "expected a number greater than 0",
     "trainer.rule=x": "expected an integer of at least 0 or auto",
-    "task.lengths=3": "expected a list whose items are each an integer greater than 0",
-    "task.lengths=[1, 0]": "expected a list whose items are each an integer greater than 0",
+    "task.lengths=3": "expected a list of items, each an integer greater than 0",
+    "task.lengths=[1, 0]": "expected a list of items, each an integer greater than 0",
     "task.grid=[3]": "expected a list of 2 items, each an integer greater than 0",
     "task.grid=[3, 3, 3]": "expected a list of 2 items, each an integer greater than 0",
     "task.folder=3": "expected a path or none",
@@ -71,7 +72,7 @@ WORDS = {
     "trainer.schedule=cosine": "cosine needs trainer.schedule.steps, which must be an integer greater than 0",
     "trainer.optimizer={name='sgd', lr=-1}": "trainer.optimizer.lr = -1: expected a number greater than 0",
     # names
-    "trainer.schedule=cosin": "there is no trainer.schedule 'cosin'; it can be constant, cosine;"
+    "trainer.schedule=cosin": "there is no trainer.schedule 'cosin'; expected one of constant, cosine;"
     " did you mean 'cosine'?",
 }
 
@@ -119,7 +120,7 @@ def test_a_trainer_that_is_not_named_where_no_plugin_has_a_default(parts, monkey
 def test_an_option_of_a_part_that_is_not_there():
     assert complaint("cell.memory.slots=3", cell="gru") == (
         "cell.memory.slots=3: unknown key cell.memory.slots;"
-        " gru has no option 'memory', it has hidden_size, reset, share"
+        " gru has no option 'memory'; its options are hidden_size, reset, share"
     )
 
 
@@ -149,7 +150,7 @@ def test_all_mistakes_are_told_at_once(tmp_path):
     assert sorted(told) == sorted(
         [
             f"{file}: seed = -1: expected an integer of at least 0",
-            f"{file}: unknown key cell.hiden; did you mean 'hidden_size'?",
+            f"{file}: unknown key cell.hiden; did you mean 'cell.hidden_size'?",
             f"{file}: run.batch_size = 'x': expected an integer greater than 0",
             "trainer=bpt: there is no trainer 'bpt'; installed: bptt, rtrl; did you mean 'bptt'?",
             "model.layers=0: expected an integer greater than 0",

@@ -239,7 +239,7 @@ def test_a_goal_needs_a_score_that_exists(start):
 
 
 def test_a_folder_without_a_run_is_named(tmp_path):
-    with pytest.raises(MissingFile, match=r"is not the folder of a run: it has no experiment\.toml"):
+    with pytest.raises(MissingFile, match=r"is not a run folder: it has no experiment\.toml"):
         RunFolder.open(tmp_path)
 
 

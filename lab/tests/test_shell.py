@@ -288,7 +288,7 @@ def test_control_c_in_a_plugin_names_it(world):
 @pytest.mark.parametrize(
     ("args", "sentence"),
     [
-        (["tran"], "error: there is no command 'tran'; did you mean 'train'?; see 'recurra --help'\n"),
+        (["tran"], "error: there is no command 'tran'; did you mean 'train'? See 'recurra --help'\n"),
         (
             ["list", "cells"],
             "'cells' is not one of 'cell', 'memory', 'task', 'trainer', 'command', 'optimizer', 'schedule', "

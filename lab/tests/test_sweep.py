@@ -1,6 +1,7 @@
 """Sweeps: what is varied, trials over seeds, and going on after an interruption."""
 
 import json
+import logging
 
 import pytest
 from click.testing import CliRunner
@@ -137,10 +138,12 @@ def test_what_optuna_chooses_comes_near_the_best(tried, tmp_path):
     assert len(tried) == 18
 
 
-def test_a_trial_that_fails_is_told_and_not_repeated(tried, tmp_path):
+def test_a_trial_that_fails_is_told_and_not_repeated(tried, tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("optuna"), "handlers", [caplog.handler])
     said = sweep("cell.hidden_size=13,20", "--out", tmp_path)
     assert said.exit_code == 0, said.output
     assert "failed: the loss became nan" in said.output
+    assert caplog.records == []  # Optuna would log the traceback as well
     sweep("cell.hidden_size=13,20", "--out", tmp_path)
     assert tried == [20]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 MISTAKE = 2
 """The exit code of a user's mistake."""
@@ -47,7 +47,13 @@ class DamagedFile(RecurraError, OSError):
     """A file exists but cannot be read in the expected format."""
 
 
-def nearest(name: str, choices: Iterable[str]) -> str:
-    """Return `; did you mean 'x'?` for the closest choice, or an empty string when none is close."""
+def nearest(name: str, choices: Iterable[str], under: Sequence[str] = ()) -> str:
+    """Return `; did you mean 'x'?` for the closest choice, or an empty string if none is close.
+
+    Args:
+        name: What was given.
+        choices: What would have been valid.
+        under: The key of the section that contains the choices; the suggestion is the whole key.
+    """
     close = difflib.get_close_matches(name, list(choices), n=1, cutoff=0.6)
-    return f"; did you mean '{close[0]}'?" if close else ""
+    return f"; did you mean '{'.'.join((*under, close[0]))}'?" if close else ""

@@ -32,7 +32,7 @@ RESETS = torch.tensor([[0, 0, 1, 0, 1], [1, 0, 0, 0, 0], [1, 0, 1, 0, 1], [0, 1,
 
 
 def check_resets(make: Make) -> None:
-    """With resets, at every level, each part of a row equals it alone; resets past a row have no effect."""
+    """With resets, at every level, each part of a row equals that part alone; later resets have no effect."""
     cell = made(make)
     x, start = inputs(cell, resets=RESETS), reached(cell)
     expected = _in_parts(cell, x, start)
@@ -43,7 +43,7 @@ def check_resets(make: Make) -> None:
 
 
 def check_no_gradient_crosses_resets(make: Make) -> None:
-    """With resets, at every level, x and parameters have the gradients of the parts alone."""
+    """With resets, at every level, gradients of x and parameters equal those of the parts run alone."""
     cell = made(make)
     learnable(cell)
     x, start = inputs(cell, resets=RESETS).requires_grad_(), reached(cell)
@@ -74,7 +74,7 @@ def _row_in_parts(cell: Cell[Any], x: Tensor, start: Any, row: int) -> Run:
 
 
 def check_states(make: Make) -> None:
-    """The states of every step, at every level, are those after as many steps; the last is the final one."""
+    """With `states=True`, at every level, each state equals that of a run that ends at its step."""
     cell = made(make)
     x, start = inputs(cell, resets=RESETS), reached(cell)
     expected = _every_state(cell, x, start)
@@ -87,7 +87,7 @@ def check_states(make: Make) -> None:
 
 
 def check_gradients_of_states(make: Make) -> None:
-    """A gradient flows through the state of every step, at every level, as it does through the steps."""
+    """Gradients through the states of every step, at every level, equal those of single steps."""
     cell = made(make)
     learnable(cell)
     x, start = inputs(cell, resets=RESETS).requires_grad_(), reached(cell)
@@ -117,7 +117,7 @@ def _at(states: Any, t: int) -> Any:
 
 
 def check_generator(make: Make) -> None:
-    """All draws come from the given generator; torch's does not advance. Evaluation draws nothing."""
+    """With `rng`, all random numbers come from it, torch's generator is unchanged; evaluation draws none."""
     cell = made(make, training=True)
     x, before = inputs(cell), torch.get_rng_state()
     first = cell(x, rng=torch.Generator().manual_seed(3))

@@ -32,7 +32,7 @@ def check_batch_is_a_function_of_its_number(make: Make) -> None:
 
 
 def check_batch_is_the_same_in_another_process(make: Make) -> None:
-    """Batch k has the same bytes in another process, with another hash seed of Python."""
+    """Batch k has the same bytes in another process, with another value of PYTHONHASHSEED."""
     task = make()
     there = batch_in_another_process(task, batch_size=SIZE, seed=SEED)
     here = [content(part).hex() for part in draw(task)]

@@ -35,7 +35,7 @@ class Words(NamedTuple):
 
 
 _SIMPLE = {
-    bool: Words("yes/no", "true or false"),
+    bool: Words("true | false", "true or false"),
     int: Words("integer", "an integer"),
     float: Words("number", "a number"),
     str: Words("text", "text"),
@@ -159,7 +159,7 @@ def _several(items: Sequence[Any], constraints: Sequence[Any]) -> Words:
         constraints = [MinLen(len(of)), MaxLen(len(of))]
     count = _count(constraints)
     if not count.short:
-        return Words(f"list of: {short}", f"a list whose items are each {full}")
+        return Words(f"list of {short}", f"a list of items, each {full}")
     each = ": " if ", " in short else ", each "
     return Words(f"list of {count.short}: {short}", f"a list of {count.full}{each}{full}")
 
@@ -190,4 +190,5 @@ def _bounded(annotation: Any, constraints: Sequence[Any]) -> Words:
         if attribute
     ]
     short, full = " and ".join(b[0] for b in bounds), " and ".join(b[1] for b in bounds)
+    full = full.replace(" and of ", " and ")  # of at least 0 and at most 1
     return Words(f"{words.short} {short}".strip(), f"{words.full} {full}".strip())

@@ -211,7 +211,7 @@ def no_alternative(what: str, field: FieldInfo, name: Any) -> str:
         return (
             f"expected {what} with a name, one of {listed(names)}" if names else f"expected options of {what}"
         )
-    return f"there is no {what} '{name}'; it can be {listed(names)}{nearest(str(name), names)}"
+    return f"there is no {what} '{name}'; expected one of {listed(names)}{nearest(str(name), names)}"
 
 
 @functools.cache

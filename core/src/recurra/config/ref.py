@@ -25,7 +25,7 @@ class Ref:
         InvalidOption: An option is called `name`, which in a file is the name of the part.
     """
 
-    in_words: ClassVar = Words("part", "a part by reference")
+    in_words: ClassVar = Words("component", "a component by reference")
 
     def __init__(self, kind: Kind, name: str, /, **options: Any) -> None:
         if "name" in options:

@@ -50,10 +50,10 @@ def first_of(folder: Path, names: Iterable[str], remedy: str) -> Path:
 
 
 def content_of(path: Path, kind: str, remedy: str) -> bytes:
-    """Return what is in a file, unpacked if its name ends in .gz.
+    """Return what is in a file, decompressed if its name ends in .gz.
 
     Raises:
-        DamagedFile: It cannot be read or unpacked as a file of a kind, such as `text`.
+        DamagedFile: It cannot be read or decompressed as a file of a kind, such as `text`.
     """
     try:
         data = path.read_bytes()

@@ -52,7 +52,7 @@ def load(sources: Iterable[Source]) -> Engines:
             loaded[source.dist] = _checked(EntryPoint(source.entry_point, source.target, ENGINES).load())
         except KeyboardInterrupt:
             raise
-        except BaseException as error:  # sys.exit in a stranger's module must not end the program
+        except BaseException as error:  # sys.exit in another package must not end the program
             defects.append(source.defect(f"the engine cannot be used: {short_message(error)}"))
     return Engines(loaded, tuple(defects))
 

@@ -1,18 +1,20 @@
-"""The level for CUDA: products by cuBLAS, everything between them in generated Triton kernels.
+"""The level for CUDA: cuBLAS computes large products, generated Triton kernels everything between them.
 
-A step's tasks (`native.layout`: where every value lies, and what puts it there) are sorted into stages around
-its large products with shared weights; all other tasks of a stage are one kernel. A loop over T steps is then
-T times a few launches, which a CUDA graph replays as one.
+A step's tasks (`layout`: where values are stored and which task writes them) are assigned to stages around its
+large products with shared weights; all other tasks of a stage form one kernel. A loop over T steps is then a
+few launches per step, which a CUDA graph replays as one.
 
-    stages     which task belongs to which kernel, and in what order
-    places     the tensors: one for every storage of the layout
-    emit       Triton for a kernel (with `write`, how values are read and stored, and `functions`)
-    build      from source to a kernel that can be launched
-    steps      the launches of a sequence
-    graphs     the same launches captured, kept for sizes that repeat
-    call       a backend's `run`
+    layout        where the values of a loop are stored
+    fusion        which task belongs to which kernel, and in what order
+    buffers       the tensors of a run, one for each storage of the layout
+    codegen       the Triton source of a kernel (with `addressing`, `elementwise`, `reductions`, `functions`)
+    jit           from source to a kernel that can be launched
+    program       a loop prepared for a GPU: its launches and buffers
+    launch        the launches of a sequence
+    cuda_graphs   the same launches, captured for sizes that repeat
+    call          runs a loop; the interface of the level
 
-A loop without large products is one launch for the whole sequence: a program takes a row through all steps.
+A loop without large products is a single launch: each program computes all steps of one row.
 """
 
 from recurra_engine.cuda.call import BACKEND, unsupported_reason

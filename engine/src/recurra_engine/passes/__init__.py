@@ -1,1 +1,1 @@
-"""From the graph of a step to programs over a sequence: partition, gradient, rematerialisation."""
+"""Compiler passes from a step's graph to programs over a sequence: partition, gradient, rematerialisation."""

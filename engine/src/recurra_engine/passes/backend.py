@@ -1,4 +1,4 @@
-"""What a level has of its own: how it runs a loop, and how it multiplies what the loop leaves."""
+"""The interface of a level: how it runs a loop, and how it computes outer products summed over all steps."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from torch import Tensor
 
 @dataclass
 class LoopResult:
-    """What a loop leaves.
+    """The results of a loop.
 
-    Shapes: out (T, B, ...), after (B, ...), sums as the loop's nodes, kept (T + 1, B, ...) by index of
-    carried.
+    Shapes: out (T, B, ...), after (B, ...), sums as declared by the loop's nodes, kept (T + 1, B, ...) by the
+    index of the carried value.
     """
 
     out: list[Tensor]
@@ -24,14 +24,14 @@ class LoopResult:
 
 @dataclass(frozen=True)
 class Backend:
-    """A level.
+    """The implementation of a level.
 
     Args:
         run: Runs a loop: (loop, streams (T, B, ...), carried (B, ...), shared, (T, B), lengths (B,) or None).
-            Past its length a row leaves what is carried alone and stores zeros; lengths never grow from row
-            to row.
-        outer: Sums a^T g over rows: (R, K), (R, J) -> (K, J); with an index of rows, over those alone.
-        moves_products: Whether large products are better done outside the loop, for all steps at once.
+            After the end of a row, its carried values do not change and zeros are stored. Rows are sorted by
+            decreasing length.
+        outer: Sums a^T g over rows: (R, K), (R, J) -> (K, J). With an index of rows, only over these rows.
+        moves_products: Whether large products are faster outside the loop, for all steps at once.
     """
 
     run: Callable[..., LoopResult]

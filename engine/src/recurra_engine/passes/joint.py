@@ -1,4 +1,4 @@
-"""A program with its gradient: what the backward pass gives and reads, and what the forward one saves."""
+"""A program with its gradient: what the forward pass saves, and what the backward pass reads and returns."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Training:
     """A program with its gradient.
 
     Args:
-        forward: The pass that gives y and stores what the other reads.
-        backward: The pass that gives, for every step, the gradient of x (if asked for), then both sides of
-            every outer product, then what is to be summed over all steps.
-        reads: For each of `backward.given` but the first, the gradient of y, where the forward pass left it.
-        x: Whether there is a gradient of x.
+        forward: The pass that returns y and stores the values that the backward pass reads.
+        backward: The pass that returns, for every step, the gradient of x (if requested), then both factors
+            of every outer product, then the values to sum over all steps.
+        reads: Where the forward pass stored each of `backward.given`, except the first, the gradient of y.
+        x: Whether the gradient of x is computed.
         outer: The shared weight that each outer product belongs to.
         sums: The shared weight that each sum of the loop belongs to.
         late: The shared weight that each sum of the epilogue belongs to.
@@ -38,7 +38,7 @@ class Training:
 
 @dataclass(frozen=True)
 class _Asked:
-    """The gradients that are asked for, as nodes; with the index of the shared weight that they belong to."""
+    """The requested gradients as nodes, with the index of the shared weight that they belong to."""
 
     states: list[Node]
     x: list[Node]
@@ -50,14 +50,14 @@ class _Asked:
         return [*self.states, *self.x, *sides, *(node for _, node in self.sums)]
 
     def read_from(self, places: dict[Node, Node]) -> _Asked:
-        """Return the same, with values of the forward pass replaced by leaves."""
+        """Return the same gradients, with values of the forward pass replaced by leaves."""
         made = iter(replaced(self.nodes(), dict(places)))
         states, x = [next(made) for _ in self.states], [next(made) for _ in self.x]
         outer = [(i, Outer(next(made), next(made))) for i, _ in self.outer]
         return _Asked(states, x, outer, [(i, next(made)) for i, _ in self.sums])
 
     def sums_at(self, *, core: bool) -> list[tuple[int, Node]]:
-        """Return the sums that the loop adds up (`core`), or those that depend on no gradient of a state."""
+        """Return the sums that the loop accumulates (`core`), or those free of the state's gradient."""
         return [(i, node) for i, node in self.sums if (node.level == CORE) is core]
 
 
@@ -66,8 +66,8 @@ def with_gradient(program: Program, *, x: bool, shared: Sequence[bool], move: bo
 
     Args:
         program: The program.
-        x: Whether the gradient of the input is asked for.
-        shared: For which of the shared weights it is.
+        x: Whether the gradient of the input is requested.
+        shared: For each shared weight, whether its gradient is requested.
         move: Whether large products are moved out of the loops.
     """
     asked = _asked(program, x, shared)

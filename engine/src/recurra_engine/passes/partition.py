@@ -1,12 +1,12 @@
-"""Split a step by what its parts depend on.
+"""Partition a step by what its parts depend on.
 
-    shared     on weights alone          done once per sequence, under autograd
-    parallel   on the input of a step    large products are hoisted: one for all steps
-    core       on the state              the loop
-    epilogue   on the core, but no later step depends on it: products are postponed, again one for all steps
+    shared     only on weights           computed once per sequence, under autograd
+    parallel   on the input of a step    large products are hoisted: one product for all steps
+    core       on the state              computed in the loop
+    epilogue   on the core, but no later step depends on it: products are postponed to one for all steps
 
-Only products with a matrix that all rows share are moved out of the loop. The rest of what could be moved is
-cheap where its arguments already are, and dear to store for every step.
+Only products with a matrix that all rows share are moved out of the loop. Other operations are cheap inside
+the loop, where their arguments are in the cache, and storing their results for every step would be expensive.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from recurra_engine.ir.graph import CORE, PARALLEL, SHARED, Node, cut, dot, is_c
 from recurra_engine.ir.rewrite import rebuild, replaced
 
 SMALL = 16
-"""Products with fewer rows than this in the matrix stay in the loop: storing their result costs more."""
+"""Products whose matrix has fewer rows stay in the loop, because storing their result would cost more."""
 VIEWS = frozenset({"reshape", "permute", "expand", "slice"})
 
 
 def distributed(results: Iterable[Node]) -> list[Node]:
-    """Write products of a cat as sums of products, where its parts depend on different things."""
+    """Write the product of a concatenation as a sum of products if its parts belong to different levels."""
     known: dict[Node, Node] = {}
     for node in graph.sorted_by_use(results := list(results)):
         known[node] = _distribute(rebuild(node, [known[arg] for arg in node.args]))
@@ -59,11 +59,11 @@ def _parts(a: Node) -> tuple[Node, ...]:
 
 @dataclass(frozen=True)
 class Shared:
-    """A step whose weights are what it really uses.
+    """A step without the computations that depend only on weights.
 
     Args:
-        weights: What the step makes of parameters, buffers and constants alone; run once per sequence.
-        results: The step's results, in which `shared` leaves stand for these.
+        weights: Values computed only from parameters, buffers and constants, once per sequence.
+        results: The step's results, in which `shared` leaves replace `weights`.
     """
 
     weights: tuple[Node, ...]
@@ -71,7 +71,7 @@ class Shared:
 
 
 def split_shared(results: Iterable[Node]) -> Shared:
-    """Cut off what depends on weights alone."""
+    """Separate the computations that depend only on weights."""
     results = list(results)
     known: dict[Node, Node] = {}
     used: list[tuple[Node | None, Node]] = [(None, result) for result in results]
@@ -80,7 +80,7 @@ def split_shared(results: Iterable[Node]) -> Shared:
     ]
     for user, arg in used:
         if arg.level == SHARED and not is_const(arg):
-            # A matrix is laid out anew before the loop. Elsewhere views are free inside the loop.
+            # A matrix is copied to another layout before the loop. Other views cost nothing inside the loop.
             base = arg if user is not None and user.op == "dot" else _base(arg)
             if not is_const(base) and base not in known:
                 known[base] = leaf("shared", len(known), base.shape)
@@ -88,29 +88,29 @@ def split_shared(results: Iterable[Node]) -> Shared:
 
 
 def _base(node: Node) -> Node:
-    """Return what a view is of; a share of a matrix stays one, lest its gradient be that of the matrix."""
+    """Return the base of a view. A slice of a matrix is kept, so that its gradient has the slice's size."""
     while node.op in VIEWS and not (node.op == "slice" and sum(n > 1 for n in node.args[0].shape) > 1):
         node = node.args[0]
     return node
 
 
 def products(nodes: Iterable[Node], level: int, wider: int = 0) -> list[Node]:
-    """Return the products of this level with a matrix that all rows share."""
+    """Return the products of this dependency level with a matrix that all rows share."""
     found = (node for node in nodes if node.op == "dot" and node.level == level)
     return [n for n in found if n.args[1].level == SHARED and n.args[1].shape[1] > wider]
 
 
 def hoistable(results: Iterable[Node]) -> list[Node]:
-    """Return the large products that no state has a part in."""
+    """Return the large products that do not depend on the state."""
     return products(graph.sorted_by_use(results), PARALLEL, SMALL)
 
 
 def postponed(results: Iterable[Node], feeding: Iterable[Node]) -> set[Node]:
-    """Return the nodes of the epilogue: core products that nothing in `feeding` needs, and what follows them.
+    """Return the nodes of the epilogue: core products on which `feeding` does not depend, and their users.
 
     Args:
-        results: What is wanted for every step.
-        feeding: What the loop needs: the states after the step, and whatever it adds up.
+        results: The values that are required for every step.
+        feeding: The values that the loop requires: the states after the step and the accumulated sums.
     """
     needed = set(graph.sorted_by_use(feeding))
     order = graph.sorted_by_use(results)
@@ -122,7 +122,7 @@ def postponed(results: Iterable[Node], feeding: Iterable[Node]) -> set[Node]:
 
 
 def frontier(results: Iterable[Node], late: set[Node]) -> list[Node]:
-    """Return what the loop must store so that `results` can be finished after it."""
+    """Return the values that the loop must store so that `results` can be computed after it."""
     found: dict[Node, None] = {}
     pending = list(results)
     seen: set[Node] = set()
@@ -131,7 +131,7 @@ def frontier(results: Iterable[Node], late: set[Node]) -> list[Node]:
         if node in seen or node.level < CORE:
             continue
         seen.add(node)
-        if node in late or node.op in {"reshape", "permute", "expand"}:  # these cost nothing afterwards
+        if node in late or node.op in {"reshape", "permute", "expand"}:  # these cost nothing after the loop
             pending += node.args
         else:
             found[node] = None

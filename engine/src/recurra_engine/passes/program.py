@@ -1,8 +1,8 @@
-"""A step made ready to run over a sequence: a prologue, a loop and an epilogue in each direction.
+"""A step prepared to run over a sequence: a prologue, a loop and an epilogue in each direction.
 
-    Pass    prologue (parallel, torch) -> Loop (a level's business) -> epilogue (parallel, torch)
+    Pass    prologue (parallel, PyTorch) -> Loop (implemented by each level) -> epilogue (parallel, PyTorch)
 
-A `Loop` is all that a level has to know how to run. What surrounds it is the same at every level.
+A level only has to run a `Loop`. The prologue and the epilogue are the same at every level.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from recurra_engine.passes.partition import distributed, frontier, hoistable, po
 
 @dataclass(frozen=True)
 class Loop:
-    """What is done at every step, for every row.
+    """The computation of one step, which the loop repeats for every step and row.
 
     Args:
-        carried: Leaves that hold what the step before left.
-        after: What the step leaves, in the same order.
-        streams: Leaves that are read anew at every step.
-        shared: Leaves that all steps and rows read.
+        carried: Leaves with the values carried over from the previous step.
+        after: The values that replace them, in the same order.
+        streams: Leaves with another value at every step.
+        shared: Leaves that are the same for all steps and rows.
         out: Values stored for every step.
-        sums: Values added up over rows and steps.
-        kept: Which of `carried` are stored as they are before each step.
-        reverse: Whether the last step comes first.
+        sums: Values summed over rows and steps.
+        kept: Indices of the `carried` values that are stored before each step.
+        reverse: Whether the loop runs from the last step to the first.
     """
 
     carried: tuple[Node, ...]
@@ -45,12 +45,12 @@ class Loop:
 
     @property
     def does_anything(self) -> bool:
-        """Whether there is a recurrence at all."""
+        """Whether the loop computes anything."""
         return bool(self.carried or self.out or self.sums)
 
     @cached_property
     def plan(self) -> Plan:
-        """The step as torch runs it."""
+        """The step as a sequence of PyTorch operations."""
         results = (*self.after, *self.out, *self.sums)
         return Plan(results, (*self.carried, *self.streams, *self.shared))
 
@@ -60,13 +60,13 @@ class Pass:
     """One direction over a sequence.
 
     Args:
-        given: Leaves that are there for every step before it starts.
-        hoisted: What the prologue makes of them ...
-        streams: ... and the leaves that stand for it afterwards.
-        loop: What is done step by step.
-        results: Leaves that stand for what the loop stored, one for each of `loop.out`.
-        finished: What the epilogue makes of all these.
-        places: For values of the step the leaf under which they are found for all steps.
+        given: Leaves whose values for every step are known before the pass.
+        hoisted: Values that the prologue computes from them.
+        streams: Leaves that represent `hoisted` in the loop and after it.
+        loop: The computation of each step.
+        results: Leaves that represent the stored values, one for each of `loop.out`.
+        finished: Values that the epilogue computes from all of these.
+        places: Values of the step -> leaves with these values for all steps.
     """
 
     given: tuple[Node, ...]
@@ -84,7 +84,7 @@ class Pass:
 
     @cached_property
     def stored(self) -> tuple[Node, ...]:
-        """Every leaf that has a value for all steps once the loop has run."""
+        """All leaves that have a value for every step after the loop."""
         kept = [kept_leaf(when, i, self.loop) for i in self.loop.kept for when in ("before", "after")]
         return (*self.given, *self.streams, *self.results, *kept)
 
@@ -114,14 +114,14 @@ def make_pass(
     """Split one direction into prologue, loop and epilogue.
 
     Args:
-        given: Leaves that are there for every step.
-        shared: Leaves that all steps and rows read.
-        recurrence: What is carried, and what it is after the step.
-        wanted: What must be there for every step in the end.
-        saved: What else must be there, as the loop made it.
-        sums: What the loop adds up over rows and steps.
-        kept: Which carried values are stored as they are before each step.
-        reverse: Whether the last step comes first.
+        given: Leaves whose values for every step are known before the pass.
+        shared: Leaves that are the same for all steps and rows.
+        recurrence: The carried values before and after the step.
+        wanted: Values that are required for every step after the pass.
+        saved: Further values that the loop must store for every step.
+        sums: Values that the loop sums over rows and steps.
+        kept: Indices of the carried values that are stored before each step.
+        reverse: Whether the loop runs from the last step to the first.
         move: Whether large products are moved out of the loop.
     """
     carried, after = (tuple(part) for part in recurrence)
@@ -158,10 +158,10 @@ def _with_streams(loop: Loop, candidates: Iterable[Node]) -> Loop:
 
 @dataclass(frozen=True)
 class Program:
-    """A traced step, split and ready.
+    """A traced step, split into shared and per-row computations.
 
     Args:
-        weights: What the step makes of parameters, buffers and constants alone, over `weight` leaves.
+        weights: Values computed only from parameters, buffers and constants, in terms of `weight` leaves.
         x: The leaf of the input.
         states: The leaves of the state.
         y: The output.
@@ -176,16 +176,16 @@ class Program:
 
     @cached_property
     def shared(self) -> tuple[Node, ...]:
-        """The leaves that stand for `weights`."""
+        """The leaves that represent `weights`."""
         return tuple(leaf("shared", i, node.shape) for i, node in enumerate(self.weights))
 
     def forward(self, saved: Sequence[Node] = (), kept: Sequence[int] = (), *, move: bool = True) -> Pass:
-        """Return the pass that gives y, and stores what a backward pass reads."""
+        """Return the pass that computes y and stores the values that a backward pass reads."""
         recurrence = (self.states, self.after)
         return make_pass([self.x], self.shared, recurrence, [self.y], saved=saved, kept=kept, move=move)
 
 
 def prepare(step: Step, x: Node, states: Sequence[Node]) -> Program:
-    """Split a traced step into what is shared and what is done for every row."""
+    """Split a traced step into the shared computations and those of every row."""
     split = split_shared(distributed([step.y, *step.states]))
     return Program(split.weights, x, tuple(states), split.results[0], split.results[1:])

@@ -1,4 +1,4 @@
-"""What the forward pass saves for the backward one, and what is cheaper to compute again."""
+"""Choose which values the forward pass saves for the backward pass, and which are cheaper to recompute."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ DEAR = EXPENSIVE | {"dot", "sum", "amax", "softmax"}
 def to_save(
     states: Sequence[Node], forward: Iterable[Node], backward: Iterable[Node]
 ) -> tuple[list[Node], list[int], dict[Node, Node]]:
-    """Decide what is saved.
+    """Choose the values to save.
 
     Args:
         states: The leaves of the state.
         forward: The results of the step.
-        backward: Gradients, in terms of the step's own values.
+        backward: The gradients, in terms of values of the step.
 
     Returns:
-        The values to save, the states to keep as they are before each step, and for each of these the leaf
-        that stands for it in the backward pass.
+        The values to save; the indices of the states to keep as they were before each step; and a mapping
+        from each of these to the leaf that represents it in the backward pass.
     """
     backward = list(backward)
-    known = dict.fromkeys(sorted_by_use(forward))  # in order: the same step gives the same code every time
+    known = dict.fromkeys(sorted_by_use(forward))  # ordered, so that the same step always gives the same code
     needed = _needed(backward, known)
     saved = [node for node in needed if node.op in DEAR]
     saved += _beside([node for node in needed if node.args and node.op not in DEAR], saved)
@@ -37,7 +37,7 @@ def to_save(
 
 
 def _needed(backward: list[Node], known: dict[Node, None]) -> list[Node]:
-    """Return the forward values that the gradient reads, views of them aside."""
+    """Return the forward values that the gradient reads; a view counts as the value that it views."""
     order = sorted_by_use(backward)
     read = [arg for node in order if node not in known for arg in node.args if arg in known]
     read += [node for node in backward if node in known]
@@ -51,7 +51,7 @@ def _needed(backward: list[Node], known: dict[Node, None]) -> list[Node]:
 
 
 def _beside(cheap: list[Node], saved: list[Node]) -> list[Node]:
-    """Return what to save so that cheap values are there: themselves, or less, to compute them again from."""
+    """Return the values to save for cheap ones: these, or their sources for recomputation if smaller."""
     missing = [node for node in cheap if not _dear_arguments(node).keys() <= set(saved)]
     sources = dict.fromkeys(arg for node in missing for arg in _dear_arguments(node) if arg not in saved)
     smaller = sum(node.size for node in sources) < sum(node.size for node in missing)
@@ -59,7 +59,7 @@ def _beside(cheap: list[Node], saved: list[Node]) -> list[Node]:
 
 
 def _dear_arguments(node: Node) -> dict[Node, None]:
-    """Return the values that computing a cheap node again would read, leaves aside."""
+    """Return the expensive values that recomputing a cheap node would read."""
     found: dict[Node, None] = {}
     pending = list(node.args)
     while pending:

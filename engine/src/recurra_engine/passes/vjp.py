@@ -1,10 +1,11 @@
 """The vector-Jacobian product of a graph, by reverse accumulation over its nodes.
 
-`pullback` walks from results to leaves and gives every leaf the sum of what its uses send back, as nodes
-of the same language: the gradient is a graph too, which shares with the forward one what both compute.
+`pullback` traverses the graph from results to leaves and sums, for every leaf, the gradients from its users.
+The gradient is a graph of the same kind of nodes; it shares nodes with the forward graph where both compute
+the same value.
 
-The gradient of a product with a matrix that all rows share is kept apart: it is an outer product per row, to
-be summed over rows and steps, and that sum over everything is one matrix product (`Outer`).
+The gradient of a matrix that all rows share is handled separately. It is the sum, over rows and steps, of one
+outer product per row, which equals a single matrix product (`Outer`).
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from recurra_engine.ir import graph
 from recurra_engine.ir.graph import SHARED, Node, const, cut, dot, expand, permute, pointwise, reshape, total
 
 Pulled = list[tuple[Node, Node]]
-"""What a node sends back: pairs of an argument and a gradient for it."""
+"""The gradients that a node passes to its arguments: pairs of an argument and its gradient."""
 
 
 @dataclass(frozen=True)
 class Outer:
-    """A share of a matrix's gradient: sum over rows and steps of a^T g, a (Z, I, K), g (Z, I, J)."""
+    """A term of a matrix's gradient: the sum over rows and steps of a^T g, a (Z, I, K), g (Z, I, J)."""
 
     a: Node
     g: Node
@@ -30,7 +31,7 @@ class Outer:
 
 @dataclass
 class Gradients:
-    """What a pullback found: a node for each leaf that the results depend on; the outer products apart."""
+    """The result of a pullback: the gradient of each leaf as a node, or as a list of outer products."""
 
     of: dict[Node, Node] = field(default_factory=dict)
     outer: dict[Node, list[Outer]] = field(default_factory=dict)
@@ -40,8 +41,8 @@ def pullback(seeds: Mapping[Node, Node], wanted: Iterable[Node]) -> Gradients:
     """Return the gradients of the wanted leaves.
 
     Args:
-        seeds: For each result the gradient that comes from outside.
-        wanted: The leaves whose gradient is asked for; nothing is worked out for others.
+        seeds: The incoming gradient of each result.
+        wanted: The leaves whose gradient is requested; no other gradients are computed.
     """
     order = graph.sorted_by_use(seeds)
     active = set(wanted)
@@ -74,7 +75,7 @@ def _send(node: Node, g: Node, active: set[Node], received: dict[Node, list[Node
 
 
 def _joined(parts: list[Node]) -> Node:
-    """Add gradients; those that came through slices side by side are one cat."""
+    """Add gradients; those of adjacent slices are concatenated instead."""
     pads: dict[int, list[Node]] = {}
     for part in parts:
         if part.op == "pad":
@@ -110,11 +111,11 @@ def _zeros(shape: graph.Shape, dim: int, width: int) -> Node:
 
 
 def unbroadcast(g: Node, shape: graph.Shape) -> Node:
-    """Sum a gradient over the dimensions along which its argument was repeated."""
+    """Sum a gradient over the dimensions along which its argument was broadcast."""
     return total(g, [d for d, n in enumerate(shape) if n == 1 and g.shape[d] != 1])
 
 
-# --- what each kind of node sends back ----------------------------------------------------------------------
+# --- the gradient of each kind of node ----------------------------------------------------------------------
 
 Slope = Callable[[Node, Node], list[Node | None]]
 
@@ -145,13 +146,13 @@ def _pow(n: Node, g: Node) -> list[Node | None]:
             return [None, None]
         return [_mul(g, b, pointwise("pow", a, const(b.data[0] - 1))), None]
     lower = _mul(g, b, pointwise("pow", a, _less(b, const(1))))
-    zero = pointwise("eq", a, const(0))  # 0^b: torch's gradient of the exponent is 0 there
+    zero = pointwise("eq", a, const(0))  # at 0^b, PyTorch's gradient of the exponent is 0
     log = pointwise("log", pointwise("where", zero, const(1), a))
     return [pointwise("where", pointwise("eq", b, const(0)), const(0), lower), _mul(g, n, log)]
 
 
 def _chosen(op: str) -> Slope:
-    # At a tie both get half, as in torch.
+    # If both are equal, each receives half, as in PyTorch.
     def slope(n: Node, g: Node) -> list[Node | None]:
         a, b = n.args
         half = _mul(pointwise("eq", a, b), _mul(g, const(0.5)))

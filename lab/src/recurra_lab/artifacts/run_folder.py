@@ -44,7 +44,7 @@ class RunFolder:
         """
         folder = cls(path)
         if not folder.experiment.is_file():
-            raise MissingFile(f"{path} is not the folder of a run: it has no {folder.experiment.name}")
+            raise MissingFile(f"{path} is not a run folder: it has no {folder.experiment.name}")
         return folder
 
     def discard(self) -> None:

@@ -16,6 +16,7 @@ import recurra
 from recurra.errors import BrokenComponent, RecurraError, nearest
 
 INTERRUPTED = 130
+SETTINGS = {"help_option_names": ["-h", "--help"], "show_default": True}
 
 COMMANDS = {
     "train": ("recurra_lab.cli.train:train", "Train a cell on a task."),
@@ -32,7 +33,7 @@ COMMANDS = {
     "list": ("recurra_lab.cli.list_:components", "List cells, tasks, optimizers and other components."),
     "plugins": ("recurra_lab.cli.plugins:plugins", "List the installed plugins without loading them."),
     "info": ("recurra_lab.cli.info:info", "Show a component and its options."),
-    "explain": ("recurra_lab.cli.explain:explain", "Show which engine backend a cell uses, and why."),
+    "explain": ("recurra_lab.cli.explain:explain", "Show the engine level at which a cell runs, and why."),
     "schema": ("recurra_lab.cli.schema:schema", "Print the JSON schema of experiment files."),
     "doctor": ("recurra_lab.cli.doctor:doctor", "Diagnose problems with installed plugins."),
     "new": ("recurra_lab.cli.new:new", "Create a new plugin from a template."),
@@ -156,10 +157,11 @@ def _refuse(message: str, code: int) -> NoReturn:
 def _explained(error: click.ClickException) -> str:
     message = error.format_message().rstrip(".")
     context = getattr(error, "ctx", None)
-    return f"{message}; see '{context.command_path} --help'" if context else message
+    see = " See" if message.endswith("?") else "; see"
+    return f"{message}{see} '{context.command_path} --help'" if context else message
 
 
-@click.group(cls=Shell, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Shell, invoke_without_command=True, context_settings=SETTINGS)
 @click.version_option(recurra.__version__, prog_name="recurra")
 @click.option(
     "--plugin",

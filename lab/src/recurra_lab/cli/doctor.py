@@ -45,9 +45,7 @@ class Finding:
 
 
 @click.command()
-@click.option(
-    "--timeout", default=TIMEOUT, show_default=True, help="Maximum loading time of a plugin, in seconds."
-)
+@click.option("--timeout", default=TIMEOUT, help="Maximum loading time of a plugin, in seconds.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def doctor(ctx: click.Context, timeout: float, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""`recurra explain`: which engine backend a cell uses, and why."""
+"""`recurra explain`: the engine level at which a cell runs, and why."""
 
 from __future__ import annotations
 
@@ -14,9 +14,7 @@ OWN = "its own"
 @click.command()
 @click.argument("cell")
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
-@click.option(
-    "--inputs", type=click.IntRange(min=1), default=8, show_default=True, help="Input size of the cell."
-)
+@click.option("--inputs", type=click.IntRange(min=1), default=8, help="Input size of the cell.")
 @click.option("--source", "as_source", is_flag=True, help="Print the generated C code instead.")
 @click.option(
     "--graph",
@@ -28,7 +26,7 @@ OWN = "its own"
 def explain(
     cell: str, overrides: tuple[str, ...], inputs: int, as_source: bool, as_graph: bool, as_json: bool
 ) -> None:
-    """Show which engine backend CELL uses on this machine, and why faster ones do not apply.
+    """Show the engine level at which CELL runs on this machine, and why faster levels do not apply.
 
     \b
     recurra explain ntm
@@ -60,7 +58,7 @@ def _explained(cell: Any) -> Mapping[str, Any]:
 def _lines(facts: dict[str, Any]) -> list[str]:
     if facts["level"] == OWN:
         return [f"{facts['cell']} overrides unroll and does not use an engine"]
-    lines = [f"{facts['cell']} uses the backend '{facts['level']}'"]
+    lines = [f"{facts['cell']} runs at the level '{facts['level']}'"]
     lines += [f"  not '{level}': {reason}" for level, reason in facts.get("why_not", {}).items()]
     for name, counts in facts.get("loops", {}).items():
         message = ", ".join(f"{count} {kind}" for kind, count in counts.items())

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 SECTIONS = ("model", "run")
 """Sections of an experiment that are not components."""
+LABEL = re.compile(r"[\w ,()]{1,24}: |- ")
+"""Begins a paragraph of a docstring, such as `Shapes: `."""
 CHOSEN: tuple[Literal["optimizer", "schedule"], ...] = ("optimizer", "schedule")
 """Kinds of extension that have options."""
 
@@ -157,15 +159,31 @@ def _predictors(baselines: Mapping[str, Mapping[str, float]], width: int) -> Ite
         yield from ["", "Scores of simple baselines, with default options:"]
     for predictor, scores in baselines.items():
         message = ", ".join(f"{name} {number(value, DIGITS)}" for name, value in scores.items())
-        yield from textwrap.wrap(
-            f"{predictor}: {message}", width, initial_indent="  ", subsequent_indent="    "
-        )
+        yield from _filled(f"{predictor}: {message}", width, "  ", "    ")
 
 
 def _wrapped(doc: str, width: int) -> Iterator[str]:
-    """Yield the lines of a docstring, wrapped; indented lines are equations and are not wrapped."""
+    """Yield a docstring with its paragraphs filled; indented lines are equations and stay as they are."""
+    for paragraph in _paragraphs(doc):
+        fills = paragraph and not paragraph.startswith(" ")
+        yield from _filled(paragraph, width) if fills else [paragraph]
+
+
+def _paragraphs(doc: str) -> list[str]:
+    """Join the lines of each paragraph; empty and indented lines are entries of their own."""
+    found = [""]
     for line in doc.splitlines():
-        yield from textwrap.wrap(line, width) if len(line) > width and not line.startswith(" ") else [line]
+        text = line and not line.startswith(" ")
+        if text and found[-1] and not found[-1].startswith(" ") and not LABEL.match(line):
+            found[-1] += f" {line}"
+        else:
+            found.append(line)
+    return found[1:]
+
+
+def _filled(text: str, width: int, first: str = "", rest: str = "") -> list[str]:
+    """Return the lines of a text; names with hyphens are not broken, so that they can be copied."""
+    return textwrap.wrap(text, width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
 
 
 def _options(options: Sequence[dict[str, Any]], width: int) -> Iterator[str]:
@@ -181,9 +199,7 @@ def _option(option: dict[str, Any], indent: str, width: int) -> Iterator[str]:
     default = "" if option["required"] else f" = {_toml(option['default'])}"
     yield f"{indent}{click.style(option['key'], bold=True)}{default}"
     message = f"{option['description']} ({option['values']})".strip()
-    yield from textwrap.wrap(
-        message, width, initial_indent=f"{indent}    ", subsequent_indent=f"{indent}    "
-    )
+    yield from _filled(message, width, f"{indent}    ", f"{indent}    ")
 
 
 def _toml(value: Any) -> str:

@@ -14,12 +14,13 @@ COLUMNS = ("kind", "name", "summary", "paper", "dist")
 
 
 @click.command("list")
-@click.argument("kind", type=click.Choice([*KINDS, *EXTENSIONS, ENGINE]), required=False)
+@click.argument("kind", type=click.Choice([*KINDS, *EXTENSIONS, ENGINE]), required=False, metavar="[KIND]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def components(kind: str | None, as_json: bool) -> None:
-    """List cells, memories, tasks and trainers, and the extensions of plugins and the lab.
+    """List components, extensions and engines, or only those of one KIND.
 
-    `recurra list engine` also loads the engines and lists their backends.
+    KIND is cell, memory, task, trainer, command, optimizer, schedule, logger, section or engine.
+    `recurra list engine` also loads the engines and lists their levels.
     """
     from recurra.plugins import discovery
 
@@ -70,5 +71,5 @@ def _with_levels(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for row in rows:
         levels = found.loaded[row["dist"]].levels if row["dist"] in found.loaded else ()
         row["levels"] = list(levels)
-        row["summary"] += f" (backends: {', '.join(levels) or 'none'})"
+        row["summary"] += f" (levels: {', '.join(levels) or 'none'})"
     return rows

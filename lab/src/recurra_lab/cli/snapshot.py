@@ -15,11 +15,11 @@ COUNT = click.IntRange(min=1)
 @click.option(
     "--to", type=click.Path(path_type=Path), required=True, help="Output folder; must be new or empty."
 )
-@click.option("--train", type=COUNT, default=500, show_default=True, help="Number of training batches.")
-@click.option("--validation", type=COUNT, default=50, show_default=True, help="Number of validation batches.")
-@click.option("--test", type=COUNT, default=50, show_default=True, help="Number of test batches.")
-@click.option("--batch-size", type=COUNT, default=16, show_default=True, help="Sequences per batch.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the data.")
+@click.option("--train", type=COUNT, default=500, help="Number of training batches.")
+@click.option("--validation", type=COUNT, default=50, help="Number of validation batches.")
+@click.option("--test", type=COUNT, default=50, help="Number of test batches.")
+@click.option("--batch-size", type=COUNT, default=16, help="Sequences per batch.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, help="Seed of the data.")
 def snapshot(
     task: str,
     overrides: tuple[str, ...],

@@ -47,13 +47,14 @@ def sweep(
     recurra sweep copy lstm cell.hidden_size=32,64,128 --seeds 3
     recurra sweep copy ntm trainer.optimizer.lr=log:1e-4..1e-2 cell.memory.slots=32..128 --trials 30
 
+    VALUES are choices, such as 32,64, or a range, such as 32..128 or log:1e-4..1e-2.
     Trials are ranked by their last validation score, averaged over seeds; Optuna proposes the next trial.
     To resume an interrupted sweep, repeat the command; to extend a finished one, increase --trials.
     """  # noqa: D301 (click reads the backspace)
     if find_spec("optuna") is None:
         from recurra.errors import InvalidOption
 
-        raise InvalidOption("recurra sweep needs Optuna: pip install 'recurra-core[sweep]'")
+        raise InvalidOption("recurra sweep needs Optuna: pip install 'recurra-lab[sweep]'")
     from recurra_lab.sweeps.executors import place
     from recurra_lab.sweeps.results import rows, shown, write
     from recurra_lab.sweeps.study import run, study_of

@@ -109,19 +109,19 @@ def _hint(key: Key, section: Section, root: Section) -> str:
     rest = key[len(section.key) :]
     elsewhere = [dotted(k) for k in root.all_keys() if k[-len(rest) :] == rest]
     if elsewhere:
-        return f"; '{dotted(rest)}' belongs to {' or '.join(elsewhere)}"
+        return f"; did you mean {' or '.join(repr(key) for key in elsewhere)}?"
     return (
         _of_another(rest[0], section, root)
-        or nearest(rest[0], section.fields)
+        or nearest(rest[0], section.fields, under=section.key)
         or (_nearest_key(rest[0], root) if len(rest) == 1 else "")
-        or f"; {section.title} has no option '{rest[0]}', {_what_it_has(section)}"
+        or f"; {section.title} has no option '{rest[0]}'; {_what_it_has(section)}"
     )
 
 
 def _what_it_has(section: Section) -> str:
     """Return the list of options, or where to find it if it is long."""
     if len(section.fields) <= MOST_OPTIONS or len(section.key) > 1:
-        return f"it has {listed(list(section.fields))}"
+        return f"its options are {listed(list(section.fields))}"
     name = f"{section.kind}:{section.name}" if section.kind else section.title
     return f"see `recurra info {name}`"
 
@@ -133,7 +133,7 @@ def _of_another(name: str, section: Section, root: Section) -> str:
         return ""
     others = [other for other, model in sound_alternatives(field).items() if name in model.model_fields]
     where = " or ".join(f"{dotted(section.key)}={other}" for other in others)
-    return f"; {section.title} has no option '{name}', it belongs to {where}" if others else ""
+    return f"; {section.title} has no option '{name}', which belongs to {where}" if others else ""
 
 
 def _nearest_key(name: str, root: Section) -> str:

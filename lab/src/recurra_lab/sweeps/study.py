@@ -83,7 +83,7 @@ class Sweep:
 
 def study_of(sweep: Sweep) -> optuna.Study:
     """Create or load the study of a sweep; it is stored in the folder of the sweep."""
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # it warns of a failed trial with a traceback
     goal = sweep.check()
     sweep.folder.mkdir(parents=True, exist_ok=True)
     study = optuna.create_study(

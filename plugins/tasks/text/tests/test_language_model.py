@@ -153,9 +153,9 @@ def test_a_snapshot_of_a_text_goes_on(folder, tmp_path):
 
 
 BAD = [
-    ({"file": "none.txt"}, MissingFile, r"^the file .*none.txt does not exist; put text in UTF-8"),
-    ({"folder": "none"}, MissingFile, r"^the folder .*none does not exist; put text"),
-    ({"file": "empty.txt"}, DamagedFile, r"empty.txt is empty; put text"),
+    ({"file": "none.txt"}, MissingFile, r"^the file .*none.txt does not exist; set task.folder to"),
+    ({"folder": "none"}, MissingFile, r"^the folder .*none does not exist; set task.folder"),
+    ({"file": "empty.txt"}, DamagedFile, r"empty.txt is empty; set task.folder"),
     ({"file": "latin.txt"}, DamagedFile, r"latin.txt cannot be read as text in UTF-8 .*task.level=byte$"),
     ({"file": "packed.txt.gz"}, DamagedFile, r"packed.txt.gz cannot be read as text \(Not a gzipped file"),
     (
@@ -169,7 +169,7 @@ BAD = [
         InvalidOption,
         r"^LanguageModel: hub = name/of-data names a data set that may change; set",
     ),
-    ({"folder": "."}, MissingFile, r" has no test.txt, packed or not; put text"),
+    ({"folder": "."}, MissingFile, r" has no test.txt, compressed or not; set task.folder"),
 ]
 
 

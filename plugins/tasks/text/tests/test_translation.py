@@ -201,7 +201,7 @@ def test_mistakes_are_one_sentence(folder, tmp_path):
     with pytest.raises(MissingFile, match=r"^the file .*none.tsv does not exist; put a sentence, a tab"):
         Translation(file=tmp_path / "none.tsv")
     (folder / "test.tsv").unlink()
-    with pytest.raises(MissingFile, match=r" has no test.tsv, packed or not; put a sentence"):
+    with pytest.raises(MissingFile, match=r" has no test.tsv, compressed or not; put a sentence"):
         Translation(folder=folder)
 
 

@@ -102,7 +102,7 @@ def test_the_loss_of_each_part_is_logged_and_falls_while_it_learns():
 
 def test_a_cell_without_parts_is_refused():
     with pytest.raises(
-        IncompatibleParts, match="needs a cell whose parts learn one by one, and PlainCell is none"
+        IncompatibleParts, match="needs a differentiable cell with stages, and PlainCell is not one"
     ):
         rule().lightning_module(model_of(ToyTask(), PlainCell), ToyTask(), 0)
 

@@ -1,4 +1,4 @@
-"""Unsupervised history compression keeps the contract of trainers, on cells whose parts learn one by one."""
+"""Unsupervised history compression satisfies the contract of trainers, on cells with stages."""
 
 from recurra_contract import contract
 

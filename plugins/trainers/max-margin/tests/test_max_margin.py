@@ -178,7 +178,9 @@ def test_it_learns_right_trees_and_labels(optimizer, violation):
 
 
 def test_a_task_without_graphs_is_refused():
-    with pytest.raises(IncompatibleParts, match="a task that gives graphs, and 'ToyTask' gives vectors"):
+    with pytest.raises(
+        IncompatibleParts, match="a task that provides graphs, but 'ToyTask' provides vectors"
+    ):
         MaxMargin().lightning_module(model_of(ToyTask(), PlainCell), ToyTask(), 0)
 
 

@@ -1,4 +1,4 @@
-"""Chart merging (CKY): the best tree over neighbours in a sequence, from short spans to long ones."""
+"""Chart parsing (CKY): the best tree over a sequence, computed from short spans to long ones."""
 
 from __future__ import annotations
 
@@ -20,24 +20,23 @@ def chart(
     penalty: Penalty | None = None,
     beam: int = 1,
 ) -> Found:
-    """Return the best-scoring binary tree over a sequence of leaves (n, N) that the chart keeps in sight.
+    """Return the best-scoring binary tree over a sequence of leaves (n, N) that a beam search finds.
 
-    Of each span, from short to long, the `beam` best trees are kept, by the sum of the scores of their
-    merges. So the result is the best of all trees where the score of a merge depends on its span alone, or
-    where no part of the sequence has more trees than are kept: up to three leaves with `beam` = 1, four with
-    2, five with 5. Otherwise it is an approximation, since a tree that scores less within a span may have a
-    vector that scores more further up. The search follows no gradient; what it found is made once more, with
-    gradients.
+    For each span, from short to long, the `beam` trees with the largest sum of merge scores are kept. The
+    result is therefore optimal if the score of a merge depends only on its span, or if no span has more than
+    `beam` trees: up to three leaves with `beam` = 1, four with 2, five with 5. Otherwise it is an
+    approximation, because a tree with a lower score may have a vector that scores higher in later merges. The
+    search records no gradient; the selected tree is recomputed with gradients.
 
     Args:
-        cell: Made with `scoring`; s = `cell.score(cell.merge(left, right))`.
-        leaves: (n, N), as `cell.leaf` makes them.
-        penalty: Loss Δ of each node, which is added to the scores, for learning with a margin.
-        beam: Trees that are kept of each span; (n³ / 6) beam² merges are scored.
+        cell: A cell with `scoring`; s = `cell.score(cell.merge(left, right))`.
+        leaves: (n, N), as returned by `cell.leaf`.
+        penalty: Loss Δ of each node, which is added to the scores, for max-margin learning.
+        beam: Number of trees kept for each span; (n³ / 6) beam² merges are scored.
 
     Raises:
         InvalidInput: `leaves` have the wrong shape.
-        InvalidOption: The cell was made without `scoring`, or `beam` is below 1.
+        InvalidOption: The cell has no `scoring`, or `beam` is less than 1.
     """
     check_leaves(cell, leaves)
     if beam < 1:
@@ -48,7 +47,7 @@ def chart(
 
 
 class _Chart(NamedTuple):
-    """All trees kept so far, by number: leaves first."""
+    """All trees kept so far, indexed by number, leaves first."""
 
     nodes: list[Tensor]
     totals: list[float]
@@ -56,7 +55,7 @@ class _Chart(NamedTuple):
 
 
 def _search(cell: TreeCell, leaves: Tensor, penalty: Penalty | None, beam: int) -> list[Pair]:
-    """Return the two parts of each tree that was kept; the last one is the best of the whole sequence."""
+    """Return the two parts of each tree in the chart; the last tree is the best one of the whole sequence."""
     n = len(leaves)
     kept = _Chart(list(leaves.unbind()), [0.0] * n, [])
     spans = {(i, i + 1): [i] for i in range(n)}
@@ -77,7 +76,7 @@ def _search(cell: TreeCell, leaves: Tensor, penalty: Penalty | None, beam: int) 
 
 
 def _keep(kept: _Chart, parts: list[Pair], nodes: Tensor, totals: Tensor, beam: int) -> list[int]:
-    """Add the best trees of a span to the chart, the very best last, and return their numbers."""
+    """Add the best trees of a span to the chart, in ascending order of score, and return their numbers."""
     values, first = totals.tolist(), len(kept.nodes)
     best = sorted(range(len(parts)), key=values.__getitem__)[-beam:]
     kept.nodes.extend(nodes[k] for k in best)
@@ -99,7 +98,7 @@ def _scored(cell: TreeCell, kept: _Chart, pairs: list[Pair]) -> tuple[Tensor, Te
 
 
 def _tree(pairs: list[Pair], n: int) -> list[Pair]:
-    """Return the merges of the last tree of a chart alone, numbered anew."""
+    """Return the merges of only the last tree in the chart, renumbered."""
     inner, waiting = list[int](), [n + len(pairs) - 1]
     while waiting:
         node = waiting.pop()

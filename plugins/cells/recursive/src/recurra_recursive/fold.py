@@ -1,4 +1,4 @@
-"""Whole batches of trees: all nodes of one level are made together."""
+"""Evaluates whole batches of trees: all nodes of the same level are computed together."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 def fold(
     cell: TreeCell, x: Tensor, arity: Tensor, live: Tensor, nodes: Tensor, waiting: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Read trees, as stepping through them does: features x (B, T, I - 1), arities and `live` (B, T).
+    """Compute trees, with the results of single steps: features x (B, T, I - 1), arities and `live` (B, T).
 
     Returns:
-        The nodes (B, T, N), zeros past the end of a row; the stacks (B, P, N); how many wait there (B,).
+        The nodes (B, T, N), zero after the end of a row; the stacks (B, P, N); the stack sizes (B,).
     """
-    # The structure is worked out on the CPU: it takes many small operations, and asks for values.
+    # The plan is computed on the CPU, because it takes many small operations and reads values.
     planned = plan(arity.cpu(), live.cpu(), waiting.cpu(), nodes.shape[1]).to(x.device)
     row = torch.cat(
         [*_levels(cell, x.flatten(0, 1), nodes.flatten(0, 1), planned), nodes.new_zeros(1, nodes.shape[2])]
     )
-    read = live.any(1)[:, None, None]  # a row that reads nothing keeps its stack, whatever lies there
+    read = live.any(1)[:, None, None]  # a row without steps keeps its stack
     return row[planned.made], torch.where(read, row[planned.stack], nodes), planned.waiting
 
 

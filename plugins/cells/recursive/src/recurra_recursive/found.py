@@ -1,4 +1,4 @@
-"""Trees that were found: their merges, what they score, and how a cell reads them."""
+"""Trees found by a search: their merges, their scores, and their encoding as input for a cell."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from recurra import InvalidInput
 from recurra_recursive.trees import TreeCell
 
 Penalty = Callable[[Tensor], Tensor]
-"""Loss of nodes (M,) by the leaves below them, (M, n) booleans; it must not depend on the cell."""
+"""Loss of nodes (M,), given the leaves below them, (M, n) booleans; it must not depend on the cell."""
 Merges = Sequence[tuple[int, int]]
-"""The children of each inner node in turn, by number: leaves are 0 to n - 1, inner nodes n, n + 1, ..."""
+"""The children of each inner node: leaves are numbered 0 to n - 1, inner nodes n, n + 1, ..."""
 
 
 class Found(NamedTuple):
-    """A binary tree over n leaves, with gradients for the leaves and the cell through this tree alone.
+    """A binary tree over n leaves; gradients flow to the leaves and the cell through this tree only.
 
     Args:
-        merges: The children of each inner node, in an order in which they can be made; see `Merges`.
-        nodes: (2 n - 1, N), the leaves and then the inner nodes; the last one is the root.
-        scores: (n - 1,), what each merge scores, its penalty included.
+        merges: The children of each inner node, children before their parents; see `Merges`.
+        nodes: (2 n - 1, N), the leaves, then the inner nodes; the last one is the root.
+        scores: (n - 1,), the score of each merge, including its penalty.
         total: (), their sum.
     """
 
@@ -42,38 +42,38 @@ class Found(NamedTuple):
             read.append(node)
             if node >= leaves:
                 waiting += self.merges[node - leaves]
-        return read[::-1]  # the root, then its right side first: backwards, that is post-order
+        return read[::-1]  # reversed pre-order, right side first, is post-order
 
     @property
     def arities(self) -> list[int]:
-        """How many children the nodes have, in post-order: 0 at leaves, else 2."""
+        """The number of children of each node in post-order: 0 for leaves, else 2."""
         return [2 * (node > len(self.merges)) for node in self.post_order]
 
     @property
     def members(self) -> Tensor:
-        """Which leaves are below each inner node: (n - 1, n) booleans."""
+        """The leaves below each inner node: (n - 1, n) booleans."""
         return members(self.merges)
 
     def as_input(self, features: Tensor) -> Tensor:
-        """Return what a cell reads, x (2 n - 1, I), for leaves with these features (n, I - 1)."""
+        """Return the input of a cell, x (2 n - 1, I), for leaves with the given features (n, I - 1)."""
         inner = features.new_zeros(len(self.merges), features.shape[1])
         arities = features.new_tensor(self.arities)[:, None]
         return torch.cat([torch.cat([features, inner])[self.post_order], arities], 1)
 
 
 def as_batch(trees: Sequence[Found], features: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """Return x (B, T, I) and lengths (B,) for a cell to read many trees at once; see `Found.as_input`."""
+    """Return x (B, T, I) and lengths (B,) of a batch of trees; see `Found.as_input`."""
     rows = [tree.as_input(leaves) for tree, leaves in zip(trees, features, strict=True)]
     lengths = torch.tensor([len(row) for row in rows])
     return pad_sequence(rows, batch_first=True), lengths
 
 
 def grown(cell: TreeCell, leaves: Tensor, merges: Merges, penalty: Penalty | None = None) -> Found:
-    """Make a given tree over leaves (n, N), and score it.
+    """Compute and score the given tree over leaves (n, N).
 
     Raises:
-        InvalidInput: `leaves` are not (n, N) with n >= 1, or the merges are not those of a tree over them.
-        InvalidOption: The cell was made without `scoring`.
+        InvalidInput: `leaves` are not (n, N) with n >= 1, or the merges do not form a tree over them.
+        InvalidOption: The cell has no `scoring`.
     """
     check_leaves(cell, leaves)
     _check_merges(merges, len(leaves))
@@ -88,7 +88,7 @@ def grown(cell: TreeCell, leaves: Tensor, merges: Merges, penalty: Penalty | Non
 
 
 def members(merges: Merges) -> Tensor:
-    """Return which leaves are below each inner node: (n - 1, n) booleans."""
+    """Return the leaves below each inner node: (n - 1, n) booleans."""
     below = list(torch.eye(len(merges) + 1, dtype=torch.bool).unbind())
     for left, right in merges:
         below.append(below[left] | below[right])
@@ -96,7 +96,7 @@ def members(merges: Merges) -> Tensor:
 
 
 def check_leaves(cell: TreeCell, leaves: Tensor) -> None:
-    """Refuse leaves that are not (n, N) with n >= 1."""
+    """Raise InvalidInput if leaves are not (n, N) with n >= 1."""
     if leaves.dim() != 2 or leaves.shape[0] < 1 or leaves.shape[1] != cell.node_size:
         wanted = f"leaves must be (n, {cell.node_size}) with n >= 1, as {type(cell).__name__}.leaf makes them"
         raise InvalidInput(f"{wanted}; got {tuple(leaves.shape)}")

@@ -1,4 +1,4 @@
-"""Greedy merging: the best pair of neighbours becomes one node, until one node is left."""
+"""Greedy search: repeatedly merge the best pair of neighbours until one node is left."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ def greedy_sequence(cell: TreeCell, leaves: Tensor, penalty: Penalty | None = No
 
 
 def greedy_graph(cell: TreeCell, leaves: Tensor, adjacency: Tensor, penalty: Penalty | None = None) -> Found:
-    """Merge the pair of neighbours that scores highest, again and again; the new node has their neighbours.
+    """Repeatedly merge the pair of neighbours with the highest score; the new node has their neighbours.
 
-    The search looks no step ahead, so the tree need not be the best one, and it follows no gradient: what it
-    found is made once more, with gradients.
+    The search does not look ahead, so the tree may not be optimal. It records no gradient; the selected tree
+    is recomputed with gradients.
 
     Args:
-        cell: Made with `scoring`; s = `cell.score(cell.merge(left, right))`.
-        leaves: (n, N), as `cell.leaf` makes them.
-        adjacency: (n, n) booleans, true at [i, j] where i as left and j as right child may merge. Symmetric
-            for neighbours without an order: then both orders are tried.
-        penalty: Loss Δ of each node, which is added to the scores, for learning with a margin.
+        cell: A cell with `scoring`; s = `cell.score(cell.merge(left, right))`.
+        leaves: (n, N), as returned by `cell.leaf`.
+        adjacency: (n, n) booleans, true at [i, j] if i as left and j as right child may be merged. If it is
+            symmetric, neighbours have no order, and both orders are tried.
+        penalty: Loss Δ of each node, which is added to the scores, for max-margin learning.
 
     Raises:
-        InvalidInput: `leaves` or `adjacency` have the wrong shape, or not all leaves are connected.
-        InvalidOption: The cell was made without `scoring`.
+        InvalidInput: `leaves` or `adjacency` have the wrong shape, or the leaves are not all connected.
+        InvalidOption: The cell has no `scoring`.
     """
     check_leaves(cell, leaves)
     _check_adjacency(adjacency, len(leaves))
@@ -43,7 +43,7 @@ def greedy_graph(cell: TreeCell, leaves: Tensor, adjacency: Tensor, penalty: Pen
 
 
 class _Search:
-    """The nodes that have no parent yet, and what the merge of each pair of neighbours scores."""
+    """The nodes without a parent, and the score of merging each pair of neighbours."""
 
     def __init__(self, cell: TreeCell, leaves: Tensor, adjacency: Tensor, penalty: Penalty | None) -> None:
         self.cell, self.penalty = cell, penalty

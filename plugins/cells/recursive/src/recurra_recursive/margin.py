@@ -1,4 +1,4 @@
-"""The loss of trees that are not right, Δ = κ times the number of wrong nodes, for learning with a margin."""
+"""The loss of incorrect trees, Δ = κ times the number of wrong nodes, for max-margin learning."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from recurra_recursive.found import Merges, Penalty, members
 
 
 def wrong_spans(merges: Merges, kappa: float = 0.05) -> Penalty:
-    """Return a loss of κ for each node whose leaves are not those of a node of the right tree."""
+    """Return a loss of κ for each node whose leaves do not form a node of the correct tree."""
     right = {tuple(row) for row in members(merges).tolist()}
 
     def penalty(below: Tensor) -> Tensor:
@@ -19,10 +19,10 @@ def wrong_spans(merges: Merges, kappa: float = 0.05) -> Penalty:
 
 
 def mixed_regions(regions: Tensor, kappa: float = 0.05) -> Penalty:
-    """Return a loss of κ for each node that mixes regions before each of them was complete.
+    """Return a loss of κ for each node that mixes regions before each of them is complete.
 
-    A right tree first merges all leaves of a region, in any order, and then regions, in any order. A node is
-    charged for the leaves below it, not for how its children were merged.
+    A correct tree first merges the leaves of each region, in any order, then the regions, in any order. The
+    loss of a node depends only on the leaves below it, not on how they were merged.
 
     Args:
         regions: (n,) integers from 0, the region of each leaf; see `same_label`.
@@ -39,7 +39,7 @@ def mixed_regions(regions: Tensor, kappa: float = 0.05) -> Penalty:
 
 
 def same_label(adjacency: Tensor, labels: Tensor) -> Tensor:
-    """Return the region of each leaf (n,): neighbours of the same label are of the same region.
+    """Return the region of each leaf (n,): neighbours with the same label belong to the same region.
 
     Args:
         adjacency: (n, n), true where two leaves are neighbours, in either direction.
@@ -47,8 +47,8 @@ def same_label(adjacency: Tensor, labels: Tensor) -> Tensor:
     """
     joined = (adjacency | adjacency.T) & (labels[:, None] == labels)
     reached = joined | torch.eye(len(labels), dtype=torch.bool)
-    for _ in range(len(labels).bit_length()):  # paths get twice as long with every product
+    for _ in range(len(labels).bit_length()):  # every product doubles the length of paths
         reached = (reached.double() @ reached.double()) > 0
-    first = reached.int().argmax(1)  # the smallest number in each leaf's region names it
+    first = reached.int().argmax(1)  # the smallest index in a region identifies it
     _, regions = torch.unique(first, return_inverse=True)
     return regions  # type: ignore[no-any-return]

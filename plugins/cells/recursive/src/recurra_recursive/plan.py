@@ -1,4 +1,4 @@
-"""In which order the nodes of a batch of trees are made, and where each finds its children."""
+"""The order in which the nodes of a batch of trees are computed, and the positions of their children."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ NOBODY = -1
 
 
 class Plan(NamedTuple):
-    """How to make all nodes of a batch of trees, level by level.
+    """A schedule that computes all nodes of a batch of trees level by level.
 
-    Level 0 is what lay on the stacks at the start, level 1 the leaves; an inner node is one level above its
-    highest child, and on level 2 or above. All of them, level after level, are *the row of nodes*; within a
-    level, those come together whose parents are on the same level.
+    Level 0 contains the nodes on the stacks at the start, level 1 the leaves. An inner node is one level
+    above its highest child, and at least on level 2. The concatenation of all levels is the *node list*;
+    within a level, nodes are grouped by the level of their parents.
 
     Args:
-        first: (F,), where on the flattened stacks (B P) the nodes of level 0 lie.
-        steps: (S,), which of the flattened steps (B T) the nodes of all other levels are.
+        first: (F,), the positions of the nodes of level 0 in the flattened stacks (B P).
+        steps: (S,), the positions of the nodes of all other levels in the flattened steps (B T).
         sizes: Number of nodes on each level.
         users: For each level, (level of the parents, number of nodes), in the order of its nodes.
-        children: (J, K), for each inner node in the row of nodes, where its children are among all nodes that
-            its level uses, in the order of the row; the number of these where there is no child.
-        made: (B, T), where the node of each step is in the row of nodes; past a row's end, the row's length.
-        stack: (B, P), the same for what lies on the stacks at the end.
-        waiting: (B,), how many nodes lie there.
+        children: (J, K), for each inner node in the node list, the positions of its children among all nodes
+            that its level uses, in the order of the list; the number of these nodes for a missing child.
+        made: (B, T), the position of each step's node in the node list; its length after the end of a row.
+        stack: (B, P), the same for the nodes on the stacks at the end.
+        waiting: (B,), the number of nodes on each stack at the end.
     """
 
     first: Tensor
@@ -46,18 +46,18 @@ class Plan(NamedTuple):
 
 
 class _Finder:
-    """Finds who lies where on which stack and when.
+    """Finds the node at a given position of a stack at a given time.
 
-    Those found are *items*: numbers of places at the start (B P), and after them numbers of steps (B T). A
-    place holds the item that was put there last, so with items sorted by row, place and moment, it is the
-    last one before the moment in question.
+    Nodes are numbered as *items*: first the stack positions at the start (B P), then the steps (B T). A
+    position holds the item that was put there last. With items sorted by row, position and time, this is the
+    last one before the requested time.
     """
 
     def __init__(self, arity: Tensor, live: Tensor, waiting: Tensor, places: int) -> None:
         (batch, steps), self.places = arity.shape, places
         self.moments = steps + 2
         grows = torch.where(live, 1 - arity, 0)
-        self.place = waiting[:, None] + grows.cumsum(1) - 1  # (B, T), where each step puts its node
+        self.place = waiting[:, None] + grows.cumsum(1) - 1  # (B, T), the position of each step's node
         self.waiting = waiting + grows.sum(1)
         lying = (torch.arange(places) < waiting[:, None]).flatten().nonzero()[:, 0]
         lives = live.flatten().nonzero()[:, 0]
@@ -70,13 +70,13 @@ class _Finder:
         return (row * self.places + place) * self.moments + moment
 
     def find(self, row: Tensor, place: Tensor, step: Tensor) -> Tensor:
-        """Return the items that lie there before a step; any item where none does."""
+        """Return the items at these positions before a step; an arbitrary item if the position is empty."""
         found = torch.searchsorted(self.keys, self._key(row, place, step + 1)) - 1
         return self.sorted[found.clamp(min=0)]
 
 
 def plan(arity: Tensor, live: Tensor, waiting: Tensor, places: int) -> Plan:
-    """Plan trees with these arities (B, T) in the steps that count, on stacks where so many (B,) wait."""
+    """Plan trees with arities (B, T) at the `live` steps, on stacks with `waiting` (B,) nodes."""
     (batch, steps), finder = arity.shape, _Finder(arity, live, waiting, places)
     stacks = batch * places
     inner, children = _families(arity, live, finder)
@@ -101,7 +101,7 @@ def plan(arity: Tensor, live: Tensor, waiting: Tensor, places: int) -> Plan:
 
 
 def _families(arity: Tensor, live: Tensor, finder: _Finder) -> tuple[Tensor, Tensor]:
-    """Return the flattened steps (J,) that make inner nodes, and the items (J, K) that are their children."""
+    """Return the flattened steps (J,) of inner nodes, and the items (J, K) of their children."""
     inner = (live & (arity > 0)).flatten().nonzero()[:, 0]
     number, steps = torch.arange(int(arity.max())), arity.shape[1]
     place = finder.place.flatten()[inner, None] + number
@@ -112,7 +112,7 @@ def _families(arity: Tensor, live: Tensor, finder: _Finder) -> tuple[Tensor, Ten
 def _levels(
     items: Tensor, stacks: int, parents: Tensor, children: Tensor, total: int
 ) -> tuple[Tensor, Tensor]:
-    """Return the level of each item, and that of its parent: of items without one, a level above all."""
+    """Return the level of each item and of its parent; without a parent, one above the highest level."""
     level, missing = torch.ones(total, dtype=torch.int64), torch.zeros(total, dtype=torch.int64)
     level[:stacks] = 0
     has, parent = children != NOBODY, torch.full((total,), NOBODY)
@@ -130,7 +130,7 @@ def _levels(
 
 
 def _users(level: Tensor, user: Tensor) -> list[list[tuple[int, int]]]:
-    """Return (user, count) of the runs of equal users on each level."""
+    """Return (level of the parents, count) for each group of nodes on each level."""
     runs, counts = torch.unique_consecutive(torch.stack([level, user], 1), dim=0, return_counts=True)
     found: list[list[tuple[int, int]]] = [[] for _ in range(max(2, int(level.max()) + 1))]
     for (on, by), count in zip(runs.tolist(), counts.tolist(), strict=True):
@@ -139,7 +139,7 @@ def _users(level: Tensor, user: Tensor) -> list[list[tuple[int, int]]]:
 
 
 def _among_used(order: Tensor, user: Tensor, levels: Tensor, children: Tensor) -> Tensor:
-    """Return where children (J, K) of nodes on these levels (J,) are among all items that the level uses."""
+    """Return the positions of children (J, K) of nodes on `levels` (J,) among the items each level uses."""
     users, places = user[order].sort(stable=True)
     counts = torch.bincount(users, minlength=int(user.max()) + 1)
     rank = torch.zeros_like(user)

@@ -1,4 +1,4 @@
-"""Which arities make a tree, and what is said of those that do not."""
+"""Validation of arities, and the error messages for those that do not form trees."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from recurra import InvalidInput
 
 
 class Limits(NamedTuple):
-    """What a cell can read: nodes with `least` to `most` children, or none, on a stack of so many places."""
+    """Limits of a cell: inner nodes have `least` to `most` children; the stack has `places` positions."""
 
     least: int
     most: int
     places: int
 
     def allow(self, arity: Tensor, waiting: Tensor) -> Tensor:
-        """Tell which nodes can be made where so many wait for a parent; NaN is not an arity."""
+        """Return which nodes are valid if `waiting` nodes are on the stack; NaN is not an arity."""
         return self.take(arity) & (arity <= waiting) & (waiting - arity < self.places)
 
     def take(self, arity: Tensor) -> Tensor:
-        """Tell which arities are integers that the cell accepts."""
+        """Return which arities are integers that the cell accepts."""
         inner = (arity == arity.round()) & (arity >= self.least) & (arity <= self.most)
         return inner | (arity == 0)
 
@@ -31,16 +31,16 @@ class Limits(NamedTuple):
 def checked(
     who: str, limits: Limits, arity: Tensor, waiting: Tensor, lengths: Tensor | None, resets: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    """Return arities (B, T) as integers, 0 past the end of a row, and which steps are before it.
+    """Return arities (B, T) as integers, 0 after the end of a row, and a mask of the steps before it.
 
     Raises:
-        InvalidInput: They are not those of trees in post-order, or not of trees that the cell can read.
+        InvalidInput: The arities do not form trees in post-order, or the cell cannot read these trees.
     """
     steps = torch.arange(arity.shape[1], device=arity.device)
     live = torch.ones_like(arity, dtype=torch.bool) if lengths is None else steps < lengths[:, None]
     given = torch.where(live, arity.detach().double(), 0.0)
     grows = torch.where(live, 1 - given, 0.0)
-    before = waiting[:, None] + pad(grows, (1, 0)).cumsum(1)[:, :-1]  # right up to a row's first mistake
+    before = waiting[:, None] + pad(grows, (1, 0)).cumsum(1)[:, :-1]  # correct up to the first error in a row
     if resets is not None:
         before = before - _at_latest(resets, before)
     wrong = (~limits.allow(given, before) & live).nonzero()
@@ -52,7 +52,7 @@ def checked(
 
 
 def _at_latest(resets: Tensor, numbers: Tensor) -> Tensor:
-    """Return what numbers (B, T) were at the latest reset, that of the same step included; 0 before any."""
+    """Return the values of `numbers` (B, T) at the latest reset up to each step; 0 before the first."""
     steps = torch.arange(resets.shape[1], device=resets.device).expand_as(resets)
     latest = torch.where(resets, steps, -1).cummax(1).values
     return torch.where(latest < 0, 0.0, numbers.gather(1, latest.clamp(min=0)))

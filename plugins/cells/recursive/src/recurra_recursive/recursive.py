@@ -22,12 +22,12 @@ Leaf = Annotated[
     Literal["mapped", "copied"],
     Field(description="compute leaves as f(W_sem F + b_sem) (mapped) or use F itself (copied)"),
 ]
-Inner = Annotated[bool, Field(description="give inner nodes features of their own, such as an operator")]
+Inner = Annotated[bool, Field(description="inner nodes also read their features, such as an operator")]
 FUNCTIONS: Mapping[str, Callable[[Tensor], Tensor]] = {"logistic": torch.sigmoid, "tanh": torch.tanh}
 
 
 class BinaryCell(TreeCell):
-    """A network with two children per inner node, whose leaves and inner nodes share one activation."""
+    """A network with two children per inner node and one activation function for all nodes."""
 
     def __init__(
         self,
@@ -49,12 +49,12 @@ class BinaryCell(TreeCell):
 
     @abc.abstractmethod
     def product(self, pair: Tensor) -> Tensor:
-        """Return what both children [c1; c2] (M, 2 H) make of the parent (M, H), before f."""
+        """Return the parent's pre-activation (M, H) from both children [c1; c2] (M, 2 H)."""
 
     def parse(
         self, features: Tensor, adjacency: Tensor, regions: Tensor | None = None, kappa: float = 0.0
     ) -> Found:
-        """Merge greedily what scores highest; see `recurra.FindsTrees` and `greedy_graph`."""
+        """Return a tree found by greedy merging; see `recurra.FindsTrees` and `greedy_graph`."""
         penalty = None if regions is None else mixed_regions(regions, kappa)
         return greedy_graph(self, self.leaf(features), adjacency, penalty)
 
@@ -69,21 +69,21 @@ class BinaryCell(TreeCell):
 
 
 class RecursiveNetwork(BinaryCell):
-    """Recursive network: the same layer merges two nodes of a tree into one, all the way up.
+    """Recursive network: the same layer merges two nodes of a tree into one, from the leaves to the root.
 
         a = f(W_sem F + b_sem)            a leaf with features F
         p = f(W [c1; c2] + b)             the parent of c1 and c2
-        s = W_score p                     how good that merge is, with the option `scoring`; see `score`
+        s = W_score p                     the score of that merge, with the option `scoring`; see `score`
 
-    f is logistic or tanh, by the option `function`. label = softmax(W_label p) is a model's readout at every
-    step. With `inner_features`, p = f(W [c1; c2] + b + W_inner x), where x are features
-    of the inner node. Trees that are not given are found by `recurra_recursive.greedy` and `.chart`.
+    The option `function` selects f, logistic or tanh. The labels, softmax(W_label p), are the readout of a
+    model at every step. With `inner_features`, p = f(W [c1; c2] + b + W_inner x), where x are the features of
+    the inner node. If no trees are given, `recurra_recursive.greedy` and `.chart` search for them.
 
     Shapes: x (B, I) whose last channel is the arity, 0 or 2; p and y (B, H); state.nodes (B, P, H).
     Parameters: H (I + 2 H + 1); H (I - 1) more with `inner_features`, H more with `scoring`, H I fewer with
-    leaves that are copied.
+    copied leaves.
     Initialization: W, W_sem and W_inner Glorot-uniform, biases zero, W_score normal with variance 1 / H.
-    Differs from the paper: `inner_features` and leaves that are copied are additions.
+    Differs from the paper: `inner_features` and copied leaves are additions.
     Source: Socher, Lin, Ng and Manning 2011.
     """
 

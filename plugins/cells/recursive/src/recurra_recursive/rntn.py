@@ -1,4 +1,4 @@
-"""The recursive neural tensor network, whose merges also multiply the two nodes."""
+"""The recursive neural tensor network, whose merges include a quadratic form of the two nodes."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from recurra_recursive.trees import Scoring, Size, StackSize
 class RNTN(BinaryCell):
     """Recursive neural tensor network: each element of a parent is also a quadratic form of its children.
 
-        a = f(W_sem F + b_sem)            a leaf with features F; F itself where leaves are `copied`
+        a = f(W_sem F + b_sem)            a leaf with features F; F itself if leaves are `copied`
         p = f([c1; c2]^T V [c1; c2] + W [c1; c2])
 
-    The k-th element of the first term is [c1; c2]^T V_k [c1; c2]. f is tanh or logistic, by the option
-    `function`. With `inner_features`, W_inner x is added inside f, where x are features of the inner
-    node; with `scoring`, `score` gives s = W_score p.
+    The k-th element of the first term is [c1; c2]^T V_k [c1; c2]. The option `function` selects f,
+    tanh or logistic. With `inner_features`, W_inner x is added inside f, where x are the features of the
+    inner node. With `scoring`, `score` returns s = W_score p.
 
     Shapes: x (B, I) whose last channel is the arity, 0 or 2; p and y (B, H); V (H, 2 H, 2 H).
     Parameters: H (I + 4 H² + 2 H); H (I - 1) more with `inner_features`, H more with `scoring`, H I fewer
-    with leaves that are copied.
+    with copied leaves.
     Initialization: V uniform within 1 / 4 H; W, W_sem and W_inner Glorot-uniform; b_sem zero; W_score normal
     with variance 1 / H.
-    Differs from the paper: leaves are mapped unless the option says `copied`, since its leaves are word
-    vectors of H numbers; `inner_features` and `scoring` are additions.
+    Differs from the paper: leaves are mapped by default; with `copied` they are word vectors of size H, as
+    in the paper. `inner_features` and `scoring` are additions.
     Source: Socher et al. 2013, EMNLP.
     """
 

@@ -1,4 +1,4 @@
-"""The LSTM whose nodes read the states of several children."""
+"""The Tree-LSTM, whose nodes read the states of several children."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from recurra_recursive.reading import Limits
 from recurra_recursive.trees import Scoring, Size, StackSize, TreeCell
 
 Variant = Annotated[
-    Literal["child-sum", "n-ary"], Field(description="sum the children, or give each its own weights")
+    Literal["child-sum", "n-ary"],
+    Field(description="sum the states of children, or use separate weights for each position"),
 ]
 Children = Annotated[
     Annotated[int, Field(gt=0)] | None,
@@ -33,10 +34,10 @@ class TreeLSTM(TreeCell):
 
         c = i ∘ u + sum_k f_k ∘ c_k;   y = h = o ∘ tanh(c)                both
 
-    Every node reads its own features x, as in dependency trees; if only leaves have words, as in
-    constituency trees, those of the inner nodes are zeros. Fewer than N children of an n-ary node are its
-    first ones; where a child is missing its h and c are zeros. On a chain, both kinds are the LSTM without
-    peepholes.
+    Every node reads its own features x, as in dependency trees. If only leaves have words, as in constituency
+    trees, the features of inner nodes are zeros. If an n-ary node has fewer than N children, they take the
+    first positions, and h and c of the missing ones are zeros. On a chain, both variants equal the LSTM
+    without peepholes.
 
     Shapes: x (B, I) whose last channel is the arity; h, c and y (B, H); state.nodes (B, P, 2 H), [h, c].
     Parameters: 4 H (I + H) child-sum, 4 H I + N (N + 3) H² n-ary; H more with `scoring`.
@@ -73,7 +74,7 @@ class TreeLSTM(TreeCell):
         return self.inner(x, x.new_zeros(x.shape[0], 1, self.node_size))
 
     def inner(self, x: Tensor, children: Tensor) -> Tensor:
-        """Return nodes (M, 2 H) with features x (M, I - 1) and children (M, K, 2 H), zeros where none is."""
+        """Return nodes (M, 2 H) with features x (M, I - 1) and children (M, K, 2 H), zeros if missing."""
         if not self.summed:
             children = pad(children, (0, 0, 0, self.limits.most - children.shape[1]))
         h, c = children.chunk(2, -1)  # (M, K, H) each

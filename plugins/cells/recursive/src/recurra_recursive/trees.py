@@ -1,4 +1,4 @@
-"""What all cells that read trees share: the stack in their state, one step, and whole batches of trees."""
+"""Base class of cells that read trees: the stack in their state, single steps, and batches of trees."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Scoring = Annotated[bool, Field(description="add W_score, which scores merges")]
 
 
 class TreeState(NamedTuple):
-    """The state: nodes (B, P, N) without a parent, the latest last, and their number (B,)."""
+    """The state: a stack of nodes (B, P, N) without a parent, the latest last, and its size (B,)."""
 
     nodes: Tensor
     waiting: Tensor
@@ -31,21 +31,21 @@ class TreeState(NamedTuple):
 class TreeCell(Cell[TreeState]):
     """A network that computes the vector of a node from those of its children, tree by tree in post-order.
 
-    Step t reads one node. The last channel of x is its arity k, the others are its own features: at k = 0 the
-    node is a leaf, at k >= 1 its children are the k nodes made last that have no parent yet, in the order in
-    which they were read. y is the node's vector h, so the last step of a row is the root. Nodes without a
-    parent lie on a stack of P places, which is the state: of a balanced tree the stack needs as many places
-    as the tree is high, of one that branches to the right as many as it has leaves.
+    Each step reads one node. The last channel of x is its arity k, the others are its features. If k = 0, the
+    node is a leaf; otherwise its children are the last k nodes without a parent, in the order in which they
+    were read. y is the node's vector h, so the output of a row's last step is that of the root. The state is
+    a stack of P positions with the nodes that have no parent yet. A balanced tree needs as many positions as
+    its height, a right-branching tree as many as its leaves.
 
-    A whole batch is not stepped: all nodes of one height, over all rows, are made together. In `step`, which
-    must not look at values, a node that is none (a broken arity, too few children, no place) becomes NaN.
+    A batch is not computed step by step: all nodes of the same height, over all rows, are computed together.
+    `step` must not inspect values, so an invalid node (invalid arity, too few children, full stack) is NaN.
 
-    Shapes: x (B, I), features (B, I - 1), a node (B, N) whose first H numbers are h.
+    Shapes: x (B, I), features (B, I - 1), a node (B, N) whose first H elements are h.
 
     Raises:
-        IncompatibleParts: `input_size` leaves no features beside the arity.
-        InvalidInput: In a batch, an arity is not an integer or not one that the cell accepts, a node has more
-            children than wait for a parent, or more nodes wait than the stack has places.
+        IncompatibleParts: `input_size` is 1, so there are no features in addition to the arity.
+        InvalidInput: In a batch, an arity is not an integer or not accepted by the cell, a node has more
+            children than there are nodes without a parent, or the stack is full.
     """
 
     tags = Tags(input_kind="trees")
@@ -68,18 +68,18 @@ class TreeCell(Cell[TreeState]):
 
     @abc.abstractmethod
     def inner(self, x: Tensor, children: Tensor) -> Tensor:
-        """Return nodes (M, N) with features x (M, I - 1) and children (M, K, N); a missing one is zeros."""
+        """Return nodes (M, N) with features x (M, I - 1) and children (M, K, N), zeros if missing."""
 
     def merge(self, left: Tensor, right: Tensor) -> Tensor:
-        """Return the parents (M, N) of pairs of nodes (M, N), without features of their own."""
+        """Return the parents (M, N) of pairs of nodes (M, N); the features of the parents are zeros."""
         nothing = left.new_zeros(left.shape[0], self.input_size - 1)
         return self.inner(nothing, torch.stack([left, right], 1))
 
     def score(self, nodes: Tensor) -> Tensor:
-        """Return how good the merges are that made nodes: s = W_score h, (..., N) or (..., H) -> (...).
+        """Return the scores of merges, given the merged nodes: s = W_score h, (..., N) or (..., H) -> (...).
 
         Raises:
-            InvalidOption: The cell was made without `scoring`.
+            InvalidOption: The cell has no `scoring`.
         """
         if self.W_score is None:
             raise InvalidOption(f"{type(self).__name__}: to score nodes, make the cell with scoring = True")
@@ -95,7 +95,7 @@ class TreeCell(Cell[TreeState]):
         arity = x[:, -1]
         good = self.limits.allow(arity, state.waiting)
         arity = torch.where(good, arity, 0).long()
-        place = state.waiting - arity  # (B,), where the node will lie: that of its first child
+        place = state.waiting - arity  # (B,), the position of the node: that of its first child
         node = self._node(x[:, :-1], self._children(state.nodes, place, arity), arity > 0)
         node = torch.where(good[:, None], node, torch.nan).to(state.nodes.dtype)
         slots = torch.arange(self.limits.places, device=x.device)
@@ -123,9 +123,9 @@ class TreeCell(Cell[TreeState]):
         resets: Tensor | None = None,
         states: bool = False,
     ) -> tuple[Tensor, TreeState]:
-        """Read trees (B, T, I), height by height.
+        """Compute trees (B, T, I), height by height.
 
-        With resets or states of every step it steps, and so does a program under trace, which has no values.
+        With resets or the states of every step, and under tracing, where values are unknown, it runs `step`.
         """
         steps = partial(super().unroll, x, state, lengths=lengths, resets=resets, states=states)
         if torch.compiler.is_compiling() or x.is_meta:
@@ -139,7 +139,7 @@ class TreeCell(Cell[TreeState]):
         return y[..., : self.output_size], TreeState(nodes, waiting)
 
     def diagnostics(self, state: TreeState) -> dict[str, Tensor]:
-        """Return h of the latest node without a parent, and which places of the stack are taken."""
+        """Return h of the latest node without a parent, and the occupied positions of the stack."""
         last = (state.waiting - 1).clamp(min=0)[:, None, None].expand(-1, 1, self.output_size)
         taken = torch.arange(self.limits.places, device=last.device) < state.waiting[:, None]
         return {"latest node": state.nodes.gather(1, last)[:, 0], "stack": taken.to(state.nodes.dtype)}

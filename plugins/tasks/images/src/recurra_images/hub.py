@@ -1,4 +1,4 @@
-"""MNIST as it lies on the Hub: Parquet files with an image, packed as PNG, and a label in each row."""
+"""MNIST from the Hub: Parquet files with a PNG image and a label in each row."""
 
 from __future__ import annotations
 

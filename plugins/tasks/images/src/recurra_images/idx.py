@@ -1,4 +1,4 @@
-"""MNIST as it was published: files in the IDX format, packed or not."""
+"""MNIST as it was published: files in the IDX format, compressed or not."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def read_idx_folder(folder: Path) -> Splits:
 
     Images are in the one file whose name begins with `train` (or `t10k`, of the test images) and ends with
     `images-idx3-ubyte`, and their labels in the file whose name has `labels-idx1` in that place: so
-    `train-7996-images-idx3-ubyte` goes with `train-7996-labels-idx1-ubyte`. Each may be packed, with `.gz`
-    after its name, and may have a dot for the hyphen before `idx`.
+    `train-7996-images-idx3-ubyte` goes with `train-7996-labels-idx1-ubyte`. Each may be compressed, with
+    `.gz` after its name, and may have a dot instead of the hyphen before `idx`.
 
     Raises:
         MissingFile: One of the four is not there.
@@ -42,7 +42,7 @@ def read_idx_folder(folder: Path) -> Splits:
 
 
 def _image_files(folder: Path, part: str) -> list[Path]:
-    """Return the files of images of one part; of a file that is there packed and not, the one that is not."""
+    """Return the files of images of one part; preferring an uncompressed file to a compressed one."""
     names = sorted(
         path.name.removesuffix(".gz")
         for end in ("", ".gz")
@@ -54,7 +54,7 @@ def _image_files(folder: Path, part: str) -> list[Path]:
 def _read_part(folder: Path, part: str) -> Images:
     found = _image_files(folder, part)
     if not found:
-        message = f"{folder} has no {part}-images-idx3-ubyte, packed or not, for the {PARTS[part]} images"
+        message = f"{folder} has no {part}-images-idx3-ubyte, compressed or not, for the {PARTS[part]} images"
         raise MissingFile(f"{message}; {REMEDY}")
     if len(found) > 1:
         message = f"{folder} has several files of {PARTS[part]} images: {', '.join(p.name for p in found)}"

@@ -1,4 +1,4 @@
-"""Long time lags as a recurra plugin; every command reads this module, so it imports nothing heavy."""
+"""Long time lags as a recurra plugin; every command imports this module, so it imports nothing heavy."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""The adding problem, experiment 4 of the LSTM paper, and its modern form."""
+"""The adding problem: experiment 4 of the LSTM paper, and its modern form."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ SUITE_LENGTHS = {"1997": (100, 500, 1000), "modern": (200, 400, 600)}
 
 
 class Adding(Judged):
-    """Add, at the end of a long sequence of numbers, the two that were marked.
+    """Add the two marked numbers of a long sequence, and output the sum at its end.
 
-    1997: pairs of a number X, drawn evenly from −1 to 1, and a marker. One of the first ten pairs is marked
-    by 1, then one of the first T / 2 − 1 that is still unmarked; the first and the last pair have the marker
-    −1, all others 0. Lengths are drawn evenly from T to T + T / 10. At the last step 0.5 + (X_1 + X_2) / 4 is
-    due, from a logistic output; a marked number in the first pair counts as 0. A sequence is right when the
-    error is below 0.04.
-    modern: T pairs of a number from 0 to 1 and a marker, 1 in one pair of either half, else 0. At the last
-    step X_1 + X_2 is due, from a linear output.
+    1997: each step has a number X, uniform from −1 to 1, and a marker. One of the first ten pairs is marked
+    with 1, then one of the first T / 2 − 1 pairs that is still unmarked. The first and the last pair have the
+    marker −1, all others 0. Lengths are uniform from T to T + T / 10. The target at the last step is
+    0.5 + (X_1 + X_2) / 4, from a logistic output; if the first pair is marked, its number counts as 0. A
+    sequence is correct if its error is below 0.04.
+    modern: each of T steps has a number, uniform from 0 to 1, and a marker, which is 1 in one pair of each
+    half and 0 elsewhere. The target at the last step is X_1 + X_2, from a linear output.
 
     Shapes: x (B, T, 2), number and marker; y (B, T, 1), a logit in the form of 1997.
-    Scores: wrong_share, the share of sequences that are not right; squared_error and absolute_error, the mean
-    at the last step. Always predicting the mean scores a squared_error of 1/6 in the modern form.
-    Goal: no sequence wrong, as in the paper's last 2,000 of training; modern: a squared_error below 0.01, a
-    bound of our own.
-    Differs from the paper: which lets the marker of a chosen first pair be −1 too, and does not say what
-    happens when the second choice is that pair; here its number counts as 0 as well. The paper's second
-    condition, a mean error below 0.01 in training, is not asked for.
+    Scores: wrong_share, the fraction of sequences that are not correct; squared_error and absolute_error, the
+    mean at the last step. Always predicting the mean scores a squared_error of 1/6 in the modern form.
+    Goal: no wrong sequence, as among the last 2,000 training sequences of the paper; modern: a squared_error
+    below 0.01, a bound of our own.
+    Differs from the paper: the paper also sets the marker of a chosen first pair to −1, but does not say what
+    happens if the second choice is that pair; here its number counts as 0 as well. The paper's second
+    condition, a mean training error below 0.01, is not required.
     Source: Hochreiter and Schmidhuber 1997, experiment 4; modern: Arjovsky, Shah and Bengio 2016.
     """
 
@@ -53,7 +53,7 @@ class Adding(Judged):
             self.goal = Goal("squared_error", below=0.01)
 
     def sample(self, batch_size: int, rng: torch.Generator) -> Batch:
-        """Draw sequences, and add."""
+        """Draw sequences and their sums."""
         if self.modern:
             drawn = self._halves(batch_size, rng)
             return drawn.asking(drawn.numbers.sum(1))
@@ -61,7 +61,7 @@ class Adding(Judged):
         return drawn.asking(0.5 + drawn.numbers.sum(1) / 4)
 
     def _halves(self, batch_size: int, rng: torch.Generator) -> Marked:
-        """Draw sequences of the modern form: one pair is marked in either half."""
+        """Draw sequences of the modern form, with one marked pair in each half."""
         numbers, half = torch.rand(batch_size, self.length, generator=rng), self.length // 2
         first = torch.randint(half, (batch_size, 1), generator=rng)
         second = torch.randint(half, self.length, (batch_size, 1), generator=rng)
@@ -74,13 +74,13 @@ class Adding(Judged):
         return y if self.modern else super().predict(y)
 
     def oracle(self, batch: Batch) -> Tensor:
-        """Return the outputs of somebody who knows the answer, for checks."""
+        """Return the outputs of a model that knows the answer, for checks."""
         return batch.target if self.modern else super().oracle(batch)
 
     def baselines(self) -> Mapping[str, Mapping[str, float]]:
-        """Return the scores of always predicting the mean, and of the right answer."""
+        """Return the scores of always predicting the mean, and of the correct answer."""
         single = 0.0 if self.modern else neutral_share(self.length)  # only one number counts
-        # In units in which each number is spread evenly from −1 to 1.
+        # In units in which each number is uniform from −1 to 1.
         unit, bound = (0.5, 2 * self.tolerance) if self.modern else (0.25, 4 * self.tolerance)
         right = single * min(bound, 1) + (1 - single) * (1 - max(2 - bound, 0) ** 2 / 4)
         constant = {

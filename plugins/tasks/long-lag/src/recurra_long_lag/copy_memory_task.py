@@ -1,4 +1,4 @@
-"""The copy memory task, on which recurrent networks are compared today."""
+"""The copy memory task, a common benchmark of recurrent networks."""
 
 from __future__ import annotations
 
@@ -18,17 +18,19 @@ SUITE_LAGS = (100, 200, 300, 500, 1000)
 
 
 class CopyMemory(GeneratedTask):
-    """Output, after a long delay, the ten symbols with which the sequence began.
+    """Output, after a long delay, the ten symbols at the beginning of the sequence.
 
-    Ten symbols are drawn evenly from 8; T − 1 blanks follow, then a delimiter, and ten blanks, or delimiters,
-    during which the symbols are due. Before that a blank is due: T + 20 steps in all, every one scored.
+    The input is ten symbols, uniform over 8, then T − 1 blanks, a delimiter, and ten blanks (or delimiters),
+    during which the target is the ten symbols. The target of all earlier steps is a blank. All T + 20 steps
+    are scored.
 
-    Shapes: x (B, T + 20, 10) and y (B, T + 20, 10), the 8 symbols, blank, delimiter; x is one-hot, y are
+    Shapes: x (B, T + 20, 10) and y (B, T + 20, 10), the 8 symbols, blank and delimiter; x is one-hot, y are
     logits.
-    Scores: nats_per_step, the cross-entropy as it is published, of which blanks and an even guess at the end,
-    which need no memory, reach 10 ln 8 / (T + 20); wrong_symbols, of the ten, per sequence.
+    Scores: nats_per_step, the cross-entropy that publications report: predicting blanks and then a uniform
+    distribution, which requires no memory, scores 10 ln 8 / (T + 20); wrong_symbols, the number of wrong
+    symbols among the ten, per sequence.
     Goal: fewer than 0.1 wrong symbols per sequence, a bound of our own.
-    Differs from the paper: Bai et al. show symbols as one number, 0 to 9, which is not offered.
+    Differs from the paper: Bai et al. encode a symbol as one number from 0 to 9, which is not supported.
     Source: Arjovsky, Shah and Bengio 2016; with delimiters: Bai, Kolter and Koltun 2018. The problem goes
     back to Hochreiter and Schmidhuber 1997.
     """
@@ -78,20 +80,20 @@ class CopyMemory(GeneratedTask):
         }
 
     def predict(self, y: Tensor) -> Tensor:
-        """Turn logits into probabilities."""
+        """Convert logits to probabilities."""
         return torch.softmax(y, -1)
 
     def oracle(self, batch: Batch) -> Tensor:
-        """Return the outputs of somebody who knows the answer, for checks."""
+        """Return the outputs of a model that knows the answer, for checks."""
         return 100 * (batch.target - 0.5)
 
     def baselines(self) -> Mapping[str, Mapping[str, float]]:
-        """Return what the frequencies of all steps score, blanks and an even guess, and a right answer."""
+        """Return the scores of symbol frequencies, of a guess without memory, and of the correct answer."""
         copied, steps = self.copied, self.length + 2 * self.copied
         share = copied / steps
         guess = share * math.log(self.symbols)
         usual = guess - share * math.log(share) - (1 - share) * math.log(1 - share)
-        # An even guess is right by chance; the most frequent of all is the blank, which never is.
+        # A uniform guess is sometimes correct; the most frequent symbol is the blank, which never is.
         return {
             "constant": {"nats_per_step": usual, "wrong_symbols": float(copied)},
             "memoryless": {"nats_per_step": guess, "wrong_symbols": copied * (1 - 1 / self.symbols)},

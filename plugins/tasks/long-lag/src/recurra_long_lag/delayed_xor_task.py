@@ -1,4 +1,4 @@
-"""Strongly delayed XOR, which the LSTM paper names as what its truncated gradient cannot learn."""
+"""Strongly delayed XOR, which, according to the LSTM paper, its truncated gradient cannot learn."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from recurra_long_lag.judged import ALL_RIGHT, Loss, share_answer
 
 
 class DelayedXor(FarSymbols):
-    """Classify, at the end of a sequence, whether two symbols far apart were different.
+    """Classify, at the end of a sequence, whether two symbols far apart differ.
 
-    A sequence starts with E, ends with the trigger B and else is drawn evenly from a, b, c, d, except for an
-    X or Y, either with probability 1/2, at a step from 10 to 20 and one from 50 to 60, counted from 0.
-    Lengths are drawn evenly from 100 to 110. At the last step 1 is due if the two differ, else 0. To remember
-    one of them alone lowers no error. A sequence is right when the error is below 0.3.
+    A sequence starts with E and ends with the trigger B. The other symbols are uniform over a, b, c and d,
+    except for an X or Y (with probability 1/2 each) at one step from 10 to 20 and one from 50 to 60, counted
+    from 0. Lengths are uniform from 100 to 110. The target at the last step is 1 if the two symbols differ,
+    else 0. Remembering only one of them does not reduce the error. A sequence is correct if its error is
+    below 0.3.
 
     Shapes: x (B, T, 8), one-hot over a b c d E B X Y; y (B, T, 1), logits.
-    Scores: wrong_share, the share of sequences that are not right; squared_error and absolute_error, the mean
-    at the last step.
-    Differs from the paper: which names the problem, in section 6, and defines no task. The sequences are
-    those of its experiment 6a, the criterion too.
+    Scores: wrong_share, the fraction of sequences that are not correct; squared_error and absolute_error, the
+    mean at the last step.
+    Differs from the paper: section 6 mentions the problem without defining a task. Sequences and criterion
+    are those of experiment 6a.
     Source: after Hochreiter and Schmidhuber 1997, section 6.
     """
 
@@ -37,7 +38,7 @@ class DelayedXor(FarSymbols):
         return far.sum(1, keepdim=True) % 2
 
     def baselines(self) -> Mapping[str, Mapping[str, float]]:
-        """Return what one half scores, and the right answer."""
+        """Return the scores of the constant 1/2 and of the correct answer."""
         return {"constant": share_answer(0.5), "optimal": ALL_RIGHT}
 
     def suite(self) -> Mapping[str, Task]:

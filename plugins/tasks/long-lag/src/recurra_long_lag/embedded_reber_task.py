@@ -1,4 +1,4 @@
-"""The embedded Reber grammar, experiment 1 of the LSTM paper."""
+"""The embedded Reber grammar: experiment 1 of the LSTM paper."""
 
 from __future__ import annotations
 
@@ -20,21 +20,22 @@ HeldOut = Annotated[
 
 
 class EmbeddedReber(Squashed):
-    """Predict each next symbol of strings whose second-to-last symbol repeats their second.
+    """Predict each next symbol of strings whose second-to-last symbol repeats the second.
 
-    A string is B, then T or P, a string of Reber's grammar from its B to its E, the same T or P, and E; every
-    branch has probability 1/2. Training picks, at random, one of 256 strings; validation and test show, each
-    once before any comes again, these and 256 others that are none of them. A string is right when, at each
-    of its steps, the outputs of all symbols that may come next are larger than all other outputs.
+    A string consists of B, then T or P, a string of Reber's grammar from its B to its E, the same T or P, and
+    E; every branch has probability 1/2. Training draws from 256 strings at random. Validation and test go
+    through these and 256 other strings, each once before any is repeated. A string is correct if, at each
+    step, the outputs of all symbols that may come next are larger than all other outputs.
 
     Shapes: x (B, T, 7), one-hot over B T P S X V E, without the last E; y (B, T, 7), logits. target
-    (B, T, 14): the next symbol, one-hot, then the legal ones.
-    Scores: wrong_share, the share of strings that are not right, 0 when the paper calls a trial successful;
-    outer_errors, the share of wrong predictions of the second T or P, where forgetting scores 1/2;
-    squared_error, the mean of (next symbol − σ(y))² per output.
-    Differs from the paper: which does not say how its test strings are other ones. Here both sets are drawn
-    independently, so that a training string may come twice, and test strings that are training strings are
-    left out. Its 3 data sets are `data_set` 0 to 2 here, and not the same.
+    (B, T, 14): the next symbol, one-hot, then a mask of the legal symbols.
+    Scores: wrong_share, the fraction of strings that are not correct; the paper calls a trial successful if
+    it is 0; outer_errors, the fraction of wrong predictions of the second T or P, 1/2 for a network that
+    forgets the first one; squared_error, the mean of (next symbol − σ(y))² per output.
+    Differs from the paper: the paper does not say how training and test strings are kept apart. Here both
+    sets are drawn independently, so a training string may occur twice, and test strings that are also
+    training strings are rejected. The paper's 3 data sets correspond to `data_set` 0 to 2, whose strings
+    differ from them.
     Source: Hochreiter and Schmidhuber 1997, experiment 1.
     """
 
@@ -59,16 +60,16 @@ class EmbeddedReber(Squashed):
         self.held_out = sets[held_out]
 
     def sample(self, batch_size: int, rng: torch.Generator) -> Batch:
-        """Pick training strings at random."""
+        """Draw training strings at random."""
         picks = torch.randint(len(self.training.lengths), (batch_size,), generator=rng)
         return self._shown(self.training.rows(picks))
 
     def batch(self, k: int, *, batch_size: int, seed: int, split: Split) -> Batch:
-        """Return batch k of a split: at random in training, the next strings of a fixed order elsewhere."""
+        """Return batch k of a split: random strings in training, otherwise the next ones of a fixed order."""
         if split == "train":
             return super().batch(k, batch_size=batch_size, seed=seed, split=split)
         count = len(self.held_out.lengths)
-        # The two splits have orders of their own.
+        # Each of the two splits has its own order.
         rng = torch.Generator().manual_seed(2 * seed + (split == "test"))
         order = torch.randperm(count, generator=rng)
         picks = order[torch.arange(k * batch_size, (k + 1) * batch_size) % count]
@@ -96,18 +97,18 @@ class EmbeddedReber(Squashed):
         }
 
     def oracle(self, batch: Batch) -> Tensor:
-        """Return the outputs of somebody who knows the grammar: log-odds of 1, 1/2 and 0."""
+        """Return the outputs of a model that knows the grammar: log-odds of 1, 1/2 and 0."""
         legal = batch.target[..., 7:]
         return 200 * (legal / legal.sum(-1, keepdim=True).clamp(min=1) - 0.5)
 
     def baselines(self) -> Mapping[str, Mapping[str, float]]:
-        """Return what the frequencies of the symbols score on the held-out strings, and the grammar."""
+        """Return the scores of symbol frequencies, and of the grammar, on the held-out strings."""
         batch = self._shown(self.held_out)
         usual = torch.logit(batch.target[batch.mask][:, :7].mean(0)).expand_as(batch.x)
         answers = {"constant": usual, "optimal": self.oracle(batch)}
         return {name: {s: v.value for s, v in self.scores(y, batch).items()} for name, y in answers.items()}
 
     def suite(self) -> Mapping[str, Task]:
-        """Return the training strings, and the test strings."""
+        """Return the task on the training strings and on the test strings."""
         sets: tuple[Literal["training", "test"], ...] = ("training", "test")
         return {f"{name}-strings": EmbeddedReber(**{**self.options, "held_out": name}) for name in sets}

@@ -1,4 +1,4 @@
-"""Sequences of distractors with two or three symbols X or Y far apart: experiment 6 of the LSTM paper."""
+"""Sequences of distractors with two or three distant symbols X or Y: experiment 6 of the LSTM paper."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class FarSymbols(Judged):
     """A task about two or three symbols, X or Y, in a sequence of distractors from E to B.
 
     Args:
-        output_size: O, the width of the answer, due at the last step.
-        length: T; lengths are drawn evenly from T to T + T / 10.
-        windows: Where each X or Y may be, in hundredths of T, counted from 0; the ends are included.
-        loss: What is minimised.
+        output_size: O, the width of the target at the last step.
+        length: T; lengths are uniform from T to T + T / 10.
+        windows: The first and last possible position of each X or Y, in hundredths of T, counted from 0.
+        loss: The training loss, `squared` or `cross-entropy`.
     """
 
     def __init__(self, output_size: int, length: int, windows: Windows, loss: str) -> None:
@@ -46,7 +46,7 @@ class FarSymbols(Judged):
         """Return the target (B, O), as integers; far (B, 2 or 3) is 0 for X and 1 for Y."""
 
     def sample(self, batch_size: int, rng: torch.Generator) -> Batch:
-        """Draw lengths, which symbols stand far apart and where, then the distractors."""
+        """Draw lengths, the distant symbols and their positions, then the distractors."""
         lengths = lengths_from(self.length, batch_size, rng)
         far = torch.randint(2, (batch_size, len(self.windows)), generator=rng)
         bounds = [[bound * self.length // 100 for bound in window] for window in self.windows]

@@ -11,33 +11,33 @@ SYMBOLS = "BTPSXVE"
 B, T, P, S, X, V, E = range(7)
 END = 5
 SYMBOL = torch.tensor([[T, P], [S, X], [T, V], [X, S], [P, V], [E, E]])
-"""What the two branches of each state of Reber's grammar write, between its B and its E."""
+"""The symbols of the two branches of each state of Reber's grammar, between its B and its E."""
 NEXT = torch.tensor([[1, 2], [1, 3], [2, 4], [2, END], [3, END], [END, END]])
-"""Where they lead; state 5 is the end."""
+"""The states to which the branches lead; state 5 is the end."""
 
 
 class Strings(NamedTuple):
-    """Strings: symbols (N, L), 0 past the end; legal (N, L − 1, 7), what may follow each; lengths (N,)."""
+    """Strings: symbols (N, L), 0 after the end; legal (N, L − 1, 7), the legal successors; lengths (N,)."""
 
     symbols: Tensor
     legal: Tensor
     lengths: Tensor
 
     def rows(self, picks: Tensor) -> Strings:
-        """Return some of the strings, cut to the longest of them."""
+        """Return the selected strings, truncated to the longest of them."""
         lengths = self.lengths[picks]
         longest = int(lengths.max()) if len(lengths) else 2
         return Strings(self.symbols[picks, :longest], self.legal[picks, : longest - 1], lengths)
 
     def padded(self, steps: int) -> Strings:
-        """Return the strings with room for so many symbols."""
+        """Return the strings, padded to `steps` symbols."""
         more = steps - self.symbols.shape[1]
         symbols = torch.nn.functional.pad(self.symbols, (0, more))
         return Strings(symbols, torch.nn.functional.pad(self.legal, (0, 0, 0, more)), self.lengths)
 
 
 def joined(first: Strings, second: Strings) -> Strings:
-    """Return the strings of both, one after the other."""
+    """Concatenate two sets of strings."""
     steps = max(first.symbols.shape[1], second.symbols.shape[1])
     pair = zip(first.padded(steps), second.padded(steps), strict=True)
     return Strings(*(torch.cat(parts) for parts in pair))
@@ -55,9 +55,9 @@ def draw(count: int, rng: torch.Generator) -> Strings:
 
 
 def _embedded(outer: Tensor, inner: Tensor, states: Tensor) -> Strings:
-    """Put what was walked between the outer symbols: outer (N,), inner (N, L), states (N, L + 1)."""
+    """Embed walks through the grammar: outer symbols (N,), inner symbols (N, L), states (N, L + 1)."""
     count, row = len(outer), torch.arange(len(outer))
-    ends = 3 + (states != END).sum(1)  # the place of the inner E
+    ends = 3 + (states != END).sum(1)  # the position of the inner E
     symbols = torch.zeros(count, inner.shape[1] + 6, dtype=torch.int64)
     legal = torch.zeros(count, symbols.shape[1] - 1, 7, dtype=torch.bool)
     symbols[:, 1], symbols[:, 3:-3] = outer, inner
@@ -73,7 +73,7 @@ def _embedded(outer: Tensor, inner: Tensor, states: Tensor) -> Strings:
 
 
 def draw_others(count: int, known: Strings, rng: torch.Generator) -> Strings:
-    """Draw strings, leaving out those that are known."""
+    """Draw strings that are not among the known ones."""
     found = known.rows(torch.arange(0))
     while len(found.lengths) < count:
         more = draw(count, rng)
@@ -82,7 +82,7 @@ def draw_others(count: int, known: Strings, rng: torch.Generator) -> Strings:
 
 
 def _among(some: Strings, known: Strings) -> Tensor:
-    """Return which of some strings (N,) are known; all end with an E, so that padding makes none alike."""
+    """Return which strings (N,) are known. All end with E, so padding cannot make different ones equal."""
     steps = max(some.symbols.shape[1], known.symbols.shape[1])
     pair = some.padded(steps).symbols[:, None], known.padded(steps).symbols[None]
     return torch.eq(*pair).all(-1).any(1)

@@ -1,4 +1,4 @@
-"""What the tasks of the LSTM paper share: outputs between 0 and 1, and a bound on their error."""
+"""Base classes of the tasks of the LSTM paper: outputs between 0 and 1, and a bound on their error."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 from recurra import Batch, GeneratedTask, Goal, Score, Task
 
 NONE = 1e-9
-"""What a share is below when it is zero."""
+"""Bound of a goal that requires a fraction of zero."""
 
 ALL_RIGHT = {"wrong_share": 0.0, "squared_error": 0.0, "absolute_error": 0.0}
 
@@ -24,11 +24,11 @@ Tolerance = Annotated[float, Field(gt=0, lt=1, description="an output is wrong i
 
 
 class Squashed(GeneratedTask):
-    """A task whose outputs pass through the logistic function; the first O channels of target are learned.
+    """A task with logistic outputs; the first O channels of target are the training targets.
 
     Args:
         input_size: I, the width of x.
-        output_size: O, the width of the answer.
+        output_size: O, the width of the output.
         loss: `squared`, the mean of (target − σ(y))², or `cross-entropy`, in nats.
     """
 
@@ -44,16 +44,16 @@ class Squashed(GeneratedTask):
         )
 
     def predict(self, y: Tensor) -> Tensor:
-        """Return what is compared with the target."""
+        """Return the values that are compared with the target."""
         return torch.sigmoid(y)
 
 
 class Judged(Squashed):
-    """A task whose sequences are right when no output is too far from its target.
+    """A task whose sequences are correct if every output is close enough to its target.
 
-    The last O channels of target are evaluated. They are also the first, unless the training targets are
-    noisy. Its scores: `wrong_share`, the share of sequences with an output whose error is not below
-    `tolerance`; `squared_error` and `absolute_error`, the mean per output.
+    Outputs are compared with the last O channels of target. These are also the first O channels, unless the
+    training targets are noisy. Scores: `wrong_share`, the fraction of sequences with an output whose error is
+    not below `tolerance`; `squared_error` and `absolute_error`, the mean per output.
     """
 
     goal = Goal("wrong_share", below=NONE)
@@ -63,7 +63,7 @@ class Judged(Squashed):
         self.tolerance = tolerance
 
     def judged(self, batch: Batch) -> Tensor:
-        """Return at which steps (B, T) outputs are evaluated: where they are trained, unless overridden."""
+        """Return the steps (B, T) at which outputs are evaluated: by default, all scored steps."""
         return batch.mask
 
     def scores(self, y: Tensor, batch: Batch) -> dict[str, Score]:
@@ -90,15 +90,15 @@ class Judged(Squashed):
         return ((error >= self.tolerance).any(-1) & self.judged(batch)).any(-1)
 
     def oracle(self, batch: Batch) -> Tensor:
-        """Return the outputs of somebody who knows the answer, for checks."""
+        """Return the outputs of a model that knows the answer, for checks."""
         return torch.logit(batch.target[..., -self.output_size :], eps=1e-6)
 
     def altered(self, **options: Any) -> Task:
-        """Return the task with other values of some options."""
+        """Return a copy of the task with other values of some options."""
         return type(self)(**{**self.options, **options})
 
 
 def share_answer(share: float, squared: float | None = None) -> dict[str, float]:
-    """Return what putting out a share scores for outputs that are 1 in that share of cases, else 0."""
+    """Return the scores of a constant output equal to the fraction of targets that are 1, else 0."""
     squared = share * (1 - share) if squared is None else squared
     return {"wrong_share": 1.0, "squared_error": squared, "absolute_error": 2 * squared}

@@ -1,4 +1,4 @@
-"""Long time lags with and without noise, experiment 2 of the LSTM paper."""
+"""Long time lags with and without noise: experiment 2 of the LSTM paper."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ TOLERANCES = {"2a": 0.25, "2b": 0.25, "2c": 0.2}
 
 
 class LongLag(Judged):
-    """Recall, after a long sequence of other symbols, whether an x or a y came first.
+    """Recall, after a long sequence of other symbols, whether x or y came first.
 
-    2a: one of y a_1 ... a_(p−1) y and x a_1 ... a_(p−1) x, either with probability 1/2. Each next symbol is
-    to be predicted; a sequence is right when all errors of all steps are below 0.25.
-    2b: the p − 1 symbols in the middle are drawn evenly from a_1 ... a_(p−1). Each next symbol is learned,
-    and only the last is evaluated, in the same way.
-    2c: b, then x or y, then q symbols drawn evenly from a_1 ... a_p; then, at each step, another of them with
-    probability 9/10, or the trigger e, on which x or y is due. A sequence is right when the errors of both
-    outputs are below 0.2. The lag is q + 1 at least.
+    2a: the sequence is y a_1 ... a_(p−1) y or x a_1 ... a_(p−1) x, with probability 1/2 each. The target is
+    the next symbol at every step; a sequence is correct if all errors at all steps are below 0.25.
+    2b: the p − 1 symbols in the middle are uniform over a_1 ... a_(p−1). The next symbol is trained at every
+    step, but only the last is evaluated, with the same criterion.
+    2c: b, then x or y, then q symbols uniform over a_1 ... a_p. After that, each step is another such symbol
+    with probability 9/10, or else the trigger e, at which the target is the x or y. A sequence is correct if
+    the errors of both outputs are below 0.2. The lag is at least q + 1.
 
     Shapes: 2a and 2b, x (B, p, p + 1) and y (B, p, p + 1), in the order a_1 ... a_(p−1), x, y; 2c, x
-    (B, T, p + 4), in the order a_1 ... a_p, e, b, x, y, and y (B, T, 2), for x and y; T varies and is q + 3
-    at least. y are logits.
-    Scores: wrong_share, the share of sequences that are not right, 0 of 10,000 in the paper; squared_error
-    and absolute_error, the mean per evaluated output.
-    Differs from the paper: the squared error is a mean and no sum; where its text has probabilities of 1/10
-    twice, 9/10 and 1/10 are meant.
+    (B, T, p + 4), in the order a_1 ... a_p, e, b, x, y, and y (B, T, 2), for x and y; T varies and is at
+    least q + 3. y are logits.
+    Scores: wrong_share, the fraction of sequences that are not correct, 0 of 10,000 in the paper;
+    squared_error and absolute_error, the mean per evaluated output.
+    Differs from the paper: the squared error is a mean instead of a sum. The paper's text states a
+    probability of 1/10 for both alternatives; 9/10 and 1/10 are meant.
     Source: Hochreiter and Schmidhuber 1997, experiment 2.
     """
 
@@ -57,7 +57,7 @@ class LongLag(Judged):
         self.experiment, self.p, self.q = experiment, p, q or p
 
     def sample(self, batch_size: int, rng: torch.Generator) -> Batch:
-        """Draw x or y for each sequence, then what comes between."""
+        """Draw x or y for each sequence, then the symbols in between."""
         kind = torch.randint(2, (batch_size,), generator=rng)
         return self._triggered(kind, rng) if self.experiment == "2c" else self._framed(kind, rng)
 
@@ -85,14 +85,14 @@ class LongLag(Judged):
         return Batch(x, due.to(x.dtype), mask, lengths)
 
     def judged(self, batch: Batch) -> Tensor:
-        """Return at which steps (B, T) outputs are evaluated: all of 2a, the last of 2b and 2c."""
+        """Return the steps (B, T) at which outputs are evaluated: all in 2a, the last in 2b and 2c."""
         if self.experiment == "2a":
             return batch.mask
         steps = torch.arange(batch.mask.shape[1], device=batch.mask.device)
         return steps == batch.lengths.to(batch.mask.device)[:, None] - 1
 
     def baselines(self) -> Mapping[str, Mapping[str, float]]:
-        """Return the scores of the frequencies of the evaluated symbols, and of the right answer."""
+        """Return the scores of the frequencies of the evaluated symbols, and of the correct answer."""
         p = self.p
         if self.experiment == "2a":
             squared = ((p - 1) / p * (1 - 1 / p) + (1 - 1 / (2 * p)) / p) / (p + 1)
@@ -101,7 +101,7 @@ class LongLag(Judged):
         return {"constant": share_answer(0.5, squared), "optimal": ALL_RIGHT}
 
     def suite(self) -> Mapping[str, Task]:
-        """Return 2c at the five lags of the paper; 2a and 2b as they are, since p is the number of inputs."""
+        """Return 2c at the five lags of the paper; 2a and 2b unchanged, because p sets the input size."""
         if self.experiment == "2c":
             return {f"lag-{q}": self.altered(q=q) for q in SUITE_LAGS}
         return {f"lag-{self.p}": self.altered()}

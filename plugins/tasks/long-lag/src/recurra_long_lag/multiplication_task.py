@@ -1,4 +1,4 @@
-"""The multiplication problem, experiment 5 of the LSTM paper."""
+"""The multiplication problem: experiment 5 of the LSTM paper."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ from recurra_long_lag.judged import ALL_RIGHT, Judged, Tolerance
 from recurra_long_lag.marked_pairs import Length, draw_marked, neutral_share
 
 JUDGED = 2000
-"""The sequences of which the paper counts the wrong ones."""
+"""Number of sequences among which the paper counts the wrong ones."""
 
 
 class Multiplication(Judged):
-    """Multiply, at the end of a long sequence of numbers, the two that were marked.
+    """Multiply the two marked numbers of a long sequence, and output the product at its end.
 
-    Pairs of a number X, drawn evenly from 0 to 1, and a marker. One of the first ten pairs is marked by 1,
-    then one of the first T / 2 − 1 that is still unmarked; the first and the last pair have the marker −1,
-    all others 0. Lengths are drawn evenly from T to T + T / 10. At the last step X_1 X_2 is due, from a
-    logistic output; a marked number in the first pair counts as 1. A sequence is right when the error is
-    below 0.04.
+    Each step has a number X, uniform from 0 to 1, and a marker. One of the first ten pairs is marked with 1,
+    then one of the first T / 2 − 1 pairs that is still unmarked. The first and the last pair have the marker
+    −1, all others 0. Lengths are uniform from T to T + T / 10. The target at the last step is X_1 X_2, from a
+    logistic output; if the first pair is marked, its number counts as 1. A sequence is correct if its error
+    is below 0.04.
 
     Shapes: x (B, T, 2), number and marker; y (B, T, 1), logits.
-    Scores: wrong_share, the share of sequences that are not right; squared_error and absolute_error, the mean
-    at the last step.
-    Goal: fewer than 140 of 2,000 sequences wrong, in the paper's longer training fewer than 13.
-    Differs from the paper: which does not say what happens when the second choice is the first pair; here its
-    number counts as 1 as well. The published MSE cannot be one, given how few are wrong: compare that share.
+    Scores: wrong_share, the fraction of sequences that are not correct; squared_error and absolute_error, the
+    mean at the last step.
+    Goal: fewer than 140 of 2,000 sequences wrong; in the paper's longer training, fewer than 13.
+    Differs from the paper: the paper does not say what happens if the second choice is the first pair; here
+    its number counts as 1 as well. The published MSE is not consistent with the published number of wrong
+    sequences, so compare wrong_share.
     Source: Hochreiter and Schmidhuber 1997, experiment 5, T = 100.
     """
 
@@ -52,12 +53,12 @@ class Multiplication(Judged):
         self.goal = Goal("wrong_share", below=allowed / JUDGED)
 
     def sample(self, batch_size: int, rng: torch.Generator) -> Batch:
-        """Draw sequences, and multiply."""
+        """Draw sequences and their products."""
         drawn = draw_marked(self.length, batch_size, 0.0, 1.0, rng)
         return drawn.asking(drawn.numbers.prod(1))
 
     def baselines(self) -> Mapping[str, Mapping[str, float]]:
-        """Return the scores of always predicting the mean, and of the right answer."""
+        """Return the scores of always predicting the mean, and of the correct answer."""
         single = neutral_share(self.length)  # only one number counts
         mean = single / 2 + (1 - single) / 4
         near, far = max(mean - self.tolerance, 0), min(mean + self.tolerance, 1)
@@ -74,5 +75,5 @@ class Multiplication(Judged):
 
 
 def _product_below(z: float) -> float:
-    """Return the probability that the product of two numbers, drawn evenly from 0 to 1, is below z."""
+    """Return the probability that the product of two numbers, uniform from 0 to 1, is below z."""
     return z * (1 - math.log(z)) if z > 0 else 0.0

@@ -1,4 +1,4 @@
-"""The two-sequence problem, experiment 3 of the LSTM paper."""
+"""The two-sequence problem: experiment 3 of the LSTM paper."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from recurra_long_lag.judged import ALL_RIGHT, NONE, Count, Judged, Loss, Tolera
 
 SUITE_LENGTHS = {"3a": (100, 1000), "3b": (100, 1000), "3c": (100,)}
 TARGETS = {"3a": (1.0, 0.0), "3b": (1.0, 0.0), "3c": (0.2, 0.8)}
-"""Of the classes 1 and 2."""
+"""Targets of the classes 1 and 2."""
 TOLERANCES = {"3a": 0.2, "3b": 0.2, "3c": 0.1}
 GOALS = {
     "3a": Goal("wrong_share", below=NONE),
@@ -27,18 +27,20 @@ TARGET_NOISE = 0.1
 
 
 class TwoSequence(Judged):
-    """Classify at the end of a noisy sequence whether it began with +1 (class 1) or −1 (class 2).
+    """Classify, at the end of a noisy sequence, whether it began with +1 (class 1) or −1 (class 2).
 
-    The first N numbers of a sequence carry its class, all others are normal noise of variance 0.2. Lengths
-    are drawn evenly from T to T + T / 10. At the last step the class is due: 1 for class 1, 0 for class 2.
-    3a: the first N numbers are +1 or −1. 3b: the same noise is added to them. 3c: as 3a, but the targets are
-    0.2 for class 1 and 0.8 for class 2, and normal noise of variance 0.1 is added to what is learned.
+    The first N numbers of a sequence carry its class; all others are Gaussian noise of variance 0.2. Lengths
+    are uniform from T to T + T / 10. The target at the last step is 1 for class 1 and 0 for class 2.
+    3a: the first N numbers are +1 or −1.
+    3b: the same noise is added to them.
+    3c: as 3a, but the targets are 0.2 for class 1 and 0.8 for class 2, and Gaussian noise of variance 0.1 is
+    added to the training targets.
 
     Shapes: x (B, T, 1), y (B, T, 1), logits; target (B, T, 1), in 3c (B, T, 2), with noise and without.
-    Scores: wrong_share, the share of sequences with an error of 0.2 or more, in 3c 0.1; absolute_error and
-    squared_error, the mean at the last step, in 3c from the target without noise. The paper's criterion ST1
-    is none of 256 wrong, in 3b fewer than 6; ST2 is ST1 and an absolute_error below 0.01, in 3b 0.04. In 3c
-    it is an absolute_error below 0.015. The goal is ST1, in 3c that one.
+    Scores: wrong_share, the fraction of sequences with an error of 0.2 or more (3c: 0.1); absolute_error and
+    squared_error, the mean at the last step (3c: with respect to the target without noise).
+    Goal: the paper's criterion ST1, none of 256 sequences wrong (3b: fewer than 6); 3c: an absolute_error
+    below 0.015. The paper's ST2 also requires an absolute_error below 0.01 (3b: 0.04).
     Source: Hochreiter and Schmidhuber 1997, experiment 3; 3a after Bengio, Simard and Frasconi 1994.
     """
 
@@ -63,7 +65,7 @@ class TwoSequence(Judged):
         self.goal = GOALS[experiment]
 
     def sample(self, batch_size: int, rng: torch.Generator) -> Batch:
-        """Draw lengths, classes, then noise."""
+        """Draw lengths, classes and noise, in this order."""
         lengths = lengths_from(self.length, batch_size, rng)
         kind = torch.randint(2, (batch_size, 1), generator=rng)  # 0 is class 1
         steps = int(lengths.max()) if batch_size else self.length
@@ -79,9 +81,9 @@ class TwoSequence(Judged):
         return Batch(x[..., None], due[:, None] * mask[..., None], mask, lengths)
 
     def baselines(self) -> Mapping[str, Mapping[str, float]]:
-        """Return what the mean target scores, and the best; in 3b some classes cannot be told.
+        """Return the scores of the mean target and of the best output; in 3b some classes are ambiguous.
 
-        There the sign of the sum of the first N numbers is wrong in a share Φ(−√(N / variance)).
+        There the sign of the sum of the first N numbers is wrong with probability Φ(−√(N / variance)).
         """
         if self.experiment == "3c":
             constant = {"wrong_share": 1.0, "squared_error": 0.09, "absolute_error": 0.3}
@@ -94,5 +96,5 @@ class TwoSequence(Judged):
         }
 
     def suite(self) -> Mapping[str, Task]:
-        """Return T = 100, and T = 1,000 where the paper has it."""
+        """Return T = 100, and T = 1,000 for the variants for which the paper reports it."""
         return {f"length-{n}": self.altered(length=n) for n in SUITE_LENGTHS[self.experiment]}

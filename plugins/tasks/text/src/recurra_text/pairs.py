@@ -35,7 +35,7 @@ def read_one(path: Path, held_out: tuple[float, float]) -> Splits:
 
 
 def read_folder(folder: Path, columns: tuple[str, str]) -> Splits:
-    """Read the three files of a folder: plain, packed or not, else Parquet with a column of each language.
+    """Read the three files of a folder: text, compressed or not, or Parquet with a column per language.
 
     Raises:
         MissingFile: There is no such folder, or no file of a split.

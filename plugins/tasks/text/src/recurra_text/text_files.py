@@ -41,7 +41,7 @@ def check_file(path: Path, remedy: str) -> None:
 
 
 def filled(path: Path, remedy: str) -> bytes:
-    """Return what is in a file, unpacked if its name ends in .gz.
+    """Return what is in a file, decompressed if its name ends in .gz.
 
     Raises:
         DamagedFile: It cannot be read, or is empty.
@@ -62,12 +62,12 @@ def files_of(folder: Path, endings: Sequence[str], remedy: str) -> Mapping[Split
     found = {split: file_of(folder, split, endings) for split in PARTS}
     lacking = [split for split, path in found.items() if path is None]
     if lacking:
-        raise MissingFile(f"{folder} has no {lacking[0]}{endings[0]}, packed or not; {remedy}")
+        raise MissingFile(f"{folder} has no {lacking[0]}{endings[0]}, compressed or not; {remedy}")
     return {split: path for split, path in found.items() if path is not None}
 
 
 def file_of(folder: Path, split: Split, endings: Sequence[str]) -> Path | None:
-    """Return the plain file of a split in a folder, packed or not, or None."""
+    """Return the plain file of a split in a folder, compressed or not, or None."""
     paths = (
         folder / f"{before}{part}{end}{packed}"
         for part, before, end, packed in product(PARTS[split], ("", "ptb.", "wiki."), endings, ("", ".gz"))

@@ -25,7 +25,9 @@ from recurra_text.coding import (
 from recurra_text.tables import PARTS, hub_columns, parquet_columns, parquet_files
 from recurra_text.text_files import check_file, check_sizes, cut, decoded, file_of, files_of, filled
 
-REMEDY = "put text in UTF-8 there, as train.txt, valid.txt and test.txt, or name one file in task.file"
+REMEDY = (
+    "set task.folder to a folder with train.txt, valid.txt and test.txt, or task.file to one file, in UTF-8"
+)
 ENDINGS = (".txt", ".tokens")
 LEAST = 2
 """Symbols of a split: one to read and one to predict."""
@@ -62,7 +64,7 @@ def _read(path: Path) -> bytes:
 
 
 def read_folder(folder: Path, column: str) -> Texts:
-    """Read the three files of a folder: plain text, packed or not, else Parquet with a column of lines.
+    """Read the three files of a folder: plain text, compressed or not, else Parquet with a column of lines.
 
     Raises:
         MissingFile: There is no such folder, or no file of a split.

@@ -1,4 +1,4 @@
-"""Tasks of trees as a recurra plugin."""
+"""Tasks on trees as a recurra plugin."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""Symbols in the order of their keys: how one expression becomes a tree or a sequence."""
+"""Sorts symbols by their keys, which turns an expression into a tree or a sequence."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from recurra import Batch, GeneratedTask, InputKind
 from recurra_trees.classes import Classes, last_step
 
 NODE = 0
-"""The token of an inner node that says nothing but that its two children belong together."""
+"""The token of an inner node that only joins its two children."""
 
 Form = Annotated[
     Literal["binary", "labelled", "sequence"],
@@ -22,9 +22,9 @@ Form = Annotated[
 
 
 class Symbols(NamedTuple):
-    """Symbols of one sort: key, token and arity of each, (B, n) or of a shape that expands to it.
+    """Symbols of one kind: the key, token and arity of each, (B, n) or of a shape that expands to it.
 
-    Those that are not `there` are left out; of the others, a lower key comes first.
+    Symbols at which `there` is false are left out; the others are sorted by increasing key.
     """
 
     there: Tensor
@@ -50,18 +50,18 @@ def arranged(sorts: Sequence[Symbols]) -> tuple[Tensor, Tensor]:
 class Evaluation(Classes, GeneratedTask):
     """A task whose answer is the value of an expression, at its root or after its last bracket.
 
-    A constructor calls `show_as`, which says what the task gives.
+    The constructor of a subclass calls `show_as` to select the form of the input.
     """
 
     input_kind: InputKind = "token-trees"
 
     def show_as(self, form: str) -> None:
-        """Give trees of tokens, or for `sequence` tokens with brackets."""
+        """Select trees of tokens, or tokens with brackets for the form `sequence`."""
         self.form = form
         self.input_kind = "tokens" if form == "sequence" else "token-trees"
 
     def asked(self, shown: Tensor, lengths: Tensor, value: Tensor) -> Batch:
-        """Return the batch that asks for values (B,) of expressions that are shown, (B, T, 2)."""
+        """Return the batch of expressions (B, T, 2) whose targets are their values (B,)."""
         mask = last_step(lengths, shown.shape[1])
         x = shown[..., 0] if self.input_kind == "tokens" else shown
         return Batch(x.contiguous(), torch.where(mask, value[:, None], 0), mask, lengths)

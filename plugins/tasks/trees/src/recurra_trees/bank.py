@@ -1,4 +1,4 @@
-"""Labelled parse trees in brackets, (3 (2 a) (4 film)), and the files and data sets that hold them."""
+"""Labelled parse trees in bracket notation, (3 (2 a) (4 film)), and how to read files of them."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class Tree(NamedTuple):
 
 
 def parsed(text: str) -> Tree:
-    """Read one tree.
+    """Parse one tree.
 
     Raises:
-        ValueError: It is none, or not binary; the message says why.
+        ValueError: The text is not a binary tree; the message says why.
     """
     tree, open_nodes = Tree([], [], []), list[list[Any]]()  # of each open node: label, children, word
-    # Some words have a space of another kind in them, such as 8 1/2.
+    # Some words contain a non-breaking space, such as 8 1/2.
     tokens = iter(re.findall(r"[()]|[^ \t\r\n()]+", text))
     for token in tokens:
         if tree.words and not open_nodes:
@@ -81,15 +81,15 @@ def _close(tree: Tree, open_nodes: list[list[Any]]) -> None:
 
 
 def read_sample() -> Mapping[Split, list[Tree]]:
-    """Read the synthetic sentences that this package ships."""
+    """Read the synthetic sentences that are part of this package."""
     return read_folder(cast(Path, resources.files(__package__).joinpath("synthetic_sample")))
 
 
 def read_folder(folder: Path) -> Mapping[Split, list[Tree]]:
-    """Read train, dev and test from a folder: one tree a line, in .txt or .txt.gz.
+    """Read train, dev and test from a folder, as .txt or .txt.gz with one tree per line.
 
     Raises:
-        MissingFile: There is no such folder, or no such file in it.
+        MissingFile: The folder or a file in it does not exist.
         DamagedFile: A file cannot be read, contains something that is not a binary tree, or is empty.
     """
     files.check_folder(folder, REMEDY)
@@ -109,7 +109,7 @@ def trees_of(where: str, lines: Iterable[str]) -> list[Tree]:
     """Read one tree from each line that is not blank.
 
     Raises:
-        DamagedFile: A line holds no binary tree, or there is none at all.
+        DamagedFile: A line is not a binary tree, or there is no line.
     """
     trees = []
     for number, line in enumerate(lines, 1):
@@ -126,12 +126,12 @@ def trees_of(where: str, lines: Iterable[str]) -> list[Tree]:
 
 
 def read_hub(revision: str) -> Mapping[Split, list[Tree]]:
-    """Read the treebank from the Hub, and compare how many sentences and nodes it has with what is known.
+    """Read the treebank from the Hub, and verify its published numbers of sentences and nodes.
 
     Raises:
         InvalidOption: The revision is empty.
-        MissingFile: The Hub cannot be reached, or has no such revision.
-        DamagedFile: What is there is not the treebank.
+        MissingFile: The Hub cannot be reached, or the revision does not exist.
+        DamagedFile: The data set is not the treebank.
     """
     if not revision:
         raise InvalidOption(f"SST: revision is empty; it must name a commit or a branch of {HUB}")

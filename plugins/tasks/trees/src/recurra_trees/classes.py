@@ -1,4 +1,4 @@
-"""What all tasks of this plugin share: the answer at a scored step is one of several classes."""
+"""Base class of the tasks of this plugin: classification at every scored step."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Count = Annotated[int, Field(gt=0)]
 
 
 class Classes(SupervisedTask):
-    """A task whose answer is a class at every scored step; outputs are logits (B, T, classes)."""
+    """A task whose target is a class at every scored step; outputs are logits (B, T, classes)."""
 
     def classes(self, batch: Batch) -> Tensor:
-        """Return the right classes (B, T); anything where no answer is due."""
+        """Return the correct classes (B, T); values at steps that are not scored are arbitrary."""
         return batch.target
 
     def loss(self, y: Tensor, batch: Batch) -> Tensor:
@@ -30,19 +30,19 @@ class Classes(SupervisedTask):
         return {"accuracy_percent": self.percent(y, batch, batch.mask)}
 
     def percent(self, y: Tensor, batch: Batch, steps: Tensor) -> Score:
-        """Return how many of some steps (B, T) are answered rightly, in percent."""
+        """Return the accuracy at the given steps (B, T), in percent."""
         right = (y.argmax(-1) == self.classes(batch)) & steps
         return Score(100 * float(right.sum()), float(steps.sum()))
 
     def predict(self, y: Tensor) -> Tensor:
-        """Turn logits into the probabilities of the classes."""
+        """Convert logits to class probabilities."""
         return torch.softmax(y, -1)
 
     def oracle(self, batch: Batch) -> Tensor:
-        """Return the outputs of somebody who knows the answer, for checks."""
+        """Return the outputs of a model that knows the answer, for checks."""
         return 100 * one_hot(self.classes(batch), self.output_size).float()
 
 
 def last_step(lengths: Tensor, steps: int) -> Tensor:
-    """Return where each row ends, which is the root of a tree: lengths (B,) -> (B, T) booleans."""
+    """Return a mask of the last step of each row, the root of a tree: lengths (B,) -> (B, T) booleans."""
     return torch.arange(steps, device=lengths.device) == lengths[:, None] - 1

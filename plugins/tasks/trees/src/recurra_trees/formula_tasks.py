@@ -1,4 +1,4 @@
-"""Formulas over two values and over five: evaluate them, also larger and deeper ones than were learned."""
+"""Evaluation of formulas over two or five values, also larger and deeper ones than in training."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ Most = Annotated[Annotated[int, Field(gt=1)], Field(description="maximum number 
 
 
 class Formula(Evaluation):
-    """A formula of operators with two sides, whose number of leaves is uniform; its value is asked for.
+    """Evaluate a formula of binary operators whose number of leaves is uniform.
 
     Forms: `binary`, a tree whose leaves are values and operators, ((left operator) right), and whose inner
-    nodes all have the same token, for cells that read leaves alone; `labelled`, a tree whose inner nodes are
-    the operators; `sequence`, tokens with brackets, (left operator right), for cells that read sequences.
-    The same seed gives the same formulas in every form.
+    nodes all have the same token, for cells whose inner nodes have no features; `labelled`, a tree whose
+    inner nodes are the operators; `sequence`, tokens with brackets, (left operator right), for cells that
+    read sequences. The same seed gives the same formulas in every form.
 
     Args:
-        table: (operators, left values, right values), what each operator makes of two values.
+        table: (operators, left values, right values), the results of the operators.
     """
 
     goal = Goal("accuracy_percent", above=99)
@@ -43,14 +43,14 @@ class Formula(Evaluation):
         self.show_as(form)
 
     def sample(self, batch_size: int, rng: torch.Generator) -> Batch:
-        """Draw numbers of leaves, then formulas."""
+        """Draw the numbers of leaves, then the formulas."""
         sizes = torch.randint(self.min_leaves, self.max_leaves + 1, (batch_size,), generator=rng)
         formulas = drawn(sizes, self.shape, self.values, self.operators, rng)
         shown = arranged(symbols_of(formulas, self.options["form"], self.values, self.operators))
         return self.asked(*shown, evaluated(formulas, self.table))
 
     def baselines(self) -> Mapping[str, Mapping[str, float]]:
-        """Return what the most frequent value scores, by exact counting (`constant`), and the right one."""
+        """Return the exact score of the most frequent value (`constant`) and that of the correct value."""
         shares = value_shares(self.shape, self.max_leaves, self.table)[self.min_leaves :].mean(0)
         return {
             "constant": {"accuracy_percent": 100 * float(shares.max())},
@@ -75,17 +75,18 @@ class Formula(Evaluation):
 class BooleanTrees(Formula):
     """Evaluate a formula of and, or, xor over true and false.
 
-    The number of leaves is uniform from 2 to 8; leaves and operators are uniform. Of a random tree, the size
-    of the left side is uniform; `shape` also gives balanced trees, and chains that branch to one side alone.
-    Either value is as likely at any size, so that a constant answer is right in half of all cases.
+    The number of leaves is uniform from 2 to 8; leaves and operators are uniform. In a random tree,
+    the size of the left side is uniform; `shape` also selects balanced trees, and chains that branch to one
+    side only.
+    Both values are equally likely at any size, so a constant answer is correct in half of all cases.
 
-    Forms: `binary`, ((left operator) right), all leaves, inner nodes say nothing; `labelled`, operators are
-    inner nodes (`recursive` and `rntn` need `inner_features` for it); `sequence`, tokens with brackets.
+    Forms: `binary`, ((left operator) right), in which all symbols are leaves; `labelled`, in which operators
+    are inner nodes (`recursive` and `rntn` need `inner_features` for it); `sequence`, tokens with brackets.
 
     Shapes: x (B, T, 2), [token, arity], or (B, T) for `sequence`; n leaves make 4 n − 3 steps (2 n − 1 if
     `labelled`); y (B, T, 2), logits, scored at the last step of each row, the root.
     Scores: accuracy_percent, 50 for any constant answer. Solved above 99, a bound of our own.
-    Differs from the paper: none has exactly this task.
+    No paper defines exactly this task.
     """
 
     stream = "BooleanTrees"
@@ -102,17 +103,18 @@ class BooleanTrees(Formula):
 class ArithmeticTrees(Formula):
     """Evaluate a formula of + − * over the numbers 0 to 4, modulo 5.
 
-    The number of leaves is uniform from 2 to 8; leaves and operators are uniform. Of a random tree, the size
-    of the left side is uniform; `shape` also gives balanced trees, and chains that branch to one side alone.
+    The number of leaves is uniform from 2 to 8; leaves and operators are uniform. In a random tree,
+    the size of the left side is uniform; `shape` also selects balanced trees, and chains that branch to one
+    side only.
 
-    Forms: `binary`, ((left operator) right), all leaves, inner nodes say nothing; `labelled`, operators are
-    inner nodes (`recursive` and `rntn` need `inner_features` for it); `sequence`, tokens with brackets.
+    Forms: `binary`, ((left operator) right), in which all symbols are leaves; `labelled`, in which operators
+    are inner nodes (`recursive` and `rntn` need `inner_features` for it); `sequence`, tokens with brackets.
 
     Shapes: x (B, T, 2), [token, arity], or (B, T) for `sequence`; n leaves make 4 n − 3 steps (2 n − 1 if
     `labelled`); y (B, T, 5), logits, scored at the last step of each row, the root.
-    Scores: accuracy_percent; the constant answer 0 is right a little more often than one in five, since
-    products with 0 are 0. Solved above 99, a bound of our own.
-    Differs from the paper: none has exactly this task; that of Deletang et al. 2023 has signs and no trees.
+    Scores: accuracy_percent; the constant answer 0 is correct in slightly more than one of five cases,
+    because products with 0 are 0. Solved above 99, a bound of our own.
+    No paper defines exactly this task; that of Deletang et al. 2023 has signs and no trees.
     """
 
     stream = "ArithmeticTrees"

@@ -1,7 +1,7 @@
-"""Formulas of operators with two sides: how they are drawn, shown and evaluated, all rows at once.
+"""Formulas of binary operators: drawing, encoding and evaluating them, vectorised over rows.
 
-A formula of n leaves is a row of leaves with n - 1 operators between them, each of which has a rank: what is
-put together last has the highest. So an operator reaches, on both sides, up to the next one of higher rank.
+A formula of n leaves is a row of leaves with n - 1 operators between them. An operator that is
+evaluated later has a higher rank, so an operator extends, on both sides, up to the next one of higher rank.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ Shape = Annotated[
 class Formulas(NamedTuple):
     """Formulas of up to n leaves.
 
-    Shapes: sizes (B,), the leaves of each row; leaves (B, n), values; operators (B, n - 1), their numbers;
-    ranks (B, n - 1); first and last (B, n - 1), the leaves up to which each operator reaches.
+    Shapes: sizes (B,), the number of leaves of each row; leaves (B, n), values; operators (B, n - 1), their
+    indices; ranks (B, n - 1); first and last (B, n - 1), the first and last leaf below each operator.
     """
 
     sizes: Tensor
@@ -37,26 +37,26 @@ class Formulas(NamedTuple):
 
     @property
     def used(self) -> Tensor:
-        """Which operators there are, (B, n - 1)."""
+        """The operators that exist in each row, (B, n - 1) booleans."""
         return torch.arange(self.operators.shape[1]) < self.sizes[:, None] - 1
 
 
 def drawn(sizes: Tensor, shape: str, values: int, operators: int, rng: torch.Generator) -> Formulas:
-    """Draw formulas of these sizes (B,): leaves, operators, and in random shapes the ranks."""
+    """Draw formulas of the given sizes (B,): leaves, operators and, for random shapes, ranks."""
     batch_size, most = len(sizes), int(sizes.max()) if len(sizes) else 1
     leaves = torch.randint(values, (batch_size, most), generator=rng)
     chosen = torch.randint(operators, (batch_size, most - 1), generator=rng)
     if shape == "random":
-        # Any order of putting together is as likely as any other: then the sizes of left sides are uniform.
+        # All orders of evaluation are equally likely, which makes the sizes of left sides uniform.
         ranks = torch.rand(batch_size, most - 1, generator=rng).argsort(1).argsort(1)
     else:
         ranks = ranks_of(shape, most)[sizes]
-    ranks = torch.where(torch.arange(most - 1) < sizes[:, None] - 1, ranks, most)  # past the end: a wall
+    ranks = torch.where(torch.arange(most - 1) < sizes[:, None] - 1, ranks, most)  # a wall after the end
     return Formulas(sizes, leaves, chosen, ranks, *reach(ranks))
 
 
 def reach(ranks: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the first and the last leaf up to which each operator reaches: (B, n - 1) each."""
+    """Return the first and the last leaf below each operator: (B, n - 1) each."""
     place = torch.arange(ranks.shape[1])
     walls = torch.nn.functional.pad(ranks, (1, 1), value=2 * ranks.shape[1] + 2)  # at -1 and n - 1
     at = torch.arange(-1, ranks.shape[1] + 1)
@@ -67,7 +67,7 @@ def reach(ranks: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def left_sizes(shape: str, leaves: int) -> range:
-    """Return how many leaves the left side may have, each as likely as any other."""
+    """Return the possible numbers of leaves of the left side, which are equally likely."""
     if shape == "random":
         return range(1, leaves)
     size = {"balanced": leaves // 2, "left": leaves - 1, "right": 1}[shape]
@@ -76,7 +76,7 @@ def left_sizes(shape: str, leaves: int) -> range:
 
 @cache
 def ranks_of(shape: str, most: int) -> Tensor:
-    """Return the ranks of a shape that is not random for every number of leaves: (most + 1, most - 1)."""
+    """Return the ranks of a deterministic shape for every number of leaves: (most + 1, most - 1)."""
     table = torch.zeros(most + 1, most - 1, dtype=torch.int64)
     for leaves in range(2, most + 1):
         waiting = [(0, leaves, most)]
@@ -91,10 +91,10 @@ def ranks_of(shape: str, most: int) -> Tensor:
 
 
 def evaluated(formulas: Formulas, table: Tensor) -> Tensor:
-    """Return the values (B,) of formulas by a table (operators, left values, right values)."""
+    """Return the values (B,) of formulas, given a table (operators, left values, right values)."""
     rows, values = torch.arange(len(formulas.sizes)), formulas.leaves
-    for place in formulas.ranks.argsort(dim=1, stable=True).unbind(1):  # what is put together first
-        start = formulas.first[rows, place]  # a part's value lies where its first leaf was
+    for place in formulas.ranks.argsort(dim=1, stable=True).unbind(1):  # in the order of evaluation
+        start = formulas.first[rows, place]  # the value of a part replaces that of its first leaf
         result = table[formulas.operators[rows, place], values[rows, start], values[rows, place + 1]]
         result = torch.where(formulas.used[rows, place], result, values[rows, start])
         values = values.scatter(1, start[:, None], result[:, None])
@@ -102,13 +102,13 @@ def evaluated(formulas: Formulas, table: Tensor) -> Tensor:
 
 
 def symbols_of(formulas: Formulas, form: str, values: int, operators: int) -> list[Symbols]:
-    """Return the symbols of formulas in a form, ready to be arranged.
+    """Return the symbols of formulas in the given form, for `arranged`.
 
-    Tokens: 0 an inner node that says nothing, then the values, the operators, and both brackets.
+    Tokens: 0, an inner node without an operator; then the values, the operators and both brackets.
     """
     most = formulas.leaves.shape[1]
-    # Beside leaf i: what opens there, outer brackets first; the leaf; what closes there, inner ones first;
-    # the operator after it; what joins that to its left side.
+    # Keys around leaf i: opening brackets, outer ones first; the leaf; closing brackets, inner ones first;
+    # the operator after it; the node that joins this operator to its left side.
     step, place = 3 * most + 3, torch.arange(most)
     leaf = Symbols(place < formulas.sizes[:, None], (place * step + most)[None], formulas.leaves + 1)
     used, named = formulas.used, formulas.operators + 1 + values
@@ -125,7 +125,7 @@ def symbols_of(formulas: Formulas, form: str, values: int, operators: int) -> li
 
 
 def value_shares(shape: str, most: int, table: Tensor) -> Tensor:
-    """Return how likely each value is for every number of leaves, (most + 1, values), if leaves are even."""
+    """Return the distribution of values for each number of uniform leaves, (most + 1, values)."""
     values = table.shape[1]
     shares = torch.full((most + 1, values), 1 / values, dtype=torch.float64)
     becomes = torch.nn.functional.one_hot(table, values).double().mean(0)  # (left, right, value)

@@ -20,25 +20,24 @@ SHORTEST = FEWEST + 2
 class ListOps(Evaluation):
     """Evaluate nested lists such as [MAX 2 9 [MIN 4 7] 0], whose value is 9.
 
-    MIN, MAX, MED and SUM_MOD (the sum modulo 10) take 2 to 5 arguments, each a digit or, with a probability
-    of 0.25, a list. The median of an even number of arguments is rounded down. The number of arguments, the
-    operators and the digits are uniform. A list that would make a row longer than `max_length` or deeper
-    than `max_depth` is not opened, or has fewer arguments.
+    MIN, MAX, MED and SUM_MOD (the sum modulo 10) take 2 to 5 arguments. Each argument is a list with
+    probability 0.25, otherwise a digit. The median of an even number of arguments is rounded down. The number
+    of arguments, the operators and the digits are uniform. A list that would make a row longer than
+    `max_length` or deeper than `max_depth` is not opened, or has fewer arguments.
 
-    Forms: `binary`, the tree by which an operator takes one argument after the other, branching to the left,
-    ((((MAX 2) 9) (((MIN 4) 7) ])) 0) ]), all leaves, inner nodes say nothing; `labelled`, operators are
-    inner nodes with up to `max_arguments` children, for `tree-lstm`; `sequence`, the tokens as written, with
-    an end token for every list. The same seed gives the same lists in every form.
+    Forms: `binary`, a left-branching tree in which an operator takes one argument after another,
+    ((((MAX 2) 9) (((MIN 4) 7) ])) 0) ]), and all tokens are leaves; `labelled`, in which operators are inner
+    nodes with up to `max_arguments` children, for `tree-lstm`; `sequence`, the tokens as written, with an end
+    token for every list. The same seed gives the same lists in every form.
 
     Shapes: x (B, T, 2), [token, arity], or (B, T) for `sequence`, where T <= `max_length`; a tree of L tokens
     has 2 L − 1 nodes; y (B, T, 10), logits, scored at the last step of each row.
     Tokens: 0 an inner node, 1 to 10 the digits, 11 to 14 the operators, 15 the end of a list.
-    Scores: accuracy_percent. Baselines: constant, the most frequent value, by a seeded simulation. Solved
-    above 95, a bound of our own.
-    Differs from the paper: lists are drawn anew for every batch, without a check against repeats; the
-    outermost token is always an operator; lengths are bounded while a list is written, not by throwing long
-    ones away; as long as a row is shorter than `min_length`, arguments are lists with a probability of 0.5 at
-    least, and so is the last one.
+    Scores: accuracy_percent. Baselines: constant, the most frequent value, estimated by a seeded simulation.
+    Solved above 95, a bound of our own.
+    Differs from the paper: new lists are drawn for every batch and may repeat; the outermost token is always
+    an operator; lengths are bounded while a list is written, not by rejecting long lists; while a row is
+    shorter than `min_length`, arguments are lists with probability at least 0.5, and the last one always is.
     Source: Nangia and Bowman 2018.
     """
 
@@ -77,13 +76,13 @@ class ListOps(Evaluation):
         return self.asked(*arranged(symbols_of(lists, self.options["form"])), lists.value)
 
     def baselines(self) -> Mapping[str, Mapping[str, float]]:
-        """Return what the most frequent value scores in 4,000 rows (`constant`), and the right one."""
+        """Return the score of the most frequent value in 4,000 rows (`constant`) and of the correct value."""
         lists = written(REFERENCE_ROWS, self.rules, torch.Generator().manual_seed(0))
         share = float(torch.bincount(lists.value).max()) / REFERENCE_ROWS
         return {"constant": {"accuracy_percent": 100 * share}, "optimal": {"accuracy_percent": 100.0}}
 
     def suite(self) -> Mapping[str, Task]:
-        """Return rows as in training, and twice and four times as long ones, which nest as deep at most."""
+        """Return rows as in training, and rows two and four times as long with the same maximum depth."""
         rules = self.rules
         longer = {}
         for factor in (2, 4):

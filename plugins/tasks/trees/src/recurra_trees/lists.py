@@ -1,4 +1,4 @@
-"""Nested lists: how they are written, evaluated and shown, all rows at once."""
+"""Nested lists: writing, evaluating and encoding them, vectorised over rows."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ FIRST_DIGIT = NODE + 1
 FIRST_OPERATOR = FIRST_DIGIT + DIGITS
 END = FIRST_OPERATOR + len(OPERATORS)
 GROWING = 0.5
-"""Probability that an argument is a list while a row is shorter than asked for: enough to spread."""
+"""Probability that an argument is a list while a row is shorter than requested; high enough to grow."""
 NOTHING = -1
-"""Stands past the end of a row."""
+"""Marks positions after the end of a row."""
 
 
 class Rules(NamedTuple):
-    """Of what size lists are; see the options of `ListOps`."""
+    """Limits on the size of lists; see the options of `ListOps`."""
 
     nesting: float
     max_arguments: int
@@ -35,8 +35,8 @@ class Rules(NamedTuple):
 class Written(NamedTuple):
     """Nested lists as they are written.
 
-    Shapes: tokens (B, L), -1 past the end; depth (B, L), in how many lists a token lies, 0 the outermost;
-    operator and arguments (B, L), of the list that ends there; value (B,).
+    Shapes: tokens (B, L), -1 after the end; depth (B, L), the nesting depth of each token, 0 in the outermost
+    list; operator and arguments (B, L), those of the list that ends at a token; value (B,).
     """
 
     tokens: Tensor
@@ -47,7 +47,7 @@ class Written(NamedTuple):
 
 
 def written(batch_size: int, rules: Rules, rng: torch.Generator) -> Written:
-    """Draw nested lists and evaluate them while they are written, one token of every row at a time."""
+    """Draw nested lists and evaluate them at the same time, one token of every row per step."""
     sizes = (batch_size, rules.max_length)
     writer = _Writer(
         rules,
@@ -62,7 +62,7 @@ def written(batch_size: int, rules: Rules, rng: torch.Generator) -> Written:
 
 
 class _Writer:
-    """Writes lists token by token; of every open list it knows what is still missing and what it holds."""
+    """Writes lists token by token, and tracks the missing and the present arguments of every open list."""
 
     def __init__(
         self, rules: Rules, chances: Tensor, wanted: Tensor, operators: Tensor, digits: Tensor
@@ -74,12 +74,12 @@ class _Writer:
         self.depth = torch.full((batch_size,), -1)  # the level of the innermost open list
         self.missing = torch.zeros(batch_size, levels, dtype=torch.int64)
         self.operator = torch.zeros(batch_size, levels, dtype=torch.int64)
-        self.held = torch.zeros(batch_size, levels, DIGITS, dtype=torch.int64)  # how often each value
-        self.length = torch.ones(batch_size, dtype=torch.int64)  # of the row, if no more list is opened
+        self.held = torch.zeros(batch_size, levels, DIGITS, dtype=torch.int64)  # counts of each value
+        self.length = torch.ones(batch_size, dtype=torch.int64)  # of the row, if no further list is opened
         self.value = torch.zeros(batch_size, dtype=torch.int64)
 
     def write(self, t: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return the tokens, their depth, and operator and number of arguments of lists that end here."""
+        """Return the tokens, their depth, and the operators and argument counts of lists that end here."""
         live = (self.depth >= 0) if t else torch.ones_like(self.depth, dtype=torch.bool)
         inner = self.depth.clamp(min=0)
         ends = live & (self.missing[self.rows, inner] == 0) if t else torch.zeros_like(live)
@@ -94,7 +94,7 @@ class _Writer:
         return token, depth, operator, held.sum(1)
 
     def _opens(self, t: int, may: Tensor) -> Tensor:
-        """Tell which rows open a list: the first token does, and a short row whose end is near must."""
+        """Return the rows that open a list: at random, at the first token, or to reach the minimum length."""
         if t == 0:
             return may
         fits = (self.length + FEWEST + 1 <= self.rules.max_length) & (self.depth < self.rules.max_depth)
@@ -103,7 +103,7 @@ class _Writer:
         return may & fits & (nests | (short & (self.missing.sum(1) == 1)))
 
     def _open(self, opens: Tensor, t: int) -> None:
-        """Open lists with as many arguments as were drawn and have room, inside the open ones."""
+        """Open lists inside the open ones, with as many of the drawn arguments as fit."""
         outer = self.depth.clamp(min=0)
         self._add(self.missing, opens & (self.depth >= 0), outer, -1)
         self.depth = self.depth + opens.long()
@@ -115,7 +115,7 @@ class _Writer:
         self.held[self.rows, at] = torch.where(opens[:, None], 0, self.held[self.rows, at])
 
     def _close(self, ends: Tensor, value: Tensor) -> None:
-        """Close lists: their values go to the lists around them, whose arguments they are."""
+        """Close lists; their values become arguments of the enclosing lists."""
         self.depth = self.depth - ends.long()
         self.value = torch.where(ends & (self.depth < 0), value, self.value)
         self._hold(ends & (self.depth >= 0), value)
@@ -133,7 +133,7 @@ class _Writer:
 
 
 def applied(operator: Tensor, held: Tensor) -> Tensor:
-    """Return what operators (B,) make of lists that hold each digit so often, (B, 10) -> (B,).
+    """Apply operators (B,) to lists, given as counts of each digit (B, 10) -> (B,).
 
     The median of an even number of arguments is the mean of the two in the middle, rounded down.
     """
@@ -148,7 +148,7 @@ def applied(operator: Tensor, held: Tensor) -> Tensor:
 
 
 def symbols_of(lists: Written, form: str) -> list[Symbols]:
-    """Return the symbols of lists in a form, ready to be arranged."""
+    """Return the symbols of lists in the given form, for `arranged`."""
     tokens, there = lists.tokens, lists.tokens != NOTHING
     key = 3 * torch.arange(tokens.shape[1])[None]
     ends, digit = tokens == END, there & (tokens < FIRST_OPERATOR)
@@ -158,5 +158,5 @@ def symbols_of(lists: Written, form: str) -> list[Symbols]:
         operator = lists.operator + FIRST_OPERATOR
         return [Symbols(digit, key, tokens), Symbols(ends, key, operator, lists.arguments)]
     node = torch.tensor(NODE)
-    taken = Symbols(digit | ends, key + 1, node, 2)  # what came so far is applied to an argument, or ended
+    taken = Symbols(digit | ends, key + 1, node, 2)  # joins the tokens so far to an argument or to the end
     return [Symbols(there, key, tokens), taken, Symbols(ends & (lists.depth > 0), key + 2, node, 2)]

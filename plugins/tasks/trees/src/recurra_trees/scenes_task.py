@@ -1,4 +1,4 @@
-"""Scenes made of segments: name every segment, of which the neighbours are known."""
+"""Scenes made of segments: classify every segment, given its neighbours."""
 
 from __future__ import annotations
 
@@ -19,28 +19,30 @@ REFERENCE_SCENES = 1000
 class Scenes(Classes, GraphTask, GeneratedTask):
     """Classify each segment of a scene from its features and its neighbours.
 
-    The centres of n segments are uniform in a unit square, and so are those of `regions` regions, each of a
-    random class; a segment belongs to the nearest region and has its class. Its features are those of its
-    class plus noise, so that one alone is often mistaken, while a region as a whole seldom is. Two segments
-    are neighbours if no third centre lies in the circle between theirs (the Gabriel graph, which is always
-    connected). What classes look like depends on `world` alone: it is the same in every batch and split.
+    The centres of n segments and of `regions` regions are uniform in a unit square, and each region has a
+    random class. A segment belongs to the nearest region and has its class. The features of a segment are the
+    mean of its class plus noise, so a single segment is often ambiguous, but a whole region rarely is. Two
+    segments are neighbours if no third centre lies in the circle whose diameter connects theirs (the Gabriel
+    graph, which is always connected). The class means depend only on `world`, so they are the same in every
+    batch and split.
 
-    Encoding: x has the segments from left to right, the features and then both coordinates of the centre.
-    target[..., 0] is the class of each segment, target[..., 1:] its row of the adjacency matrix; a learning
-    rule reads them by `classes(batch)` and `adjacency(batch)`. For learning with a margin, as in the paper,
-    it merges neighbours into a tree, and a tree is right if segments that are connected within one class are
-    merged before those of different classes (`greedy_graph` and `mixed_regions` of `recurra-recursive`).
-    Without such a rule this is the naming of each segment of a sequence. In the form `graph` x has each
-    segment's row of the adjacency matrix too, and a cell that finds trees over neighbours reads it.
+    Encoding: x contains the segments from left to right; the channels are the features and both coordinates
+    of the centre. target[..., 0] is the class of each segment, target[..., 1:] its row of the adjacency
+    matrix; a learning rule reads them with `classes(batch)` and `adjacency(batch)`. With the form `graph`, x
+    also contains each segment's row of the adjacency matrix, so a cell can search for a tree over neighbours.
+    As in the paper, a tree is correct if connected segments of one class are merged before segments of
+    different classes (`greedy_graph` and `mixed_regions` of `recurra-recursive`). With the form `segments`,
+    the task is to classify each step of a sequence.
 
-    Shapes: x (B, n, features + 2), as graphs with `room` numbers more; target (B, n, 1 + max_segments),
+    Shapes: x (B, n, features + 2), with `room` more channels for graphs; target (B, n, 1 + max_segments),
     integers; y (B, n, classes), logits, scored at every segment.
     Scores: accuracy_percent, over segments; the paper counts pixels.
-    Baselines: constant, 100 / classes; segment-alone, the best that sees the features of one segment, and
-    known-regions, the same with the mean of all neighbouring segments of its class, which nobody without the
-    classes can form; both by a seeded simulation.
-    Differs from the paper: the scenes are synthetic, as its images cannot be shipped; 16 features, not 119.
-    Source: Socher, Lin, Ng and Manning 2011, for the structure that is to be predicted.
+    Baselines: constant, 100 / classes; segment-alone, the best classifier that sees the features of one
+    segment; known-regions, the same classifier on the mean features of the true region, which a model does
+    not know. The last two are estimated by a seeded simulation.
+    Differs from the paper: the scenes are synthetic, because its images cannot be distributed; 16 features
+    instead of 119.
+    Source: Socher, Lin, Ng and Manning 2011, for the structure that is predicted.
     """
 
     stream = "Scenes"
@@ -80,7 +82,7 @@ class Scenes(Classes, GraphTask, GeneratedTask):
         self.looks = torch.randn(classes, features, generator=rng)
 
     def sample(self, batch_size: int, rng: torch.Generator) -> Batch:
-        """Draw numbers of segments, centres, regions with their classes, then the noise of the features."""
+        """Draw numbers of segments, centres, regions and their classes, then the noise of the features."""
         least, most = self.segments
         lengths = torch.randint(least, most + 1, (batch_size,), generator=rng)
         centres = torch.rand(batch_size, most, 2, generator=rng)
@@ -106,17 +108,17 @@ class Scenes(Classes, GraphTask, GeneratedTask):
         return batch.target[..., 0]
 
     def adjacency(self, batch: Batch) -> Tensor:
-        """Return which segments are neighbours, (B, T, T) booleans, symmetric, none its own neighbour."""
+        """Return the adjacency matrix, (B, T, T) booleans, symmetric with a false diagonal."""
         return batch.target[..., 1 : 1 + batch.mask.shape[1]] > 0
 
     def region_of(self, batch: Batch) -> Tensor:
-        """Return the region of each segment, (B, T): the number of its first segment in the same class."""
+        """Return the region of each segment, (B, T): the index of the region's first segment."""
         named = self.classes(batch)
         same = self.adjacency(batch) & (named[:, :, None] == named[:, None, :])
         return connected(same).int().argmax(2)
 
     def baselines(self) -> Mapping[str, Mapping[str, float]]:
-        """Return what is right by chance, by one segment alone, and by whole regions, if they were known."""
+        """Return the scores of chance, of single segments, and of whole regions if they were known."""
         batch = self.sample(REFERENCE_SCENES, torch.Generator().manual_seed(0))
         features = batch.x[..., : self.features - 2]
         same = self.classes(batch)[:, :, None] == self.classes(batch)[:, None, :]
@@ -128,11 +130,11 @@ class Scenes(Classes, GraphTask, GeneratedTask):
         return {"constant": {"accuracy_percent": 100 / self.output_size}, **simulated}
 
     def nearness(self, features: Tensor) -> Tensor:
-        """Return how near features (B, T, features) are to each class, (B, T, classes); all are as likely."""
+        """Return logits (B, T, classes) of features (B, T, features): negative distances to class means."""
         return -squared_distances(features, self.looks.expand(len(features), -1, -1))
 
     def suite(self) -> Mapping[str, Task]:
-        """Return scenes as in training, and of twice as many segments."""
+        """Return scenes as in training, and scenes of twice as many segments."""
         most = self.segments[1]
         sizes = {"min_segments": 2 * most, "max_segments": 2 * most, "room": max(self.room, 2 * most)}
         larger = Scenes(**{**self.options, **sizes})
@@ -140,15 +142,15 @@ class Scenes(Classes, GraphTask, GeneratedTask):
 
 
 def squared_distances(one: Tensor, other: Tensor) -> Tensor:
-    """Return those of all pairs: (B, n, D), (B, m, D) -> (B, n, m)."""
+    """Return the squared distances of all pairs: (B, n, D), (B, m, D) -> (B, n, m)."""
     return (one[:, :, None] - other[:, None]).square().sum(-1)
 
 
 def gabriel(centres: Tensor, there: Tensor) -> Tensor:
-    """Return the neighbours of the Gabriel graph of the centres (B, n, 2) that are there, (B, n, n)."""
+    """Return the Gabriel graph (B, n, n) of the centres (B, n, 2) at which `there` is true."""
     apart = squared_distances(centres.double(), centres.double())
     far = torch.where(there[:, None] & there[:, :, None], apart, torch.inf)
-    between = far[:, :, None, :] + far[:, None, :, :]  # (B, i, j, k): a third one is in the circle if less
+    between = far[:, :, None, :] + far[:, None, :, :]  # (B, i, j, k): k is in the circle if less
     others = ~torch.eye(centres.shape[1], dtype=torch.bool)
     third = others[:, None, :] & others[None]  # k is neither i nor j
     taken = ((between < apart[..., None]) & third).any(3)
@@ -156,8 +158,8 @@ def gabriel(centres: Tensor, there: Tensor) -> Tensor:
 
 
 def connected(joined: Tensor) -> Tensor:
-    """Return who is reached along joins (B, n, n), each one by itself too."""
+    """Return the reflexive transitive closure of a relation (B, n, n)."""
     reached = joined | torch.eye(joined.shape[1], dtype=torch.bool)
-    for _ in range(joined.shape[1].bit_length()):  # paths get twice as long with every product
+    for _ in range(joined.shape[1].bit_length()):  # every product doubles the length of paths
         reached = (reached.float() @ reached.float()) > 0
     return reached

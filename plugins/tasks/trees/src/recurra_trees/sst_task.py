@@ -24,7 +24,7 @@ PUBLISHED = {"fine": 45.7, "binary": 85.4}
 
 
 class Sentence(NamedTuple):
-    """One tree: nodes (T, 2), [token, arity]; labels (T,), classes; mask (T,), the nodes that have one."""
+    """One tree: nodes (T, 2), [token, arity]; labels (T,), classes; mask (T,), the scored nodes."""
 
     nodes: Tensor
     labels: Tensor
@@ -34,23 +34,25 @@ class Sentence(NamedTuple):
 class SST(Classes, Corpus):
     """Classify the sentiment of a sentence and of every phrase in it, at each node of its binary parse tree.
 
-    Leaves are words; inner nodes all have the same token, since they have no word. `fine` has 5 classes, very
-    negative to very positive; of `binary`, positive and negative, neutral nodes are not scored and sentences
-    with a neutral root are left out. Each epoch visits every training sentence exactly once, in
-    an order that depends on the seed; validation and test go through the file in its order.
+    Leaves are words; inner nodes have no word, so all of them have the same token. With `labels` = `fine`
+    there are 5 classes, from very negative to very positive. With `binary` there are 2, positive and
+    negative; neutral nodes are not scored, and sentences with a neutral root are left out. Each epoch visits
+    every training sentence exactly once, in an order that depends on the seed; validation and test follow the
+    order of the file.
 
-    Words are those that training has at least `min_count` times; any other is the token of unknown words.
-    Without a folder, and without `hub`, the task uses a few synthetic sentences, so that everything can be
-    tried; scores on them are not comparable with the treebank, and their suite is called `synthetic-sample`.
+    Words that occur fewer than `min_count` times in the training split share the token of unknown words.
+    Without `folder` and `hub`, the task uses a few synthetic sentences, so that it can be tried; scores on
+    them are not comparable with the treebank, and their suite is called `synthetic-sample`.
 
-    Shapes: x (B, T, 2), [token, arity]; y (B, T, 5 or 2), logits, scored at every node, or with
-    `supervision` = `root` at the last step of each row alone.
-    Scores: root_percent and, if all are supervised, nodes_percent: accuracy over sentences and over nodes.
-    Baselines: constant, the largest class of the test split, of roots and of nodes each: 28.6 and 68.5 for
-    `fine` on the treebank. Solved means more at the root than the tensor network of the paper: 45.7 (fine),
-    85.4 (binary).
-    Differs from the paper: words that are rare in training share a vector (`min_count` = 1 keeps all); the
-    loss is the mean over nodes, not their sum. Vectors of words are learned from the start, as in the paper.
+    Shapes: x (B, T, 2), [token, arity]; y (B, T, 5 or 2), logits, scored at every node, or only at the last
+    step of each row with `supervision` = `root`.
+    Scores: root_percent and, if all nodes are supervised, nodes_percent: the accuracy over sentences and over
+    nodes.
+    Baselines: constant, the most frequent class of the test split, separately for roots and nodes: 28.6 and
+    68.5 for `fine` on the treebank.
+    Goal: a higher accuracy at the root than the tensor network of the paper: 45.7 (fine), 85.4 (binary).
+    Differs from the paper: rare words share a vector (`min_count` = 1 keeps all words); the loss is the mean
+    over nodes, not their sum. Word vectors are trained from random values, as in the paper.
     Source: Socher et al. 2013, EMNLP.
 
     Raises:
@@ -95,7 +97,7 @@ class SST(Classes, Corpus):
         self.sentences = {split: self._sentences(split, trees[split]) for split in FILES}
 
     def _vocabulary(self, trees: Sequence[Tree], min_count: int) -> Mapping[str, int]:
-        """Return word -> token, in the order of the alphabet."""
+        """Return word -> token, in alphabetical order."""
         counts = Counter(self._spelled(word) for tree in trees for word in tree.words if word)
         known = sorted(word for word, count in counts.items() if count >= min_count)
         return {word: token for token, word in enumerate(known, UNKNOWN + 1)}
@@ -119,7 +121,7 @@ class SST(Classes, Corpus):
         return Sentence(torch.tensor([tokens, tree.arities]).T.contiguous(), labels, mask)
 
     def count(self, split: Split) -> int:
-        """Return how many sentences a split has."""
+        """Return the number of sentences in a split."""
         return len(self.sentences[split])
 
     def gather(self, split: Split, rows: Tensor) -> Batch:
@@ -137,7 +139,7 @@ class SST(Classes, Corpus):
         return found if self.only_root else {**found, "nodes_percent": self.percent(y, batch, batch.mask)}
 
     def baselines(self) -> Mapping[str, Mapping[str, float]]:
-        """Return what the largest class of the test split scores, of the roots and of the nodes."""
+        """Return the scores of the most frequent class of the test split, separately for roots and nodes."""
         sentences = self.sentences["test"]
         roots = torch.stack([sentence.labels[-1] for sentence in sentences])
         nodes = torch.cat([sentence.labels[sentence.mask] for sentence in sentences])

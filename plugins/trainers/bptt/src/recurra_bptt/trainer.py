@@ -91,7 +91,7 @@ class BPTT(Trainer):
         if not model.tags.differentiable:
             cell = type(model.sequencer).__name__
             raise IncompatibleParts(
-                f"trainer 'bptt' needs a differentiable cell, and {cell} is not; try 'guessing'"
+                f"trainer 'bptt' needs a differentiable cell, and {cell} is not; try trainer=guessing"
             )
         return BPTTModule(
             model,

@@ -78,9 +78,9 @@ class HistoryCompression(Trainer):
 
         cell = model.sequencer
         if not isinstance(cell, Staged) or not model.tags.differentiable:
-            message = f"and {type(cell).__name__} is none; try cell=history-compressor"
+            message = f"and {type(cell).__name__} is not one; try cell=history-compressor"
             raise IncompatibleParts(
-                f"trainer 'history-compression' needs a cell whose parts learn one by one, {message}"
+                f"trainer 'history-compression' needs a differentiable cell with stages, {message}"
             )
         return HistoryCompressionModule(
             model,

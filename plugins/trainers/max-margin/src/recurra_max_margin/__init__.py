@@ -1,4 +1,4 @@
-"""Structure prediction with a margin as a recurra plugin."""
+"""Max-margin structure prediction as a recurra plugin."""
 
 from collections.abc import Iterable
 from pathlib import Path

@@ -13,19 +13,20 @@ from recurra import Batch, FindsTrees, GraphTask, Task, Tree
 from recurra_lab import Forest, GradientRule, GraphModel, OptimizationOptions, forest, most_certain, parsed
 
 ONLY_RIGHT = -1e6
-"""Added to the score of a wrong node where only right trees are looked for."""
+"""Added to the score of a wrong node to search only for correct trees."""
 
 
 class MaxMarginModule(GradientRule):
-    """Moves the scores of the best right tree and of the one that violates the margin most apart.
+    """Increases the score of the best correct tree relative to the tree that violates the margin most.
 
     Args:
-        model: Whose cell finds trees.
+        model: A model whose cell finds trees.
         task: The task that provides graphs and defines which trees are correct.
         seed: The run's seed.
         optimization: Optimizer, schedule and clipping.
         kappa: κ, the margin for each wrong node.
-        violation: Whether `whole` trees are compared, or after the merge where they differ most, `largest`.
+        violation: `whole` compares whole trees, `largest` compares them after the merge at which they differ
+            most.
         labels: ν, the weight of the loss of the nodes' labels.
         weight_penalty: λ, penalty on squared weights.
     """
@@ -49,7 +50,7 @@ class MaxMarginModule(GradientRule):
         self.labels, self.weight_penalty = labels, weight_penalty
 
     def training_loss(self, batch: Batch) -> Tensor:
-        """Return J, for autograd."""
+        """Return the objective J, for autograd."""
         task, rows = cast(GraphTask, self.task), len(batch.lengths)
         regions = task.region_of(batch)
         violating, right = (self._trees(batch, regions, kappa) for kappa in (self.kappa, ONLY_RIGHT))
@@ -78,15 +79,15 @@ class MaxMarginModule(GradientRule):
         return in_merge_order(cast(FindsTrees, self.model.sequencer).score(y), found)
 
     def _margin(self, scores: Tensor, rows: int) -> Tensor:
-        """Return the mean hinge of violating trees over right ones, which come last: (2 B, merges) -> ()."""
+        """Return the mean hinge loss (); scores (2 B, merges) are of violating, then of correct trees."""
         ahead = (scores[:rows] - scores[rows:]).cumsum(1)
         largest = self.violation == "largest"
         return (ahead.amax(1) if largest else ahead[:, -1]).clamp(min=0).mean()
 
     def _label_loss(self, logits: Tensor, below: Tensor, classes: Tensor) -> Tensor:
-        """Return the mean cross-entropy of the shares of classes below each node, in nats.
+        """Return the mean cross-entropy of the class proportions below each node, in nats.
 
-        The mean over ranks is that of all nodes, though ranks have not equally many.
+        The mean over ranks equals the mean over all nodes, although ranks have different numbers of nodes.
         """
         shares = below.to(logits.dtype) @ one_hot(classes, logits.shape[-1]).to(logits.dtype)
         there = below.any(2)
@@ -96,16 +97,16 @@ class MaxMarginModule(GradientRule):
 
 
 def in_merge_order(values: Tensor, found: Forest) -> Tensor:
-    """Return the values of merges among those of nodes (B, T'), in the order of merging: (B, merges)."""
+    """Select the values of merges from those of all nodes (B, T'), in the order of merging: (B, merges)."""
     inner = found.merge >= 0
     merges = int(found.merge.max()) + 1
-    order = torch.where(inner, found.merge, merges)  # leaves and padding go into a column that is cut off
+    order = torch.where(inner, found.merge, merges)  # leaves and padding go to a column that is removed
     sorted_ = values.new_zeros(len(values), merges + 1).scatter(1, order, values)
     return sorted_[:, :-1]
 
 
 def wrong_nodes(found: Forest, regions: Tensor) -> Tensor:
-    """Return 1 for each node that mixes regions before each of them was complete, else 0: (B, T')."""
+    """Return 1 for each node that mixes regions before each of them is complete, else 0: (B, T')."""
     inside = one_hot(regions).double() * found.below.any(1)[..., None]  # (B, T, R)
     count = found.below.double() @ inside  # (B, T', R)
     partial = ((count > 0) & (count < inside.sum(1, keepdim=True))).any(2)

@@ -26,24 +26,25 @@ ADAGRAD, CONSTANT = AdaGrad(lr=0.05), Constant()
 
 
 class MaxMargin(Trainer):
-    """Make correct trees score higher than all others, by a margin that grows with the errors of these.
+    """Make correct trees score higher than all others, by a margin that grows with the number of errors.
 
-        J = mean_i [ max_y (s(y) + Δ_i(y)) − max_{y right} s(y) ] + ν L + λ/2 |θ|²
-        s(y) = Σ over the merges of a tree y of their scores;  Δ_i(y) = κ times its wrong nodes
+        J = mean_i [ max_y (s(y) + Δ_i(y)) − max_{y correct} s(y) ] + ν L + λ/2 |θ|²
+        s(y) = sum of the scores of the merges of a tree y;  Δ_i(y) = κ times its wrong nodes
 
-    A node is wrong if it mixes regions before each of them was complete; a right tree has none. Both maxima
-    are looked for greedily, merge by merge, so that a difference below zero may come up: it counts as zero.
-    The gradient is taken at the trees that were found, a subgradient. L is the mean cross-entropy, over the
-    nodes of the right trees, of a node's labels: the share of each class among the leaves below it.
+    A node is wrong if it mixes regions before each of them is complete; a correct tree has no wrong nodes.
+    Both maxima are approximated by greedy search, merge by merge, so the difference may be negative; it is
+    then set to zero. The gradient at the selected trees is a subgradient of J. L is the mean cross-entropy of
+    the labels over the nodes of the correct trees; the label of a node is the proportion of each class among
+    the leaves below it.
 
-    A greedy search may go wrong early although its whole tree scores lower than a right one, which J does not
-    see. With `violation` = largest both trees are compared after 1, 2, ... merges, and the largest difference
-    takes the place of that of the whole trees.
+    A greedy search may make an early error although its whole tree scores lower than a correct one; J does
+    not detect this. With `violation` = largest, both trees are compared after 1, 2, ... merges, and the
+    largest difference replaces that of the whole trees.
 
-    Works with models whose cell finds trees (`recurra.FindsTrees`), made with `scoring`, on tasks that
-    give graphs.
-    Differs from the paper: labels are learned along with the structure, and nodes that mix classes learn
-    their shares.
+    Works with models whose cell finds trees (`recurra.FindsTrees`) and has `scoring`, on tasks that provide
+    graphs.
+    Differs from the paper: labels are learned together with the structure, and nodes that mix classes learn
+    the class proportions.
     Source: Socher, Lin, Ng and Manning 2011, sections 3.2 to 3.4; for `violation` Huang, Fayong and Guo 2012.
     """
 
@@ -74,15 +75,13 @@ class MaxMargin(Trainer):
         """Return the Lightning module.
 
         Raises:
-            IncompatibleParts: The task gives no graphs.
+            IncompatibleParts: The task does not provide graphs.
         """
         from recurra_max_margin.module import MaxMarginModule
 
         if not isinstance(task, GraphTask) or not isinstance(model, GraphModel):
-            message = f"and '{type(task).__name__}' gives {task.input_kind}"
-            raise IncompatibleParts(
-                f"trainer 'max-margin' needs a task that gives graphs, {message}; try scenes"
-            )
+            message = f"but '{type(task).__name__}' provides {task.input_kind}; try scenes task.form=graph"
+            raise IncompatibleParts(f"trainer 'max-margin' needs a task that provides graphs, {message}")
         return MaxMarginModule(
             model,
             task,
