@@ -6,12 +6,10 @@ from recurra.capabilities import torch_weights as torch_weights
 from recurra.capabilities.environment import Environment as Environment
 from recurra.capabilities.environment import Environments as Environments
 from recurra.capabilities.environment import Policy as Policy
+from recurra.capabilities.environment import Population as Population
 from recurra.capabilities.graphs import FindsTrees as FindsTrees
 from recurra.capabilities.graphs import GraphTask as GraphTask
 from recurra.capabilities.graphs import Tree as Tree
-from recurra.capabilities.population import Population as Population
-from recurra.capabilities.population import RunsPopulations as RunsPopulations
-from recurra.capabilities.population import ScoresPopulations as ScoresPopulations
 from recurra.capabilities.staged import Staged as Staged
 from recurra.capabilities.teacher_forcing import TakesTargets as TakesTargets
 from recurra.capabilities.topology import Evolvable as Evolvable

@@ -5,14 +5,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
-MISTAKE = 2
-"""The exit code of a user's mistake."""
-
 
 class RecurraError(Exception):
     """Base class of all errors of recurra; the command line prints the message and exits with `exit_code`."""
 
-    exit_code = MISTAKE
+    exit_code = 2
 
 
 class UnknownComponent(RecurraError, LookupError):

@@ -52,3 +52,5 @@ from recurra_lab.training.population import losses as losses
 from recurra_lab.training.population import run_each as run_each
 from recurra_lab.training.predictions import Predictions as Predictions
 from recurra_lab.training.predictions import Predicts as Predicts
+from recurra_lab.training.scored_populations import RunsPopulations as RunsPopulations
+from recurra_lab.training.scored_populations import ScoresPopulations as ScoresPopulations

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from recurra.capabilities.population import ScoresPopulations
 from recurra.task import Batch, Evaluation, Goal, Score, Task
 from recurra_contract.kit import CheckFailed, Make, Skip
 from recurra_contract.task_probes import (
@@ -22,6 +21,7 @@ from recurra_contract.task_probes import (
     supervised,
     with_suite,
 )
+from recurra_lab.training.scored_populations import ScoresPopulations
 
 
 def check_loss_is_differentiable(make: Make) -> None:

@@ -9,9 +9,13 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from recurra.capabilities.population import Population
 from recurra.task import Batch, Evaluation, Predictor, Score, Split, Task
 
+Population = Callable[[Tensor, Any], tuple[Tensor, Any]]
+"""P networks, as a function: x (B, T, I) for all, or (P, B, T, I), and states -> y (P, B, T, O) and states.
+
+The states are None at first, when all networks start from their initial ones and read the same x.
+"""
 Policy = Callable[[Tensor, Any], tuple[Tensor, Any]]
 """Observations (n, I) and states -> outputs (n, O) and states."""
 

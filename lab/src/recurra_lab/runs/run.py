@@ -12,7 +12,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.utilities import rank_zero_only
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-from recurra.errors import MISTAKE, InvalidOption, RecurraError
+from recurra.errors import InvalidOption, RecurraError
 from recurra.plugins import discovery
 from recurra.plugins.engines import engines
 from recurra.rng import reseed
@@ -73,7 +73,7 @@ class Run:
             self._describe()
             return self._fit(None)
         except RecurraError as error:
-            if error.exit_code == MISTAKE:
+            if error.exit_code == RecurraError.exit_code:
                 rank_zero_only(self.folder.discard)()
             raise
 

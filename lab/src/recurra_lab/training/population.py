@@ -14,12 +14,12 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from recurra import sequence
-from recurra.capabilities.population import ScoresPopulations
 from recurra.cell import Cell, Network
 from recurra.errors import IncompatibleParts
 from recurra.state import map_state
 from recurra.task import Batch, SupervisedTask
 from recurra_lab.training.graph_model import GraphModel
+from recurra_lab.training.scored_populations import ScoresPopulations
 
 Weights = Mapping[str, Tensor]
 

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from recurra import Batch, Network, RunsPopulations, Task, map_state
-from recurra_lab import Weights, goal_scores, losses, run_each
+from recurra import Batch, Network, Task, map_state
+from recurra_lab import RunsPopulations, Weights, goal_scores, losses, run_each
 
 
 def fitness(model: Network, task: Task, weights: Weights, batch: Batch, state: Any, by: str) -> Tensor:

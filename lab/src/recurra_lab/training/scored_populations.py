@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
-from recurra.task import Batch
-
-Population = Callable[[Tensor, Any], tuple[Tensor, Any]]
-"""P networks, as a function: x (B, T, I) for all, or (P, B, T, I), and states -> y (P, B, T, O) and states.
-
-The states are None at first, when all networks start from their initial ones and read the same x.
-"""
+from recurra import Batch, Population
 
 
 @runtime_checkable
