@@ -28,6 +28,10 @@ COSTLY = (
     "check_windows_are_cut",
     "check_forward_equals_steps",
     "check_gradients_equal_steps",
+    "check_resets",
+    "check_no_gradient_crosses_resets",
+    "check_states",
+    "check_gradients_of_states",
 )
 """Checks of a cell that export, compile or take thousands of steps: a second each, not milliseconds."""
 MOST = 30
