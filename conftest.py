@@ -1,6 +1,5 @@
 """What all tests share: one thread, determinism, no network, worlds of synthetic plugins, slow checks."""
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -16,8 +15,10 @@ os.environ.setdefault("RECURRA_ENGINE", "loop")
 import hypothesis
 import pytest
 
+from forked import Forked
 from recurra.plugins import discovery
 from recurra.plugins.inventory import ALLOW, BLOCK, FILES, inventory
+from selection import order
 
 hypothesis.settings.register_profile("recurra", deadline=None)
 hypothesis.settings.load_profile("recurra")
@@ -145,18 +146,6 @@ def private_umask():
     os.umask(before)
 
 
-@pytest.fixture(scope="session")
-def synthetic():
-    """The module of made-up parts, under the name by which its components are imported."""
-    spec = importlib.util.spec_from_file_location(
-        "synthetic", Path(__file__).with_name("tests") / "synthetic.py"
-    )
-    module = sys.modules["synthetic"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules["synthetic"]
-
-
 class MadeUpPlugins(SimpleNamespace):
     """Stands for `discovery.Plugins`, and like them is one key of a cache."""
 
@@ -164,8 +153,10 @@ class MadeUpPlugins(SimpleNamespace):
 
 
 @pytest.fixture
-def parts(synthetic, monkeypatch):
+def parts(monkeypatch):
     """A world in which the made-up parts are installed, and nothing else."""
+    import synthetic
+
     source = SimpleNamespace(dist="recurra-made-up", version="1.0")
     world = MadeUpPlugins(
         components=[(source, component) for component in synthetic.COMPONENTS],
@@ -180,8 +171,6 @@ def parts(synthetic, monkeypatch):
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark costly checks beyond the first `MOST` as slow; a component's default form comes before others."""
-    from recurra_contract.selection import order
-
     costly = defaultdict(list)
     for item in items:
         if checked(item) in COSTLY:
@@ -203,8 +192,6 @@ def checked(item: pytest.Item) -> str | None:
 @pytest.fixture(scope="session")
 def forked():
     """Return what starts processes that have imported everything."""
-    from recurra_contract.forked import Forked
-
     return Forked()
 
 
