@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections import defaultdict
+from functools import partial
 from pathlib import Path
 from textwrap import dedent
 from types import SimpleNamespace
@@ -170,15 +171,23 @@ def parts(monkeypatch):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark costly checks beyond the first `MOST` as slow; a component's default form comes before others."""
+    """Mark costly checks beyond the first `MOST` as slow; a component's default form comes before others.
+
+    Every check has the same forms, since a form's checks share compiled steps.
+    """
     costly = defaultdict(list)
     for item in items:
         if checked(item) in COSTLY:
             costly[checked(item)].append(item)
     for check, found in costly.items():
-        found.sort(key=lambda item: (item.callspec.id != check, order(item.nodeid)))
+        found.sort(key=partial(precedence, check=check))
         for item in found[MOST:]:
             item.add_marker(pytest.mark.slow)
+
+
+def precedence(item: pytest.Item, check: str) -> tuple[bool, bytes]:
+    """Return what to sort by: default forms first, then the hash of test and form."""
+    return item.callspec.id != check, order(item.nodeid.removesuffix(f"{check}]"))
 
 
 def checked(item: pytest.Item) -> str | None:
