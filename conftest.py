@@ -10,6 +10,7 @@ from textwrap import dedent
 from types import SimpleNamespace
 
 os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # for processes that tests start
 # Compiling takes a second per step; what is tested at every level of the engine says so itself.
 os.environ.setdefault("RECURRA_ENGINE", "loop")
 
