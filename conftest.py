@@ -1,23 +1,26 @@
 """What all tests share: one thread, determinism, no network, worlds of synthetic plugins, slow checks."""
 
-import importlib.util
 import os
 import subprocess
 import sys
 from collections import defaultdict
+from functools import partial
 from pathlib import Path
 from textwrap import dedent
 from types import SimpleNamespace
 
 os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # for processes that tests start
 # Compiling takes a second per step; what is tested at every level of the engine says so itself.
 os.environ.setdefault("RECURRA_ENGINE", "loop")
 
 import hypothesis
 import pytest
 
+from forked import Forked
 from recurra.plugins import discovery
 from recurra.plugins.inventory import ALLOW, BLOCK, FILES, inventory
+from selection import order
 
 hypothesis.settings.register_profile("recurra", deadline=None)
 hypothesis.settings.load_profile("recurra")
@@ -28,6 +31,10 @@ COSTLY = (
     "check_windows_are_cut",
     "check_forward_equals_steps",
     "check_gradients_equal_steps",
+    "check_resets",
+    "check_no_gradient_crosses_resets",
+    "check_states",
+    "check_gradients_of_states",
 )
 """Checks of a cell that export, compile or take thousands of steps: a second each, not milliseconds."""
 MOST = 30
@@ -141,18 +148,6 @@ def private_umask():
     os.umask(before)
 
 
-@pytest.fixture(scope="session")
-def synthetic():
-    """The module of made-up parts, under the name by which its components are imported."""
-    spec = importlib.util.spec_from_file_location(
-        "synthetic", Path(__file__).with_name("tests") / "synthetic.py"
-    )
-    module = sys.modules["synthetic"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules["synthetic"]
-
-
 class MadeUpPlugins(SimpleNamespace):
     """Stands for `discovery.Plugins`, and like them is one key of a cache."""
 
@@ -160,8 +155,10 @@ class MadeUpPlugins(SimpleNamespace):
 
 
 @pytest.fixture
-def parts(synthetic, monkeypatch):
+def parts(monkeypatch):
     """A world in which the made-up parts are installed, and nothing else."""
+    import synthetic
+
     source = SimpleNamespace(dist="recurra-made-up", version="1.0")
     world = MadeUpPlugins(
         components=[(source, component) for component in synthetic.COMPONENTS],
@@ -175,17 +172,23 @@ def parts(synthetic, monkeypatch):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark costly checks beyond the first `MOST` as slow; a component's default form comes before others."""
-    from recurra_contract.selection import order
+    """Mark costly checks beyond the first `MOST` as slow; a component's default form comes before others.
 
+    Every check has the same forms, since a form's checks share compiled steps.
+    """
     costly = defaultdict(list)
     for item in items:
         if checked(item) in COSTLY:
             costly[checked(item)].append(item)
     for check, found in costly.items():
-        found.sort(key=lambda item: (item.callspec.id != check, order(item.nodeid)))
+        found.sort(key=partial(precedence, check=check))
         for item in found[MOST:]:
             item.add_marker(pytest.mark.slow)
+
+
+def precedence(item: pytest.Item, check: str) -> tuple[bool, bytes]:
+    """Return what to sort by: default forms first, then the hash of test and form."""
+    return item.callspec.id != check, order(item.nodeid.removesuffix(f"{check}]"))
 
 
 def checked(item: pytest.Item) -> str | None:
@@ -199,8 +202,6 @@ def checked(item: pytest.Item) -> str | None:
 @pytest.fixture(scope="session")
 def forked():
     """Return what starts processes that have imported everything."""
-    from recurra_contract.forked import Forked
-
     return Forked()
 
 

@@ -13,7 +13,7 @@ class Elsewhere:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        venv.create(folder / "venv", with_pip=True)
+        venv.create(folder / "venv", with_pip=False)  # pip is borrowed, too
         paths = {"base": str(folder / "venv"), "platbase": str(folder / "venv")}
         self.python = Path(sysconfig.get_path("scripts", vars=paths)) / Path(sys.executable).name
         borrowed = dict.fromkeys(sysconfig.get_path(name) for name in ("purelib", "platlib"))

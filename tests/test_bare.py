@@ -101,8 +101,9 @@ def needed():
 
 
 def python_there(python, *arguments):
+    env = {"OMP_NUM_THREADS": "1"}
     return subprocess.run(
-        [str(python), *arguments], capture_output=True, text=True, env={}, timeout=240, check=False
+        [str(python), *arguments], capture_output=True, text=True, env=env, timeout=240, check=False
     )
 
 

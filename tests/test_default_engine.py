@@ -10,8 +10,8 @@ from recurra.plugins.registry import components, load
 from recurra_contract import Contract
 from recurra_contract.cells.probes import equal, gradients, inputs, made, tensors
 from recurra_contract.kit import maker
-from recurra_contract.selection import at_most
 from recurra_engine import dispatch
+from selection import at_most
 
 COMPILED = ["recurra-elman:elman", "recurra-gru:gru", "recurra-lstm:lstm", "recurra-ntm:ntm"]
 """Cells whose users count on the level `native`; others may have steps that cannot be compiled."""

@@ -10,12 +10,12 @@ from click.testing import CliRunner
 from recurra import Ref, leaves
 from recurra.plugins.registry import components, load
 from recurra_contract import ToyTask
-from recurra_contract.selection import every_pair
 from recurra_lab import Model
 from recurra_lab.artifacts.run_folder import RunFolder
 from recurra_lab.cli import main
 from recurra_lab.exported_program import export, named_start
 from recurra_lab.runs.restore import restore
+from selection import every_pair
 
 
 def recurra(*arguments):

@@ -41,3 +41,16 @@ def test_of_a_costly_check_few_are_fast_and_default_forms_come_first(settings):
     settings.pytest_collection_modifyitems([*forms, *defaults, *cheap])
     assert not any(item.slow for item in (*defaults, *cheap))
     assert sum(not item.slow for item in forms) == settings.MOST - 5
+
+
+def test_every_check_has_the_same_forms(settings):
+    functions = {check.__name__: check for check in checks("cell")}
+    names = [f"form {n}" for n in range(2 * settings.MOST)]
+    items = {
+        check: [Item(functions[check], f"test[{name}-{check}]") for name in names]
+        for check in settings.COSTLY
+    }
+    settings.pytest_collection_modifyitems([item for found in items.values() for item in found])
+    first, *others = ([item.slow for item in found] for found in items.values())
+    assert first.count(False) == settings.MOST
+    assert all(other == first for other in others)

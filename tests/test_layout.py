@@ -1,28 +1,15 @@
-"""The repository has the shape that its README promises: one test walks every package."""
+"""The repository has the shape that its README promises: files, metadata, requirements and fragments."""
 
-import ast
-import importlib.util
-import os
 import re
 import subprocess
 import sys
-import tomllib
-from collections.abc import Collection
-from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 
-from recurra import Component
-from recurra.plugins import registry
+from .packages import FRAMEWORK, PACKAGES, PLUGINS, ROOT, module_of, name_of, project
 
-ROOT = Path(__file__).parents[1]
-PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/*/*/pyproject.toml"))
-FRAMEWORK = ("core", "wrappers", "engine", "lab", "contract")
-PACKAGES = [*(ROOT / name for name in (*FRAMEWORK, "metapackage")), *PLUGINS]
 FRAGMENTS = sorted(set(ROOT.glob("changelog.d/*")) - {ROOT / "changelog.d/README.md"})
-
-TOOLS = {**os.environ, "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
 
 ROOT_FILES = {
     ".gitignore",
@@ -55,9 +42,6 @@ ROOT_FOLDERS = {
     "wrappers",
 }
 
-WORDS_OF_THE_FRAMEWORK = {"copy"}
-"""Names of components that mean something else there."""
-
 CLASSIFIERS = {
     "Development Status :: 3 - Alpha",
     "Intended Audience :: Science/Research",
@@ -66,14 +50,6 @@ CLASSIFIERS = {
     "Topic :: Scientific/Engineering :: Artificial Intelligence",
     "Typing :: Typed",
 }
-
-
-def project(package: Path) -> dict:
-    return tomllib.loads((package / "pyproject.toml").read_text("utf-8"))
-
-
-def name_of(package: Path) -> str:
-    return str(package.relative_to(ROOT))
 
 
 def prose(markdown: str) -> str:
@@ -135,7 +111,7 @@ def test_there_are_plugins_of_every_kind():
 class TestPlugin:
     def test_names_follow_the_folder(self, plugin):
         about = project(plugin)["project"]
-        module = "recurra_" + plugin.name.replace("-", "_")
+        module = module_of(plugin)
         assert about["name"] == f"recurra-{plugin.name}"
         assert about["entry-points"]["recurra"] == {plugin.name: module}
         assert (plugin / "src" / module / "__init__.py").is_file()
@@ -150,18 +126,6 @@ class TestPlugin:
             assert name in ("recurra-core", "recurra-core[data]")
         assert versions == "0.1,<0.2"
 
-    def test_imports_no_other_plugin(self, plugin):
-        own = "recurra_" + plugin.name.replace("-", "_")
-        others = [p.name.replace("-", "_") for p in PLUGINS if p != plugin]
-        for path in (plugin / "src").rglob("*.py"):
-            words = path.read_text("utf-8").replace(own, "")
-            assert not [other for other in others if f"recurra_{other}" in words], path
-
-    def test_imports_the_contract_kit_only_where_the_kit_looks_for_examples(self, plugin):
-        for path in (plugin / "src").rglob("*.py"):
-            imports = re.search(r"\b(from|import) recurra_contract\b", path.read_text("utf-8"))
-            assert imports is None or path.name == "contract.py", path
-
     def test_has_tests_and_a_readme(self, plugin):
         assert list((plugin / "tests").glob("test_*.py"))
         assert len((plugin / "README.md").read_text("utf-8").splitlines()) > 5
@@ -174,100 +138,12 @@ class TestPlugin:
         assert f"`pip install recurra-{plugin.name}`" in text.replace("\n", " ")
 
 
-def imported_modules(path: Path) -> set[str]:
-    nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
-    plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
-    return plain | {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
-
-
-@pytest.mark.parametrize("package", [*PLUGINS, ROOT / "wrappers"], ids=name_of)
-def test_a_package_of_parts_imports_public_names_alone(package):
-    own = "recurra_" + package.name.replace("-", "_")
-    for path in (package / "src").rglob("*.py"):
-        ours = {name for name in imported_modules(path) if name.startswith("recurra")}
-        foreign = {name for name in ours if name != own and not name.startswith(f"{own}.")}
-        # What the contract needs of a rule is imported by the kit alone.
-        kit = {"recurra_contract"} if path.name == "contract.py" else set()
-        assert foreign <= {"recurra", "recurra_lab", *kit}, path
-
-
-def test_templates_and_documents_import_public_names_alone():
-    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("plugins/*/*/README.md")]
-    templates = ROOT.glob("lab/src/recurra_lab/scaffold/templates/*/*.template")
-    for path in [*pages, *templates]:
-        imports = re.findall(r"^ *(?:from|import) (recurra[\w.]*)", path.read_text("utf-8"), re.MULTILINE)
-        ours = ("recurra.", "recurra_wrappers.", "recurra_engine.", "recurra_lab.", "recurra_contract.")
-        assert [name for name in imports if name.startswith(ours)] == [], path
-
-
-@pytest.mark.parametrize("package", ["recurra", "recurra_lab", "recurra_contract"])
-def test_every_public_name_is_there_and_no_module_hides_it(package):
-    facade = importlib.import_module(package)
-    assert [name for name in facade.__all__ if getattr(facade, name) is None] == []
-    # A module that is imported becomes an attribute of its package, and takes the name's place.
-    assert [name for name in facade.__all__ if importlib.util.find_spec(f"{package}.{name}")] == []
-
-
-def test_who_may_import_whom():
-    done = subprocess.run(["lint-imports"], cwd=ROOT, capture_output=True, text=True, env=TOOLS, check=False)
-    assert done.returncode == 0, done.stdout
-
-
 def test_the_core_is_minimal():
     sources = [path for end in ("py", "pyi") for path in (ROOT / "core/src").rglob(f"*.{end}")]
     lines = sum(len(path.read_text("utf-8").splitlines()) for path in sources)
     needs = [re.match(r"[\w-]+", need)[0] for need in project(ROOT / "core")["project"]["dependencies"]]
     assert lines <= 3_500
     assert needs == ["packaging", "pluggy", "pydantic", "torch"]
-
-
-@pytest.mark.parametrize("package", FRAMEWORK)
-def test_no_package_of_the_framework_names_a_plugin(package):
-    modules = ["recurra_" + plugin.name.replace("-", "_") for plugin in PLUGINS]
-    for path in (ROOT / package / "src").rglob("*.py"):
-        text = path.read_text("utf-8")
-        assert not [module for module in modules if module in text], path
-
-
-def words_in_code(path: Path) -> set[str]:
-    """All strings of a module but its docstrings: examples may name what they like."""
-    tree = ast.parse(path.read_text("utf-8"))
-    prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    return {
-        node.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose
-    }
-
-
-def named_components(word: str, components: Collection[Component]) -> list[str]:
-    """The components that a string names: alone as if to look it up, in a command, or as `cell=gru`."""
-    alone = [c.name for c in components if word == c.name and c.name not in WORDS_OF_THE_FRAMEWORK]
-    commands = re.findall(r"recurra (?:train|info|explain) ([a-z0-9-]+)(?: ([a-z0-9-]+))?", word)
-    tried = {name for found in commands for name in found}
-    return [
-        *alone,
-        *(c.name for c in components if re.search(rf"\b{c.kind}=['\"]?{c.name}\b", word)),
-        *(c.name for c in components if c.name in tried),
-    ]
-
-
-@pytest.mark.parametrize("package", FRAMEWORK)
-def test_no_package_of_the_framework_names_a_component(package):
-    components = [offer.component for offer in registry.components()]
-    assert len(components) > 50
-    found = {
-        f"{path.relative_to(ROOT)}: {word!r}"
-        for path in (ROOT / package / "src").rglob("*.py")
-        for word in words_in_code(path)
-        if named_components(word, components)
-    }
-    assert not found
-
-
-@pytest.mark.parametrize("word", ["bptt", "try trainer=bptt", "recurra train copy gru", "cell='gru'"])
-def test_a_component_is_found_in_a_string(word):
-    assert named_components(word, [offer.component for offer in registry.components()])
 
 
 def test_all_packages_have_one_version_and_the_workspace_python():
@@ -325,11 +201,7 @@ def test_every_extra_that_a_message_names_exists():
         for file in package.glob("src/**/*.py")
         for words in re.findall(r"pip install '?(recurra[\w-]*\[[\w,]+\])", file.read_text("utf-8"))
     }
-    metadata = {
-        package: tomllib.loads((package / "pyproject.toml").read_text("utf-8")) for package in PACKAGES
-    }
-    extras = {
-        m["project"]["name"]: set(m["project"].get("optional-dependencies", ())) for m in metadata.values()
-    }
+    metadata = [project(package)["project"] for package in PACKAGES]
+    extras = {about["name"]: set(about.get("optional-dependencies", ())) for about in metadata}
     assert told
     assert [str(each) for each in told if not each.extras <= extras[each.name]] == []

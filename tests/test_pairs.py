@@ -11,9 +11,9 @@ import torch
 
 from recurra import Batch, IncompatibleParts
 from recurra.plugins.registry import components, load
-from recurra_contract.selection import accepted, every_pair
 from recurra_lab import Experiment, LearningModule
 from recurra_lab.runs.build import build
+from selection import accepted, every_pair
 
 STEPS, ROWS = 12, 2
 FEW = 2

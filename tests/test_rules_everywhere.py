@@ -8,8 +8,8 @@ from recurra.plugins.registry import components, load
 from recurra_contract import examples_of
 from recurra_contract.harness import SEED, changed, fit, seeded, task_of, weights
 from recurra_contract.kit import maker
-from recurra_contract.selection import accepted
 from recurra_lab import make_model
+from selection import accepted
 
 BATCHES = 2
 FEW = {"evolution": {"population": 4}}

@@ -22,6 +22,8 @@ NAMES = {kind: f"outside-{kind}" for kind in KINDS}
 DISTS = {kind: f"recurra-{name}" for kind, name in NAMES.items()}
 EXPERIMENTS = "def recurra_experiments"
 FEW = ("run.max_steps=20", "run.suite_batches=1", "run.validation_batches=1", "run.progress=false")
+CHEAP = "not (check_export or equal_steps or equals_steps or _resets or _states)"
+"""All checks of a contract that compile nothing, and all other tests."""
 WORDS = {
     "cell": ("copy", NAMES["cell"], "cell.hidden_size=8"),
     "memory": ("copy", "ntm", f"cell.memory={NAMES['memory']}", "cell.memory.keys=4"),
@@ -68,10 +70,10 @@ def test_a_name_that_is_taken_there_is_refused_there(elsewhere):
     assert not (elsewhere.folder / "again").exists()
 
 
-def test_their_own_tests_pass_with_their_contract(elsewhere):
-    told = good(
-        elsewhere.run("-m", "pytest", "-v", "-W", "error", "--import-mode=importlib", *DISTS.values())
-    )
+@pytest.mark.parametrize("selected", [CHEAP, pytest.param("test", marks=pytest.mark.slow)])
+def test_their_own_tests_pass_with_their_contract(elsewhere, selected):
+    options = ["-v", "-W", "error", "--import-mode=importlib", "-k", selected]
+    told = good(elsewhere.run("-m", "pytest", *options, *DISTS.values()))
     for kind, dist in DISTS.items():
         tests = f"test_{dist.replace('-', '_')}.py::test_"
         assert re.search(rf"{tests}contract\[check_\w+\] PASSED", told)

@@ -17,7 +17,6 @@ from recurra_contract import Contract, ToyCell, ToyMemory, ToyTask
 from recurra_contract.cells.probes import inputs
 from recurra_contract.examples.cells import driven_by_toy
 from recurra_contract.kit import maker
-from recurra_contract.selection import every_pair
 from recurra_lab import Model
 from recurra_wrappers import (
     LayerNormalised,
@@ -28,6 +27,7 @@ from recurra_wrappers import (
     Zoneout,
 )
 from recurra_wrappers.base import floating
+from selection import every_pair
 
 
 def fully_dropped(cell):

@@ -43,9 +43,15 @@ def marks(rows, steps):
     return st.lists(st.lists(st.booleans(), min_size=steps, max_size=steps), min_size=rows, max_size=rows)
 
 
-@pytest.mark.parametrize(
-    ("kind", "level"), [(k, level) for k in (Lstm, Memory) for level in ("loop", *FAST)] + [(NoState, "loop")]
-)
+CALLED = [
+    *((Lstm, level) for level in ("loop", *FAST)),
+    *((Memory, level) for level in ("loop", "scan")),
+    (NoState, "loop"),
+    pytest.param(Memory, "native", marks=pytest.mark.slow),  # compiles for ten seconds
+]
+
+
+@pytest.mark.parametrize(("kind", "level"), CALLED)
 @settings(max_examples=15)
 @given(steps=st.sampled_from([1, 2, 7]), states=st.booleans(), ragged=st.booleans(), data=st.data())
 def test_every_call_is_its_steps(kind, level, steps, states, ragged, data):

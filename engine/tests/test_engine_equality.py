@@ -36,7 +36,15 @@ def test_without_gradients(kind, level):
         assert_level_is_loop(cell, x, state, torch.tensor([0, 6, 1, 4]), level)
 
 
-SIZES = [(Lstm, 1, 3), (Lstm, 3, 1), (Lstm, 17, 17), (Lstm, 33, 33), (Memory, 1, 1), (Memory, 17, 19)]
+SLOW = pytest.mark.slow
+SIZES = [
+    (Lstm, 1, 3),
+    (Lstm, 17, 17),
+    (Lstm, 33, 33),
+    (Memory, 17, 19),
+    pytest.param(Lstm, 3, 1, marks=SLOW),
+    pytest.param(Memory, 1, 1, marks=SLOW),
+]
 """Kind, hidden size and input size; beyond 16 products are moved out of the loop, and done by blocks."""
 
 
@@ -60,7 +68,7 @@ def test_sizes_and_lengths(kind, hidden_size, input_size, level, batch, steps, s
 
 
 @pytest.mark.parametrize("level", FAST)
-@pytest.mark.parametrize("kind", [Kinks, Memory, Peephole])
+@pytest.mark.parametrize("kind", [Kinks, Peephole, pytest.param(Memory, marks=SLOW)])
 def test_single_precision_of_other_kinds(kind, level):
     cell = cell_of(kind, None, 3, torch.float32)
     x, state = drawn(cell, 4, 9)

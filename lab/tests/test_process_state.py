@@ -80,11 +80,14 @@ ACTIONS = {
     "export": lambda run: shell("export", run.path),
     "find-lr": lambda run: shell("find-lr", "copy", "lstm", *WORDS, "--batches", 10),
     "explain": lambda run: explained(RecurrentDropout(Identity(3), inputs=0.5)),
-    "a contract": lambda run: list(Contract.of("memory", "ntm").run()),
+    "the contract of a cell": lambda run: list(Contract.of("cell", "elman").run()),
+    "the contract of a memory": lambda run: list(Contract.of("memory", "ntm").run()),
 }
+SLOW = {"the contract of a memory"}
+FAST_AND_SLOW = [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in ACTIONS]
 
 
-@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("action", FAST_AND_SLOW)
 def test_nothing_global_changes(action, run):
     torch.manual_seed(11)
     before = global_state()

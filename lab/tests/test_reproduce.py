@@ -153,7 +153,9 @@ def test_it_runs_every_seed_and_compares(experiment, tmp_path, forked_runs):
     assert {path: path.stat().st_mtime_ns for path in out.rglob("seed-5/copy/*/*/*.json")} == before
 
 
-def test_a_run_with_other_options_is_neither_reused_nor_recorded(experiment, tmp_path, durably_written):
+def test_a_run_with_other_options_is_neither_reused_nor_recorded(
+    experiment, tmp_path, durably_written, forked_runs
+):
     out, record = tmp_path / "out", tmp_path / "record"
     words = ["graves2014/two-vectors", "--out", out, "--seeds", 1, "--json", "--record", record]
     short = json.loads(run(*words, "run.max_steps=2").output)

@@ -12,7 +12,7 @@ from recurra_engine.cpu import cache as toolchain
 from recurra_engine.cpu import compiler
 from recurra_engine.cpu.cache import load
 
-from .toolchain_parts import answering, forget, kept, processes
+from .toolchain_parts import answering, exit_code, forget, kept, started
 
 
 class TestTheCache:
@@ -27,8 +27,8 @@ class TestTheCache:
         forget()
         assert load(answering(2), name="two").answer() == 2
         assert len(compiled) == len(kept(folder)) == 1
-        ((said, complaints),) = processes(f"print(load({answering(2)!r}, name='two').answer())", 1)
-        assert (said, complaints) == (["2"], "")
+        forget()
+        assert exit_code(started(lambda: load(answering(2), name="two").answer())) == 2
         assert len(kept(folder)) == 1
 
     def test_a_warm_look_is_short(self):
@@ -42,8 +42,8 @@ class TestTheCache:
         assert min(times) < 0.02
 
     def test_two_processes_fill_it_at_once(self, folder):
-        said = processes(f"print(load({answering(4)!r}, name='four').answer())", 2)
-        assert [out for out, _ in said] == [["4"], ["4"]]
+        children = [started(lambda: load(answering(4), name="four").answer()) for _ in range(2)]
+        assert [exit_code(child) for child in children] == [4, 4]
         assert len(kept(folder)) == 1
         assert list(folder.iterdir()) == kept(folder)
 
@@ -113,24 +113,21 @@ class TestTheCache:
 class TestFork:
     def test_a_child_can_load_though_another_thread_holds_the_lock(self):
         load(answering(20), name="twenty")
-        code = (
-            "import os, threading; from recurra_engine.cpu import cache as toolchain\n"
-            "held, done = threading.Event(), threading.Event()\n"
-            "def hold():\n    with toolchain._lock:\n        held.set(); done.wait(60)\n"
-            "threading.Thread(target=hold, daemon=True).start(); held.wait()\n"
-            "child = os.fork()\n"
-            f"if child == 0: os._exit(load({answering(20)!r}, name='twenty').answer())\n"
-            "print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])); done.set()"
-        )
-        ((said, _),) = processes(code, 1)
-        assert said == ["20"]
+        held, done = threading.Event(), threading.Event()
+
+        def hold():
+            with toolchain._lock:
+                held.set()
+                done.wait(60)
+
+        holder = threading.Thread(target=hold)
+        holder.start()
+        held.wait()
+        code = exit_code(started(lambda: load(answering(20), name="twenty").answer()))
+        done.set()
+        holder.join()
+        assert code == 20
 
     def test_what_the_parent_loaded_serves_the_child(self):
-        code = (
-            f"import os; library = load({answering(21)!r}, name='twenty-one')\n"
-            "child = os.fork()\n"
-            f"if child == 0: os._exit(load({answering(21)!r}, name='twenty-one') is library)\n"
-            "print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))"
-        )
-        ((said, _),) = processes(code, 1)
-        assert said == ["1"]
+        library = load(answering(21), name="twenty-one")
+        assert exit_code(started(lambda: load(answering(21), name="twenty-one") is library)) == 1

@@ -11,7 +11,7 @@ import pytest
 from recurra_engine.cpu import cache as toolchain
 from recurra_engine.cpu.cache import NoCompiler, load
 
-from .toolchain_parts import answering, forget, kept, processes
+from .toolchain_parts import answering, forget, interpreter, kept
 
 
 class TestDamage:
@@ -139,7 +139,7 @@ class TestAFolderThatWillNotDo:
             "child = os.fork()\nif child == 0: raise SystemExit\nos.waitpid(child, 0)\n"
             "(made,) = toolchain._private.values(); print(made, made.is_dir())"
         )
-        (((made, there), complaints),) = processes(code, 1, RECURRA_CACHE=str(tmp_path / "file"))
+        (made, there), complaints = interpreter(code, RECURRA_CACHE=str(tmp_path / "file"))
         assert there == "True"
         assert not Path(made).exists()
         assert complaints.count("compiled steps are not cached") == 1

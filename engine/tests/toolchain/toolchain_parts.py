@@ -1,8 +1,10 @@
 """Sources to compile, compilers that fail, and processes that compile."""
 
 import os
+import signal
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 from recurra_engine.cpu import cache as toolchain
@@ -33,14 +35,33 @@ def kept(folder):
     return sorted(folder.glob("*.so"))
 
 
-def processes(code, count, **environment):
-    """Runs `code` in several new processes at once; what each prints."""
+def started(act):
+    """Start a child of this process, which exits with the number that `act` returns; its id.
+
+    A fork, since a new interpreter takes seconds to import torch.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of a fork beside threads
+        child = os.fork()
+    if child == 0:
+        signal.alarm(60)
+        try:
+            os._exit(act())
+        finally:
+            os._exit(255)
+    return child
+
+
+def exit_code(child):
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def interpreter(code, **environment):
+    """Run `code` in a new interpreter; what it prints, and its complaints."""
     command = [sys.executable, "-c", "from recurra_engine.cpu.cache import load\n" + code]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    started = [subprocess.Popen(command, env=os.environ | environment, **pipes) for _ in range(count)]
-    ended = [(process, *process.communicate(timeout=40)) for process in started]
-    assert not [complaints for process, _, complaints in ended if process.returncode]
-    return [(said.split(), complaints) for _, said, complaints in ended]
+    env = os.environ | environment
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=40, check=True)
+    return done.stdout.split(), done.stderr
 
 
 def running(process):

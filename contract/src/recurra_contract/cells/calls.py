@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from recurra import sequence
 from recurra.cell import Cell
 from recurra.state import map_state, select
 from recurra_contract.cells.probes import (
@@ -17,8 +16,8 @@ from recurra_contract.cells.probes import (
     STEPS,
     Run,
     compare,
-    equal,
-    gradients,
+    compare_gradients_of_levels,
+    compare_levels,
     inputs,
     learnable,
     made,
@@ -35,24 +34,24 @@ def check_resets(make: Make) -> None:
     """With resets, at every level, each part of a row equals that part alone; later resets have no effect."""
     cell = made(make)
     x, start = inputs(cell, resets=RESETS), reached(cell)
-    expected = _in_parts(cell, x, start)
-    for level in sequence.levels():
-        with sequence.using(level):
-            got = cell(x, start, lengths=LENGTHS, resets=RESETS)
-        compare(f"with resets at level {level}", got, expected, 1e-12)
+    compare_levels("with resets", lambda: _run(cell, x, start), _in_parts(cell, x, start))
 
 
 def check_no_gradient_crosses_resets(make: Make) -> None:
     """With resets, at every level, gradients of x and parameters equal those of the parts run alone."""
+    cell, x, start = _for_gradients(make)
+    expected = _in_parts(cell, x, start)
+    compare_gradients_of_levels(" with resets", cell, x, lambda: _run(cell, x, start), expected)
+
+
+def _for_gradients(make: Make) -> tuple[Cell[Any], Tensor, Any]:
     cell = made(make)
     learnable(cell)
-    x, start = inputs(cell, resets=RESETS).requires_grad_(), reached(cell)
-    wanted = gradients(cell, x, *_in_parts(cell, x, start))
-    for level in sequence.levels():
-        with sequence.using(level):
-            got = gradients(cell, x, *cell(x, start, lengths=LENGTHS, resets=RESETS))
-        for name, gradient in wanted.items():
-            equal(f"the gradient of {name} with resets at level {level}", got[name], gradient, 1e-10)
+    return cell, inputs(cell, resets=RESETS).requires_grad_(), reached(cell)
+
+
+def _run(cell: Cell[Any], x: Tensor, start: Any, states: bool = False) -> Run:
+    return cell(x, start, lengths=LENGTHS, resets=RESETS, states=states)
 
 
 def _in_parts(cell: Cell[Any], x: Tensor, start: Any) -> Run:
@@ -77,26 +76,18 @@ def check_states(make: Make) -> None:
     """With `states=True`, at every level, each state equals that of a run that ends at its step."""
     cell = made(make)
     x, start = inputs(cell, resets=RESETS), reached(cell)
-    expected = _every_state(cell, x, start)
-    for level in sequence.levels():
-        with sequence.using(level):
-            got = cell(x, start, lengths=LENGTHS, resets=RESETS, states=True)
-            y, last = cell(x, start, lengths=LENGTHS, resets=RESETS)
-        compare(f"with states at level {level}", got, expected, 1e-12)
-        compare(f"the last of all states at level {level}", (y, _at(got[1], -1)), (y, last), 1e-12)
+    y, states = _every_state(cell, x, start)
+    compare_levels("with states", lambda: _run(cell, x, start, states=True), (y, states))
+    compare_levels("the last of all states", lambda: _run(cell, x, start), (y, _at(states, -1)))
 
 
 def check_gradients_of_states(make: Make) -> None:
     """Gradients through the states of every step, at every level, equal those of single steps."""
-    cell = made(make)
-    learnable(cell)
-    x, start = inputs(cell, resets=RESETS).requires_grad_(), reached(cell)
-    wanted = gradients(cell, x, *_every_state(cell, x, start))
-    for level in sequence.levels():
-        with sequence.using(level):
-            run = cell(x, start, lengths=LENGTHS, resets=RESETS, states=True)
-        for name, got in gradients(cell, x, *run).items():
-            equal(f"the gradient of {name} through all states at level {level}", got, wanted[name], 1e-10)
+    cell, x, start = _for_gradients(make)
+    expected = _every_state(cell, x, start)
+    compare_gradients_of_levels(
+        " through all states", cell, x, lambda: _run(cell, x, start, states=True), expected
+    )
 
 
 def _every_state(cell: Cell[Any], x: Tensor, state: Any) -> Run:

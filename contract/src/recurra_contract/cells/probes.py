@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from recurra import sequence
 from recurra.cell import Cell
 from recurra.state import detach, leaves, map_state, select
 from recurra_contract.kit import CheckFailed, Make, Skip
@@ -91,6 +92,33 @@ def gradients(cell: Cell[Any], x: Tensor, y: Tensor, state: Any) -> dict[str, Te
     return {
         n: torch.zeros_like(t) if g is None else g for (n, t), g in zip(named.items(), found, strict=True)
     }
+
+
+def compare_gradients(
+    what: str, got: Mapping[str, Tensor], wanted: Mapping[str, Tensor], tolerance: float = 0.0
+) -> None:
+    """Fail unless all gradients are equal; a tolerance of zero means equal bits."""
+    for name, gradient in wanted.items():
+        equal(f"the gradient of {name}{what}", got[name], gradient, tolerance)
+
+
+def compare_levels(what: str, run: Callable[[], Run], expected: Run) -> None:
+    """Fail unless a run has the expected outputs and states at every level of the engine."""
+    for level in sequence.levels():
+        with sequence.using(level):
+            got = run()
+        compare(f"{what} at level {level}", got, expected, 1e-12)
+
+
+def compare_gradients_of_levels(
+    what: str, cell: Cell[Any], x: Tensor, run: Callable[[], Run], expected: Run
+) -> None:
+    """Fail unless a run has the gradients of the expected one at every level of the engine."""
+    wanted = gradients(cell, x, *expected)
+    for level in sequence.levels():
+        with sequence.using(level):
+            got = gradients(cell, x, *run())
+        compare_gradients(f"{what} at level {level}", got, wanted, 1e-10)
 
 
 def learnable(cell: Cell[Any]) -> None:

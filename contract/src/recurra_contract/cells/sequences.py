@@ -8,13 +8,15 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from recurra import sequence
 from recurra.state import leaves, map_state
 from recurra_contract.cells.probes import (
     BATCH,
     LENGTHS,
     STEPS,
     compare,
+    compare_gradients,
+    compare_gradients_of_levels,
+    compare_levels,
     equal,
     gradients,
     inputs,
@@ -32,9 +34,7 @@ def check_forward_equals_steps(make: Make) -> None:
     """A sequence equals its single steps at every level of the engine: outputs and final state."""
     cell = made(make)
     x = inputs(cell)
-    for level in sequence.levels():
-        with sequence.using(level):
-            compare(f"forward at level {level}", cell(x), stepped(cell, x), 1e-12)
+    compare_levels("forward", lambda: cell(x), stepped(cell, x))
 
 
 def check_gradients_equal_steps(make: Make) -> None:
@@ -42,13 +42,9 @@ def check_gradients_equal_steps(make: Make) -> None:
     cell = made(make)
     x = inputs(cell).requires_grad_()
     learnable(cell)
-    for what, lengths in (("", None), (" with lengths", LENGTHS)):
-        wanted = gradients(cell, x, *stepped(cell, x, lengths))
-        for level in sequence.levels():
-            with sequence.using(level):
-                got = gradients(cell, x, *cell(x, lengths=lengths))
-            for name, gradient in wanted.items():
-                equal(f"the gradient of {name}{what} at level {level}", got[name], gradient, 1e-10)
+    compare_gradients_of_levels("", cell, x, lambda: cell(x), stepped(cell, x))
+    cut = stepped(cell, x, LENGTHS)
+    compare_gradients_of_levels(" with lengths", cell, x, lambda: cell(x, lengths=LENGTHS), cut)
 
 
 def check_gradients_cross_cuts(make: Make) -> None:
@@ -59,8 +55,7 @@ def check_gradients_cross_cuts(make: Make) -> None:
     y, state = cell(x[:, :2])
     more, after = cell(x[:, 2:], state)
     got = gradients(cell, x, torch.cat([y, more], 1), after)
-    for name, gradient in gradients(cell, x, *cell(x)).items():
-        equal(f"the gradient of {name} through a cut", got[name], gradient, 1e-10)
+    compare_gradients(" through a cut", got, gradients(cell, x, *cell(x)), 1e-10)
 
 
 def check_hand_off(make: Make) -> None:
@@ -129,8 +124,7 @@ def check_padding_gradients(make: Make) -> None:
         x = _padded(inputs(cell), junk).requires_grad_()
         found.append(gradients(cell, x, *cell(x, lengths=LENGTHS)))
     for spoilt in found[1:]:
-        for name, gradient in found[0].items():
-            equal(f"the gradient of {name} with junk in the padding", spoilt[name], gradient)
+        compare_gradients(" with junk in the padding", spoilt, found[0])
 
 
 def _padded(x: Tensor, junk: float) -> Tensor:

@@ -66,26 +66,26 @@ def write_snapshot(
     _check_sequences(task)
     _check_sizes(batches, batch_size)
     make_folder(folder)
-    drawn = {
-        split: [task.batch(k, batch_size=batch_size, seed=seed, split=split) for k in range(batches[split])]
-        for split in SPLITS
-    }
+    drawn = {split: _drawn(task, split, batches[split], batch_size, seed) for split in SPLITS}
     fill = fill_of([batch for found in drawn.values() for batch in found])
-    about = {
-        "task": name,
+    entries = {split: write_split(folder, split, tables_of(found, fill)) for split, found in drawn.items()}
+    asked = {"seed": seed, "batch_size": batch_size}
+    write_manifest(folder, {"task": name, **_facts(task), **asked, "fill": fill, "splits": entries})
+    return folder
+
+
+def _drawn(task: Task, split: Split, count: int, batch_size: int, seed: int) -> list[Batch]:
+    return [task.batch(k, batch_size=batch_size, seed=seed, split=split) for k in range(count)]
+
+
+def _facts(task: Task) -> dict[str, Any]:
+    """Return the entries of the manifest that do not depend on what is drawn."""
+    return {
         "version": task.version,
         "options": plain(task.options),
-        "seed": seed,
-        "batch_size": batch_size,
         "input_size": task.input_size,
         "output_size": task.output_size,
-        "fill": fill,
-        "splits": {
-            split: write_split(folder, split, tables_of(found, fill)) for split, found in drawn.items()
-        },
     }
-    write_manifest(folder, about)
-    return folder
 
 
 def load_snapshot(folder: Path | str) -> SnapshotTask:

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from recurra.errors import IncompatibleParts
-from recurra_contract.selection import accepted, at_most, drawn, every_pair, order
+from selection import accepted, at_most, drawn, every_pair, order
 
 TASKS = [f"task-{n}" for n in range(40)]
 CELLS = [f"cell-{n}" for n in range(15)]
