@@ -126,9 +126,7 @@ def test_what_is_missing_is_said_with_the_remedy(folder):
     with pytest.raises(MissingFile, match=told):
         MNIST(folder=folder)
     (folder / "t10k-images-idx3-ubyte").unlink()
-    with pytest.raises(
-        MissingFile, match=r"has no t10k-images-idx3-ubyte, compressed or not, for the test"
-    ):
+    with pytest.raises(MissingFile, match=r"has no t10k-images-idx3-ubyte, compressed or not, for the test"):
         MNIST(folder=folder)
     for path in folder.iterdir():
         path.unlink()
