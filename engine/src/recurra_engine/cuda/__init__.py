@@ -1,8 +1,8 @@
 """The level for CUDA: cuBLAS computes large products, generated Triton kernels everything between them.
 
 A step's tasks (`layout`: where values are stored and which task writes them) are assigned to stages around
-large products with shared weights; all other tasks of a stage form one kernel. A loop over T steps is then a
-few launches per step, which a CUDA graph replays as one.
+its large products with shared weights; all other tasks of a stage form one kernel. A loop is then a few
+launches per step, which a CUDA graph replays as one.
 
     layout        where the values of a loop are stored
     fusion        which task belongs to which kernel, and in what order
