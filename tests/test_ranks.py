@@ -54,6 +54,10 @@ RULES = {
     "rank one": ["copy", "elman", *OPTIONS, "run.max_steps=10", "trainer=rtrl", "trainer.gradient=uoro"],
 }
 
+KINDS = (PLAIN, "noise and average", "hebbian", "rtrl", "evolution")
+"""One rule of each kind: by gradients, by changed weights, by activity, forward in time, by a population."""
+OTHERS = tuple(name for name in RULES if name not in KINDS)
+
 
 def train(root, launcher=("-m", "recurra")):
     """Train with two devices in processes that the launcher starts."""
@@ -75,16 +79,24 @@ def one_run(root):
     return run
 
 
-def commands(root, devices):
-    """Return what trains with every rule, one after another."""
-    return [["train", *words, "--devices", devices, "--out", root / name] for name, words in RULES.items()]
+def commands(rules, root, devices):
+    """Return what trains with some rules, one after another."""
+    return [["train", *RULES[name], "--devices", devices, "--out", root / name] for name in rules]
+
+
+def trained_by_one(rules, forked, root):
+    assert forked.finish(*commands(rules, root, 1)) == 0
+    return {name: one_run(root / name) for name in rules}
+
+
+def trained_by_two(rules, forked, root):
+    assert forked.ranks(2, *commands(rules, root, 2)) == [0, 0]
+    return {name: one_run(root / name) for name in rules}
 
 
 @pytest.fixture(scope="module")
 def by_one(forked, tmp_path_factory):
-    root = tmp_path_factory.mktemp("one")
-    assert forked.finish(*commands(root, 1)) == 0
-    return {name: one_run(root / name) for name in RULES}
+    return trained_by_one(KINDS, forked, tmp_path_factory.mktemp("one"))
 
 
 @pytest.fixture(scope="module")
@@ -112,20 +124,34 @@ def test_the_weights_are_the_same(by_one, together):
 
 @pytest.fixture(scope="module")
 def by_two(forked, tmp_path_factory):
-    root = tmp_path_factory.mktemp("two")
-    assert forked.ranks(2, *commands(root, 2)) == [0, 0]
-    return {name: one_run(root / name) for name in RULES}
+    return trained_by_two(KINDS, forked, tmp_path_factory.mktemp("two"))
 
 
-@pytest.mark.parametrize("rule", RULES)
-def test_every_rule_learns_the_same(rule, by_one, by_two):
-    one, two = by_one[rule], by_two[rule]
+def assert_learned_the_same(one, two):
     curves = losses(one), losses(two)
     assert curves[0].keys() == curves[1].keys()
     assert all(curves[1][key] == pytest.approx(value, rel=1e-5, abs=1e-6) for key, value in curves[0].items())
     weights = load_file(one / "model.safetensors"), load_file(two / "model.safetensors")
     for name, tensor in weights[0].items():
         torch.testing.assert_close(weights[1][name], tensor, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("rule", KINDS)
+def test_a_rule_of_each_kind_learns_the_same(rule, by_one, by_two):
+    assert_learned_the_same(by_one[rule], by_two[rule])
+
+
+@pytest.fixture(scope="module")
+def others(forked, tmp_path_factory):
+    made = tmp_path_factory.mktemp("others")
+    return trained_by_one(OTHERS, forked, made / "one"), trained_by_two(OTHERS, forked, made / "two")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rule", OTHERS)
+def test_every_other_rule_learns_the_same(rule, others):
+    one, two = others
+    assert_learned_the_same(one[rule], two[rule])
 
 
 @pytest.mark.slow
