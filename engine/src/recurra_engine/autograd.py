@@ -38,6 +38,8 @@ def run_pass(
         Every value that is there for all steps, by its leaf; what the loop left; what the epilogue finished.
     """
     size = (given[0].shape[0], given[0].shape[1])
+    # Generated code reads memory, where a view with torch's negative bit, such as `z.conj().imag`, is not negated.
+    given, carried, shared = ([tensor.resolve_neg() for tensor in part] for part in (given, carried, shared))
     values = dict(zip(pass_.given, given, strict=True))
     if pass_.hoisted:
         values |= zip(pass_.streams, pass_.prologue([*given, *shared], given[0]), strict=True)
