@@ -51,7 +51,7 @@ class Batch(NamedTuple):
         return Batch(*(part[rank * share : (rank + 1) * share] for part in self))
 
     def steps(self, first: int, end: int) -> Batch:
-        """Return the steps from `first` to before `end`; the lengths are int64, in which nothing wraps around."""
+        """Return the steps from `first` to before `end`; lengths become int64, where nothing wraps around."""
         x, target, mask = (part[:, first:end] for part in self[:3])
         return Batch(x, target, mask, (self.lengths.to(torch.int64) - first).clamp(0, end - first))
 
