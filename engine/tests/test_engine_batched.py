@@ -1,4 +1,4 @@
-"""Several gradients at once, as torch's Jacobians and Hessians ask for them, are those asked for one by one."""
+"""Several gradients at once, as Jacobians and Hessians ask for them, are those asked for one by one."""
 
 from functools import cache
 
@@ -56,8 +56,7 @@ def test_gradients_under_vmap(level):
 @pytest.mark.parametrize("level", FAST)
 def test_a_jacobian_and_a_hessian(level):
     cell = cell_of(Lstm)
-    x, state = drawn(cell, 2, 2)
-    x = x.detach()
+    x = drawn(cell, 2, 2)[0].detach()
     with sequence.using("loop"):
         want = jacobian(lambda x: cell(x)[0], x), hessian(lambda x: cell(x)[0].square().sum(), x)
     with sequence.using(level):

@@ -78,7 +78,7 @@ class Saved:
         if any(aside is not None and _version(aside[0]) != aside[1] for aside in self._aside):
             raise RuntimeError(
                 "one of the variables needed for gradient computation has been modified by an inplace "
-                "operation: an input or a weight of a recurrent cell, which runs forward again for this gradient"
+                "operation: an input or a weight of a recurrent cell, which must run forward again"
             )
 
 
