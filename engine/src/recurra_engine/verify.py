@@ -47,7 +47,7 @@ def difference(
             continue
         a = torch.zeros_like(given) if expected is None else expected  # type: ignore[arg-type]
         b = torch.zeros_like(a) if given is None else given
-        scale = max(float(a.abs().max()), 1.0) if a.numel() else 1.0
+        scale = max(float(a.nan_to_num(0, 0, 0).abs().max()), 1.0) if a.numel() else 1.0
         if not torch.allclose(a, b, rtol=0, atol=scale * TOLERANCE[x.dtype], equal_nan=True):
             return f"{name} differs from the loop's by {float((a - b).abs().max()):.2g}"
     return None

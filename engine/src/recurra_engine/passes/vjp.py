@@ -151,13 +151,11 @@ def _pow(n: Node, g: Node) -> list[Node | None]:
 
 
 def _chosen(op: str) -> Slope:
-    # At a tie both get half, as in torch.
+    # As in torch, both get half at a tie, and all of it where one is NaN, which is neither more nor less.
     def slope(n: Node, g: Node) -> list[Node | None]:
         a, b = n.args
-        half = _mul(pointwise("eq", a, b), _mul(g, const(0.5)))
-        a_side = pointwise("where", pointwise(op, a, b), g, half)
-        b_side = pointwise("where", pointwise(op, b, a), g, half)
-        return [a_side, b_side]
+        shared = pointwise("where", pointwise("eq", a, b), _mul(g, const(0.5)), g)
+        return [pointwise("where", pointwise(op, *pair), const(0), shared) for pair in ((b, a), (a, b))]
 
     return slope
 
