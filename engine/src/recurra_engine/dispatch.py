@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import weakref
 from dataclasses import dataclass, field
@@ -49,6 +50,16 @@ class Choice:
 
 
 _choices: weakref.WeakKeyDictionary[nn.Module, dict[Any, Choice]] = weakref.WeakKeyDictionary()
+
+
+def _renew_lock() -> None:
+    """Another thread may have held the lock when this process was forked; here it would never let go."""
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def choose(cell: Cell[Any], x: Tensor, state: Any) -> Choice:

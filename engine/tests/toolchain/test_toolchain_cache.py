@@ -11,6 +11,7 @@ import pytest
 from recurra_engine.cpu import cache as toolchain
 from recurra_engine.cpu import compiler
 from recurra_engine.cpu.cache import load
+from recurra_engine.cpu.folder import cache_folder
 
 from .toolchain_parts import answering, forget, kept, processes
 
@@ -92,7 +93,7 @@ class TestTheCache:
         finally:
             os.umask(before)
         assert [stat.S_IMODE(path.stat().st_mode) for path in kept(folder)] == [0o600]
-        assert not stat.S_IMODE(folder.stat().st_mode) & 0o022
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
     @pytest.mark.parametrize(
         ("named", "caches", "want"),
@@ -107,7 +108,7 @@ class TestTheCache:
         if named:
             monkeypatch.setenv("RECURRA_CACHE", named)
         monkeypatch.setenv("XDG_CACHE_HOME", caches)
-        assert toolchain.cache_folder() == Path(want).expanduser()
+        assert cache_folder() == Path(want).expanduser()
 
 
 class TestFork:
@@ -134,3 +135,20 @@ class TestFork:
         )
         ((said, _),) = processes(code, 1)
         assert said == ["1"]
+
+    def test_a_child_can_run_a_cell_though_another_thread_compiles_one(self):
+        code = (
+            "import os, threading, torch; from recurra import sequence; from recurra_engine import dispatch\n"
+            "from recurra.plugins.registry import load as component\n"
+            "cell = component('cell', 'elman')(2, hidden_size=3)\n"
+            "held, done = threading.Event(), threading.Event()\n"
+            "def hold():\n    with dispatch._lock:\n        held.set(); done.wait(60)\n"
+            "threading.Thread(target=hold, daemon=True).start(); held.wait()\n"
+            "child = os.fork()\n"
+            "if child == 0:\n"
+            "    with sequence.using('scan'), torch.no_grad(): cell(torch.zeros(2, 3, 2))\n"
+            "    os._exit(20)\n"
+            "print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])); done.set()"
+        )
+        ((said, _),) = processes(code, 1)
+        assert said == ["20"]
