@@ -118,7 +118,7 @@ def _obstacle_of_parts(cell: nn.Module, x: Tensor, state: Any) -> str | None:
 
 
 def _under_transform() -> bool:
-    if torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack():
+    if torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack() or torch.jit.is_tracing():
         return True
     if torch._C._functorch.peek_interpreter_stack() is not None:
         return True
