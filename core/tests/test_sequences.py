@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from recurra import Batch, checkpointing
 from recurra.cell import Cell
 from recurra.state import leaves
 
@@ -143,6 +144,22 @@ def test_no_rows_give_no_outputs(cell, ragged):
         "state.age": 0,
         "state.trace": 0,
     }
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int16, torch.int32])
+@pytest.mark.parametrize("how", ["at once", "in segments", "states"])
+def test_small_integer_types_of_lengths_do_not_wrap_around(cell, dtype, how):
+    x, lengths = drawn(2, 60, 3), torch.tensor([60, 3])
+    with checkpointing(7 if how == "in segments" else None):
+        given, expected = (cell(x, lengths=n, states=how == "states") for n in (lengths.to(dtype), lengths))
+    assert equal(given, expected)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int16, torch.int32])
+def test_a_part_of_a_batch_has_lengths_that_do_not_wrap_around(dtype):
+    x, lengths = drawn(3, 120, 3), torch.tensor([100, 10, 25], dtype=dtype)
+    part = Batch(x, x, torch.ones(3, 120, dtype=torch.bool), lengths).steps(20, 40)
+    assert part.lengths.tolist() == [20, 0, 5]
 
 
 @pytest.mark.parametrize("lengths", [[5, 3, 1], [2, 5, 2, 5, 1, 2]])

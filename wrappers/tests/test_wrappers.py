@@ -245,3 +245,23 @@ def test_reversing_turns_each_row_within_its_length(lengths, extra):
 def test_reversing_without_lengths_turns_everything():
     x = torch.randn(2, 3, 4)
     assert torch.equal(reverse(x, None), x.flip(1))
+
+
+@pytest.mark.parametrize("how", [{}, {"lengths": torch.tensor([2, 4])}, {"states": True}])
+@pytest.mark.parametrize(
+    "together",
+    [lambda a, b: Stacked([a, b]), lambda a, b: Layers([a, b]), Bidirectional],
+    ids=["stacked", "layers", "bidirectional"],
+)
+def test_the_hooks_of_a_layer_are_called(together, how):
+    first, second = Mix(3), Mix(3)
+    net, x, seen = together(first, second), torch.randn(2, 4, 3), []
+    want, _ = net(x, **how)
+    second.register_forward_pre_hook(lambda module, given: seen.append("before"))
+    first.register_forward_hook(lambda module, given, results: seen.append(results[0].shape))
+    got, _ = net(x, **how)
+    assert sorted(map(str, seen)) == ["before", "torch.Size([2, 4, 3])"]
+    assert torch.equal(got, want)
+    second.register_forward_hook(lambda module, given, results: (results[0] * 0, results[1]))
+    changed, _ = net(x, **how)
+    assert not changed[..., -3:].any()

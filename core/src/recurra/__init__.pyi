@@ -4,7 +4,6 @@ from recurra._version import __version__ as __version__
 from recurra.activation_checkpointing import checkpointing as checkpointing
 from recurra.capabilities import torch_weights as torch_weights
 from recurra.capabilities.environment import Environment as Environment
-from recurra.capabilities.environment import Environments as Environments
 from recurra.capabilities.environment import Policy as Policy
 from recurra.capabilities.environment import Population as Population
 from recurra.capabilities.graphs import FindsTrees as FindsTrees

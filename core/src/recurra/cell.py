@@ -9,13 +9,14 @@ from typing import Any, Generic, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import _has_any_global_hook
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from recurra import sequence
 from recurra.checks import check_generator, check_input, check_state, checked_lengths, checked_resets
 from recurra.config.options import Configurable
 from recurra.device import placement
-from recurra.errors import InvalidInput
+from recurra.errors import IncompatibleParts, InvalidInput
 from recurra.rng import drawing_from
 from recurra.transforms import Transforms
 
@@ -144,6 +145,16 @@ class SequenceLayer(nn.Module, abc.ABC):
         with drawing_from(rng):
             state = self.started(state, x.shape[0])
             return self.unroll(x, state, lengths=lengths, resets=resets, states=states)
+
+    def as_part(self, x: Tensor, state: Any, **how: Any) -> tuple[Tensor, Any]:
+        """Run as a part of another layer: `unroll`, or where this layer has hooks a call, which runs them."""
+        mine = self._forward_hooks, self._forward_pre_hooks, self._backward_hooks, self._backward_pre_hooks
+        return (self if any(mine) or _has_any_global_hook() else self.unroll)(x, state, **how)
+
+    def __prepare_scriptable__(self) -> Any:
+        """Refuse `torch.jit.script`, which asks for this method."""
+        who, other = type(self).__name__, "use torch.jit.trace or torch.export"
+        raise IncompatibleParts(f"{who}: torch.jit.script cannot compile recurrent layers; {other}")
 
     def started(self, state: Any, batch_size: int) -> Any:
         """Return the initial state for None, and else the given state, after a check.

@@ -38,7 +38,10 @@ def _check_placement(who: str, module: Any, x: Tensor) -> None:
 
 
 def checked_lengths(module: Any, x: Tensor, lengths: Tensor | None) -> Tensor | None:
-    """Return valid lengths on the device of x (B, T, I), or None where every row has all T steps."""
+    """Return valid lengths on the device of x (B, T, I), or None where every row has all T steps.
+
+    They are int64 whatever was given: arithmetic in a small integer type wraps around.
+    """
     if lengths is None:
         return None
     who, (batch_size, steps) = type(module).__name__, x.shape[:2]
@@ -50,7 +53,7 @@ def checked_lengths(module: Any, x: Tensor, lengths: Tensor | None) -> Tensor | 
     if not 0 <= shortest <= longest <= steps:
         span = f"{shortest} to {longest}"
         raise InvalidInput(f"{who}: lengths must lie between 0 and the {steps} steps of x, got {span}")
-    return None if shortest == steps else lengths.to(x.device)
+    return None if shortest == steps else lengths.to(x.device, torch.int64)
 
 
 def _check_kind_of_lengths(who: str, batch_size: int, lengths: Tensor) -> None:

@@ -51,9 +51,9 @@ class Batch(NamedTuple):
         return Batch(*(part[rank * share : (rank + 1) * share] for part in self))
 
     def steps(self, first: int, end: int) -> Batch:
-        """Return the steps from `first` to before `end`."""
+        """Return the steps from `first` to before `end`; lengths become int64, where nothing wraps around."""
         x, target, mask = (part[:, first:end] for part in self[:3])
-        return Batch(x, target, mask, (self.lengths - first).clamp(0, end - first))
+        return Batch(x, target, mask, (self.lengths.to(torch.int64) - first).clamp(0, end - first))
 
 
 class Score(NamedTuple):

@@ -6,6 +6,7 @@ Each is made once for a cell, since an engine remembers what it compiled for a c
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import torch
@@ -93,11 +94,17 @@ def separated(both: Tensor, last: S, lengths: Tensor | None) -> tuple[Tensor, S]
         last: The final state, where each row stands past its length.
         lengths: (B,) or None.
     """
-    sizes = [_size(leaf) for _, leaf in leaves(last)]
-    y, *flat = torch.split(both, [both.shape[-1] - sum(sizes), *sizes], -1)
-    parts = iter(flat)
-    after = map_state(lambda leaf: next(parts).reshape(*both.shape[:2], *leaf.shape[1:]), last)
+    start = both.shape[-1] - sum(_size(leaf) for _, leaf in leaves(last))
+    # One view each, since what `split` returns must not be changed in place.
+    y, flat = both[..., :start], _views(both, start, last)
+    after = map_state(lambda leaf: next(flat).reshape(*both.shape[:2], *leaf.shape[1:]), last)
     return y, after if lengths is None else _standing(after, last, lengths)
+
+
+def _views(both: Tensor, start: int, last: Any) -> Iterator[Tensor]:
+    for _, leaf in leaves(last):
+        yield both[..., start : start + _size(leaf)]
+        start += _size(leaf)
 
 
 def _standing(states: S, last: S, lengths: Tensor) -> S:

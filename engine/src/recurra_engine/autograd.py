@@ -14,6 +14,7 @@ from recurra_engine.ir.graph import Node
 from recurra_engine.passes.backend import Backend, LoopResult
 from recurra_engine.passes.joint import Training, with_gradient
 from recurra_engine.passes.program import Pass, Program, kept_leaf
+from recurra_engine.saved import Saved, owned
 
 
 def run_pass(
@@ -38,6 +39,8 @@ def run_pass(
         Every value that is there for all steps, by its leaf; what the loop left; what the epilogue finished.
     """
     size = (given[0].shape[0], given[0].shape[1])
+    # Generated code reads memory, which holds -v for a view v with the negative bit, as of `z.conj().imag`.
+    given, carried, shared = ([tensor.resolve_neg() for tensor in part] for part in (given, carried, shared))
     values = dict(zip(pass_.given, given, strict=True))
     if pass_.hoisted:
         values |= zip(pass_.streams, pass_.prologue([*given, *shared], given[0]), strict=True)
@@ -77,50 +80,86 @@ class Differentiable:
 
     def __call__(
         self, x: Tensor, states: Sequence[Tensor], shared: Sequence[Tensor], lengths: Tensor | None
-    ) -> tuple[Tensor, list[Tensor]]:
-        """Run over x (T, B, 1, I) and return y (T, B, 1, O) and the states after the last step."""
+    ) -> tuple[Tensor, Sequence[Tensor]]:
+        """Run over x (B, T, I) and return y (B, T, O) and the states after the last step."""
         inputs = (x, *states, *shared)
         if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs):
             y, *after = _Sequence.apply(self, lengths, len(states), *inputs)  # type: ignore[no-untyped-call]
-            return y, after
-        _, ran, (y,) = run_pass(self.inference, [x], states, shared, lengths, self.backend)
-        return _zero_past_end(y, self.inference.finished[0], lengths), ran.after
+        else:
+            y, *after = owned(self.forward(self.inference, inputs, len(states), lengths)[0], inputs)
+        return y, after
+
+    def forward(
+        self,
+        pass_: Pass,
+        inputs: Sequence[Tensor],
+        states: int,
+        lengths: Tensor | None,
+        backend: Backend | None = None,
+    ) -> tuple[list[Tensor], dict[Node, Tensor]]:
+        """Return the outputs, and every value that is there for all steps, by its leaf.
+
+        Args:
+            pass_: What is run.
+            inputs: x (B, T, I), states (B, ...) and what all steps read.
+            states: How many of them are states.
+            lengths: (B,) or None.
+            backend: What runs the loop, if not the level.
+        """
+        x, carried, shared = _by_steps(inputs[0]), inputs[1 : 1 + states], inputs[1 + states :]
+        rows = [part.unsqueeze(1) for part in carried]
+        values, ran, (y,) = run_pass(pass_, [x], rows, shared, lengths, backend or self.backend)
+        y = _zero_past_end(y, pass_.finished[0], lengths)
+        return [_by_rows(y), *_shaped_as(carried, ran.after)], values
+
+
+def _by_steps(x: Tensor) -> Tensor:
+    """Return (T, B, 1, I) of (B, T, I)."""
+    return x.transpose(0, 1).unsqueeze(2)
+
+
+def _by_rows(y: Tensor) -> Tensor:
+    """Return (B, T, O) of (T, B, 1, O)."""
+    return y.squeeze(2).transpose(0, 1)
+
+
+def _shaped_as(states: Sequence[Tensor], rows: Sequence[Tensor]) -> list[Tensor]:
+    """Return (B, ...) of (B, 1, ...)."""
+    return [row.reshape(state.shape) for row, state in zip(rows, states, strict=True)]
 
 
 class _Sequence(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, made: Differentiable, lengths: Tensor | None, n: int, *inputs: Tensor) -> Any:
-        x, states, shared = inputs[0], inputs[1 : 1 + n], inputs[1 + n :]
-        training = made.training(x.requires_grad, [tensor.requires_grad for tensor in shared])
-        values, ran, (y,) = run_pass(training.forward, [x], states, shared, lengths, made.backend)
-        y = _zero_past_end(y, training.forward.finished[0], lengths)
-        ctx.made, ctx.training, ctx.n = made, training, n
-        reads = [values[leaf] for leaf in training.reads]
-        ctx.has_lengths = lengths is not None
-        ctx.save_for_backward(*inputs, *reads, *([lengths] if lengths is not None else []))
-        ctx.count = len(inputs)
-        return (y, *ran.after)
+        ctx.made, ctx.n = made, n
+        ctx.training = made.training(inputs[0].requires_grad, [w.requires_grad for w in inputs[1 + n :]])
+        outputs, values = made.forward(ctx.training.forward, inputs, n, lengths)
+        outputs, reads = owned(outputs, inputs), [values[leaf] for leaf in ctx.training.reads]
+        needed = [ctx.training.reads_x, *[False] * n, *ctx.training.reads_shared]
+        ctx.saved = Saved(ctx, inputs, needed, reads, outputs, lengths)
+        return tuple(outputs)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
-        saved = list(ctx.saved_tensors)
-        lengths = saved.pop() if ctx.has_lengths else None
-        inputs, reads = saved[: ctx.count], saved[ctx.count :]
+        inputs, reads, lengths = ctx.saved.restored(ctx)
         with uncast(gradients[0].device):
             if torch.is_grad_enabled():  # a gradient of this gradient will be asked for
+                ctx.saved.check_all()
                 return (None, None, None, *_recorded(ctx, inputs, lengths, gradients))
+            if ctx.saved.changed:
+                ctx.saved.check_all()
+                _, values = ctx.made.forward(ctx.training.forward, inputs, ctx.n, lengths)
+                reads = [values[leaf] for leaf in ctx.training.reads]
             return (None, None, None, *_derived(ctx, inputs, reads, lengths, gradients))
 
 
 def _recorded(ctx: Any, inputs: list[Tensor], lengths: Tensor | None, gradients: Sequence[Tensor]) -> Any:
     """Run forward once more with every operation recorded, and let autograd differentiate that."""
-    n, asked = ctx.n, ctx.needs_input_grad[3:]
+    asked = ctx.needs_input_grad[3:]
     with torch.enable_grad():
-        x, states, shared = inputs[0], inputs[1 : 1 + n], inputs[1 + n :]
-        _, ran, (y,) = run_pass(ctx.made.inference, [x], states, shared, lengths, eager.BACKEND)
-        y = _zero_past_end(y, ctx.made.inference.finished[0], lengths)
+        outputs, _ = ctx.made.forward(ctx.made.inference, inputs, ctx.n, lengths, eager.BACKEND)
         wanted = [tensor for tensor, need in zip(inputs, asked, strict=True) if need]
-        pairs = [(o, g) for o, g in zip([y, *ran.after], gradients, strict=True) if o.requires_grad]
+        pairs = [(o, g) for o, g in zip(outputs, gradients, strict=True) if o.requires_grad]
         found = iter(
             torch.autograd.grad(
                 [o for o, _ in pairs], wanted, [g for _, g in pairs], create_graph=True, allow_unused=True
@@ -133,9 +172,10 @@ def _derived(
     ctx: Any, inputs: list[Tensor], reads: list[Tensor], lengths: Tensor | None, gradients: Sequence[Tensor]
 ) -> list[Tensor | None]:
     training, n = ctx.training, ctx.n
-    shared = inputs[1 + n :]
-    given = [gradients[0], *reads]
-    _, ran, finished = run_pass(training.backward, given, gradients[1:], shared, lengths, ctx.made.backend)
+    states, shared, backend = inputs[1 : 1 + n], inputs[1 + n :], _backend(ctx.made, gradients)
+    given = [_by_steps(gradients[0]), *([_by_steps(inputs[0])] if training.reads_x else []), *reads]
+    carried = [gradient.unsqueeze(1) for gradient in gradients[1:]]
+    _, ran, finished = run_pass(training.backward, given, carried, shared, lengths, backend)
     weights: list[Tensor | None] = [None] * len(shared)
 
     def add(i: int, gradient: Tensor) -> None:
@@ -144,15 +184,22 @@ def _derived(
         weights[i] = gradient if known is None else known + gradient
 
     rest = iter(zip(finished, training.backward.finished, strict=True))
-    x = _zero_past_end(*next(rest), lengths) if training.x else None
+    x = _by_rows(_zero_past_end(*next(rest), lengths)) if training.x else None
     live = None if lengths is None else _live(given[0].shape[0], lengths).flatten().nonzero().flatten()
     for i in training.outer:
-        add(i, _outer(next(rest)[0], next(rest)[0], live, ctx.made.backend))
+        add(i, _outer(next(rest)[0], next(rest)[0], live, backend))
     for i, gradient in zip(training.sums, ran.sums, strict=True):
         add(i, gradient)
     for i in training.late:
         add(i, _zero_past_end(*next(rest), lengths).sum((0, 1)))
-    return [x, *ran.after, *weights]
+    return [x, *_shaped_as(states, ran.after), *weights]
+
+
+def _backend(made: Differentiable, gradients: Sequence[Tensor]) -> Backend:
+    """Return the level or, for a batch of gradients at once (`is_grads_batched`), what torch can batch."""
+    batched = torch._C._functorch.peek_interpreter_stack() is not None
+    batched = batched or any(torch._C._functorch.is_legacy_batchedtensor(g) for g in gradients)
+    return eager.BACKEND if batched else made.backend
 
 
 def _live(steps: int, lengths: Tensor) -> Tensor:

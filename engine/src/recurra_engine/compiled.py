@@ -59,13 +59,11 @@ class Compiled:
         """Run over x (B, T, I) as `loop.run` does."""
         shared = self.made.weights([*weights_of(cell).values(), *self.made.step.constants], x)
         shared = [w if w.dtype == x.dtype else w.to(x.dtype) for w in shared]
-        parts = [part.unsqueeze(1) for _, part in leaves(state)]
-        if lengths is None:
-            y, after = self.sequence(x.transpose(0, 1).unsqueeze(2), parts, shared, None)
-        else:
-            y, after = self._ragged(x, parts, shared, lengths)
+        parts = [part for _, part in leaves(state)]
+        run = self.sequence if lengths is None else self._ragged
+        y, after = run(x, parts, shared, lengths)
         given = iter(after)
-        return y.squeeze(2).transpose(0, 1), map_state(lambda part: next(given).reshape(part.shape), state)
+        return y, map_state(lambda _: next(given), state)
 
     def _ragged(
         self, x: Tensor, parts: list[Tensor], shared: list[Tensor], lengths: Tensor
@@ -79,5 +77,5 @@ class Compiled:
             live[..., None], x.index_select(0, order), torch.zeros((), dtype=x.dtype, device=x.device)
         )
         parts = [part.index_select(0, order) for part in parts]
-        y, after = self.sequence(x.transpose(0, 1).unsqueeze(2), parts, shared, lengths)
-        return y.index_select(1, back), [part.index_select(0, back) for part in after]
+        y, after = self.sequence(x, parts, shared, lengths)
+        return y.index_select(0, back), [part.index_select(0, back) for part in after]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import weakref
 from dataclasses import dataclass, field
@@ -49,6 +50,16 @@ class Choice:
 
 
 _choices: weakref.WeakKeyDictionary[nn.Module, dict[Any, Choice]] = weakref.WeakKeyDictionary()
+
+
+def _renew_lock() -> None:
+    """Another thread may have held the lock when this process was forked; here it would never let go."""
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def choose(cell: Cell[Any], x: Tensor, state: Any) -> Choice:
@@ -107,7 +118,7 @@ def _obstacle_of_parts(cell: nn.Module, x: Tensor, state: Any) -> str | None:
 
 
 def _under_transform() -> bool:
-    if torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack():
+    if torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack() or torch.jit.is_tracing():
         return True
     if torch._C._functorch.peek_interpreter_stack() is not None:
         return True

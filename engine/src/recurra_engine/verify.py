@@ -7,6 +7,8 @@ making, the compiled step must not be trusted, and it is not: it has to give wha
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
+from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -45,22 +47,42 @@ def difference(
             continue
         a = torch.zeros_like(given) if expected is None else expected  # type: ignore[arg-type]
         b = torch.zeros_like(a) if given is None else given
-        scale = max(float(a.abs().max()), 1.0) if a.numel() else 1.0
+        scale = max(float(a.nan_to_num(0, 0, 0).abs().max()), 1.0) if a.numel() else 1.0
         if not torch.allclose(a, b, rtol=0, atol=scale * TOLERANCE[x.dtype], equal_nan=True):
             return f"{name} differs from the loop's by {float((a - b).abs().max()):.2g}"
     return None
 
 
 def _stand_in(cell: Cell[Any], dtype: torch.dtype) -> Cell[Any]:
-    """Return a cell with the same numbers in tensors of its own, so that no hook on the user's is called."""
+    """Return a cell with the same numbers in tensors of its own, outside the user's graphs and hooks."""
     memo: dict[int, Any] = {id(buffer): buffer.detach() for buffer in cell.buffers()}
+    memo |= {id(tensor): _apart(tensor) for module in cell.modules() for tensor in _tensors(vars(module))}
     memo |= {id(weight): nn.Parameter(weight.detach(), weight.requires_grad) for weight in cell.parameters()}
     try:
-        return copy.deepcopy(cell, memo).to(dtype)
+        made = copy.deepcopy(cell, dict(memo))
     except Exception:  # it holds what cannot be copied, such as a lock
-        if any(weight.dtype != dtype for weight in cell.parameters()):
-            raise
-        return cell
+        made = copy.deepcopy(cell, memo | _objects(cell))
+    return made.to(dtype)
+
+
+def _apart(tensor: Tensor) -> Tensor:
+    return tensor.detach().requires_grad_(tensor.requires_grad)
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    """Yield the tensors in collections; one with a history, such as a dropped weight, cannot be copied."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, (dict, list, tuple)):
+        for member in value.values() if isinstance(value, dict) else value:
+            yield from _tensors(member)
+
+
+def _objects(cell: nn.Module) -> dict[int, Any]:
+    """Return attributes that a copy may share: neither modules nor collections nor methods bound to them."""
+    own = (nn.Module, Tensor, dict, list, tuple, set, MethodType)
+    held = (value for module in cell.modules() for value in vars(module).values())
+    return {id(value): value for value in held if not isinstance(value, own)}
 
 
 def _inputs(like: Tensor, dtype: torch.dtype) -> Tensor:

@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from recurra_engine.cpu import cache as toolchain
+from recurra_engine.cpu import folder as folders
 
 from .toolchain_parts import forget
 
@@ -19,7 +20,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("RECURRA_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("CC", raising=False)
     yield tmp_path / "cache" / "native"
-    for made in toolchain._private.values():
+    for made in folders._private.values():
         shutil.rmtree(made, ignore_errors=True)
     forget()
     toolchain._loaded.update(known)

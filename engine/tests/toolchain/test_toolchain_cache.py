@@ -7,10 +7,15 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
+from recurra import sequence
+from recurra.plugins import registry
+from recurra_engine import dispatch
 from recurra_engine.cpu import cache as toolchain
 from recurra_engine.cpu import compiler
 from recurra_engine.cpu.cache import load
+from recurra_engine.cpu.folder import cache_folder
 
 from .toolchain_parts import answering, exit_code, forget, kept, started
 
@@ -92,7 +97,7 @@ class TestTheCache:
         finally:
             os.umask(before)
         assert [stat.S_IMODE(path.stat().st_mode) for path in kept(folder)] == [0o600]
-        assert not stat.S_IMODE(folder.stat().st_mode) & 0o022
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
     @pytest.mark.parametrize(
         ("named", "caches", "want"),
@@ -107,7 +112,7 @@ class TestTheCache:
         if named:
             monkeypatch.setenv("RECURRA_CACHE", named)
         monkeypatch.setenv("XDG_CACHE_HOME", caches)
-        assert toolchain.cache_folder() == Path(want).expanduser()
+        assert cache_folder() == Path(want).expanduser()
 
 
 class TestFork:
@@ -131,3 +136,24 @@ class TestFork:
     def test_what_the_parent_loaded_serves_the_child(self):
         library = load(answering(21), name="twenty-one")
         assert exit_code(started(lambda: load(answering(21), name="twenty-one") is library)) == 1
+
+    def test_a_child_can_run_a_cell_though_another_thread_compiles_one(self):
+        cell = registry.load("cell", "elman")(2, hidden_size=3)
+        held, done = threading.Event(), threading.Event()
+
+        def hold():
+            with dispatch._lock:
+                held.set()
+                done.wait(60)
+
+        def run():
+            with sequence.using("scan"), torch.no_grad():
+                return int(cell(torch.zeros(2, 3, 2))[0].shape == (2, 3, 3))
+
+        holder = threading.Thread(target=hold)
+        holder.start()
+        held.wait()
+        code = exit_code(started(run))
+        done.set()
+        holder.join()
+        assert code == 1

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from recurra_engine.cpu import cache as toolchain
+from recurra_engine.cpu import folder as folders
 from recurra_engine.cpu.cache import NoCompiler, load
 
 from .toolchain_parts import answering, forget, interpreter, kept
@@ -80,7 +81,7 @@ class TestAFolderThatWillNotDo:
         assert "compiled steps are not cached" in notice
         assert reason in notice
         assert "RECURRA_CACHE" in notice
-        (private,) = toolchain._private.values()
+        (private,) = folders._private.values()
         assert len(kept(private)) == 2
         assert stat.S_IMODE(private.stat().st_mode) == 0o700
 
@@ -117,6 +118,14 @@ class TestAFolderThatWillNotDo:
         folder.parent.chmod(0o775)
         self.in_private(caplog, f"other users may write to {folder.parent}")
 
+    def test_a_folder_that_others_may_read_is_closed(self, folder, compiled):
+        folder.mkdir(parents=True, mode=0o755)
+        load(answering(22), name="twenty-two")
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        forget()
+        load(answering(22), name="twenty-two")
+        assert len(compiled) == 1
+
     def test_a_shared_folder_whose_entries_are_their_owners_alone(self, folder, caplog):
         folder.mkdir(parents=True)
         folder.parent.chmod(0o1777)
@@ -126,7 +135,7 @@ class TestAFolderThatWillNotDo:
 
     def test_a_folder_of_another_user(self, folder, caplog, monkeypatch):
         folder.mkdir(parents=True)
-        monkeypatch.setattr(toolchain.os, "geteuid", lambda: folder.stat().st_uid + 1)
+        monkeypatch.setattr(folders.os, "geteuid", lambda: folder.stat().st_uid + 1)
         with pytest.raises(NoCompiler, match="is owned or writable by another user"):
             load(answering(15), name="fifteen")
         assert f"other users may write to {folder}" in caplog.text
@@ -134,10 +143,10 @@ class TestAFolderThatWillNotDo:
     def test_the_private_folder_goes_with_its_process(self, tmp_path):
         (tmp_path / "file").write_text("")
         code = (
-            "import os; from recurra_engine.cpu import cache as toolchain\n"
+            "import os; from recurra_engine.cpu import folder\n"
             f"load({answering(16)!r}, name='sixteen')\n"
             "child = os.fork()\nif child == 0: raise SystemExit\nos.waitpid(child, 0)\n"
-            "(made,) = toolchain._private.values(); print(made, made.is_dir())"
+            "(made,) = folder._private.values(); print(made, made.is_dir())"
         )
         (made, there), complaints = interpreter(code, RECURRA_CACHE=str(tmp_path / "file"))
         assert there == "True"

@@ -8,7 +8,7 @@ import warnings
 from pathlib import Path
 
 from recurra_engine.cpu import cache as toolchain
-from recurra_engine.cpu import compiler
+from recurra_engine.cpu import compiler, folder
 
 
 def answering(number):
@@ -17,7 +17,7 @@ def answering(number):
 
 def forget():
     """What a new process knows: nothing."""
-    for memory in (toolchain._loaded, toolchain._failed, toolchain._private, toolchain._noticed):
+    for memory in (toolchain._loaded, toolchain._failed, folder._private, folder._noticed):
         memory.clear()
     compiler._installed.cache_clear()
 

@@ -59,10 +59,10 @@ class Bidirectional(SequenceLayer):
         states: bool = False,
     ) -> tuple[Tensor, tuple[Any, Any]]:
         """Run one cell over the sequence and the other over its reverse, padding kept at the end."""
-        y_ahead, ahead = self.ahead.unroll(x, state[0], lengths=lengths, resets=resets, states=states)
+        y_ahead, ahead = self.ahead.as_part(x, state[0], lengths=lengths, resets=resets, states=states)
         borders = None if resets is None else reverse(_ends(resets, lengths), lengths)
         x = reverse(x, lengths)
-        y_back, back = self.back.unroll(x, state[1], lengths=lengths, resets=borders, states=states)
+        y_back, back = self.back.as_part(x, state[1], lengths=lengths, resets=borders, states=states)
         if states:
             back = map_state(lambda leaf: reverse(leaf, lengths), back)
         return torch.cat([y_ahead, reverse(y_back, lengths)], -1), (ahead, back)

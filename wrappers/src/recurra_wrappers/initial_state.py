@@ -60,4 +60,4 @@ class LearnedInitialState(CellWrapper):
         """Run the cell as it runs by itself, since only the start differs, unless it starts anew inside."""
         if resets is not None:
             return super().unroll(x, state, lengths=lengths, resets=resets, states=states)
-        return self.cell.unroll(x, state, lengths=lengths, states=states)
+        return self.cell.as_part(x, state, lengths=lengths, states=states)

@@ -161,7 +161,7 @@ class NormalisedLinears(CellWrapper):
         states: bool = False,
     ) -> tuple[Tensor, Any]:
         """Run the cell as it runs by itself: it has its layers inside."""
-        return self.cell.unroll(x, state, lengths=lengths, resets=resets, states=states)
+        return self.cell.as_part(x, state, lengths=lengths, resets=resets, states=states)
 
 
 def _check_called(cell: Cell[Any], layers: dict[str, nn.Linear]) -> None:

@@ -70,7 +70,7 @@ class Layers(Configurable, SequenceLayer):
         """Run layer by layer over the whole sequence, which equals running step by step."""
 
         def advance(layer: Cell[Any], x: Tensor, state: Any) -> tuple[Tensor, Any]:
-            return layer.unroll(x, state, lengths=lengths, resets=resets, states=states)
+            return layer.as_part(x, state, lengths=lengths, resets=resets, states=states)
 
         return self._climb(x, state, advance)
 

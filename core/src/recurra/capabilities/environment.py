@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,22 +20,6 @@ Policy = Callable[[Tensor, Any], tuple[Tensor, Any]]
 """Observations (n, I) and states -> outputs (n, O) and states."""
 
 
-class Environments(Protocol):
-    """Several environments side by side: what is needed of a `gymnasium.vector.VectorEnv`."""
-
-    def reset(self, *, seed: Any = None) -> tuple[Any, dict[str, Any]]:
-        """Reset each environment, the i-th with the i-th seed; return observations (n, I) and infos."""
-        ...
-
-    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
-        """Take actions; return observations (n, I), rewards, terminated and truncated (n,), and infos."""
-        ...
-
-    def close(self) -> None:
-        """Close all environments."""
-        ...
-
-
 class Environment(Task):
     """A task whose sequences are episodes in an environment; the score `return` sums an episode's rewards.
 
@@ -43,8 +27,11 @@ class Environment(Task):
     """
 
     @abc.abstractmethod
-    def environments(self, count: int) -> Environments:
-        """Return environments whose episodes end by themselves; rewards after the end do not count."""
+    def environments(self, count: int) -> Any:
+        """Return environments side by side, with the `reset`, `step` and `close` of gymnasium's `VectorEnv`.
+
+        Episodes must end by themselves; rewards after the end do not count.
+        """
 
     @abc.abstractmethod
     def actions(self, y: Tensor) -> Any:

@@ -14,7 +14,7 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import NoneType
+from types import NoneType, SimpleNamespace
 from typing import Annotated, Any, ClassVar, Self, TypeVar, get_origin, get_type_hints
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
@@ -53,11 +53,19 @@ def _checked(init: Callable[..., None]) -> Callable[..., None]:
     def __init__(self: Configurable, *wiring: Any, **given: Any) -> None:
         outermost = type(self).__init__ is __init__
         if outermost and "options" not in vars(self):
+            named = {name: given.pop(name) for name in _unfilled(init, len(wiring)) if name in given}
             given = checked_options(type(self), given)
             object.__setattr__(self, "options", given)
+            given = named | given
         init(self, *wiring, **given)
 
     return __init__
+
+
+def _unfilled(init: Callable[..., None], wired: int) -> list[str]:
+    """Return the arguments before `*` that a call with so many positional ones may give by name."""
+    parameters = inspect.signature(init).parameters.values()
+    return [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD][1 + wired :]
 
 
 class Options(BaseModel):
@@ -84,15 +92,29 @@ class Options(BaseModel):
 def keyword_options(component: type) -> dict[str, tuple[Any, Any]]:
     """Return name -> (annotation, default) of the keyword-only constructor arguments.
 
-    One without an annotation takes anything.
+    One without an annotation takes anything. Annotations of other arguments need not exist at run time.
+
+    Raises:
+        InvalidOption: An annotation names what does not exist at run time.
     """
-    init = component.__init__  # type: ignore[misc]
-    hints = get_type_hints(inspect.unwrap(init), include_extras=True)
+    init = inspect.unwrap(component.__init__)  # type: ignore[misc]
     return {
-        name: (hints.get(name, Any), PydanticUndefined if p.default is p.empty else p.default)
+        name: (_hint(component, init, p), PydanticUndefined if p.default is p.empty else p.default)
         for name, p in inspect.signature(init).parameters.items()
         if p.kind is p.KEYWORD_ONLY
     }
+
+
+def _hint(component: type, init: Any, option: inspect.Parameter) -> Any:
+    if option.annotation is option.empty:
+        return Any
+    alone = SimpleNamespace(__annotations__={option.name: option.annotation})
+    try:
+        return get_type_hints(alone, init.__globals__, include_extras=True)[option.name]
+    except NameError as error:
+        wanted = "expected names defined at the top level of the module and outside `if TYPE_CHECKING`"
+        message = f"{component.__name__}: the annotation of {option.name}: {error}; {wanted}"
+        raise InvalidOption(message) from None
 
 
 @functools.cache

@@ -2,38 +2,30 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import ctypes
 import functools
 import hashlib
 import json
-import logging
 import os
 import platform
 import re
-import shutil
 import stat
 import tempfile
 import threading
 from pathlib import Path
 
-from recurra_engine.cpu.compiler import FLAGS, Compiler, compile_to, installed
+from recurra_engine.cpu import slow
+from recurra_engine.cpu.compiler import FLAGS, Compiler, TooSlow, compile_to, installed
 from recurra_engine.cpu.compiler import NoCompiler as NoCompiler
-
-CACHE = "RECURRA_CACHE"
-"""The variable that names the folder of what is kept; else `recurra` in the user's cache folder."""
+from recurra_engine.cpu.folder import notice, only_mine, private_folder, sound_folder
 
 FORMAT = 1
 """Part of every key: a change makes all that was compiled before unknown."""
 
-logger = logging.getLogger(__name__)
-
 _lock = threading.Lock()
 _loaded: dict[str, ctypes.CDLL] = {}
 _failed: dict[str, str] = {}
-_private: dict[int, Path] = {}
-_noticed: set[str] = set()
 
 
 def load(source: str, *, name: str) -> ctypes.CDLL:
@@ -42,7 +34,7 @@ def load(source: str, *, name: str) -> ctypes.CDLL:
     `name` only makes the file's name readable. Threads and processes may ask for the same source at once.
 
     Raises:
-        NoCompiler: there is no compiler, it fails, takes longer than `TIME_LIMIT_S`, or what it makes cannot
+        NoCompiler: there is no compiler, it fails, takes longer than `time_limit()`, or what it makes cannot
             be kept or loaded. A source that failed is not tried again by this process.
     """
     compiler = installed()
@@ -61,14 +53,6 @@ def load(source: str, *, name: str) -> ctypes.CDLL:
                 _failed[key] = f"a compiled step cannot be cached or loaded: {error}"
                 raise NoCompiler(_failed[key]) from error
         return _loaded[key]
-
-
-def cache_folder() -> Path:
-    """Where compiled steps are kept: in $RECURRA_CACHE, $XDG_CACHE_HOME/recurra or ~/.cache/recurra."""
-    if named := os.environ.get(CACHE):
-        return Path(named).absolute() / "native"
-    caches = Path(os.environ.get("XDG_CACHE_HOME", ""))  # the XDG rules say that a relative one is ignored
-    return (caches if caches.is_absolute() else Path("~/.cache").expanduser()) / "recurra" / "native"
 
 
 def _renew_lock() -> None:
@@ -100,21 +84,25 @@ def _key(source: str, compiler: Compiler) -> str:
 
 
 def _library(source: str, stem: str, compiler: Compiler) -> ctypes.CDLL:
-    if (folder := _sound_folder()) is not None:
+    if (folder := sound_folder()) is not None:
         for path in sorted(folder.glob(f"{stem}-*.so")):
             with contextlib.suppress(OSError):
                 return _opened(path)
+        slow.refuse_known(folder, stem, compiler)
         try:
             return _opened(_compiled(source, folder, stem, compiler))
+        except TooSlow as error:
+            slow.remember(folder, stem, compiler, error)
+            raise
         except OSError as error:
-            _notice(error)
-    return _opened(_compiled(source, _private_folder(), stem, compiler))
+            notice(error)
+    return _opened(_compiled(source, private_folder(), stem, compiler))
 
 
 def _opened(path: Path) -> ctypes.CDLL:
     """Raises OSError where others may write the file, or it is not what its name says."""
     about = path.lstat()
-    if not stat.S_ISREG(about.st_mode) or not _only_mine(about):
+    if not stat.S_ISREG(about.st_mode) or not only_mine(about):
         raise PermissionError(f"{path} is owned or writable by another user")
     if _digest(path) != path.stem.rpartition("-")[2]:
         raise OSError(f"{path} is damaged")
@@ -138,53 +126,3 @@ def _compiled(source: str, folder: Path, stem: str, compiler: Compiler) -> Path:
     finally:
         making.unlink(missing_ok=True)
     return path
-
-
-def _sound_folder() -> Path | None:
-    """The cache folder, made where it was not, if nobody else can write to it."""
-    try:
-        folder = cache_folder()
-        for missing in [*reversed(folder.parents), folder]:  # each closed to others, whatever the umask
-            missing.mkdir(mode=0o700, exist_ok=True)
-        folder = folder.resolve(strict=True)
-        _refuse_shared(folder)
-    except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle, or no home
-        _notice(error)
-        return None
-    return folder
-
-
-def _refuse_shared(folder: Path) -> None:
-    """Raises PermissionError where others may write to the folder, or exchange one that it lies in."""
-    if not _only_mine(folder.stat()):
-        raise PermissionError(f"other users may write to {folder}")
-    for parent in folder.parents:
-        about = parent.stat()
-        shared = about.st_mode & 0o022 and not about.st_mode & stat.S_ISVTX
-        if shared or about.st_uid not in (0, os.geteuid()):
-            raise PermissionError(f"other users may write to {parent}")
-
-
-def _only_mine(about: os.stat_result) -> bool:
-    return about.st_uid == os.geteuid() and not about.st_mode & 0o022
-
-
-def _notice(error: Exception) -> None:
-    """Say once per process why the cache folder is not used."""
-    if not _noticed:
-        logger.warning("compiled steps are not cached: %s; set %s to another folder", error, CACHE)
-    _noticed.add(str(error))
-
-
-def _private_folder() -> Path:
-    """A folder of this process alone, removed when it ends."""
-    process = os.getpid()
-    if process not in _private:
-        _private[process] = Path(tempfile.mkdtemp(prefix="recurra-"))
-        atexit.register(_remove, process, _private[process])
-    return _private[process]
-
-
-def _remove(process: int, folder: Path) -> None:
-    if os.getpid() == process:  # a forked child runs its parent's exit functions too
-        shutil.rmtree(folder, ignore_errors=True)

@@ -20,11 +20,22 @@ FLAGS = (
 )
 """Nothing here lets the compiler reorder sums or forget NaN and infinities."""
 
-TIME_LIMIT_S = 60.0
+LIMIT = "RECURRA_COMPILE_SECONDS"
+"""The variable that says how long the compiler may take for one loop."""
+DEFAULT_LIMIT_S = 30.0
+VERSION_LIMIT_S = 10.0
 
 
 class NoCompiler(RecurraError, RuntimeError):
     """This machine cannot compile a step, or not this one; the message says why in one sentence."""
+
+
+class TooSlow(NoCompiler):
+    """The compiler took longer than `limit_s` seconds."""
+
+    def __init__(self, message: str, limit_s: float) -> None:
+        super().__init__(message)
+        self.limit_s = limit_s
 
 
 class Compiler(NamedTuple):
@@ -65,7 +76,7 @@ def _installed(named: str, path: str) -> Compiler | str:
 
 def _versioned(command: tuple[str, ...]) -> Compiler | str:
     try:
-        status, said, _ = _finished((*command, "--version"), "")
+        status, said, _ = _finished((*command, "--version"), "", VERSION_LIMIT_S)
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"{command[0]} does not report its version: {error}"
     return (
@@ -75,23 +86,39 @@ def _versioned(command: tuple[str, ...]) -> Compiler | str:
     )
 
 
-def compile_to(made: str, source: str, compiler: Compiler, name: str) -> None:
+def time_limit() -> float:
+    """Return how many seconds the compiler may take for one loop: $RECURRA_COMPILE_SECONDS, or 30.
+
+    Raises:
+        NoCompiler: The variable is not a positive number.
+    """
+    said = os.environ.get(LIMIT, "").strip()
+    with contextlib.suppress(ValueError):
+        if (limit := float(said or DEFAULT_LIMIT_S)) > 0:
+            return limit
+    raise NoCompiler(f"{LIMIT} is '{said}', which is not a positive number of seconds")
+
+
+def compile_to(made: str, source: str, compiler: Compiler, name: str, limit_s: float | None = None) -> None:
     """Compile C `source` to the shared library `made`; `name` is what a complaint calls it.
 
     Raises:
-        NoCompiler: the compiler fails, or takes longer than `TIME_LIMIT_S`.
+        TooSlow: the compiler takes longer than `limit_s`, or `time_limit()`.
+        NoCompiler: the compiler fails.
     """
     command = (*compiler.command, *FLAGS, "-x", "c", "-", "-o", made, "-lm")
+    limit_s = limit_s or time_limit()
     try:
-        status, _, said = _finished(command, source)
+        status, _, said = _finished(command, source, limit_s)
     except subprocess.TimeoutExpired as slow:
-        raise NoCompiler(f"{command[0]} took longer than {TIME_LIMIT_S:g} s on {name}") from slow
+        message = f"{command[0]} took longer than {limit_s:g} s on {name}, the limit that {LIMIT} sets"
+        raise TooSlow(message, limit_s) from slow
     if status:
         lines = [line for line in said.splitlines() if "error" in line] or said.splitlines() or ["no message"]
         raise NoCompiler(f"{command[0]} failed on {name} with status {status}: {lines[0].strip()}")
 
 
-def _finished(command: tuple[str, ...], text: str) -> tuple[int, str, str]:
+def _finished(command: tuple[str, ...], text: str, limit_s: float) -> tuple[int, str, str]:
     """Status, output and complaints of a command that is given `text`."""
     process = subprocess.Popen(
         command,
@@ -105,7 +132,7 @@ def _finished(command: tuple[str, ...], text: str) -> tuple[int, str, str]:
     )
     with process:
         try:
-            said, complaints = process.communicate(text, timeout=TIME_LIMIT_S)
+            said, complaints = process.communicate(text, timeout=limit_s)
         except BaseException:
             # A compiler starts others, which would outlive it: its whole session ends.
             with contextlib.suppress(ProcessLookupError):

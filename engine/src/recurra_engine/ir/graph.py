@@ -112,10 +112,8 @@ def _neutral(op: str, args: tuple[Node, ...], shape: Shape) -> Node | None:
         return const(b.data[0], shape) if is_const(b) else b
     if (op in ("add", "sub") and is_const(b, 0)) or (op in ("mul", "div") and is_const(b, 1)):
         return const(a.data[0], shape) if is_const(a) else a
-    if op == "mul" and is_const(a, 1):
-        return b
-    # A product with the constant 0 is the gradient of what nothing depends on.
-    return const(0, shape) if op == "mul" and (is_const(a, 0) or is_const(b, 0)) else None
+    # Not 0 * x for 0, which would hide a NaN or an infinity in x.
+    return b if op == "mul" and is_const(a, 1) else None
 
 
 def broadcast_shape(*shapes: Shape) -> Shape:

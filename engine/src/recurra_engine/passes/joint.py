@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from recurra_engine.ir.graph import CORE, Node, const, leaf, pointwise
+from recurra_engine.ir.graph import CORE, Node, const, leaf, pointwise, sorted_by_use
 from recurra_engine.ir.rewrite import replaced
 from recurra_engine.passes.program import Pass, Program, kept_leaf, make_pass
 from recurra_engine.passes.rematerialise import to_save
@@ -20,7 +20,9 @@ class Training:
         forward: The pass that returns y and stores the values that the backward pass reads.
         backward: The pass that returns, for every step, the gradient of x (if requested), then both factors
             of every outer product, then the values to sum over all steps.
-        reads: Where the forward pass stored each of `backward.given`, except the first, the gradient of y.
+        reads: Where the forward pass stored each of `backward.given`, except the gradient of y and x.
+        reads_x: Whether the backward pass reads x, which then follows the gradient of y.
+        reads_shared: Which of the shared weights the backward pass reads.
         x: Whether the gradient of x is computed.
         outer: The shared weight that each outer product belongs to.
         sums: The shared weight that each sum of the loop belongs to.
@@ -30,6 +32,8 @@ class Training:
     forward: Pass
     backward: Pass
     reads: tuple[Node, ...]
+    reads_x: bool
+    reads_shared: tuple[bool, ...]
     x: bool
     outer: tuple[int, ...]
     sums: tuple[int, ...]
@@ -74,7 +78,9 @@ def with_gradient(program: Program, *, x: bool, shared: Sequence[bool], move: bo
     saved, kept, inner = to_save(program.states, [program.y, *program.after], asked.nodes())
     ahead = program.forward(saved, kept, move=move)
     asked = asked.read_from(inner)
-    given = list(dict.fromkeys([_gradient_of_y(program), program.x, *inner.values()]))
+    used = set(sorted_by_use(asked.nodes()))
+    inputs = [program.x] if program.x in used else []
+    given = [_gradient_of_y(program), *inputs, *inner.values()]
     found = {new: ahead.places.get(old, old) for old, new in inner.items()}
     found |= {
         leaf("stream", ("before", i), program.states[i].shape): kept_leaf("before", i, ahead.loop)
@@ -86,7 +92,9 @@ def with_gradient(program: Program, *, x: bool, shared: Sequence[bool], move: bo
     return Training(
         ahead,
         _backward(program, asked, given, move),
-        tuple(found.get(node, node) for node in given[1:]),
+        tuple(found.get(node, node) for node in inner.values()),
+        bool(inputs),
+        tuple(weight in used for weight in program.shared),
         x,
         *(tuple(part) for part in indices),
     )

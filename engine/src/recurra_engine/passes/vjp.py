@@ -152,13 +152,11 @@ def _pow(n: Node, g: Node) -> list[Node | None]:
 
 
 def _chosen(op: str) -> Slope:
-    # If both are equal, each receives half, as in PyTorch.
+    # As in PyTorch, each receives half at a tie, and all of it if one is NaN, which is neither more nor less.
     def slope(n: Node, g: Node) -> list[Node | None]:
         a, b = n.args
-        half = _mul(pointwise("eq", a, b), _mul(g, const(0.5)))
-        a_side = pointwise("where", pointwise(op, a, b), g, half)
-        b_side = pointwise("where", pointwise(op, b, a), g, half)
-        return [a_side, b_side]
+        shared = pointwise("where", pointwise("eq", a, b), _mul(g, const(0.5)), g)
+        return [pointwise("where", pointwise(op, *pair), const(0), shared) for pair in ((b, a), (a, b))]
 
     return slope
 

@@ -6,10 +6,11 @@ from typing import Any
 
 from recurra_engine.frontend.aten.rules import RULES, Untranslated, node, rule, scaled
 from recurra_engine.ir import graph
-from recurra_engine.ir.graph import Node, Number, const, pointwise
+from recurra_engine.ir.graph import Node, Number, const, pointwise, stop
 
 SAME = graph.POINTWISE - {"softplus"}
 """Operators that the graph calls by the same name."""
+HALFWAY = 0.5
 
 for _op in SAME:
     RULES[_op] = lambda *args, _op=_op: pointwise(_op, *map(node, args))
@@ -70,26 +71,39 @@ def _leaky_relu(a: Node, slope: Number = 0.01) -> Node:
 
 @rule("hardtanh")
 def _hardtanh(a: Node, low: Number = -1, high: Number = 1) -> Node:
-    # Unlike that of a clamp, torch's gradient stops at the bounds; NaN stays.
-    above = pointwise("where", pointwise("ge", a, const(high)), const(high), a)
+    # Unlike that of a clamp, torch's gradient stops at the bounds.
+    below = _unless_nan(a, pointwise("lt", a, const(high)), a)
+    above = pointwise("where", pointwise("ge", a, const(high)), const(high), below)
     return pointwise("where", pointwise("le", a, const(low)), const(low), above)
 
 
 @rule("clamp")
 def _clamp(a: Node, low: Any = None, high: Any = None) -> Node:
+    if isinstance(low, Node) and isinstance(high, Node):
+        # Where the bounds are equal, torch passes no gradient to them.
+        low = pointwise("where", pointwise("ne", low, high), low, stop(low))
     a = a if low is None else _clamp_min(a, low)
     return a if high is None else _clamp_max(a, high)
 
 
 @rule("clamp_min")
 def _clamp_min(a: Node, low: Any) -> Node:
-    # The gradient passes where a is at the bound, as in torch; NaN stays.
-    return pointwise("where", pointwise("lt", a, node(low)), node(low), a)
+    # The gradient passes where a is at the bound, as in torch.
+    low = node(low)
+    above = _unless_nan(a, pointwise("ge", a, low), pointwise("add", a, low))
+    return pointwise("where", pointwise("lt", a, low), low, above)
 
 
 @rule("clamp_max")
 def _clamp_max(a: Node, high: Any) -> Node:
-    return pointwise("where", pointwise("gt", a, node(high)), node(high), a)
+    high = node(high)
+    below = _unless_nan(a, pointwise("le", a, high), pointwise("add", a, high))
+    return pointwise("where", pointwise("gt", a, high), high, below)
+
+
+def _unless_nan(a: Node, compares: Node, otherwise: Node) -> Node:
+    """Return a or, where it does not compare, a NaN, through which torch passes no gradient here."""
+    return pointwise("where", compares, a, stop(otherwise))
 
 
 @rule("softplus")
@@ -108,7 +122,14 @@ def _log_sigmoid(a: Node) -> list[Node]:
 
 @rule("lerp")
 def _lerp(a: Node, b: Node, weight: Any) -> Node:
-    return pointwise("add", a, pointwise("mul", node(weight), pointwise("sub", b, a)))
+    # By torch's two formulas, which differ where a or b is infinite.
+    weight, apart = node(weight), pointwise("sub", b, a)
+    from_a = pointwise("add", a, pointwise("mul", weight, apart))
+    from_b = pointwise("sub", b, pointwise("mul", pointwise("sub", const(1), weight), apart))
+    if graph.is_const(weight):
+        return from_a if abs(weight.data[0]) < HALFWAY else from_b
+    near_a = pointwise("lt", pointwise("abs", weight), const(HALFWAY))
+    return pointwise("where", near_a, from_a, from_b)
 
 
 @rule("addcmul")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from recurra_engine.frontend.aten.rules import rule, scaled
-from recurra_engine.ir.graph import Node, Number, dot, pointwise, reshape, total
+from recurra_engine.ir.graph import Node, Number, const, dot, pointwise, reshape, total
 
 
 @rule("mm")
@@ -30,4 +30,5 @@ def _dot(a: Node, b: Node) -> Node:
 @rule("addmm", "baddbmm")
 def _addmm(c: Node, a: Node, b: Node, *, beta: Number = 1, alpha: Number = 1) -> Node:
     product = _mm(a, b) if len(a.shape) == 2 else dot(a, b)
-    return pointwise("add", scaled(product, alpha), scaled(c, beta))
+    # With beta = 0 torch does not read c, whose NaN would show.
+    return pointwise("add", scaled(product, alpha), scaled(c, beta) if beta else const(0))
