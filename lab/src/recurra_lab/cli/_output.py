@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from recurra.errors import RecurraError
+
 if TYPE_CHECKING:
     from recurra.plugins.inventory import Defect
     from recurra_lab.artifacts.result import RunResult
@@ -33,10 +35,10 @@ def table(rows: Iterable[Sequence[str]]) -> str:
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 
 
-def warn(defects: Iterable[Defect]) -> None:
-    """Print a warning to stderr for each defective plugin."""
-    for defect in defects:
-        click.echo(f"warning: {defect}", err=True)
+def warn(told: Iterable[Defect | str]) -> None:
+    """Print a warning to stderr for each defective plugin or other message."""
+    for line in told:
+        click.echo(f"warning: {line}", err=True)
 
 
 def show_json(value: object) -> None:
@@ -46,15 +48,14 @@ def show_json(value: object) -> None:
 
 @contextmanager
 def resumable(folder: RunFolder) -> Iterator[None]:
-    """Tell the user how to resume a run that a signal interrupts."""
-    from recurra_lab.runs.signals import Interrupted
-
+    """Tell the user how to resume a run that ends with an error but has checkpoints."""
+    command = f"recurra resume {folder.path}"
     try:
         yield
-    except Interrupted as interrupted:
-        raise Interrupted(
-            f"{interrupted}; resume with: recurra resume {folder.path}", interrupted.exit_code - 128
-        ) from None
+    except RecurraError as error:
+        if folder.has_work and command not in str(error):
+            error.args = (f"{error}; resume with: {command}",)
+        raise
 
 
 def show_result(result: RunResult | None, folder: RunFolder) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+import torch
 from pydantic import Field, model_validator
 
 from recurra.config.options import Options
@@ -12,6 +13,7 @@ from recurra_lab.extensions.choices import Installed
 Names = Annotated[tuple[str, ...], Field(strict=False)]
 Count = Annotated[int, Field(gt=0)]
 Precision = Literal["32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true", "64-true"]
+DTYPES = {"64-true": torch.float64, "bf16-true": torch.bfloat16, "16-true": torch.float16}
 
 
 class RunOptions(Options):
@@ -37,7 +39,9 @@ class RunOptions(Options):
     early_stop_patience: Annotated[
         int | None,
         Field(
-            gt=0, description="validations without improvement before stopping early; none: never stop early"
+            gt=0,
+            description="validations without improvement before stopping early; the model is then that of the"
+            " best validation; none: never stop early",
         ),
     ] = None
     devices: Annotated[Count, Field(description="devices per node, one process each")] = 1
@@ -64,6 +68,11 @@ class RunOptions(Options):
         Installed("logger"),
         Field(description="logger in addition to metrics.csv; a list for several"),
     ] = "csv"
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of the weights; mixed precision keeps them in float32."""
+        return DTYPES.get(self.precision, torch.float32)
 
     @model_validator(mode="before")
     @classmethod

@@ -60,9 +60,11 @@ def goal_of(experiment: Experiment, task: Task) -> Goal:
     run = experiment.run
     if run.stop_score is not None:
         _check_score(run.stop_score, task)
-    own = run.stop_below is not None or run.stop_above is not None
-    if not own and run.stop_score in (None, task.goal.score):
-        return task.goal
+    if run.stop_below is None and run.stop_above is None:
+        if run.stop_score in (None, task.goal.score):
+            return task.goal
+        message = "it also needs run.stop_below or run.stop_above, which says whether less or more is better"
+        raise InvalidOption(f"run.stop_score = {run.stop_score}: {message}")
     return Goal(run.stop_score or task.goal.score, run.stop_below, run.stop_above)
 
 
