@@ -153,7 +153,7 @@ def test_other_options_cannot_change_in_a_run(start, word):
     run.start()
     before = folder.experiment.read_bytes()
     with pytest.raises(InvalidOption, match="cannot be changed in a run that has begun"):
-        Run(run.experiment, folder, print).resume([word])
+        Run(recorded_experiment(folder, [word]), folder, print).resume([word])
     assert folder.experiment.read_bytes() == before
 
 

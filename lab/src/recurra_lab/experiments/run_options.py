@@ -12,6 +12,7 @@ from recurra_lab.extensions.choices import Installed
 
 Names = Annotated[tuple[str, ...], Field(strict=False)]
 Count = Annotated[int, Field(gt=0)]
+Processes = Annotated[int, Field(gt=0, le=4096)]
 Precision = Literal["32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true", "64-true"]
 DTYPES = {"64-true": torch.float64, "bf16-true": torch.bfloat16, "16-true": torch.float16}
 
@@ -44,8 +45,8 @@ class RunOptions(Options):
             " best validation; none: never stop early",
         ),
     ] = None
-    devices: Annotated[Count, Field(description="devices per node, one process each")] = 1
-    nodes: Annotated[Count, Field(description="number of nodes")] = 1
+    devices: Annotated[Processes, Field(description="devices per node, one process each")] = 1
+    nodes: Annotated[Processes, Field(description="number of nodes")] = 1
     accelerator: Annotated[Literal["auto", "cpu", "gpu"], Field(description="hardware to train on")] = "cpu"
     strategy: Annotated[str, Field(description="Lightning strategy for several devices, such as ddp")] = (
         "auto"
@@ -53,12 +54,13 @@ class RunOptions(Options):
     precision: Annotated[Precision, Field(description="Lightning precision")] = "32-true"
     accumulate: Annotated[Count, Field(description="gradient accumulation: batches per update")] = 1
     workers: Annotated[
-        int, Field(ge=0, description="data-loading processes; 0: load in the training process")
+        int, Field(ge=0, le=1024, description="data-loading processes; 0: load in the training process")
     ] = 0
     threads: Annotated[
         int | None,
         Field(
             gt=0,
+            le=4096,
             description="CPU threads per process (1 is usually fastest for small networks); none: all",
         ),
     ] = 1

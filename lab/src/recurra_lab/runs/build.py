@@ -14,6 +14,7 @@ from recurra.rng import preserve_rng_state, reseed
 from recurra.task import Goal, Task
 from recurra.trainer import Trainer
 from recurra_lab.experiments import Experiment
+from recurra_lab.runs.memory import Bounded, check_batches, memory_errors_named
 from recurra_lab.training.module import LearningModule
 
 
@@ -34,10 +35,17 @@ def build(experiment: Experiment) -> Parts:
     """
     with threads(experiment.run.threads), preserve_rng_state():
         reseed(experiment.seed, -1, 0)
-        task = experiment.make_task()
-        model = experiment.make_model(task)
-        trainer = experiment.make_trainer()
-        return Parts(task, model, trainer, trainer.lightning_module(model, task, experiment.seed))
+        with memory_errors_named(experiment, "task", "cell", "model", "trainer"), Bounded():
+            return _built(experiment)
+
+
+def _built(experiment: Experiment) -> Parts:
+    task = experiment.make_task()
+    check_batches(experiment, task)
+    model, trainer = experiment.make_model(task), experiment.make_trainer()
+    with preserve_rng_state():
+        model.sequencer.initial_state(experiment.run.batch_size)
+    return Parts(task, model, trainer, trainer.lightning_module(model, task, experiment.seed))
 
 
 @contextmanager

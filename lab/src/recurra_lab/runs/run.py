@@ -25,6 +25,7 @@ from recurra_lab.runs.build import build, goal_of, threads
 from recurra_lab.runs.conclusion import conclude, load_best
 from recurra_lab.runs.failures import explained
 from recurra_lab.runs.loggers import make_loggers
+from recurra_lab.runs.memory import memory_errors_named
 from recurra_lab.runs.pl_trainer import lightning, quiet
 from recurra_lab.runs.provenance import differences, provenance
 from recurra_lab.runs.record import (
@@ -168,7 +169,7 @@ class Run:
             self.store.offer(checkpoint)
             if self.options_changed:
                 renew(checkpoint.content, module.configure_optimizers())
-        with explained(self.folder, self.experiment, self.tell):
+        with memory_errors_named(self.experiment, "task"), explained(self.folder, self.experiment, self.tell):
             trainer.fit(
                 module,
                 training_loader(data, module.batches_seen, self.options.workers),

@@ -61,6 +61,7 @@ class LanguageModel(Answers):
     """
 
     stream = "LanguageModel"
+    causal = True
     goal = GOALS["character"]
     synthetic: bool
 
