@@ -5,7 +5,6 @@ import pytest
 from recurra import InvalidOption
 from recurra.errors import UnwritableFolder
 from recurra_lab.artifacts.checkpoint import manifest_of
-from recurra_lab.cli._output import resumable
 from recurra_lab.runs import conclusion
 from recurra_lab.runs.restore import restore
 from recurra_lab.runs.run import Run
@@ -20,7 +19,7 @@ def test_a_late_mistake_keeps_the_run_and_says_how_to_go_on(start, monkeypatch, 
     folder, run, _ = start()
     with monkeypatch.context() as broken:
         broken.setattr(conclusion, step, refuse)
-        with pytest.raises(InvalidOption) as caught, resumable(folder):
+        with pytest.raises(InvalidOption) as caught:
             run.start()
     assert str(caught.value) == f"a late mistake; resume with: recurra resume {folder.path}"
     assert len(list(folder.checkpoints.glob("*.ckpt"))) == 2

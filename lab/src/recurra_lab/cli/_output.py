@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
-
-from recurra.errors import RecurraError
 
 if TYPE_CHECKING:
     from recurra.plugins.inventory import Defect
@@ -44,18 +41,6 @@ def warn(told: Iterable[Defect | str]) -> None:
 def show_json(value: object) -> None:
     """Print a value as JSON."""
     click.echo(json.dumps(value, indent=2))
-
-
-@contextmanager
-def resumable(folder: RunFolder) -> Iterator[None]:
-    """Tell the user how to resume a run that ends with an error but has checkpoints."""
-    command = f"recurra resume {folder.path}"
-    try:
-        yield
-    except RecurraError as error:
-        if folder.has_work and command not in str(error):
-            error.args = (f"{error}; resume with: {command}",)
-        raise
 
 
 def show_result(result: RunResult | None, folder: RunFolder) -> None:

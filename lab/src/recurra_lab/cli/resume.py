@@ -21,12 +21,10 @@ def resume(run: Path, overrides: tuple[str, ...]) -> None:
     changed; the report lists these changes.
     """  # noqa: D301 (click reads the backspace)
     from recurra_lab.artifacts.run_folder import RunFolder
-    from recurra_lab.cli._output import resumable, show_result
+    from recurra_lab.cli._output import show_result
     from recurra_lab.runs.record import recorded_experiment
     from recurra_lab.runs.run import Run
 
     folder = RunFolder.open(run)
     experiment = recorded_experiment(folder, overrides)
-    with resumable(folder):
-        result = Run(experiment, folder, click.echo).resume(overrides)
-    show_result(result, folder)
+    show_result(Run(experiment, folder, click.echo).resume(overrides), folder)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from recurra.errors import RecurraError
 from recurra_lab.cli._arguments import names_and_overrides
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def _toml(value: str | int) -> str:
 
 def _start(experiment: Experiment, out: Path) -> None:
     from recurra_lab.artifacts.run_folder import RunFolder, first_process
-    from recurra_lab.cli._output import resumable, show_result
+    from recurra_lab.cli._output import show_result
     from recurra_lab.runs.run import Run
 
     names = (experiment.task.name, experiment.cell.name, experiment.trainer.name)
@@ -81,6 +82,9 @@ def _start(experiment: Experiment, out: Path) -> None:
         os.environ[RUN_VARIABLE] = str(folder.path)
     else:
         folder = RunFolder(Path(os.environ.get(RUN_VARIABLE, out)))
-    with resumable(folder):
-        result = Run(experiment, folder, click.echo).start()
-    show_result(result, folder)
+    try:
+        run = Run(experiment, folder, click.echo)
+    except RecurraError:
+        folder.discard_unused()
+        raise
+    show_result(run.start(), folder)

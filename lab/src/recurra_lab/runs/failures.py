@@ -16,6 +16,19 @@ from recurra_lab.runs.signals import Interrupted
 
 
 @contextmanager
+def resumable(folder: RunFolder) -> Iterator[None]:
+    """Say how to resume a run that ends with an error but keeps its work, or that a signal interrupts."""
+    command = f"recurra resume {folder.path}"
+    try:
+        yield
+    except RecurraError as error:
+        interrupted = isinstance(error, Interrupted) and folder.experiment.exists()
+        if (folder.has_work or interrupted) and command not in str(error):
+            error.args = (f"{error}; resume with: {command}",)
+        raise
+
+
+@contextmanager
 def explained(folder: RunFolder, experiment: Experiment, tell: Callable[[str], None]) -> Iterator[None]:
     """Convert errors of training into sentences; others are raised as they are.
 

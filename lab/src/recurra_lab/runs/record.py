@@ -20,12 +20,12 @@ from recurra_lab.runs.provenance import versions_of
 
 
 def record(folder: RunFolder, experiment: Experiment) -> None:
-    """Write the experiment, its versions, and the fingerprints of its data files if there are any."""
-    write_text(folder.experiment, experiment.to_toml())
+    """Write the versions, the fingerprints of data files, and the experiment, which makes it a run."""
     write_json(folder.versions, versions_of(experiment))
     files = {key: fingerprint(path, folder.path) for key, path in data_paths(experiment.task, "task")}
     if files:
         write_json(folder.data, {"started_in": os.getcwd(), "files": files})
+    write_text(folder.experiment, experiment.to_toml())
 
 
 def recorded_experiment(folder: RunFolder, overrides: Sequence[str] = ()) -> Experiment:

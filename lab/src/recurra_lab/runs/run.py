@@ -23,7 +23,7 @@ from recurra_lab.experiments import Experiment
 from recurra_lab.runs import callbacks
 from recurra_lab.runs.build import build, goal_of, threads
 from recurra_lab.runs.conclusion import conclude, load_best
-from recurra_lab.runs.failures import explained
+from recurra_lab.runs.failures import explained, resumable
 from recurra_lab.runs.loggers import make_loggers
 from recurra_lab.runs.memory import memory_errors_named
 from recurra_lab.runs.pl_trainer import lightning, quiet
@@ -99,16 +99,20 @@ class Run:
             checkpoint = newest_intact(self.folder.checkpoints, self.tell)
             if checkpoint is None:
                 self.tell("no intact checkpoint; starting from the beginning")
+                rank_zero_only(record)(self.folder, self.experiment)
             else:
                 self._compare(checkpoint)
-                same = checkpoint.manifest["configuration"] == configuration(self.folder)
-                self.options_changed = bool(overrides) or not same
-            if overrides:
-                step = checkpoint.step if checkpoint else 0
-                rank_zero_only(record_change)(self.folder, self.experiment, step, overrides)
+                self._change(checkpoint, overrides)
             for folder in (self.folder.path, self.folder.checkpoints):
                 rank_zero_only(remove_leftovers)(folder)
             return self._fit(checkpoint)
+
+    def _change(self, checkpoint: Checkpoint, overrides: Sequence[str]) -> None:
+        """Record changed options; those of an earlier attempt are not in its checkpoint either."""
+        same = checkpoint.manifest["configuration"] == configuration(self.folder)
+        self.options_changed = bool(overrides) or not same
+        if overrides:
+            rank_zero_only(record_change)(self.folder, self.experiment, checkpoint.step, overrides)
 
     def _compare(self, checkpoint: Checkpoint) -> None:
         """Compare a checkpoint with the experiment, its data and the versions of the present run."""
@@ -141,7 +145,7 @@ class Run:
         self.folder.check_checkpoints()
         rank_zero_only(self._identify)()
         reseed(self.experiment.seed, -1, 0)
-        with threads(self.options.threads):
+        with threads(self.options.threads), resumable(self.folder):
             return self._trained(checkpoint)
 
     def _identify(self) -> None:
