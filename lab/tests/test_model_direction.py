@@ -12,9 +12,10 @@ from recurra_lab.snapshots.task import load_snapshot, write_snapshot
 class Next(GeneratedTask):
     """Only says what it asks for."""
 
-    def __init__(self, causal):
+    causal = True
+
+    def __init__(self):
         super().__init__(3, 2)
-        self.causal = causal
 
     def sample(self, batch_size, rng):
         raise AssertionError
@@ -31,26 +32,25 @@ CELL = Ref("cell", "gru", hidden_size=4)
 def test_both_directions_are_refused_where_later_steps_hold_the_target():
     told = "^task 'Next' asks for what follows, which a bidirectional network reads; choose model.bidirect"
     with pytest.raises(IncompatibleParts, match=told):
-        Model(Next(causal=True), CELL, bidirectional=True, layers=2)
-    assert Model(Next(causal=True), CELL, layers=2)
-    assert Model(Next(causal=False), CELL, bidirectional=True)
+        Model(Next(), CELL, bidirectional=True, layers=2)
+    assert Model(Next(), CELL, layers=2)
+    free = Next()
+    free.causal = False
+    assert Model(free, CELL, bidirectional=True)
 
 
 def ahead(batch):
-    """Return the share of scored steps whose target is the next input."""
-    x, target = batch.x[:, 1:], batch.target[:, :-1]
-    if x.is_floating_point() and target.dim() == 3:
-        width = min(x.shape[-1], target.shape[-1])
-        same = (x[..., :width] == target[..., :width]).all(-1)
-    elif x.is_floating_point():
-        same = (
-            (x == one_hot(target.clamp(min=0), x.shape[-1])).all(-1) if target.max() < x.shape[-1] else None
-        )
-    else:
-        same = x == target if x.shape == target.shape else None
-    scored = batch.mask[:, :-1]
-    few = scored.sum() <= 2 * len(batch.x)  # which may agree by chance
-    return 0.0 if same is None or few else float(same[scored].float().mean())
+    """Return the share of scored steps whose target is the next input; 0 if too few are scored to tell."""
+    x, target, scored = batch.x[:, 1:], batch.target[:, :-1], batch.mask[:, :-1]
+    if scored.sum() <= 2 * len(x):
+        return 0.0
+    if x.is_floating_point() and target.dim() == 2:
+        target = one_hot(target.clamp(0, x.shape[-1] - 1), x.shape[-1])
+    if not x.is_floating_point():
+        x, target = x[..., None], target[..., None]
+    width = min(x.shape[-1], target.shape[-1])
+    same = (x[..., :width] == target[..., :width]).all(-1)
+    return float(same[scored].float().mean())
 
 
 @pytest.mark.parametrize("name", [offer.component.name for offer in components("task")])
