@@ -211,7 +211,7 @@ def forked_runs(forked, monkeypatch):
     from recurra_lab.runs import seed_runs
 
     def run(command, *, stdout, stderr, check):
-        assert command[:3] == [sys.executable, "-m", "recurra"]
-        return SimpleNamespace(returncode=forked.finish(command[3:], output=Path(stdout.name)))
+        assert command[:4] == [sys.executable, "-P", "-m", "recurra"]
+        return SimpleNamespace(returncode=forked.finish(command[4:], output=Path(stdout.name)))
 
     monkeypatch.setattr(seed_runs, "subprocess", SimpleNamespace(run=run))

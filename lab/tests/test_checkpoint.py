@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recurra import DamagedFile, MissingFile
-from recurra_lab.artifacts.atomic_files import durable
+from recurra_lab.artifacts.atomic_files import durable, remove_leftovers
 from recurra_lab.artifacts.checkpoint import (
     DurableCheckpoints,
     manifest_of,
     newest_intact,
+    own_checkpoints,
     read_checkpoint,
-    remove_leftovers,
 )
 from recurra_lab.errors import RunFailed
 
@@ -123,10 +123,30 @@ def test_a_full_disk_leaves_the_earlier_checkpoint(store, tmp_path, monkeypatch)
 
 def test_leftovers_of_a_killed_process_are_removed(store, tmp_path):
     good = save(store, tmp_path, 1)
-    (tmp_path / ".step-000000002.ckpt.abc.tmp").write_bytes(b"half")
+    (tmp_path / ".step-000000002.ckpt.0123456789abcdef.tmp").write_bytes(b"half")
+    (tmp_path / ".mine.tmp").write_bytes(b"of the user")
     remove_leftovers(tmp_path)
-    assert {path.suffix for path in tmp_path.iterdir()} == {".ckpt", ".json"}
-    assert good.exists()
+    assert {path.name for path in tmp_path.iterdir()} == {good.name, manifest_of(good).name, ".mine.tmp"}
+
+
+def test_files_of_the_user_are_not_the_checkpoints_of_the_run(store, tmp_path):
+    own = [save(store, tmp_path, step) for step in (9, 10, 10**9)]
+    for suffix in (".ckpt", ".json"):
+        copy = tmp_path / f"best{suffix}"
+        copy.write_bytes(own[0].with_suffix(suffix).read_bytes())
+    (tmp_path / "step-000000003.ckpt").write_bytes(b"without a manifest")
+    assert own_checkpoints(tmp_path) == own
+
+
+@pytest.mark.parametrize("manifest", ["[]", "null", '"text"', "{}", '{"step": "2"}'])
+def test_a_forged_manifest_is_skipped_by_name(store, tmp_path, manifest):
+    good = save(store, tmp_path, 1)
+    manifest_of(save(store, tmp_path, 2)).write_text(manifest)
+    told = []
+    assert newest_intact(tmp_path, told.append).path == good
+    assert told == [
+        f"skipped: {tmp_path / 'step-000000002.json'} is damaged: it does not state the step of a checkpoint"
+    ]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="file modes")

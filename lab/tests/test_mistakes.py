@@ -179,6 +179,13 @@ def test_a_file_that_is_not_text(tmp_path):
     assert complaint(file=file, error=DamagedFile) == f"{file} is not TOML: it is not UTF-8 text"
 
 
+@pytest.mark.parametrize("content", [b"\xef\xbb\xbfseed = 3\n", b"\xef\xbb\xbfseed = 3\r\n", b"seed = 3\r\n"])
+def test_files_of_windows_editors_are_read(tmp_path, content):
+    file = tmp_path / "run.toml"
+    file.write_bytes(content)
+    assert Experiment.compose("copy", "ntm", file).seed == 3
+
+
 def test_a_file_that_is_not_there(tmp_path):
     tmp_path.joinpath("run.toml").touch()
     near, far, nowhere = tmp_path / "runs.toml", tmp_path / "x", tmp_path / "no" / "run.toml"

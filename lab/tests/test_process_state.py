@@ -16,7 +16,7 @@ from recurra_lab.cli import main
 from recurra_lab.experiments import Experiment
 from recurra_lab.runs.build import build
 from recurra_lab.runs.lr_finder import find_rates
-from recurra_lab.runs.provenance import identity
+from recurra_lab.runs.provenance import provenance
 from recurra_lab.runs.restore import restore
 from recurra_lab.runs.run import Run
 from recurra_wrappers import RecurrentDropout
@@ -109,7 +109,7 @@ def test_a_run_has_its_own_threads_while_it_runs(tmp_path, monkeypatch):
 
 
 def test_a_run_without_a_number_of_threads_has_those_of_the_process():
-    assert identity(composed("run.threads=none"))["threads"] == torch.get_num_threads()
+    assert provenance(composed("run.threads=none"))["threads"] == torch.get_num_threads()
 
 
 def test_the_weights_depend_on_the_seed_alone():

@@ -18,6 +18,7 @@ from recurra_lab.errors import RunFailed
 from recurra_lab.reproductions import ledger
 from recurra_lab.reproductions.catalogue import find, shipped
 from recurra_lab.reproductions.reference import published
+from recurra_lab.runs import seed_runs
 from recurra_lab.runs.seed_runs import run_seeds
 
 FILE = """
@@ -77,6 +78,13 @@ def experiment(tmp_path, monkeypatch):
 
 def run(*words):
     return CliRunner().invoke(main, ["reproduce", *map(str, words)])
+
+
+def test_a_run_imports_nothing_from_the_working_folder(tmp_path, monkeypatch):
+    (tmp_path / "copy.py").write_text("raise SystemExit('the wrong module')")
+    monkeypatch.chdir(tmp_path)
+    seed_runs._recurra(["--version"], tmp_path / "out")
+    assert "recurra, version" in (tmp_path / "out" / "output.txt").read_text()
 
 
 def test_an_experiment_file_trains_as_it_is_and_says_what_its_paper_reports(experiment):

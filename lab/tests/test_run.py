@@ -20,6 +20,7 @@ from recurra_lab.errors import NonFinite
 from recurra_lab.reports import page
 from recurra_lab.runs import callbacks
 from recurra_lab.runs.provenance import versions_of
+from recurra_lab.runs.record import record
 from recurra_lab.runs.restore import restore
 from recurra_lab.runs.run import Run
 from recurra_lab.runs.signals import Interrupted
@@ -80,7 +81,7 @@ def test_every_file_is_whole_or_absent_and_as_private_as_the_user_wants(start, d
     folder, run, _ = start()
     run.start()
     files = {path for path in folder.path.rglob("*") if path.is_file()}
-    assert files - durably_written <= {folder.metrics}  # which grows
+    assert files - durably_written <= {folder.metrics, folder.path / ".lock"}  # one grows, one is empty
     assert {path.stat().st_mode & 0o777 for path in files} == {0o640}
 
 
@@ -89,7 +90,7 @@ def test_the_page_and_the_result_need_no_file_that_was_just_written(start, monke
     read = []
     monkeypatch.setattr(page, "read_json", lambda path: read.append(path.name) or {})
     assert run.start().scores
-    assert read == ["versions.json"]
+    assert read == ["changes.json", "versions.json"]
 
 
 def test_a_resumed_run_reads_its_checkpoint_once_and_goes_by_its_manifest(start, monkeypatch):
@@ -213,7 +214,9 @@ def test_a_nan_stops_the_run_and_keeps_the_last_good_checkpoint(start, monkeypat
         run.start()
     good = newest_intact(folder.checkpoints, pytest.fail)
     assert "the loss became nan; the first non-finite tensor is the input x" in str(caught.value)
-    assert str(caught.value).endswith(f"the last good checkpoint is {good.path}")
+    command = f"recurra resume {folder.path} trainer.optimizer.lr=..."
+    told = f"the last good checkpoint is {good.path}; go on from it with other options: {command}"
+    assert str(caught.value).endswith(told)
 
 
 @pytest.mark.parametrize(
@@ -245,7 +248,7 @@ def test_a_folder_without_a_run_is_named(tmp_path):
 
 def test_a_run_that_has_not_ended_has_no_model(start):
     folder, run, _ = start()
-    run._describe()
+    record(folder, run.experiment)
     with pytest.raises(MissingFile, match=r"recurra resume .* finishes it"):
         restore(folder)
 

@@ -148,6 +148,17 @@ def test_a_trial_that_fails_is_told_and_not_repeated(tried, tmp_path, caplog, mo
     assert tried == [20]
 
 
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_sweep_without_a_result_fails(tried, tmp_path, times):
+    for _ in range(times):
+        said = sweep("cell.hidden_size=13,13", "--out", tmp_path)
+    assert said.exit_code == 1
+    assert (
+        said.output.splitlines()[-1] == "error: every trial failed (2); the first because the loss became nan"
+    )
+    assert list(tmp_path.glob("*/results.csv"))
+
+
 def test_a_trial_that_was_interrupted_is_tried_again(tried, tmp_path, monkeypatch):
     made = Sweep(
         tmp_path / "experiment.toml", {"cell.hidden_size": Range(14, 60, False, True)}, [0], 5, tmp_path

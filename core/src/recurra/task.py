@@ -141,11 +141,13 @@ class Task(Configurable, abc.ABC):
         version: Increase it whenever the same seed would give different data.
         input_kind: The structure of x; see `Batch`.
         goal: When the task is solved.
+        causal: Whether an output may depend on earlier steps only, since later ones hold its target.
     """
 
     stream: str = ""
     version: int = 1
     input_kind: InputKind = "vectors"
+    causal: bool = False
     goal: Goal
 
     def __init__(self, input_size: int, output_size: int) -> None:

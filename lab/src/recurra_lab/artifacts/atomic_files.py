@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from recurra.errors import DamagedFile, MissingFile
+from recurra.errors import DamagedFile, MissingFile, RecurraError
+from recurra_lab.errors import RunFailed
+
+LEFTOVER = re.compile(r"\..+\.[0-9a-f]{16}\.tmp")
+"""Name of the temporary file that a killed process leaves behind."""
 
 
 @contextmanager
@@ -18,19 +23,45 @@ def durable(path: Path) -> Iterator[IO[bytes]]:
     """Open a file for atomic writing: a crash leaves either the old file or the complete new one.
 
     Temporary file in the same folder, flush, fsync, rename, fsync of the folder.
+
+    Raises:
+        RunFailed: The disk is full or the folder cannot be written; the old file is untouched.
     """
     # Not `tempfile`: its files are readable only by the owner, whatever the umask.
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    with written(path):
+        try:
+            with open(temporary, "xb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+
+
+@contextmanager
+def written(path: Path) -> Iterator[None]:
+    """Convert an error of the disk into one sentence that names the file.
+
+    Raises:
+        RunFailed: The disk is full or the file cannot be written.
+    """
     try:
-        with open(temporary, "xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+        yield
+    except RecurraError:
         raise
-    sync_folder(path.parent)
+    except OSError as error:
+        raise RunFailed(f"{path} could not be written: {error.strerror or error}") from error
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove temporary files left behind by a killed process."""
+    for path in folder.glob(".*.tmp"):
+        if LEFTOVER.fullmatch(path.name):
+            path.unlink(missing_ok=True)
 
 
 def sync_folder(path: Path) -> None:

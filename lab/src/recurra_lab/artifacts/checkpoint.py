@@ -13,7 +13,6 @@ from lightning_fabric.plugins import CheckpointIO
 
 from recurra.errors import DamagedFile, MissingFile
 from recurra_lab.artifacts.atomic_files import durable, read_json, write_json
-from recurra_lab.errors import RunFailed
 
 SUFFIX = ".ckpt"
 
@@ -50,12 +49,9 @@ class DurableCheckpoints(CheckpointIO):
             "step": int(checkpoint["state_dict"]["batches_seen"]),
             **self.identity,
         }
-        try:
-            with durable(path) as file:
-                file.write(data)
-            write_json(manifest_of(path), manifest)
-        except OSError as error:
-            raise RunFailed(f"checkpoint {path} could not be written: {error.strerror}") from error
+        with durable(path) as file:
+            file.write(data)
+        write_json(manifest_of(path), manifest)
 
     def load_checkpoint(
         self, path: Any, map_location: Any = None, weights_only: bool | None = None
@@ -99,16 +95,23 @@ def read_checkpoint(path: Path, map_location: Any = None) -> Checkpoint:
     """Read a checkpoint and verify its checksum; errors as in `DurableCheckpoints.load_checkpoint`."""
     if not path.is_file():
         raise MissingFile(f"checkpoint {path} does not exist")
-    data, manifest = path.read_bytes(), read_json(manifest_of(path))
+    data, manifest = path.read_bytes(), _manifest(path)
     if hashlib.sha256(data).hexdigest() != manifest.get("sha256"):
         raise DamagedFile(f"checkpoint {path} is damaged: its checksum does not match its manifest")
     content = torch.load(io.BytesIO(data), map_location=map_location or "cpu", weights_only=True)
     return Checkpoint(path, manifest, content)
 
 
+def _manifest(path: Path) -> dict[str, Any]:
+    manifest = read_json(manifest_of(path))
+    if not isinstance(manifest, dict) or type(manifest.get("step")) is not int:
+        raise DamagedFile(f"{manifest_of(path)} is damaged: it does not state the step of a checkpoint")
+    return manifest
+
+
 def newest_intact(folder: Path, warn: Callable[[str], None]) -> Checkpoint | None:
     """Return the newest checkpoint whose checksum matches; newer damaged ones are reported to `warn`."""
-    for path in sorted(folder.glob(f"*{SUFFIX}"), reverse=True):
+    for path in sorted(folder.glob(f"*{SUFFIX}"), key=_age, reverse=True):
         try:
             return read_checkpoint(path)
         except (MissingFile, DamagedFile) as error:
@@ -116,10 +119,31 @@ def newest_intact(folder: Path, warn: Callable[[str], None]) -> Checkpoint | Non
     return None
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Remove temporary files left behind by a killed process."""
-    for leftover in folder.glob(".*.tmp"):
-        leftover.unlink(missing_ok=True)
+def own_checkpoints(folder: Path) -> list[Path]:
+    """Return the checkpoints that a run itself has written, oldest first.
+
+    Users keep other files next to them, such as a copy of a good one. Those have another name, or no
+    manifest that states the step of the name.
+    """
+    found = [path for path in folder.glob(f"*{SUFFIX}") if path == path_of(folder, _stated_step(path))]
+    return sorted(found, key=_age)
+
+
+def path_of(folder: Path, step: int) -> Path:
+    """Return the path of the checkpoint of a step."""
+    return folder / f"step-{step:09d}{SUFFIX}"
+
+
+def _stated_step(path: Path) -> int:
+    try:
+        return int(_manifest(path)["step"])
+    except (MissingFile, DamagedFile):
+        return -1
+
+
+def _age(path: Path) -> tuple[int, str]:
+    """Return what sorts names with numbers of different lengths by their number."""
+    return len(path.name), path.name
 
 
 def _plain(value: Any) -> Any:

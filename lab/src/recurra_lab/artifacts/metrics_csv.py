@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
+import os
 from argparse import Namespace
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
-from recurra_lab.artifacts.atomic_files import durable
+from recurra.errors import DamagedFile
+from recurra_lab.artifacts.atomic_files import durable, written
 
 HEADER = ("step", "metric", "value")
 
@@ -55,9 +58,9 @@ class MetricsFile(Logger):
     def save(self) -> None:
         """Append the values logged since the last save."""
         rows = self._rows if self.path.exists() else [HEADER, *self._rows]
-        with self.path.open("ab") as file:
-            file.write(_lines(rows))
-        self._rows.clear()
+        self._rows = []
+        with written(self.path), self.path.open("ab", buffering=0) as file:
+            _append(file, _lines(rows))
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
@@ -79,13 +82,39 @@ def _lines(rows: Iterable[Sequence[object]]) -> bytes:
     return text.getvalue().encode()
 
 
+def _append(file: IO[bytes], content: bytes) -> None:
+    """Append all of the content, or nothing: rows that follow half a row could not be read."""
+    end, count = file.tell(), 0
+    try:
+        count = file.write(content)
+    finally:
+        if count < len(content):
+            file.truncate(end)
+    if count < len(content):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def read_metrics(path: Path) -> list[tuple[int, str, float]]:
-    """Return the rows (step, metric, value) of a metrics file, without an incomplete last row."""
+    """Return the rows (step, metric, value) of a metrics file, without an incomplete last row.
+
+    Raises:
+        DamagedFile: The file has other rows than these.
+    """
     if not path.exists():
         return []
-    rows = []
-    lines = path.read_text("utf-8").splitlines(keepends=True)
-    for row in csv.reader(line for line in lines[1:] if line.endswith("\n")):
-        step, metric, value = row
-        rows.append((int(step), metric, float(value)))
-    return rows
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            text = file.read()
+        return _rows(text[: text.rfind("\n") + 1])
+    except (ValueError, csv.Error):
+        raise DamagedFile(
+            f"{path} is damaged: expected rows of step, metric and value; remove it to continue without it"
+        ) from None
+
+
+def _rows(text: str) -> list[tuple[int, str, float]]:
+    """Parse whole lines; the last row may still lack its end, since a name in quotes can contain lines."""
+    rows = list(csv.reader(io.StringIO(text, newline="")))[1:]
+    if rows and len(rows[-1]) < len(HEADER):
+        rows.pop()
+    return [(int(step), metric, float(value)) for step, metric, value in rows]

@@ -18,12 +18,14 @@ class Outcome:
         steps: Training batches seen.
         sequences: Training sequences seen.
         train_seconds: Wall time of training since the run was started or resumed, in seconds.
+        model_step: Training batches that the kept model has seen: all, or those until the best validation.
     """
 
     status: str
     steps: int
     sequences: int
     train_seconds: float
+    model_step: int
 
 
 @dataclass(frozen=True)

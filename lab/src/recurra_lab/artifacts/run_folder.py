@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import secrets
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from recurra.errors import MissingFile
-from recurra_lab.errors import RunFailed
+from recurra_lab.artifacts.atomic_files import written
+from recurra_lab.errors import RunFailed, UnwritableFolder
+
+WAIT_S = 8.0
+"""Time to wait for the lock: the loader processes of a killed run hold it until they notice, after 5 s."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +55,51 @@ class RunFolder:
             raise MissingFile(f"{path} is not a run folder: it has no {folder.experiment.name}")
         return folder
 
-    def discard(self) -> None:
-        """Remove the folder and its contents."""
-        shutil.rmtree(self.path, ignore_errors=True)
+    @property
+    def has_work(self) -> bool:
+        """Whether the folder holds a checkpoint or a result, which must not be lost."""
+        results = (self.outcome, self.scores, self.weights)
+        return any(self.checkpoints.glob("*")) or any(path.exists() for path in results)
+
+    def discard_unused(self) -> None:
+        """Remove the folder of a run that could not start; one with work in it is kept."""
+        if not self.has_work:
+            shutil.rmtree(self.path, ignore_errors=True)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from training in this folder; the system frees the lock of a killed process.
+
+        Raises:
+            RunFailed: Another process trains in this folder, or the folder cannot be written.
+        """
+        if not first_process():
+            yield
+            return
+        lock = FileLock(self.path / ".lock")
+        with written(self.path):
+            try:
+                lock.acquire(timeout=WAIT_S)
+            except Timeout:
+                message = f"{self.path} is in use: another process trains or resumes this run"
+                raise RunFailed(f"{message}; wait for its end") from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def check_checkpoints(self) -> None:
+        """Check that checkpoints are kept in the folder itself, since old ones are removed.
+
+        Raises:
+            UnwritableFolder: The folder of checkpoints is a link to another folder.
+        """
+        if self.checkpoints.is_symlink():
+            message = f"{self.checkpoints} is a link to {self.checkpoints.resolve()}"
+            raise UnwritableFolder(
+                f"{message}, but a run writes and removes files only in its own folder; replace the link by a"
+                " folder with the checkpoints in it"
+            )
 
     @property
     def experiment(self) -> Path:
@@ -60,6 +110,16 @@ class RunFolder:
     def versions(self) -> Path:
         """Versions of Python, torch, the core, every plugin used and the task."""
         return self.path / "versions.json"
+
+    @property
+    def data(self) -> Path:
+        """The fingerprints of the task's data files, and the folder that relative paths start from."""
+        return self.path / "data.json"
+
+    @property
+    def changes(self) -> Path:
+        """The options that were changed when the run was resumed, and at which step."""
+        return self.path / "changes.json"
 
     @property
     def metrics(self) -> Path:

@@ -1,21 +1,58 @@
-"""The weights of the trained model of a run as safetensors, written atomically."""
+"""The weights of the trained model of a run as safetensors, written atomically, with a checksum inside."""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
-from safetensors.torch import save
-from torch import Tensor, nn
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load, load_model, save
+from torch import Tensor, nn, uint8
 
+from recurra.errors import DamagedFile
 from recurra_lab.artifacts.atomic_files import durable
+
+CHECKSUM = "sha256"
+"""Entry of the metadata with the checksum of all tensors."""
 
 
 def save_weights(model: nn.Module, path: Path) -> None:
     """Write the parameters and buffers of a model; a tensor with several names is written once."""
     once = {_place(tensor): (name, tensor) for name, tensor in reversed(model.state_dict().items())}
-    content = save({name: tensor.contiguous() for name, tensor in once.values()})
+    tensors = {name: tensor.contiguous() for name, tensor in once.values()}
+    content = save(tensors, {CHECKSUM: _checksum(tensors)})
     with durable(path) as file:
         file.write(content)
+
+
+def load_weights(model: nn.Module, path: Path) -> None:
+    """Set the parameters and buffers of a model from a file of `save_weights`.
+
+    Raises:
+        DamagedFile: The file cannot be read, has another checksum than it states, or is of another model.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            stated = (file.metadata() or {}).get(CHECKSUM)
+        if stated != _checksum(load(path.read_bytes())):
+            raise DamagedFile(_damaged(path, "its checksum does not match its tensors"))
+        load_model(model, str(path))
+    except (SafetensorError, RuntimeError) as error:
+        raise DamagedFile(_damaged(path, str(error).splitlines()[0])) from None
+
+
+def _damaged(path: Path, why: str) -> str:
+    return f"{path} cannot be loaded: {why}; write it again with: recurra resume {path.parent}"
+
+
+def _checksum(tensors: Mapping[str, Tensor]) -> str:
+    """Return the SHA-256 of names, types, shapes and values, independent of the order."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
+        digest.update(tensor.cpu().reshape(-1).view(uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _place(tensor: Tensor) -> tuple[object, ...]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -33,28 +32,15 @@ def table(rows: Iterable[Sequence[str]]) -> str:
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 
 
-def warn(defects: Iterable[Defect]) -> None:
-    """Print a warning to stderr for each defective plugin."""
-    for defect in defects:
-        click.echo(f"warning: {defect}", err=True)
+def warn(told: Iterable[Defect | str]) -> None:
+    """Print a warning to stderr for each defective plugin or other message."""
+    for line in told:
+        click.echo(f"warning: {line}", err=True)
 
 
 def show_json(value: object) -> None:
     """Print a value as JSON."""
     click.echo(json.dumps(value, indent=2))
-
-
-@contextmanager
-def resumable(folder: RunFolder) -> Iterator[None]:
-    """Tell the user how to resume a run that a signal interrupts."""
-    from recurra_lab.runs.signals import Interrupted
-
-    try:
-        yield
-    except Interrupted as interrupted:
-        raise Interrupted(
-            f"{interrupted}; resume with: recurra resume {folder.path}", interrupted.exit_code - 128
-        ) from None
 
 
 def show_result(result: RunResult | None, folder: RunFolder) -> None:

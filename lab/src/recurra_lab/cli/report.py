@@ -17,12 +17,15 @@ from recurra.errors import MissingFile
 def report(run: Path, curve: Path | None) -> None:
     """Regenerate the report of the run in folder RUN, and print its path."""
     from recurra_lab.artifacts.run_folder import RunFolder
+    from recurra_lab.cli._output import warn
     from recurra_lab.reports import write_curve, write_report
     from recurra_lab.runs.build import goal_of, threads
+    from recurra_lab.runs.record import warnings_of_data
     from recurra_lab.runs.restore import restore
 
     folder = RunFolder.open(run)
     experiment, task, model = restore(folder)
+    warn(warnings_of_data(folder, experiment))
     goal = goal_of(experiment, task)
     if curve is not None and not curve.parent.is_dir():
         raise MissingFile(f"--curve {curve}: the folder {curve.parent} does not exist")

@@ -9,15 +9,22 @@ import click
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
-def resume(run: Path) -> None:
-    """Resume the run in folder RUN from its newest intact checkpoint; the result is bit-identical."""
+@click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
+def resume(run: Path, overrides: tuple[str, ...]) -> None:
+    """Resume the run in folder RUN from its newest intact checkpoint.
+
+    \b
+    recurra resume RUN
+    recurra resume RUN trainer.optimizer.lr=1e-4
+
+    The result is bit-identical to that of an uninterrupted run. Options of the trainer and the run can be
+    changed; the report lists these changes.
+    """  # noqa: D301 (click reads the backspace)
     from recurra_lab.artifacts.run_folder import RunFolder
-    from recurra_lab.cli._output import resumable, show_result
-    from recurra_lab.experiments import Experiment
+    from recurra_lab.cli._output import show_result
+    from recurra_lab.runs.record import recorded_experiment
     from recurra_lab.runs.run import Run
 
     folder = RunFolder.open(run)
-    experiment = Experiment.from_toml(folder.experiment)
-    with resumable(folder):
-        result = Run(experiment, folder, click.echo).resume()
-    show_result(result, folder)
+    experiment = recorded_experiment(folder, overrides)
+    show_result(Run(experiment, folder, click.echo).resume(overrides), folder)

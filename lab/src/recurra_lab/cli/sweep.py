@@ -57,12 +57,13 @@ def sweep(
         raise InvalidOption("recurra sweep needs Optuna: pip install 'recurra-lab[sweep]'")
     from recurra_lab.sweeps.executors import place
     from recurra_lab.sweeps.results import rows, shown, write
-    from recurra_lab.sweeps.study import run, study_of
+    from recurra_lab.sweeps.study import check_success, run, study_of
 
     made = _sweep(task, cell, words, config, trials, seeds, out)
     study = study_of(made)
     run(made, study, place(cluster, gpus), at_once, click.echo)
     write(study, made.space, made.check().score, made.folder)
+    check_success(study)
     click.echo(table(shown(rows(study, made.space))))
     click.echo(f"results: {made.folder / 'results.md'}")
 

@@ -67,11 +67,8 @@ def _toml(value: str | int) -> str:
 
 
 def _start(experiment: Experiment, out: Path) -> None:
-    from recurra_lab.cli._output import resumable, show_result
-    from recurra_lab.runs.run import Run
-    from recurra_lab.runs.train import new_folder
+    from recurra_lab.cli._output import show_result
+    from recurra_lab.runs.train import start
 
-    folder = new_folder(out, experiment)
-    with resumable(folder):
-        result = Run(experiment, folder, click.echo).start()
+    folder, result = start(experiment, out, click.echo)
     show_result(result, folder)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError
 from pydantic_core import to_json
 
 from recurra.config.ref import Ref, plain
+from recurra.errors import InvalidOption
 from recurra.plugins import registry
 from recurra.task import Task
 from recurra.trainer import Trainer
@@ -22,6 +23,7 @@ from recurra_lab.experiments.messages import problems_of, refuse
 from recurra_lab.experiments.overrides import (
     Entry,
     Given,
+    dotted,
     flat,
     layered,
     named,
@@ -36,6 +38,7 @@ from recurra_lab.training.model import Model
 from recurra_lab.training.model_options import ModelOptions
 
 MODEL_DEFAULTS, RUN_DEFAULTS = ModelOptions(), RunOptions()
+LARGEST = 2**63 - 1
 Seed = Annotated[int, Field(ge=0, description="seed of all random numbers of the run")]
 
 
@@ -157,7 +160,7 @@ def _resolved(given: Given, problems: list[Problem]) -> Experiment:
     given = layered(_default_trainer(), given)
     explorer = Explorer(given)
     root = explorer.section((), Experiment)
-    problems += explorer.problems
+    problems += [*explorer.problems, *_too_large(given)]
     try:
         checked = root.model().model_validate_json(to_json(root.data(given)))
     except ValidationError as error:
@@ -166,6 +169,16 @@ def _resolved(given: Given, problems: list[Problem]) -> Experiment:
     experiment = Experiment(**root.values(checked))
     vars(experiment)["sections"] = root  # saves `Experiment.sections` from exploring again
     return experiment
+
+
+def _too_large(given: Given) -> Iterator[Problem]:
+    """Yield an error for each integer that has more than 64 bits, with which no tensor can count."""
+    for key, entry in given.items():
+        several = isinstance(entry.value, list)
+        values, what = (entry.value, "integers") if several else ([entry.value], "an integer")
+        if any(isinstance(value, int) and abs(value) > LARGEST for value in values):
+            told = "" if entry.shows(key) else f"{dotted(key)} = {entry.value}: "
+            yield Problem(InvalidOption(f"{told}expected {what} of at most {LARGEST}"), entry)
 
 
 def _written(section: Section, values: dict[str, Any]) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def read_table(path: Path) -> dict[str, Any]:
         DamagedFile: It is not TOML.
     """
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8-sig"))
     except OSError as error:
         raise MissingFile(_no_file(path, error)) from None
     except (ValueError, RecursionError) as error:

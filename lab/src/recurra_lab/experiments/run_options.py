@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+import torch
 from pydantic import Field, model_validator
 
 from recurra.config.options import Options
@@ -11,7 +12,9 @@ from recurra_lab.extensions.choices import Installed
 
 Names = Annotated[tuple[str, ...], Field(strict=False)]
 Count = Annotated[int, Field(gt=0)]
+Processes = Annotated[int, Field(gt=0, le=4096)]
 Precision = Literal["32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true", "64-true"]
+DTYPES = {"64-true": torch.float64, "bf16-true": torch.bfloat16, "16-true": torch.float16}
 
 
 class RunOptions(Options):
@@ -37,11 +40,13 @@ class RunOptions(Options):
     early_stop_patience: Annotated[
         int | None,
         Field(
-            gt=0, description="validations without improvement before stopping early; none: never stop early"
+            gt=0,
+            description="validations without improvement before stopping early; the model is then that of the"
+            " best validation; none: never stop early",
         ),
     ] = None
-    devices: Annotated[Count, Field(description="devices per node, one process each")] = 1
-    nodes: Annotated[Count, Field(description="number of nodes")] = 1
+    devices: Annotated[Processes, Field(description="devices per node, one process each")] = 1
+    nodes: Annotated[Processes, Field(description="number of nodes")] = 1
     accelerator: Annotated[Literal["auto", "cpu", "gpu"], Field(description="hardware to train on")] = "cpu"
     strategy: Annotated[str, Field(description="Lightning strategy for several devices, such as ddp")] = (
         "auto"
@@ -49,12 +54,13 @@ class RunOptions(Options):
     precision: Annotated[Precision, Field(description="Lightning precision")] = "32-true"
     accumulate: Annotated[Count, Field(description="gradient accumulation: batches per update")] = 1
     workers: Annotated[
-        int, Field(ge=0, description="data-loading processes; 0: load in the training process")
+        int, Field(ge=0, le=1024, description="data-loading processes; 0: load in the training process")
     ] = 0
     threads: Annotated[
         int | None,
         Field(
             gt=0,
+            le=4096,
             description="CPU threads per process (1 is usually fastest for small networks); none: all",
         ),
     ] = 1
@@ -64,6 +70,11 @@ class RunOptions(Options):
         Installed("logger"),
         Field(description="logger in addition to metrics.csv; a list for several"),
     ] = "csv"
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of the weights; mixed precision keeps them in float32."""
+        return DTYPES.get(self.precision, torch.float32)
 
     @model_validator(mode="before")
     @classmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
@@ -85,7 +85,7 @@ def write_curve(folder: RunFolder, goal: Goal, path: Path, baselines: Predictors
         MissingFile: The score of the goal has not been logged yet.
         DamagedFile: Its metrics cannot be read.
     """
-    curve = learning_curve(_metrics(folder.metrics), goal, baselines)
+    curve = learning_curve(read_metrics(folder.metrics), goal, baselines)
     if curve is None:
         raise MissingFile(
             f"{folder.path} has no learning curve: '{spoken(goal.score)}' has not been logged yet"
@@ -114,8 +114,9 @@ def _facts(
     text = _or(_text, folder.experiment, "", notices)
     if experiment is None:
         experiment = _toml(text, notices)
-    rows: Rows = _or(_metrics, folder.metrics, [], notices)
+    rows: Rows = _or(read_metrics, folder.metrics, [], notices)
     outcome, scores = _result(folder, result, notices)
+    notices += _changes(_or(read_json, folder.changes, [], notices))
     drawn, hidden = _pictures(model, task, seed)
     table = _table(scores, goal, suite_baselines(task))
     return {
@@ -172,17 +173,16 @@ def _or(read: Callable[[Path], R], path: Path, missing: R, notices: list[str]) -
         return missing
 
 
+def _changes(found: Any) -> Iterator[str]:
+    """Yield one sentence for each time the run was resumed with other options."""
+    for change in found:
+        yield f"After step {change['step']}, options were changed: {', '.join(change['options'])}."
+
+
 def _text(path: Path) -> str:
     if not path.is_file():
         raise MissingFile(f"{path} does not exist")
     return path.read_text("utf-8", errors="replace")
-
-
-def _metrics(path: Path) -> Rows:
-    try:
-        return read_metrics(path)
-    except ValueError:
-        raise DamagedFile(f"{path} is damaged: expected rows of step, metric and value") from None
 
 
 def _toml(text: str, notices: list[str]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from recurra.cell import Cell, Network
 from recurra.task import Batch, SupervisedTask, Task
-from recurra_lab.training.evaluate import evaluation_mode
+from recurra_lab.training.evaluate import as_input, evaluation_mode
 from recurra_lab.training.graph_model import GraphModel
 
 CANDIDATES = 8
@@ -39,8 +39,7 @@ class Trace:
 def trace(model: Network, task: SupervisedTask, batch: Batch) -> Trace:
     """Run a model over the first sequence of a batch, in evaluation mode and without gradients."""
     length = int(batch.lengths[0])
-    device = next((p.device for p in model.parameters()), batch.x.device)
-    x = batch.x[:1, :length].to(device)
+    x = as_input(batch.x[:1, :length], next(model.parameters()))
     with evaluation_mode(model), torch.no_grad():
         y, views = _outputs_and_views(model, x)
         outputs = task.predict(y)

@@ -31,7 +31,7 @@ def outcome_in_words(outcome: Mapping[str, Any], goal: Goal) -> str:
     """Return one sentence with the outcome, the cost and the goal of a run.
 
     Args:
-        outcome: `status`, `steps`, `sequences` and `train_seconds`, any of which may be missing.
+        outcome: The entries of `Outcome`, any of which may be missing.
         goal: The goal of the run.
     """
     status, steps, sequences = (outcome.get(name) for name in ("status", "steps", "sequences"))
@@ -43,4 +43,6 @@ def outcome_in_words(outcome: Mapping[str, Any], goal: Goal) -> str:
     after = "" if steps is None else f" after {steps:,} update{'' if steps == 1 else 's'}"
     cost = f" ({', '.join(costs)})" if costs else ""
     message = ENDINGS.get(status, f"Ended ({status})")
-    return f"{message}{after}{cost}; the goal is {goal_in_words(goal)}."
+    kept = outcome.get("model_step")
+    model = "" if kept in (None, steps) else f"; the model is that of update {kept:,}, the best validated"
+    return f"{message}{after}{cost}{model}; the goal is {goal_in_words(goal)}."

@@ -14,6 +14,7 @@ from recurra.rng import preserve_rng_state, reseed
 from recurra.task import Goal, Task
 from recurra.trainer import Trainer
 from recurra_lab.experiments import Experiment
+from recurra_lab.runs.memory import Bounded, check_batches, memory_errors_named
 from recurra_lab.training.module import LearningModule
 
 
@@ -34,10 +35,17 @@ def build(experiment: Experiment) -> Parts:
     """
     with threads(experiment.run.threads), preserve_rng_state():
         reseed(experiment.seed, -1, 0)
-        task = experiment.make_task()
-        model = experiment.make_model(task)
-        trainer = experiment.make_trainer()
-        return Parts(task, model, trainer, trainer.lightning_module(model, task, experiment.seed))
+        with memory_errors_named(experiment, "task", "cell", "model", "trainer"), Bounded():
+            return _built(experiment)
+
+
+def _built(experiment: Experiment) -> Parts:
+    task = experiment.make_task()
+    check_batches(experiment, task)
+    model, trainer = experiment.make_model(task), experiment.make_trainer()
+    with preserve_rng_state():
+        model.sequencer.initial_state(experiment.run.batch_size)
+    return Parts(task, model, trainer, trainer.lightning_module(model, task, experiment.seed))
 
 
 @contextmanager
@@ -60,9 +68,11 @@ def goal_of(experiment: Experiment, task: Task) -> Goal:
     run = experiment.run
     if run.stop_score is not None:
         _check_score(run.stop_score, task)
-    own = run.stop_below is not None or run.stop_above is not None
-    if not own and run.stop_score in (None, task.goal.score):
-        return task.goal
+    if run.stop_below is None and run.stop_above is None:
+        if run.stop_score in (None, task.goal.score):
+            return task.goal
+        message = "it also needs run.stop_below or run.stop_above, which says whether less or more is better"
+        raise InvalidOption(f"run.stop_score = {run.stop_score}: {message}")
     return Goal(run.stop_score or task.goal.score, run.stop_below, run.stop_above)
 
 

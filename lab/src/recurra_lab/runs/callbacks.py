@@ -16,7 +16,7 @@ import torch
 from pytorch_lightning.callbacks import Callback, RichProgressBar
 
 from recurra.task import Batch, Goal
-from recurra_lab.artifacts.checkpoint import SUFFIX, DurableCheckpoints
+from recurra_lab.artifacts.checkpoint import DurableCheckpoints, own_checkpoints, path_of
 from recurra_lab.artifacts.run_folder import RunFolder
 from recurra_lab.runs.signals import Interrupted, SignalFlag
 from recurra_lab.training.batches import Batches
@@ -25,6 +25,8 @@ from recurra_lab.training.module import LearningModule
 
 SOLVED = "solved"
 """Status of a run that met its goal."""
+STATE = ("last", "best", "best_step", "stale", "met", "outcome")
+"""Attributes of `Validation` that a checkpoint holds."""
 
 
 class Guard(Callback):
@@ -71,11 +73,12 @@ class Validation(Callback):
     ) -> None:
         self.data, self.batches, self.every, self.rule, self.flag = data, batches, every, rule, flag
         self.last, self.best, self.stale, self.met = 0, float("nan"), 0, 0
+        self.best_step = 0
         self.outcome: str | None = None
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state of validation for the checkpoint."""
-        return {name: getattr(self, name) for name in ("last", "best", "stale", "met", "outcome")}
+        return {name: getattr(self, name) for name in STATE}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore the state from a checkpoint."""
@@ -114,9 +117,16 @@ class Validation(Callback):
         trainer.callback_metrics.update({name: torch.tensor(value) for name, value in values.items()})
         self._judge(trainer, scores[self.rule.goal.score].value)
 
+    @property
+    def kept_step(self) -> int | None:
+        """The step of the best validation, if the run keeps its model; the last model is kept otherwise."""
+        return None if self.rule.patience is None else self.best_step or None
+
     def _judge(self, trainer: pl.Trainer, value: float) -> None:
-        improved = self.best != self.best or self.rule.goal.better(value, self.best)
-        self.best, self.stale = (value, 0) if improved else (self.best, self.stale + 1)
+        if self.best != self.best or self.rule.goal.better(value, self.best):
+            self.best, self.best_step, self.stale = value, self.last, 0
+        else:
+            self.stale += 1
         self.met = self.met + 1 if self.rule.goal.met(value) else 0
         self.outcome = self.rule.reason(self.met, self.stale)
         trainer.should_stop = trainer.should_stop or self.outcome is not None
@@ -125,13 +135,22 @@ class Validation(Callback):
 class Checkpoints(Callback):
     """Saves every `every` batches, at the end, and when a signal interrupts the run.
 
-    A batch is saved when the next one starts, because only then are all its metrics written.
+    The last two are kept, and that of the best validation if the run keeps its model. A batch is saved when
+    the next one starts, because only then are all its metrics written.
     """
 
     KEPT = 2
 
-    def __init__(self, folder: RunFolder, store: DurableCheckpoints, every: int, flag: SignalFlag) -> None:
-        self.folder, self.store, self.every, self.flag = folder, store, every, flag
+    def __init__(
+        self,
+        folder: RunFolder,
+        store: DurableCheckpoints,
+        every: int,
+        validation: Validation,
+        flag: SignalFlag,
+    ) -> None:
+        self.folder, self.store, self.every = folder, store, every
+        self.validation, self.flag = validation, flag
         self.last: int | None = None
         self.leaving = False
 
@@ -146,7 +165,7 @@ class Checkpoints(Callback):
             Interrupted: A signal was received.
         """
         step = int(pl_module.batches_seen)
-        if step and (self.leaving or step % self.every == 0):
+        if step and (self.leaving or step % self.every == 0 or step == self.validation.kept_step):
             self._save(trainer, step)
         self.leave_when_asked(step)
 
@@ -176,9 +195,14 @@ class Checkpoints(Callback):
         if step == self.last:
             return
         self.last = step
-        trainer.save_checkpoint(self.folder.checkpoints / f"step-{step:09d}{SUFFIX}")
+        trainer.save_checkpoint(path_of(self.folder.checkpoints, step))
         if trainer.is_global_zero:
-            for old in sorted(self.folder.checkpoints.glob(f"*{SUFFIX}"))[: -self.KEPT]:
+            self._remove_old()
+
+    def _remove_old(self) -> None:
+        folder, kept = self.folder.checkpoints, self.validation.kept_step
+        for old in own_checkpoints(folder)[: -self.KEPT]:
+            if kept is None or old != path_of(folder, kept):
                 self.store.remove_checkpoint(old)
 
 

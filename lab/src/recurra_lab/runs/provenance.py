@@ -50,11 +50,10 @@ def _foreign(experiment: Experiment, base: type[BaseModel]) -> Iterator[str]:
             yield alternative_name(type(part))
 
 
-def identity(experiment: Experiment) -> dict[str, Any]:
-    """Return what must match for a resumed run to be bit-identical."""
+def provenance(experiment: Experiment) -> dict[str, Any]:
+    """Return what must match, other than the options, for a resumed run to be bit-identical."""
     run = experiment.run
     return {
-        "configuration": experiment.config_hash(),
         "versions": versions_of(experiment),
         "threads": run.threads or torch.get_num_threads(),
         "processes": f"{run.nodes} x {run.devices} {run.accelerator}",

@@ -3,36 +3,43 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import asdict
-from signal import SIGTERM
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.utilities import rank_zero_only
-from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from recurra.errors import InvalidOption, RecurraError
 from recurra.plugins import discovery
 from recurra.plugins.engines import engines
 from recurra.rng import reseed
 from recurra.task import Split
-from recurra_lab.artifacts.atomic_files import durable, write_json
-from recurra_lab.artifacts.checkpoint import Checkpoint, DurableCheckpoints, newest_intact, remove_leftovers
+from recurra_lab.artifacts.atomic_files import remove_leftovers
+from recurra_lab.artifacts.checkpoint import Checkpoint, DurableCheckpoints, newest_intact
 from recurra_lab.artifacts.result import Outcome, RunResult
 from recurra_lab.artifacts.run_folder import RunFolder
-from recurra_lab.artifacts.weights import save_weights
-from recurra_lab.errors import NonFinite
 from recurra_lab.experiments import Experiment
-from recurra_lab.reports import write_report
 from recurra_lab.runs import callbacks
 from recurra_lab.runs.build import build, goal_of, threads
+from recurra_lab.runs.conclusion import conclude, load_best
+from recurra_lab.runs.failures import explained, resumable
 from recurra_lab.runs.loggers import make_loggers
+from recurra_lab.runs.memory import memory_errors_named
 from recurra_lab.runs.pl_trainer import lightning, quiet
-from recurra_lab.runs.provenance import differences, identity, versions_of
-from recurra_lab.runs.signals import Interrupted, SignalFlag
+from recurra_lab.runs.provenance import differences, provenance
+from recurra_lab.runs.record import (
+    changed_data,
+    changes,
+    check_changes,
+    configuration,
+    new_options,
+    record,
+    record_change,
+)
+from recurra_lab.runs.renewal import renew
+from recurra_lab.runs.signals import SignalFlag
 from recurra_lab.training.batches import Batches, training_loader
-from recurra_lab.training.evaluate import evaluate_suite
 
 Tell = Callable[[str], None]
 """Prints one line to the user."""
@@ -54,7 +61,7 @@ class Run:
         self.parts.module.max_updates = experiment.run.max_steps
         self._check_accumulation()
         self.goal = goal_of(experiment, self.parts.task)
-        self.store = DurableCheckpoints(identity(experiment))
+        self.store, self.options_changed = DurableCheckpoints({}), False
 
     def _check_accumulation(self) -> None:
         if self.options.accumulate > 1 and not self.parts.module.automatic_optimization:
@@ -70,53 +77,85 @@ class Run:
         If an error of the user prevents the run from starting, its folder is removed.
         """
         try:
-            self._describe()
-            return self._fit(None)
+            with self.folder.locked():
+                rank_zero_only(record)(self.folder, self.experiment)
+                return self._fit(None)
         except RecurraError as error:
             if error.exit_code == RecurraError.exit_code:
-                rank_zero_only(self.folder.discard)()
+                rank_zero_only(self.folder.discard_unused)()
             raise
 
-    def resume(self) -> RunResult | None:
+    def resume(self, overrides: Sequence[str] = ()) -> RunResult | None:
         """Resume from the newest intact checkpoint, or start from the beginning if there is none.
 
-        Raises:
-            InvalidOption: The experiment has changed since the checkpoint was saved.
-        """
-        checkpoint = newest_intact(self.folder.checkpoints, self.tell)
-        for folder in (self.folder.path, self.folder.checkpoints):
-            rank_zero_only(remove_leftovers)(folder)
-        if checkpoint is None:
-            self.tell("no intact checkpoint; starting from the beginning")
-        else:
-            self._compare(checkpoint)
-        return self._fit(checkpoint)
+        Args:
+            overrides: Options of the trainer or the run that are not as recorded in the folder.
 
-    @rank_zero_only
-    def _describe(self) -> None:
-        with durable(self.folder.experiment) as file:
-            file.write(self.experiment.to_toml().encode())
-        write_json(self.folder.versions, versions_of(self.experiment))
+        Raises:
+            InvalidOption: The experiment or its data has changed since the checkpoint was saved.
+        """
+        check_changes(self.folder, self.experiment, overrides)
+        with self.folder.locked():
+            checkpoint = newest_intact(self.folder.checkpoints, self.tell)
+            if checkpoint is None:
+                self.tell("no intact checkpoint; starting from the beginning")
+                rank_zero_only(record)(self.folder, self.experiment)
+            else:
+                self._compare(checkpoint)
+                self._change(checkpoint, overrides)
+            for folder in (self.folder.path, self.folder.checkpoints):
+                rank_zero_only(remove_leftovers)(folder)
+            return self._fit(checkpoint)
+
+    def _change(self, checkpoint: Checkpoint, overrides: Sequence[str]) -> None:
+        """Record changed options; those of an earlier attempt are not in its checkpoint either."""
+        same = checkpoint.manifest["configuration"] == configuration(self.folder)
+        self.options_changed = bool(overrides) or not same
+        if overrides:
+            rank_zero_only(record_change)(self.folder, self.experiment, checkpoint.step, overrides)
 
     def _compare(self, checkpoint: Checkpoint) -> None:
-        if checkpoint.manifest["configuration"] != self.store.identity["configuration"]:
+        """Compare a checkpoint with the experiment, its data and the versions of the present run."""
+        known = [configuration(self.folder), *(c.get("configuration_before") for c in changes(self.folder))]
+        if checkpoint.manifest.get("configuration") not in known:
             raise InvalidOption(
                 f"{self.folder.experiment} was changed after {checkpoint.path.name} was saved;"
                 " restore it, or start a new run from it with -c"
             )
-        for difference in differences(checkpoint.manifest, self.store.identity):
-            self.tell(f"warning: {difference}; the result may not be bit-identical")
+        for path in changed_data(self.folder, self.experiment):
+            self._refuse_changed(path)
+        for line in (*new_options(self.folder, self.experiment), *self._other_versions(checkpoint)):
+            self.tell(f"warning: {line}")
+
+    def _refuse_changed(self, path: Path) -> None:
+        if path.is_dir():  # which may hold other files
+            self.tell(f"warning: {path} has changed since the run was started; the result may mix data sets")
+            return
+        raise InvalidOption(
+            f"{path} has changed since the run was started; restore it, or start a new run with the changed"
+            f" data: recurra train -c {self.folder.experiment}"
+        )
+
+    def _other_versions(self, checkpoint: Checkpoint) -> Iterator[str]:
+        for difference in differences(checkpoint.manifest, provenance(self.experiment)):
+            yield f"{difference}; the result may not be bit-identical"
 
     def _fit(self, checkpoint: Checkpoint | None) -> RunResult | None:
         """Train and evaluate, with the threads and the seed of the run."""
+        self.folder.check_checkpoints()
+        rank_zero_only(self._identify)()
         reseed(self.experiment.seed, -1, 0)
-        with threads(self.options.threads):
+        with threads(self.options.threads), resumable(self.folder):
             return self._trained(checkpoint)
+
+    def _identify(self) -> None:
+        self.store.identity = {"configuration": configuration(self.folder), **provenance(self.experiment)}
 
     def _trained(self, checkpoint: Checkpoint | None) -> RunResult | None:
         began = time.perf_counter()
         with SignalFlag() as flag, quiet():
-            validation, checkpoints = self._validation(flag), self._checkpoints(flag)
+            validation = self._validation(flag)
+            checkpoints = self._checkpoints(validation, flag)
             trainer = self._lightning([callbacks.Guard(), validation, checkpoints], checkpoint)
             self.tell(f"run folder: {self.folder.path}")
             for defect in engines().defects:
@@ -126,25 +165,21 @@ class Run:
             checkpoints.leave_when_asked(int(self.parts.module.batches_seen))
         if not trainer.is_global_zero:
             return None
-        return self._conclude(validation.outcome or "budget used", time.perf_counter() - began)
+        return self._conclude(validation, time.perf_counter() - began)
 
     def _learn(self, trainer: pl.Trainer, checkpoint: Checkpoint | None) -> None:
         module, data = self.parts.module, self._batches(trainer, "train")
         if checkpoint is not None:
             self.store.offer(checkpoint)
-        try:
+            if self.options_changed:
+                renew(checkpoint.content, module.configure_optimizers())
+        with memory_errors_named(self.experiment, "task"), explained(self.folder, self.experiment, self.tell):
             trainer.fit(
                 module,
                 training_loader(data, module.batches_seen, self.options.workers),
                 ckpt_path=checkpoint and checkpoint.path,
                 weights_only=True,
             )
-        except NonFinite as error:
-            good = newest_intact(self.folder.checkpoints, self.tell)
-            kept = f"the last good checkpoint is {good.path}" if good else "no earlier checkpoint exists"
-            raise NonFinite(f"{error}; {kept}") from None
-        except SIGTERMException:
-            raise Interrupted("interrupted before the first step", SIGTERM) from None
 
     def _finished(self, checkpoint: Checkpoint | None, validation: callbacks.Validation) -> bool:
         """Return whether training is complete, and if so load the final state."""
@@ -189,9 +224,9 @@ class Run:
             flag,
         )
 
-    def _checkpoints(self, flag: SignalFlag) -> callbacks.Checkpoints:
+    def _checkpoints(self, validation: callbacks.Validation, flag: SignalFlag) -> callbacks.Checkpoints:
         every = self.options.checkpoint_every * self.options.accumulate
-        return callbacks.Checkpoints(self.folder, self.store, every, flag)
+        return callbacks.Checkpoints(self.folder, self.store, every, validation, flag)
 
     def _batches(self, trainer: pl.Trainer, split: Split) -> Batches:
         if split == "train" and self.parts.module.replicate_batches:
@@ -203,15 +238,9 @@ class Run:
             raise InvalidOption(f"run.{name} = {size} is not divisible by {ranks} processes; use {near}")
         return Batches(self.parts.task, size, self.experiment.seed, split, trainer.global_rank, ranks)
 
-    def _conclude(self, status: str, seconds: float) -> RunResult:
+    def _conclude(self, validation: callbacks.Validation, seconds: float) -> RunResult:
         steps = int(self.parts.module.batches_seen)
-        outcome = Outcome(status, steps, steps * self.options.batch_size, round(seconds, 2))
-        write_json(self.folder.outcome, asdict(outcome))
-        model, task, seed = self.parts.module.evaluated_model, self.parts.task, self.experiment.seed
-        size, batches = self.options.evaluation_batch_size, self.options.suite_batches
-        scores = evaluate_suite(model, task, batches=batches, batch_size=size, seed=seed)
-        write_json(self.folder.scores, scores)
-        save_weights(model, self.folder.weights)
-        result = RunResult(outcome, scores)
-        write_report(self.folder, model, task, seed, self.goal, self.experiment.as_dict(), result)
-        return result
+        kept = load_best(self.parts.module, self.folder, validation.kept_step, self.tell)
+        status, sequences = validation.outcome or "budget used", steps * self.options.batch_size
+        outcome = Outcome(status, steps, sequences, round(seconds, 2), kept)
+        return conclude(self.folder, self.experiment, self.parts, self.goal, outcome)

@@ -62,6 +62,7 @@ def _finished(experiment: Path, seed: int, root: Path, words: Sequence[str]) -> 
 def _begun(root: Path, wanted: str | None) -> RunFolder | None:
     """Return the newest run whose experiment has this hash."""
     files = [path for path in root.glob("*/*/*/experiment.toml") if wanted and _hash(path) == wanted]
+    files = [path for path in files if not RunFolder(path.parent).changes.exists()]
     newest = max(files, key=lambda path: path.stat().st_mtime_ns, default=None)
     return RunFolder(newest.parent) if newest else None
 
@@ -81,10 +82,10 @@ def is_finished(folder: RunFolder) -> bool:
 
 def _recurra(words: Sequence[str], root: Path) -> None:
     root.mkdir(parents=True, exist_ok=True)
-    with (root / "output.txt").open("a") as output:
-        command = [sys.executable, "-m", "recurra", *words]
+    with (root / "output.txt").open("a", encoding="utf-8") as output:
+        command = [sys.executable, "-P", "-m", "recurra", *words]
         code = subprocess.run(command, stdout=output, stderr=output, check=False).returncode
     if code:
-        said = (root / "output.txt").read_text().strip().splitlines()
+        said = (root / "output.txt").read_text("utf-8", "replace").strip().splitlines()
         last = said[-1] if said else "no output"
         raise RunFailed(f"a run in {root} failed ({last.removeprefix('error: ')}); see {root / 'output.txt'}")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import signal
+import threading
 from types import FrameType, TracebackType
 from typing import Any
 
 from recurra_lab.errors import RunFailed
-
-WATCHED = (signal.SIGTERM, signal.SIGINT)
+from recurra_lab.training.stop_signals import STOP_SIGNALS
 
 
 class Interrupted(RunFailed):
@@ -20,20 +20,26 @@ class Interrupted(RunFailed):
 
 
 class SignalFlag:
-    """Context that records the first SIGTERM or SIGINT; a second SIGINT interrupts immediately."""
+    """Context that records the first signal; a second SIGINT interrupts immediately.
+
+    Signals that the process ignores, such as SIGHUP under `nohup`, stay ignored. Python delivers signals to
+    the main thread only, so a run in another thread is not interrupted by any.
+    """
 
     def __init__(self) -> None:
         self.received = 0
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> SignalFlag:
-        self._before = {signum: signal.getsignal(signum) for signum in WATCHED}
+        if threading.current_thread() is threading.main_thread():
+            found = {signum: signal.getsignal(signum) for signum in STOP_SIGNALS}
+            self._before = {n: handler for n, handler in found.items() if handler is not signal.SIG_IGN}
         self.install()
         return self
 
     def install(self) -> None:
         """Install the handlers, replacing that of Lightning, which would exit without saving."""
-        for signum in WATCHED:
+        for signum in self._before:
             signal.signal(signum, self._remember)
 
     def __exit__(
@@ -44,5 +50,5 @@ class SignalFlag:
 
     def _remember(self, signum: int, frame: FrameType | None) -> None:
         if self.received and signum == signal.SIGINT:
-            raise KeyboardInterrupt
+            raise Interrupted("interrupted again; only the earlier checkpoints are kept", signum)
         self.received = self.received or signum

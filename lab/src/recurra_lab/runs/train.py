@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recurra_lab.artifacts.result import Outcome, Scores
+from recurra import RecurraError
+from recurra_lab.artifacts.result import Outcome, RunResult, Scores
 from recurra_lab.artifacts.run_folder import RunFolder, first_process
 from recurra_lab.experiments import Experiment
 from recurra_lab.runs.run import Run
@@ -53,14 +55,29 @@ def train(
         RunFailed: The run ended without a result.
     """
     experiment = Experiment.compose(task, cell, overrides=overrides, options=options)
-    folder = new_folder(Path(out), experiment)
-    result = Run(experiment, folder, print).start()
+    folder, result = start(experiment, Path(out), print)
     if result is None:
         return FinishedRun(folder.path, None, {})
     return FinishedRun(folder.path, result.outcome, result.scores)
 
 
-def new_folder(out: Path, experiment: Experiment) -> RunFolder:
+def start(
+    experiment: Experiment, out: Path, tell: Callable[[str], None]
+) -> tuple[RunFolder, RunResult | None]:
+    """Run an experiment in a new folder below `out`; the result is None on ranks other than zero.
+
+    The folder of a run that cannot be built is removed.
+    """
+    folder = _new_folder(out, experiment)
+    try:
+        run = Run(experiment, folder, tell)
+    except RecurraError:
+        folder.discard_unused()
+        raise
+    return folder, run.start()
+
+
+def _new_folder(out: Path, experiment: Experiment) -> RunFolder:
     """Create the folder of a run in the first process, and return it in the others."""
     names = (experiment.task.name, experiment.cell.name, experiment.trainer.name)
     if first_process():

@@ -148,7 +148,7 @@ class SnapshotTask(Corpus):
         _check_fits(task, about, folder)
         super().__init__(task.input_size, task.output_size)
         self.stream, self.version = task.stream, about["version"]
-        self.input_kind, self.goal = task.input_kind, task.goal
+        self.input_kind, self.goal, self.causal = task.input_kind, task.goal, task.causal
         self.folder, self.task, self.about = folder, task, about
         self._tables = {split: read_split(folder, split, about["splits"][split]) for split in SPLITS}
         self._rows = {split: Rows(table, about["fill"]) for split, table in self._tables.items()}

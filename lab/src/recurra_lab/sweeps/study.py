@@ -139,6 +139,17 @@ def _is_over(trial: FrozenTrial) -> bool:
     return trial.state == TrialState.COMPLETE or WHY in trial.user_attrs
 
 
+def check_success(study: optuna.Study) -> None:
+    """Check that a sweep has a result.
+
+    Raises:
+        RunFailed: Every trial failed.
+    """
+    failed = [trial for trial in study.get_trials(deepcopy=False) if WHY in trial.user_attrs]
+    if failed and not study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+        raise RunFailed(f"every trial failed ({len(failed)}); the first because {failed[0].user_attrs[WHY]}")
+
+
 def words_of(chosen: Mapping[str, Any]) -> list[str]:
     """Return options as overrides of the command line."""
     return [f"{key}={value if isinstance(value, str) else repr(value)}" for key, value in chosen.items()]

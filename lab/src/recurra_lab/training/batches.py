@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from recurra.task import Batch, Split, Task
+from recurra_lab.training.stop_signals import ignore_in_worker
 
 
 class Batches(Dataset[Batch]):
@@ -55,13 +56,5 @@ def training_loader(data: Batches, position: Tensor, workers: int) -> DataLoader
         batch_size=None,
         sampler=FromPosition(position),
         num_workers=workers,
-        worker_init_fn=_ignore_signals if workers else None,
+        worker_init_fn=ignore_in_worker if workers else None,
     )
-
-
-def _ignore_signals(worker: int) -> None:
-    """Ignore interruptions, since the main process ends its workers after saving."""
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)

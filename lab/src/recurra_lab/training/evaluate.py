@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from recurra.cell import Network
-from recurra.task import Batch, Score, Split, Task
+from recurra.task import Batch, Predictor, Score, Split, Task
 from recurra_lab.training.batches import Batches
 
 Scores = dict[str, Score]
@@ -24,15 +24,16 @@ def evaluate(
     interrupted: Callable[[], bool] = lambda: False,
 ) -> Scores | None:
     """Evaluate a model on the first batches of a split; returns None if interrupted between batches."""
-    device = next(model.parameters()).device
+    weights = next(model.parameters())
     total: Scores = {}
     state: Any = None
     with torch.no_grad(), evaluation_mode(model):
         for k in range(batches):
             if interrupted():
                 return None
-            batch = Batch(*(part.to(device) for part in data[k]))
-            found = data.task.evaluate(model, batch, state if data.continues_previous(k) else None)
+            batch = batch_for(weights, data[k])
+            before = state if data.continues_previous(k) else None
+            found = data.task.evaluate(in_full_precision(model), batch, before)
             state = found.state
             for name, score in found.scores.items():
                 total[name] = total.get(name, Score(0, 0)) + score
@@ -54,6 +55,36 @@ def evaluate_suite(
 def suite_baselines(task: Task) -> Baselines:
     """Return the scores of simple baselines on every variant: variant -> predictor -> score -> value."""
     return {variant: variant_task.baselines() for variant, variant_task in task.suite().items()}
+
+
+def batch_for(weights: Tensor, batch: Batch) -> Batch:
+    """Return a batch on the device of the weights, in their precision or float32, whichever is higher."""
+    return Batch(*(_at_least(part.to(weights.device), weights.dtype) for part in batch))
+
+
+def in_full_precision(model: Network) -> Predictor:
+    """Return a model as a function of such a batch, whose outputs are in the precision of the batch.
+
+    Scores are sums over many steps, which 16 bits cannot hold exactly.
+    """
+    weights = next(model.parameters())
+
+    def predict(x: Tensor, state: Any, *, lengths: Tensor | None) -> tuple[Tensor, Any]:
+        y, after = model(as_input(x, weights), state, lengths=lengths)
+        return _at_least(y, torch.float32), after
+
+    return predict
+
+
+def as_input(x: Tensor, weights: Tensor) -> Tensor:
+    """Return x on the device of the weights and, unless it holds tokens, in their precision."""
+    return x.to(weights) if x.is_floating_point() else x.to(weights.device)
+
+
+def _at_least(values: Tensor, dtype: torch.dtype) -> Tensor:
+    if not values.is_floating_point():
+        return values
+    return values.to(torch.promote_types(values.dtype, torch.promote_types(dtype, torch.float32)))
 
 
 @contextmanager

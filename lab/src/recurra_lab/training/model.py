@@ -37,8 +37,9 @@ class Model(Network):
         options: See `ModelOptions`.
 
     Raises:
-        IncompatibleParts: The input kinds of cell and task differ; or there is no readout, and the width of
-            the last layer is not the output size of the task.
+        IncompatibleParts: The input kinds of cell and task differ; the model is bidirectional, but later
+            steps of the task hold the target of earlier ones; or there is no readout, and the width of the
+            last layer is not the output size of the task.
     """
 
     embedding: nn.Embedding | None
@@ -46,6 +47,7 @@ class Model(Network):
     def __init__(self, task: Task, cell: Ref, **options: Any) -> None:
         super().__init__()
         self.options = chosen = ModelOptions.checked(options)
+        _check_direction(task, chosen)
         kind = INPUT_FORMATS[task.input_kind].embedding
         self.embedding = kind(task.input_size, chosen.embedding_size) if kind else None
         self.sequencer = _sequencer(cell, self._width(task, chosen.embedding_size), chosen)
@@ -137,6 +139,12 @@ def _checked_tokens(x: Tensor, embedding: nn.Embedding) -> Tensor:
         message = f"tokens must lie between 0 and {known - 1}, got {span[0]} to {span[1]}"
         raise InvalidInput(f"Model: {message}")
     return x
+
+
+def _check_direction(task: Task, options: ModelOptions) -> None:
+    if options.bidirectional and task.causal:
+        message = f"task '{type(task).__name__}' asks for what follows, which a bidirectional network reads"
+        raise IncompatibleParts(f"{message}; choose model.bidirectional=false")
 
 
 def _check_reads(task: Task, cell: Ref, tags: Tags) -> None:

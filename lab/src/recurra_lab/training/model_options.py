@@ -61,7 +61,7 @@ class ModelOptions(Options):
 
     model_config = ConfigDict(title="Model")
 
-    layers: Annotated[Count, Field(description="number of layers of the same cell")] = 1
+    layers: Annotated[Count, Field(le=10_000, description="number of layers of the same cell")] = 1
     stack: Annotated[
         tuple[AnyCell, ...], Field(strict=False, description="cells of additional layers, bottom to top")
     ] = ()

@@ -38,6 +38,7 @@ class DynamicNgrams(BitAnswer):
     """
 
     stream = "DynamicNgrams"
+    causal = True
     goal = Goal("excess_bits", below=2)
 
     def __init__(

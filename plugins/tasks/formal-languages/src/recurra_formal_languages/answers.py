@@ -62,6 +62,8 @@ class LegalSets(BinaryTask):
     how many steps a sequence is right from its start; `bit_errors`, the wrong outputs per sequence.
     """
 
+    causal = True
+
     def scores(self, y: Tensor, batch: Batch) -> dict[str, Score]:
         """Return rejected_share, steps_before_error and bit_errors, all per sequence."""
         wrong, rows = self.wrong(y, batch), batch.x.shape[0]

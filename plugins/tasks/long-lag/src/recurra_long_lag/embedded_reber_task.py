@@ -40,6 +40,7 @@ class EmbeddedReber(Squashed):
     """
 
     stream = "EmbeddedReber"
+    causal = True
     goal = Goal("wrong_share", below=NONE)
 
     def __init__(

@@ -39,6 +39,7 @@ class LongLag(Judged):
     """
 
     stream = "LongLag"
+    causal = True
 
     def __init__(
         self,

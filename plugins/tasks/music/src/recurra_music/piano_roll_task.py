@@ -56,6 +56,7 @@ class PianoRoll(Corpus):
     """
 
     stream = "PianoRoll"
+    causal = True
     goal = Goal("nats_per_step", below=PUBLISHED["JSB_Chorales"])
 
     def __init__(

@@ -34,6 +34,7 @@ class ChunkerStream(GeneratedTask):
     """
 
     stream = "ChunkerStream"
+    causal = True
     goal = Goal("label_wrong", below=0.01)
 
     def __init__(

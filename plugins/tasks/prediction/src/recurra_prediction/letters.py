@@ -42,6 +42,7 @@ class LettersInWords(Bits):
     """
 
     stream = "LettersInWords"
+    causal = True
     goal = Goal("squared_error", below=0.08)
 
     def __init__(

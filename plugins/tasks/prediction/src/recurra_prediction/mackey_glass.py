@@ -41,6 +41,7 @@ class MackeyGlass(Windows):
     """
 
     stream = "MackeyGlass"
+    causal = True
     goal = Goal("squared_error", below=0.01)
 
     def __init__(

@@ -31,6 +31,7 @@ class XorInTime(Bits):
     """
 
     stream = "XorInTime"
+    causal = True
     goal = Goal("third_wrong", below=0.01)
 
     def __init__(

@@ -63,6 +63,7 @@ class LanguageModel(Answers):
 
     predictions = Continuation
     stream = "LanguageModel"
+    causal = True
     goal = GOALS["character"]
     synthetic: bool
 

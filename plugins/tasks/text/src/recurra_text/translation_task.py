@@ -59,6 +59,7 @@ class Translation(Answers, Corpus):
     """
 
     stream = "Translation"
+    causal = True
     goal = Goal("sentence_percent", above=99.0)
 
     def __init__(
