@@ -86,7 +86,7 @@ def test_a_bidirectional_network_does_not_stream():
 
 
 def test_a_run_that_is_not_there_or_has_not_finished(tmp_path):
-    with pytest.raises(MissingFile, match="is not the folder of a run"):
+    with pytest.raises(MissingFile, match="is not a run folder"):
         load(tmp_path)
     folder = RunFolder.create(tmp_path, "copy", "lstm", "bptt")
     folder.experiment.write_text(Experiment.compose("copy", "lstm", file=None, overrides=[]).to_toml())
@@ -159,6 +159,6 @@ def test_training_from_python_takes_the_options_of_the_shell(tmp_path, capsys):
     assert run.outcome.steps == 2
     assert run.scores == json.loads((run.path / "scores.json").read_text())
     assert capsys.readouterr().out == f"run folder: {run.path}\n"
-    with pytest.raises(InvalidOption, match=r"hiden_size.*; did you mean 'hidden_size'"):
+    with pytest.raises(InvalidOption, match=r"hiden_size; did you mean 'cell.hidden_size'"):
         train("copy", "lstm", cell={"hiden_size": 5}, out=tmp_path / "none")
     assert not (tmp_path / "none").exists()
