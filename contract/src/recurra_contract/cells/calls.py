@@ -51,7 +51,8 @@ def _for_gradients(make: Make) -> tuple[Cell[Any], Tensor, Any]:
 
 
 def _run(cell: Cell[Any], x: Tensor, start: Any, states: bool = False) -> Run:
-    return cell(x, start, lengths=LENGTHS, resets=RESETS, states=states)
+    run: Run = cell(x, start, lengths=LENGTHS, resets=RESETS, states=states)
+    return run
 
 
 def _in_parts(cell: Cell[Any], x: Tensor, start: Any) -> Run:
