@@ -18,12 +18,14 @@ class Outcome:
         steps: Training batches seen.
         sequences: Training sequences seen.
         train_seconds: Wall time of training since the run was started or resumed, in seconds.
+        cpu_seconds: CPU time of this process in the same part of the run, in seconds.
     """
 
     status: str
     steps: int
     sequences: int
     train_seconds: float
+    cpu_seconds: float
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from recurra_lab.runs import callbacks
 from recurra_lab.runs.build import build, goal_of, threads
 from recurra_lab.runs.loggers import make_loggers
 from recurra_lab.runs.pl_trainer import lightning, quiet
-from recurra_lab.runs.provenance import differences, identity, versions_of
+from recurra_lab.runs.provenance import differences, identity, origin, versions_of
 from recurra_lab.runs.signals import Interrupted, SignalFlag
 from recurra_lab.training.batches import Batches, training_loader
 from recurra_lab.training.evaluate import evaluate_suite
@@ -96,6 +96,7 @@ class Run:
         with durable(self.folder.experiment) as file:
             file.write(self.experiment.to_toml().encode())
         write_json(self.folder.versions, versions_of(self.experiment))
+        write_json(self.folder.origin, origin())
 
     def _compare(self, checkpoint: Checkpoint) -> None:
         if checkpoint.manifest["configuration"] != self.store.identity["configuration"]:
@@ -113,7 +114,7 @@ class Run:
             return self._trained(checkpoint)
 
     def _trained(self, checkpoint: Checkpoint | None) -> RunResult | None:
-        began = time.perf_counter()
+        began = time.perf_counter(), time.process_time()
         with SignalFlag() as flag, quiet():
             validation, checkpoints = self._validation(flag), self._checkpoints(flag)
             trainer = self._lightning([callbacks.Guard(), validation, checkpoints], checkpoint)
@@ -125,7 +126,8 @@ class Run:
             checkpoints.leave_when_asked(int(self.parts.module.batches_seen))
         if not trainer.is_global_zero:
             return None
-        return self._conclude(validation.outcome or "budget used", time.perf_counter() - began)
+        wall_s, cpu_s = time.perf_counter() - began[0], time.process_time() - began[1]
+        return self._conclude(validation.outcome or "budget used", wall_s, cpu_s)
 
     def _learn(self, trainer: pl.Trainer, checkpoint: Checkpoint | None) -> None:
         module, data = self.parts.module, self._batches(trainer, "train")
@@ -202,9 +204,10 @@ class Run:
             raise InvalidOption(f"run.{name} = {size} is not divisible by {ranks} processes; use {near}")
         return Batches(self.parts.task, size, self.experiment.seed, split, trainer.global_rank, ranks)
 
-    def _conclude(self, status: str, seconds: float) -> RunResult:
+    def _conclude(self, status: str, wall_s: float, cpu_s: float) -> RunResult:
         steps = int(self.parts.module.batches_seen)
-        outcome = Outcome(status, steps, steps * self.options.batch_size, round(seconds, 2))
+        sequences = steps * self.options.batch_size
+        outcome = Outcome(status, steps, sequences, round(wall_s, 2), round(cpu_s, 2))
         write_json(self.folder.outcome, asdict(outcome))
         model, task, seed = self.parts.module.evaluated_model, self.parts.task, self.experiment.seed
         size, batches = self.options.evaluation_batch_size, self.options.suite_batches
