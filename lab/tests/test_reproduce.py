@@ -68,9 +68,6 @@ ours = "metrics.train/loss"
 """
 
 
-CURVE = "![bits_per_sequence of validation batches by training batch, one line for each seed]"
-
-
 @pytest.fixture
 def experiment(tmp_path, monkeypatch):
     path = tmp_path / "graves2014" / "two-vectors.toml"
@@ -199,7 +196,7 @@ def test_it_runs_every_seed_and_records_what_was_measured(experiment, tmp_path, 
     assert datetime.fromisoformat(first.date).tzinfo is UTC
     assert "cores" in first.machine
     page = (records / "graves2014-two-vectors.md").read_text()
-    assert f"{CURVE}(graves2014-two-vectors.svg)" in page
+    assert "one line for each seed](graves2014-two-vectors.svg)" in page
     assert (records / "graves2014-two-vectors.svg").read_text().count("<use") >= 4
 
     # Again: a run that was interrupted goes on, and nothing else is run.

@@ -141,6 +141,14 @@ def test_a_median_is_compared_by_a_bootstrap(values, better, verdict):
     assert found.verdict == verdict
 
 
+@pytest.mark.parametrize("better", ["smaller", "larger"])
+def test_a_number_that_is_none_is_worse_than_any(better):
+    wanted = number(ours="scores.test.wrong", statistic="median", published=2.0, better=better)
+    (found,) = judge(claim(wanted), record(solved=[1, 1, 1], wrong=[1, math.nan, 3])).numbers
+    assert (found.verdict, found.interval) == ("worse", None)
+    assert math.isnan(found.ours)
+
+
 def test_rounding_is_no_difference():
     wanted = number(ours="scores.test.wrong", published=1.0, better="larger")
     assert judge(claim(wanted), record(solved=[1, 1], wrong=[1 - 2e-14] * 2)).verdict == "equal"

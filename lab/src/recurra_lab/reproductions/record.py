@@ -169,7 +169,9 @@ def _curve(folder: RunFolder, score: str) -> Curve | None:
     ]
     every = -(-len(rows) // MOST_POINTS) or 1
     rows = rows[::-1][::every][::-1]  # the last one is always kept
-    return Curve(score=score, steps=[s for s, _ in rows], values=[v for _, v in rows]) if rows else None
+    if not rows:
+        return None
+    return Curve(score=score, steps=tuple(s for s, _ in rows), values=tuple(v for _, v in rows))
 
 
 def _flat(value: Mapping[str, Any], above: str = "") -> list[tuple[str, Any]]:

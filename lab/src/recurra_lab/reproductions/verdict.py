@@ -141,25 +141,33 @@ def _judge_runs(success: Success, succeeded: tuple[bool | None, ...]) -> Verdict
 
 
 def _judge_number(claim: Claim, number: Number, record: Record, succeeded: tuple[bool | None, ...]) -> Judged:
-    known = [
+    known = tuple(
         measured(claim, run, number.ours) if number.ours in run.measured else None for run in record.runs
-    ]
-    values = [value for value in known if value is not None]
+    )
     ended = [
         bool(run.measured.get("outcome.solved", s)) for run, s in zip(record.runs, succeeded, strict=True)
     ]
-    if len(values) < len(known):
-        return Judged(number, tuple(known), None, None, False, None)
-    if number.law == "geometric":
-        interval = geometric_mean_interval(values, sum(ended))
-        ours = sum(values) / max(sum(ended), 1)
-    else:
-        interval, ours = bootstrap_interval(values, number.statistic), STATISTICS[number.statistic](values)
+    values = [value for value in known if value is not None]
     bound = number.is_wait and not all(ended)
+    if len(values) < len(known):
+        return Judged(number, known, None, None, bound, None)
+    if any(map(math.isnan, values)):
+        return Judged(number, known, math.nan, None, bound, _worse_if_published(number))
+    ours, interval = _summary(number, values, sum(ended))
     verdict = _compared(number, ours, interval)
     if bound and number.law == "bootstrap" and verdict != "worse":
         verdict = None
-    return Judged(number, tuple(known), ours, interval, bound, verdict)
+    return Judged(number, known, ours, interval, bound, verdict)
+
+
+def _summary(number: Number, values: list[float], ended: int) -> tuple[float, Interval]:
+    if number.law == "geometric":
+        return sum(values) / max(ended, 1), geometric_mean_interval(values, ended)
+    return STATISTICS[number.statistic](values), bootstrap_interval(values, number.statistic)
+
+
+def _worse_if_published(number: Number) -> Verdict | None:
+    return "worse" if isinstance(number.published, float) else None
 
 
 def _compared(number: Number, ours: float, interval: Interval) -> Verdict | None:
