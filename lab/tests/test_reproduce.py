@@ -230,6 +230,7 @@ def test_a_run_with_other_options_is_neither_reused_nor_recorded(experiment, tmp
     assert short["overrides"] == ["run.max_steps=2"]
     assert short["runs"][0]["measured"]["outcome.sequences"] == 8
     assert "Run with run.max_steps=2, which differs" in run(*words, "run.max_steps=2").output
+    assert not list(out.rglob("graves2014-two-vectors.*"))
     whole = json.loads(run(*words, "--json").output)
     assert whole["runs"][0]["measured"]["outcome.sequences"] == 16
     assert len(list(out.rglob("scores.json"))) == 2

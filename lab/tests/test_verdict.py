@@ -95,8 +95,12 @@ def test_a_failure_holds_only_over_the_papers_whole_budget():
     assert (short.succeeded, short.verdict) == ((None, False), "not reached")
     assert judge(fails, record(wrong=[0.5, 0.5], sequences=[1000, 2000])).verdict == "equal"
     assert judge(fails, record(wrong=[0.5, 0.3], sequences=[10, 10])).verdict == "contradicts"
-    unknown = judge(fails, record(wrong=[0.3]))
-    assert (unknown.succeeded, unknown.verdict) == ((None,), "not reached")
+    unknown = judge(fails, record(wrong=[0.3, 0.5]))
+    assert (unknown.succeeded, unknown.verdict) == ((None, None), "not reached")
+    fails._budget = 1000  # that of the experiment file bounds what an old record did not count
+    assert judge(fails, record(wrong=[0.3, 0.5])).succeeded == (True, None)
+    fails._budget = 1001
+    assert judge(fails, record(wrong=[0.3, 0.5])).succeeded == (None, None)
 
 
 def test_a_method_that_no_seed_of_beats_its_rival_contradicts_the_claim():

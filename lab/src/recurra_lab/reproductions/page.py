@@ -67,7 +67,7 @@ def success_text(claim: Claim, record: Record) -> str:
 
 
 def _claimed(success: Success) -> str:
-    return f"{success.runs} runs" if success.counted is None else success.runs
+    return {"all": "all runs", "none": "no run"}.get(success.runs, success.runs)
 
 
 def _span(seeds: Sequence[int]) -> str:

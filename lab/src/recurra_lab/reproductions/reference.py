@@ -34,7 +34,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from recurra.errors import InvalidOption
 from recurra_lab.experiments.overrides import REPORTED, read_table
@@ -127,6 +127,12 @@ class Claim(_Strict):
     sequence_size: Annotated[int, Field(gt=0)] = 1
     success: Success
     numbers: tuple[Number, ...] = ()
+    _budget: int | None = PrivateAttr(None)
+
+    @property
+    def budget(self) -> int | None:
+        """Most training sequences that a run of the experiment file can see; None if it does not say."""
+        return self._budget
 
     @model_validator(mode="after")
     def _fair(self) -> Claim:
@@ -156,13 +162,17 @@ def claim_of(path: Path) -> Claim:
         MissingFile: There is no such file.
         DamagedFile: It is not TOML.
     """
-    table = read_table(path).get(REPORTED)
-    if table is None:
+    file = read_table(path)
+    if REPORTED not in file:
         raise InvalidOption(f"{path} has no table [{REPORTED}] with the claim of the paper")
     try:
-        return Claim.model_validate(table)
+        claim = Claim.model_validate(file[REPORTED])
     except ValidationError as error:
         raise InvalidOption("\n".join(_mistake(path, e) for e in error.errors())) from None
+    run = file.get("run", {})
+    if "max_steps" in run and "batch_size" in run:
+        claim._budget = run["max_steps"] * run["batch_size"]
+    return claim
 
 
 def _mistake(path: Path, error: Any) -> str:

@@ -39,6 +39,8 @@ class Rerun:
     def run(self, experiment: Shipped, count: int | None = None, words: Sequence[str] = ()) -> Known:
         """Run an experiment over `count` seeds, by default as many as its file states.
 
+        With overrides it is another experiment, of which nothing but the runs is written.
+
         Args:
             experiment: The experiment.
             count: Number of seeds.
@@ -49,7 +51,8 @@ class Rerun:
         known = Known(
             claim, record_of(experiment, self._runs(experiment, first, count or claim.seeds, words))
         )
-        save(*known, (self.out / experiment.name).parent)
+        if not words:
+            save(*known, (self.out / experiment.name).parent)
         return known
 
     def record(self, experiment: Shipped, count: int | None = None) -> Known:

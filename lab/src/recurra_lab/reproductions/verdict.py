@@ -101,12 +101,14 @@ def _succeeded(claim: Claim, record: Record, run: SeedRun) -> bool | None:
     if success.within is None:
         return shown
     sequences = run.measured.get("outcome.sequences")
-    if sequences is None:
-        return None
-    used = sequences * claim.sequence_size
-    if success.runs == "none" and not shown:
-        return None if used < success.within else False
-    return shown and used <= success.within
+    # A record that lacks the number has still used no more than the budget of its file.
+    most = claim.budget if sequences is None else sequences
+    in_time = most is not None and most * claim.sequence_size <= success.within
+    if shown:
+        return in_time or (None if sequences is None else False)
+    if success.runs != "none":
+        return False
+    return False if sequences is not None and sequences * claim.sequence_size >= success.within else None
 
 
 def bound_of(success: Success, record: Record) -> float:
