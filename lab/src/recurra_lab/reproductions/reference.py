@@ -63,7 +63,7 @@ class Success(_Strict):
     below: float | str | None = None
     above: float | str | None = None
     within: Annotated[int, Field(gt=0)] | None = None
-    runs: Annotated[str, Field(pattern=r"^(all|none|\d+ of [1-9]\d*)$")]
+    runs: Annotated[str, Field(pattern=r"^(all|none|[1-9]\d* of [1-9]\d*)$")]
     trust: Trust | None = None
     source: str | None = None
 
@@ -73,6 +73,8 @@ class Success(_Strict):
             raise ValueError("success needs exactly one of below and above")
         if isinstance(self.bound, str) and not self.measure.startswith("scores."):
             raise ValueError("a baseline as a bound needs a measure of the form scores.VARIANT.SCORE")
+        if self.counted and self.counted[0] > self.counted[1]:
+            raise ValueError(f"runs = '{self.runs}' counts more successes than runs")
         return self
 
     @property
