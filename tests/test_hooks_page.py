@@ -16,7 +16,7 @@ from recurra_lab import Experiment
 from recurra_lab.cli import main
 from recurra_lab.reports.sections import sections
 from recurra_lab.reproductions.catalogue import find as find_experiment
-from recurra_lab.reproductions.reference import published
+from recurra_lab.reproductions.reference import claim_of
 from recurra_lab.runs.loggers import make_loggers
 
 from .hooks_page import BLOCK, PAGE, entry_point, files, section
@@ -81,7 +81,7 @@ def test_components(installed):
 
 def test_experiments(installed):
     installed("acme_experiments")
-    assert published(find_experiment("acme2026/copy").path).paper == "Acme 2026"
+    assert claim_of(find_experiment("acme2026/copy").path).paper == "Acme 2026"
 
 
 def test_callbacks(installed, tmp_path):

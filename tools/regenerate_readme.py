@@ -3,17 +3,17 @@
 Run it after a task, cell or trainer was added, removed or renamed, or an experiment was reproduced.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
 from recurra.plugins.registry import Offer, components, load
 from recurra_lab import INPUT_FORMATS
+from recurra_lab.reproductions.archive import RECORDS, recorded, unrecorded
+from recurra_lab.reproductions.table import tables
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-RESULTS = Path("benchmarks", "results", "reproductions")
 
 
 def tasks() -> str:
@@ -41,14 +41,9 @@ def rules() -> str:
 
 
 def papers() -> str:
-    """Return one row per reproduced experiment: the paper's claim, and for how many of our seeds it holds."""
-    rows = []
-    for file in sorted((ROOT / RESULTS).glob("*.json")):
-        found = json.loads(file.read_text("utf-8"))
-        held = f"{sum(found['succeeded'])} of {len(found['seeds'])} seeds"
-        page = (RESULTS / file.name).with_suffix(".md").as_posix()
-        rows.append(f"| [{found['experiment']}]({page}) | {found['claim']} | {held} |")
-    return _table(["experiment", "the paper's claim", "holds for"], rows)
+    """Return the verdicts on all recorded experiments, the rule behind them, and what has no record."""
+    folder = ROOT / RECORDS
+    return tables(recorded(folder), [one.name for one in unrecorded(folder)], RECORDS.as_posix())
 
 
 def _table(head: list[str], rows: list[str]) -> str:

@@ -1,7 +1,8 @@
-"""Published experiments, run again: what ships, one run for each seed, and the ledger."""
+"""Published experiments, run again: what ships, one run for each seed, the record and the command."""
 
 import json
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,12 +13,12 @@ from recurra import InvalidOption
 from recurra.errors import AmbiguousComponent, UnknownComponent
 from recurra.plugins import discovery
 from recurra_lab import Experiment
-from recurra_lab.artifacts.run_folder import RunFolder
 from recurra_lab.cli import main
 from recurra_lab.errors import RunFailed
-from recurra_lab.reproductions import ledger
 from recurra_lab.reproductions.catalogue import find, shipped
-from recurra_lab.reproductions.reference import published
+from recurra_lab.reproductions.record import read_record
+from recurra_lab.reproductions.reference import claim_of
+from recurra_lab.reproductions.rerun import Rerun
 from recurra_lab.runs import seed_runs
 from recurra_lab.runs.seed_runs import run_seeds
 
@@ -39,29 +40,32 @@ evaluation_batch_size = 4
 [reproduce]
 paper = "Graves 2014, section 4.1"
 claim = "an LSTM copies two vectors"
+protocol = "reduced"
+departs = ["Only four units."]
 seeds = 2
 minutes = 0.1
-success = {variant = "length-10", score = "bit_errors", below = 1000}
-[[reproduce.numbers]]
-what = "share of seeds"
-published = 1
-status = "M"
-ours = "success"
+[reproduce.success]
+measure = "scores.length-10.bit_errors"
+below = 1000
+runs = "all"
+trust = "N"
+source = "table 1"
 [[reproduce.numbers]]
 what = "sequences"
-published = 8440
-status = "V"
 ours = "outcome.sequences"
 statistic = "median"
+published = 8440
+trust = "V"
+source = "figure 3"
+better = "smaller"
 [[reproduce.numbers]]
 what = "wrong bits"
-published = "few"
-status = "N"
 ours = "scores.length-10.bit_errors"
+published = "few"
+trust = "M"
+source = "from memory"
 [[reproduce.numbers]]
 what = "last loss"
-published = 0.5
-status = "C"
 ours = "metrics.train/loss"
 """
 
@@ -87,35 +91,75 @@ def test_a_run_imports_nothing_from_the_working_folder(tmp_path, monkeypatch):
     assert "recurra, version" in (tmp_path / "out" / "output.txt").read_text()
 
 
-def test_an_experiment_file_trains_as_it_is_and_says_what_its_paper_reports(experiment):
+def test_an_experiment_file_trains_as_it_is_and_says_what_its_paper_claims(experiment):
     assert Experiment.from_toml(experiment).run.max_steps == 4
-    told = published(experiment)
-    assert (told.paper, told.seeds, told.success.goal.below) == ("Graves 2014, section 4.1", 2, 1000)
-    assert [number.what for number in told.numbers] == [
-        "share of seeds",
-        "sequences",
-        "wrong bits",
-        "last loss",
-    ]
+    told = claim_of(experiment)
+    assert (told.paper, told.seeds, told.success.below) == ("Graves 2014, section 4.1", 2, 1000)
+    assert [number.what for number in told.numbers] == ["sequences", "wrong bits", "last loss"]
+
+
+def without_success(text):
+    before, _, after = text.partition("[reproduce.success]")
+    return before + after[after.index("[[") :]
 
 
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("paper =", "papers =", "reproduce.paper: field required"),
-        ('status = "M"', 'status = "X"', "reproduce.numbers.0.status: input should be 'V', 'N', 'M' or 'C'"),
-        (", below = 1000", "", "reproduce.success: success needs exactly one of below and above"),
-        ('"outcome.sequences"', '"somewhere"', "reproduce.numbers.1.ours: string should match pattern"),
+        ('paper = "Graves 2014, section 4.1"', "", "reproduce.paper: field required"),
+        ('trust = "V"', 'trust = "X"', "reproduce.numbers.0.trust: input should be 'V', 'N', 'M' or 'C'"),
+        ("below = 1000", "", "reproduce.success: success needs exactly one of below and above"),
+        ("below = 1000", "above = 1\nbelow = 2", "success needs exactly one of below and above"),
+        ('"outcome.sequences"', '"somewhere"', "reproduce.numbers.0.ours: string should match pattern"),
+        ('runs = "all"', 'runs = "0 of 9"', "reproduce.success.runs: string should match pattern"),
+        ('runs = "all"', 'runs = "9 of 8"', "runs = '9 of 8' counts more successes than runs"),
+        ('trust = "V"\n', "", "reproduce.numbers.0: published, trust and source come together"),
+        ('source = "figure 3"', "", "reproduce.numbers.0: published, trust and source come together"),
+        ('better = "smaller"', "", "reproduce.numbers.0: a published number needs better, smaller or larger"),
+        ('departs = ["Only four units."]', "", "'reduced' and 0 sentences in departs contradict each other"),
+        ('"reduced"', '"same"', "'same' and 1 sentences in departs contradict each other"),
+        ("Only four units.", "four units", "reproduce.departs.0: string should match pattern"),
+        ('source = "table 1"', "", "success needs trust and source"),
+        ("below = 1000", 'below = "linear"\nwithin = -1', "success.within: input should be greater than 0"),
+        ('"scores.length-10.bit_errors"\nbelow = 1000', '"outcome.steps"\nbelow = "linear"', "a baseline as"),
+        ('"reduced"', '"analogue"', "leave out the published number of 'sequences'"),
         ("[reproduce]", "[reproduction]", "has no table \\[reproduce\\]"),
     ],
 )
 def test_what_is_wrong_with_the_table_is_one_sentence(experiment, old, new, told):
+    assert old in FILE
     text = FILE.replace(old, new)
     if old == "[reproduce]":
         text = text[: text.index("[reproduction]")]
     experiment.write_text(text)
-    with pytest.raises(InvalidOption, match=told):
-        published(experiment)
+    with pytest.raises(InvalidOption, match=told) as error:
+        claim_of(experiment)
+    assert "\n" not in str(error.value)
+
+
+def test_a_file_without_a_success_is_refused_in_one_sentence(experiment):
+    experiment.write_text(without_success(FILE))
+    told = r"two-vectors.toml: reproduce.success is missing; it states the claim as a test"
+    with pytest.raises(InvalidOption, match=told) as error:
+        claim_of(experiment)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("copies two vectors", "has a BLEU of 34.8"),
+        ('"all"', '"9 of 10"'),
+        ("below = 1000", "below = 1000\nwithin = 9"),
+    ],
+)
+def test_an_analogue_repeats_no_number_of_the_paper(experiment, old, new):
+    text = FILE[: FILE.index("[[reproduce.numbers]]")].replace('"reduced"', '"analogue"')
+    experiment.write_text(text)
+    assert claim_of(experiment).protocol == "analogue"
+    experiment.write_text(text.replace(old, new))
+    with pytest.raises(InvalidOption, match="an analogue is no repetition of the paper: leave out a number"):
+        claim_of(experiment)
 
 
 def test_experiments_are_found_by_name(experiment, monkeypatch):
@@ -132,57 +176,102 @@ def test_experiments_are_found_by_name(experiment, monkeypatch):
 
 
 def test_the_shell_lists_them(experiment):
-    said = run()
-    assert said.exit_code == 0
-    assert "graves2014/two-vectors  2      0.1      Graves 2014, section 4.1" in said.output
+    listed = "graves2014/two-vectors  2      0.1      reduced   Graves 2014, section 4.1"
+    assert listed in run().output
     assert json.loads(run("--json").output)[0]["claim"] == "an LSTM copies two vectors"
     assert "max_steps = 4" in run("graves2014/two-vectors", "--print-config").output
+    experiment.write_text(without_success(FILE))
+    assert "warning: acme: " in run().output
 
 
-def test_it_runs_every_seed_and_compares(experiment, tmp_path, forked_runs):
-    out, record = tmp_path / "out", tmp_path / "record"
-    said = run("graves2014/two-vectors", "--out", out, "--record", record, "run.max_steps=3")
+def test_it_runs_every_seed_and_records_what_was_measured(experiment, tmp_path, forked_runs):
+    out, records = tmp_path / "out", tmp_path / "records"
+    words = ["graves2014/two-vectors", "--out", out, "--records", records]
+    said = run(*words, "--record")
     assert said.exit_code == 0, said.output
-    assert "**2 of 2 seeds succeeded** (5 to 6, none excluded)." in said.output
-    assert "| sequences | 8,440 `[V]` | 12 (median) | 12, 12 |" in said.output
-    assert "| share of seeds | 1 `[M]` | 1 (mean) | 1, 1 |" in said.output
-    found = json.loads((record / "graves2014-two-vectors.json").read_text())
-    assert found == json.loads((out / "graves2014/two-vectors/result.json").read_text())
-    assert (found["seeds"], found["succeeded"]) == ([5, 6], [True, True])
-    assert len({*found["numbers"][3]["of_seeds"]}) == 2  # each seed has a loss of its own
-    assert (record / "graves2014-two-vectors.md").read_text() in said.output
+    assert "**Verdict: equal.** `scores.length-10.bit_errors` below 1,000: 2 of 2 seeds" in said.output
+    assert "| 8,440 `[V]` (figure 3) | at least 16 (median) | 16 to 16 |  | 16, 16 |" in said.output
+    assert "| wrong bits | few `[M]` (from memory) |" in said.output
+    record = read_record(records / "graves2014-two-vectors.json")
+    assert record == read_record(out / "graves2014/graves2014-two-vectors.json")
+    assert record.seeds == [5, 6]
+    assert record.options["cell.hidden_size"] == 4
+    assert "seed" not in record.options
+    first, second = record.runs
+    assert first.measured["metrics.train/loss"] != second.measured["metrics.train/loss"]
+    assert (first.curve.score, first.curve.steps) == ("bits_per_sequence", (2, 4))
+    assert first.wall_seconds > 0
+    assert first.cpu_seconds > 0
+    assert datetime.fromisoformat(first.date).tzinfo is UTC
+    assert "cores" in first.machine
+    page = (records / "graves2014-two-vectors.md").read_text()
+    assert "one line for each seed](graves2014-two-vectors.svg)" in page
+    assert (records / "graves2014-two-vectors.svg").read_text().count("<use") >= 4
 
     # Again: a run that was interrupted goes on, and nothing else is run.
     (interrupted,) = out.rglob("seed-6/copy/*/*/scores.json")
     interrupted.unlink()
     before = {path: path.stat().st_mtime_ns for path in out.rglob("seed-5/copy/*/*/*.json")}
-    again = json.loads(run("graves2014/two-vectors", "--out", out, "--json", "run.max_steps=3").output)
-    assert again == found
+    again = json.loads(run(*words, "--json").output)
+    assert (again["verdict"], again["runs"][0]["seed"]) == ("equal", 5)
     assert {path: path.stat().st_mtime_ns for path in out.rglob("seed-5/copy/*/*/*.json")} == before
 
+    # One seed of the record again, in a folder of its own.
+    checked = run(*words, "--check")
+    assert "the record stands: seed 5 measures the same" in checked.output, checked.output
+    text = (records / "graves2014-two-vectors.json").read_text()
+    (records / "graves2014-two-vectors.json").write_text(text.replace("16.0", "18.0"))
+    checked = run(*words, "--check")
+    assert checked.exit_code != 0
+    assert "of seed 5 outcome.sequences is 16 and was 18 to 18 in the record" in checked.output
 
-def test_a_run_with_other_options_is_neither_reused_nor_recorded(
-    experiment, tmp_path, durably_written, forked_runs
-):
-    out, record = tmp_path / "out", tmp_path / "record"
-    words = ["graves2014/two-vectors", "--out", out, "--seeds", 1, "--json", "--record", record]
-    short = json.loads(run(*words, "run.max_steps=2").output)
+
+def test_a_run_with_other_options_is_neither_reused_nor_recorded(experiment, tmp_path, forked_runs):
+    out, records = tmp_path / "out", tmp_path / "records"
+    words = ["graves2014/two-vectors", "--out", out, "--records", records, "--seeds", 1]
+    for option in ("--record", "--check"):
+        said = run(*words, option, "run.max_steps=2")
+        assert f"{option} is for the experiment as it is shipped, and run.max_steps=2" in said.output
+    few = run(*words, "--record")
+    assert "a record of graves2014/two-vectors needs 2 seeds; got --seeds 1" in few.output
+    assert not records.exists()
+    short = json.loads(run(*words, "--json", "run.max_steps=2").output)
     assert short["overrides"] == ["run.max_steps=2"]
-    assert short["numbers"][1]["of_seeds"] == [8]
-    told = (record / "graves2014-two-vectors.md").read_text()
-    assert "Run with `run.max_steps=2`, which differs from the published experiment." in told
-
-    whole = json.loads(run(*words).output)
-    assert "overrides" not in whole
-    assert set(record.iterdir()) <= durably_written
-    assert whole["numbers"][1]["of_seeds"] == [16]
-    assert json.loads((record / "graves2014-two-vectors.json").read_text()) == whole
-    assert "unlike" not in (record / "graves2014-two-vectors.md").read_text()
-
-    # Both are still there, and found by their own options.
+    assert short["runs"][0]["measured"]["outcome.sequences"] == 8
+    assert "Run with run.max_steps=2, which differs" in run(*words, "run.max_steps=2").output
+    assert not list(out.rglob("graves2014-two-vectors.*"))
+    whole = json.loads(run(*words, "--json").output)
+    assert whole["runs"][0]["measured"]["outcome.sequences"] == 16
     assert len(list(out.rglob("scores.json"))) == 2
-    assert json.loads(run(*words, "run.max_steps=2").output) == short
-    assert len(list(out.rglob("scores.json"))) == 2
+
+
+def test_all_that_has_no_record_and_fits_into_the_time_is_run(experiment, tmp_path, monkeypatch):
+    other = experiment.with_name("three-vectors.toml")
+    other.write_text(FILE.replace("minutes = 0.1", "minutes = 50"))
+    both = [(SimpleNamespace(dist="acme"), path) for path in (experiment, other)]
+    monkeypatch.setattr(discovery.plugins(), "experiments", lambda: both)
+    begun = []
+    monkeypatch.setattr(Rerun, "record", lambda self, one: begun.append(one.name))
+    words = ["--all", "--records", tmp_path]
+    said = run(*words, "--within", 10)
+    assert begun == ["graves2014/two-vectors"]
+    assert "graves2014/three-vectors: skipped; it takes 50 minutes of 10.0 left" in said.output
+    (tmp_path / "graves2014-two-vectors.json").touch()
+    begun.clear()
+    run(*words, "--missing")
+    assert begun == ["graves2014/three-vectors"]
+    assert "leave out --all or graves" in run(*words, "graves2014/two-vectors").output
+    assert "--missing and --within go with --all" in run("--missing").output
+
+
+def test_an_experiment_that_fails_does_not_keep_the_others_from_their_turn(experiment, tmp_path, monkeypatch):
+    def fails(self, one):
+        raise RunFailed("no luck")
+
+    monkeypatch.setattr(Rerun, "record", fails)
+    said = run("--all", "--records", tmp_path)
+    assert "graves2014/two-vectors: no luck" in said.output
+    assert "no record of graves2014/two-vectors" in said.output
 
 
 def begun(root, name, text, age):
@@ -218,39 +307,3 @@ def test_a_run_that_fails_says_why_and_where(experiment, tmp_path):
     with pytest.raises(RunFailed, match=r"failed \(.*max_steps.*\); see .*output.txt"):
         run_seeds(experiment, [1], tmp_path, words=["run.max_steps=-1"], at_once=1, tell=print)
     assert "max_steps" in (Path(tmp_path) / "seed-1" / "output.txt").read_text()
-
-
-def finished(folder, status="solved", **scores):
-    folder.mkdir()
-    (folder / "outcome.json").write_text(json.dumps({"status": status, "steps": 7}))
-    (folder / "scores.json").write_text(json.dumps({"test": scores}))
-    (folder / "metrics.csv").write_text("step,metric,value\n1,a,0.5\n2,a,0.25\n")
-    (folder / "versions.json").write_text("{}")
-    return RunFolder(folder)
-
-
-def test_without_a_rule_a_run_succeeds_that_solved_its_task(tmp_path):
-    solved, not_solved = (finished(tmp_path / name, name) for name in ("solved", "budget used"))
-    assert ledger.succeeded(solved, None)
-    assert not ledger.succeeded(not_solved, None)
-
-
-def test_numbers_are_found_and_missing_ones_named(tmp_path):
-    folder = finished(tmp_path / "run", wrong=0.5)
-    assert ledger.number(folder, "outcome.steps") == 7
-    assert ledger.number(folder, "scores.test.wrong") == 0.5
-    assert ledger.number(folder, "metrics.a") == 0.25
-    with pytest.raises(InvalidOption, match="has no number 'wron'; did you mean 'wrong'"):
-        ledger.number(folder, "scores.test.wron")
-
-
-def test_numbers_of_seeds_that_failed_are_shown_but_not_averaged(experiment, tmp_path):
-    told = published(experiment).model_copy(update={"success": None})
-    told = told.model_copy(update={"numbers": told.numbers[:1]})
-    runs = [finished(tmp_path / status.replace(" ", "-"), status) for status in ("solved", "budget used")]
-    found = ledger.entry("x", told, [1, 2], runs)
-    assert (found["succeeded"], found["numbers"][0]["ours"]) == ([True, False], 0.5)
-    steps = told.numbers[0].model_copy(update={"ours": "outcome.steps"})
-    none = ledger.entry("x", told.model_copy(update={"numbers": (steps,)}), [2], runs[1:])
-    assert none["numbers"][0]["ours"] is None
-    assert "| share of seeds | 1 `[M]` | none succeeded | 7 |" in ledger.markdown(none)

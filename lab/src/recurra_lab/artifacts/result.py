@@ -18,6 +18,7 @@ class Outcome:
         steps: Training batches seen.
         sequences: Training sequences seen.
         train_seconds: Wall time of training since the run was started or resumed, in seconds.
+        cpu_seconds: CPU time of this process in the same part of the run, in seconds.
         model_step: Training batches that the kept model has seen: all, or those until the best validation.
     """
 
@@ -25,6 +26,7 @@ class Outcome:
     steps: int
     sequences: int
     train_seconds: float
+    cpu_seconds: float
     model_step: int
 
 

@@ -122,6 +122,11 @@ class RunFolder:
         return self.path / "changes.json"
 
     @property
+    def origin(self) -> Path:
+        """When, on what machine and from which commit the run was started."""
+        return self.path / "origin.json"
+
+    @property
     def metrics(self) -> Path:
         """Everything logged: rows of step, metric, value."""
         return self.path / "metrics.csv"

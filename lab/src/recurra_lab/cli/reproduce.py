@@ -1,14 +1,14 @@
-"""`recurra reproduce`: re-run a published experiment over several seeds."""
+"""`recurra reproduce`: run published experiments again, and judge and record the results."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
-    from recurra_lab.reproductions.catalogue import Shipped
+    from recurra_lab.reproductions.archive import Known
 
 
 @click.command()
@@ -22,10 +22,19 @@ if TYPE_CHECKING:
     default=Path("runs/reproduce"),
     help="Output folder of the runs.",
 )
+@click.option("--record", is_flag=True, help="Record the result: what was measured, page and curves.")
 @click.option(
-    "--record",
-    type=click.Path(path_type=Path),
-    help="Also write the result to this folder, as JSON and Markdown.",
+    "--records",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("benchmarks/results/reproductions"),
+    show_default=True,
+    help="Folder of the records.",
+)
+@click.option("--check", is_flag=True, help="Run one recorded seed again and say whether the record stands.")
+@click.option("--all", "every", is_flag=True, help="Run all experiments and record them.")
+@click.option("--missing", is_flag=True, help="With --all: only experiments without a record.")
+@click.option(
+    "--within", type=click.FloatRange(0), help="With --all: skip what would take longer, in minutes."
 )
 @click.option("--print-config", is_flag=True, help="Print the resolved experiment and exit.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -35,39 +44,66 @@ def reproduce(
     seeds: int | None,
     at_once: int,
     out: Path,
-    record: Path | None,
+    record: bool,
+    records: Path,
+    check: bool,
+    every: bool,
+    missing: bool,
+    within: float | None,
     print_config: bool,
     as_json: bool,
 ) -> None:
-    """Run the experiment NAME over several seeds and compare the results with the published ones.
+    """Run the experiment NAME over several seeds and judge the result by the claim of its paper.
 
     \b
     recurra reproduce                        lists the experiments
     recurra reproduce hochreiter1996/latch-100
+    recurra reproduce hochreiter1996/latch-100 --check
     recurra reproduce hochreiter1996/latch-100 --seeds 3 run.max_steps=50
+    recurra reproduce --all --missing --within 60
 
     To resume after an interruption, repeat the same command; finished seeds are not run again. Other
-    options start new runs, and the result lists these options.
+    options start new runs, which cannot be recorded.
     """  # noqa: D301 (click reads the backspace)
-    if name is None:
-        _list(as_json)
-        return
     from recurra_lab.experiments import Experiment
     from recurra_lab.reproductions.catalogue import find
-    from recurra_lab.reproductions.ledger import as_json as written
-    from recurra_lab.reproductions.ledger import markdown
+    from recurra_lab.reproductions.rerun import Rerun
 
-    experiment = find(name)
-    resolved = Experiment.compose(file=experiment.path, overrides=overrides)
-    if print_config:
-        click.echo(resolved.to_toml(), nl=False)
-        return
-    folder = out / experiment.name
-    found = _found(experiment, resolved.seed, seeds, folder, overrides, at_once, quiet=as_json)
-    _write(found, folder / "result")
-    if record is not None:
-        _write(found, record / experiment.name.replace("/", "-"))
-    click.echo(written(found) if as_json else markdown(found), nl=False)
+    _check_words(name, overrides, record=record, check=check, every=every, rest=missing or within is not None)
+    rerun = Rerun(
+        out / "check" if check else out, records, at_once, (lambda _: None) if as_json else click.echo
+    )
+    if every:
+        rerun.all(missing=missing, minutes=within)
+    elif name is None:
+        _list(as_json)
+    elif print_config:
+        click.echo(Experiment.compose(file=find(name).path, overrides=overrides).to_toml(), nl=False)
+    elif check:
+        click.echo(rerun.check(find(name)))
+    elif record:
+        _show(rerun.record(find(name), seeds), overrides, as_json)
+    else:
+        _show(rerun.run(find(name), seeds, overrides), overrides, as_json)
+
+
+def _check_words(
+    name: str | None, overrides: tuple[str, ...], *, record: bool, check: bool, every: bool, rest: bool
+) -> None:
+    from recurra.errors import InvalidOption
+
+    if overrides and (record or check):
+        doing = "--record" if record else "--check"
+        raise InvalidOption(
+            f"{doing} is for the experiment as it is shipped, and {overrides[0]} makes another one of it;"
+            f" leave out {doing} or {' '.join(overrides)}"
+        )
+    if every and name is not None:
+        raise InvalidOption(f"--all runs every experiment; leave out --all or {name}")
+    if rest and not every:
+        raise InvalidOption(
+            "--missing and --within go with --all; expected recurra reproduce --all --missing"
+        )
 
 
 def _list(as_json: bool) -> None:
@@ -75,49 +111,35 @@ def _list(as_json: bool) -> None:
     from recurra.plugins.discovery import plugins
     from recurra_lab.cli._output import show_json, table, warn
     from recurra_lab.reproductions.catalogue import shipped
-    from recurra_lab.reproductions.reference import published
+    from recurra_lab.reproductions.reference import claim_of
 
     known = []
     for one in shipped():
         try:
-            known.append((one, published(one.path)))
+            known.append((one, claim_of(one.path)))
         except InvalidOption as error:
             click.echo(f"warning: {one.dist}: {error}", err=True)
     if as_json:
-        show_json([{"name": one.name, "dist": one.dist, **message.model_dump()} for one, message in known])
+        show_json([{"name": one.name, "dist": one.dist, **claim.model_dump()} for one, claim in known])
     else:
         rows = [
-            (one.name, f"{message.seeds}", f"{message.minutes:g}", message.paper) for one, message in known
+            (one.name, f"{claim.seeds}", f"{claim.minutes:g}", claim.protocol, claim.paper)
+            for one, claim in known
         ]
-        click.echo(table([("NAME", "SEEDS", "MINUTES", "PAPER"), *rows]))
+        click.echo(table([("NAME", "SEEDS", "MINUTES", "PROTOCOL", "PAPER"), *rows]))
     warn(plugins().defects)
 
 
-def _found(
-    experiment: Shipped,
-    first: int,
-    count: int | None,
-    folder: Path,
-    words: tuple[str, ...],
-    at_once: int,
-    *,
-    quiet: bool,
-) -> dict[str, Any]:
-    from recurra_lab.reproductions import ledger
-    from recurra_lab.reproductions.reference import published
-    from recurra_lab.runs.seed_runs import run_seeds
+def _show(known: Known, overrides: tuple[str, ...], as_json: bool) -> None:
+    from recurra_lab.cli._output import show_json
+    from recurra_lab.reproductions.page import page
+    from recurra_lab.reproductions.verdict import judge
 
-    known = published(experiment.path)
-    seeds = range(first, first + (count or known.seeds))
-    tell = (lambda line: None) if quiet else click.echo
-    runs = run_seeds(experiment.path, seeds, folder, words=words, at_once=at_once, tell=tell)
-    return ledger.entry(experiment.name, known, seeds, runs, words)
-
-
-def _write(found: dict[str, Any], stem: Path) -> None:
-    from recurra_lab.artifacts.atomic_files import write_text
-    from recurra_lab.reproductions.ledger import as_json, markdown
-
-    stem.parent.mkdir(parents=True, exist_ok=True)
-    write_text(stem.with_suffix(".md"), markdown(found))
-    write_text(stem.with_suffix(".json"), as_json(found))
+    if as_json:
+        judged = judge(*known)
+        told = {"verdict": judged.verdict, "succeeded": list(judged.succeeded), "overrides": list(overrides)}
+        show_json({**told, **known.record.model_dump(mode="json", exclude_none=True)})
+        return
+    if overrides:
+        click.echo(f"Run with {' '.join(overrides)}, which differs from the published experiment.\n")
+    click.echo(page(*known), nl=False)

@@ -1,10 +1,15 @@
-"""The provenance of a result: versions, threads, devices."""
+"""The provenance of a result: versions, threads, devices, machine, commit and date."""
 
 from __future__ import annotations
 
+import os
 import platform
+import re
+import subprocess
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -65,3 +70,33 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str
     for what, value in now.items():
         if then.get(what) != value:
             yield f"{what} was {then.get(what)} when the checkpoint was saved and is now {value}"
+
+
+def origin() -> dict[str, str | None]:
+    """Return the date, the machine and the commit of the source; None where it is not in a repository."""
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": f"{platform.system()} {platform.machine()}, {_processor()}, {os.cpu_count()} cores",
+        "commit": _commit(),
+    }
+
+
+def _processor() -> str:
+    told = Path("/proc/cpuinfo")
+    name = re.search(r"model name\s*: (.*)", told.read_text("utf-8")) if told.is_file() else None
+    return name[1] if name else platform.processor() or "unknown processor"
+
+
+def _commit() -> str | None:
+    """Return the commit, with `-dirty` after it where tracked files differ from it."""
+    if not _git("ls-files", Path(__file__).name):  # installed into a folder of another repository, or of none
+        return None
+    return _git("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*") or None
+
+
+def _git(*words: str) -> str:
+    command = ["git", "-C", str(Path(__file__).parent), *words]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    except OSError:
+        return ""

@@ -16,12 +16,13 @@ from recurra_lab.artifacts.fingerprint import data_paths, fingerprint
 from recurra_lab.artifacts.run_folder import RunFolder
 from recurra_lab.experiments import Experiment
 from recurra_lab.experiments.overrides import dotted, parse_override, read_file
-from recurra_lab.runs.provenance import versions_of
+from recurra_lab.runs.provenance import origin, versions_of
 
 
 def record(folder: RunFolder, experiment: Experiment) -> None:
-    """Write the versions, the fingerprints of data files, and the experiment, which makes it a run."""
+    """Write versions, origin and fingerprints of data files, and the experiment, which makes it a run."""
     write_json(folder.versions, versions_of(experiment))
+    write_json(folder.origin, origin())
     files = {key: fingerprint(path, folder.path) for key, path in data_paths(experiment.task, "task")}
     if files:
         write_json(folder.data, {"started_in": os.getcwd(), "files": files})

@@ -152,7 +152,7 @@ class Run:
         self.store.identity = {"configuration": configuration(self.folder), **provenance(self.experiment)}
 
     def _trained(self, checkpoint: Checkpoint | None) -> RunResult | None:
-        began = time.perf_counter()
+        began = time.perf_counter(), time.process_time()
         with SignalFlag() as flag, quiet():
             validation = self._validation(flag)
             checkpoints = self._checkpoints(validation, flag)
@@ -165,7 +165,8 @@ class Run:
             checkpoints.leave_when_asked(int(self.parts.module.batches_seen))
         if not trainer.is_global_zero:
             return None
-        return self._conclude(validation, time.perf_counter() - began)
+        seconds = time.perf_counter() - began[0], time.process_time() - began[1]
+        return self._conclude(validation, *seconds)
 
     def _learn(self, trainer: pl.Trainer, checkpoint: Checkpoint | None) -> None:
         module, data = self.parts.module, self._batches(trainer, "train")
@@ -238,9 +239,9 @@ class Run:
             raise InvalidOption(f"run.{name} = {size} is not divisible by {ranks} processes; use {near}")
         return Batches(self.parts.task, size, self.experiment.seed, split, trainer.global_rank, ranks)
 
-    def _conclude(self, validation: callbacks.Validation, seconds: float) -> RunResult:
+    def _conclude(self, validation: callbacks.Validation, wall_s: float, cpu_s: float) -> RunResult:
         steps = int(self.parts.module.batches_seen)
         kept = load_best(self.parts.module, self.folder, validation.kept_step, self.tell)
         status, sequences = validation.outcome or "budget used", steps * self.options.batch_size
-        outcome = Outcome(status, steps, sequences, round(seconds, 2), kept)
+        outcome = Outcome(status, steps, sequences, round(wall_s, 2), round(cpu_s, 2), kept)
         return conclude(self.folder, self.experiment, self.parts, self.goal, outcome)

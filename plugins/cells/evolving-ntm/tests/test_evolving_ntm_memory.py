@@ -10,7 +10,7 @@ import torch
 
 from recurra import InvalidOption, Tags, leaves
 from recurra.config.options import keyword_options
-from recurra_evolving_ntm.memory import EvolvingNTMMemory
+from recurra_evolving_ntm.memory import EvolvingNTMMemory, TapeOverflow
 
 LEFT, STAY, RIGHT = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
 LN3 = math.log(3)  # σ(ln 3) = 3/4 and σ(-ln 3) = 1/4
@@ -124,22 +124,34 @@ def test_the_ends_of_a_full_tape(tape, heads):
     assert int(state.length) == 4
 
 
+FULL = r"a tape needs more than its capacity of 5 cells; T steps need at most T \+ 1"
+
+
 @pytest.mark.parametrize("way", [LEFT, RIGHT])
-def test_a_tape_that_needs_more_than_its_capacity_reads_nan_in_its_own_row(way):
-    """Five steps need six cells: with room for six all is well, with five the last read is NaN, and stays."""
+def test_a_tape_that_needs_more_than_its_capacity_says_so(way):
+    """Five steps need six cells: with room for six all is well, and with five the last step is refused."""
     program = torch.tensor([[[1.0, 1.0, 1.0, 0.0, *s]] * 5 for s in (way, STAY)], dtype=torch.float64)
-    read, state = memory(capacity=6)(program)
+    read, _ = memory(capacity=6)(program)
     assert read.isfinite().all()
     small = memory(capacity=5)
-    read, state = small(program)
-    assert read[:, :4].isfinite().all()
-    assert read[0, 4].isnan().all()
-    assert torch.equal(read[1], torch.ones(5, 2).double())
-    assert small.overflowed(state).tolist() == [True, False]
-    back = torch.tensor([[0.0, 0.0, 0.0, 1.0, *STAY]], dtype=torch.float64).expand(2, -1)
-    r, state = small.step(back, state)
-    assert r[0].isnan().all()
-    assert r[1].isfinite().all()
+    read, _ = small(program[:, :4])
+    assert read.isfinite().all()
+    with pytest.raises(TapeOverflow, match=FULL):
+        small(program)
+    with pytest.raises(TapeOverflow, match=FULL):
+        small(program, lengths=torch.tensor([5, 1]))
+    read, _ = memory(capacity=5, tape="finite")(program)
+    assert read.isfinite().all()
+
+
+def test_under_vmap_where_nothing_can_be_said_the_row_reads_nan():
+    program = torch.tensor([[[1.0, 1.0, 1.0, 0.0, *s]] * 5 for s in (RIGHT, STAY)], dtype=torch.float64)
+    small = memory(capacity=5)
+    read, state = torch.func.vmap(lambda row: small(row[None]))(program)
+    assert read[:, 0, :4].isfinite().all()
+    assert read[0, 0, 4].isnan().all()
+    assert torch.equal(read[1, 0], torch.ones(5, 2).double())
+    assert small.overflowed(state)[:, 0].tolist() == [True, False]
 
 
 def test_sizes_state_and_tags():

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recurra_evolving_ntm.memory import EvolvingNTMMemory
+from recurra_evolving_ntm.memory import EvolvingNTMMemory, TapeOverflow
 
 
 class Machine:
@@ -81,38 +81,31 @@ OPTIONS = st.fixed_dictionaries(
 )
 
 
-def compare_row(memory, machine, program, read, states, row, check):
-    """Step the machine through one row of a program, and compare each step with the memory's."""
-    for t, emitted in enumerate(program):
-        r, state = machine.step(emitted), [leaf[row] for leaf in states[t]]
-        if len(machine.tape) > memory.capacity:
-            assert memory.overflowed(states[t])[row]
-            assert read[row, t:].isnan().all()
-            return
-        M, first, length, head = state
-        assert length == len(machine.tape)
-        assert (head - first) % memory.capacity == machine.head
-        cells = M[(first + torch.arange(len(machine.tape))) % memory.capacity]
-        check(cells, machine.tape)
-        check(read[row, t], r)
-        assert M.count_nonzero() == cells.count_nonzero()  # outside the tape there are zeros
-
-
-def run(memory, programs):
-    x = torch.tensor(programs, dtype=torch.float64)
-    state, read, states = memory.initial_state(len(programs)), [], []
-    for x_t in x.unbind(1):
-        r, state = memory.step(x_t, state)
-        read.append(r)
-        states.append(state)
-    return torch.stack(read, 1), states
+def compare_row(memory, machine, r, state, check):
+    """Compare one row of the memory after a step with the machine: what was read, and the tape."""
+    M, first, length, head = state
+    assert length == len(machine.tape)
+    assert (head - first) % memory.capacity == machine.head
+    cells = M[(first + torch.arange(len(machine.tape))) % memory.capacity]
+    check(cells, machine.tape)
+    check(r, machine.tape[machine.head])
+    assert M.count_nonzero() == cells.count_nonzero()  # outside the tape there are zeros
 
 
 def check_programs(memory, programs, check):
-    read, states = run(memory, programs)
-    for row, program in enumerate(programs):
-        machine = Machine(memory.output_size, memory.options)
-        compare_row(memory, machine, program, read, states, row, check)
+    """Step all rows side by side, until a tape of a machine is longer than there is room."""
+    machines = [Machine(memory.output_size, memory.options) for _ in programs]
+    state = memory.initial_state(len(programs))
+    for emitted in torch.tensor(programs, dtype=torch.float64).unbind(1):
+        for machine, numbers in zip(machines, emitted.tolist(), strict=True):
+            machine.step(numbers)
+        if any(len(machine.tape) > memory.capacity for machine in machines):
+            with pytest.raises(TapeOverflow):
+                memory.step(emitted, state)
+            return
+        r, state = memory.step(emitted, state)
+        for row, machine in enumerate(machines):
+            compare_row(memory, machine, r[row], [leaf[row] for leaf in state], check)
 
 
 def equal(got, expected):

@@ -156,6 +156,8 @@ def test_the_references_are_what_naive_predictors_score():
     assert references["constant"] == 12.5
     assert references["segment-alone"] == pytest.approx(100 * alone / count, abs=4)
     assert references["known-regions"] == pytest.approx(100 * known / count, abs=2)
+    ranked = ["segment-alone", "neighbours", "mean-field", "known-regions"]
+    assert sorted(ranked, key=references.get) == ranked
     assert 60 < references["segment-alone"] < 80 < 90 < references["known-regions"]
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from pytorch_lightning import Callback
 
 from recurra_bptt.averaging import Exponential, Stochastic
 from recurra_bptt.noise import WeightNoise, disturb_gradients
@@ -11,6 +12,8 @@ from recurra_contract.harness import PlainCell, SaveAt, fit, module_of
 from recurra_lab.training.optim import SGD
 
 BATCHES = 6
+WINDOWS = 3
+"""Of two steps, in the five of a batch."""
 
 
 def run(rule, batches=BATCHES, *callbacks, **options):
@@ -120,3 +123,57 @@ def test_it_learns_with_all_of_it():
     with torch.no_grad():
         loss = module.task.loss(module.evaluated_model(batch.x, lengths=batch.lengths)[0], batch)
     assert float(loss) < 0.7
+
+
+class Updates(Callback):
+    """Keeps the gradient of the readout's bias at each update, one for `every` batches."""
+
+    def __init__(self, every=1):
+        self.gradients, self.every = [], every
+
+    def on_train_start(self, trainer, pl_module):
+        trainer.accumulate_grad_batches = self.every
+        bias = pl_module.model.readout.bias
+        trainer.optimizers[0].register_step_post_hook(lambda *_: self.gradients.append(bias.grad.clone()))
+
+
+def still(**options):
+    """A rule that never moves the weights, so that all that differs is the noise."""
+    return BPTT(optimizer=SGD(lr=1e-30), clip_norm=None, **options)
+
+
+@pytest.mark.parametrize("k1", [None, 2])
+def test_weights_are_disturbed_in_every_window_by_a_noise_of_its_own(k1):
+    rule, seen = still(k1=k1, weight_noise=0.5), []
+    module = module_of(lambda: rule, PlainCell)
+    before = bias(module.model)
+    module.model.register_forward_pre_hook(lambda model, _: seen.append(bias(model)))
+    fit(lambda: rule, module, 2)
+    assert len(seen) == 2 * (1 if k1 is None else WINDOWS)
+    assert not any(torch.equal(value, before) for value in seen)
+    assert len({tuple(value.tolist()) for value in seen}) == len(seen)
+    torch.testing.assert_close(bias(module.model), before, atol=1e-20, rtol=0)
+
+
+@pytest.mark.parametrize(("k1", "every", "updates"), [(None, 1, 4), (2, 1, 11), (None, 2, 2)])
+def test_noise_on_gradients_is_drawn_and_falls_by_the_update(k1, every, updates):
+    quiet, noisy = Updates(every), Updates(every)
+    for noise, seen in ((0.0, quiet), (0.3, noisy)):
+        module = run(still(k1=k1, gradient_noise=noise), 4, seen)
+    assert len(noisy.gradients) == updates  # of 12 windows one has nothing to score
+    for k, (without, with_it) in enumerate(zip(quiet.gradients, noisy.gradients, strict=True)):
+        parameters = [torch.nn.Parameter(torch.zeros_like(p)) for p in module.model.parameters()]
+        for parameter in parameters:
+            parameter.grad = torch.zeros_like(parameter)
+        disturb_gradients(parameters, 0.3, module.seed, k)
+        torch.testing.assert_close(with_it - without, parameters[-1].grad)
+
+
+def test_the_number_of_updates_is_in_the_checkpoint(tmp_path):
+    path, whole, rest = tmp_path / "half.ckpt", Updates(), Updates()
+    run(still(k1=2, gradient_noise=0.3), 4, SaveAt(2, path), whole)
+    run(still(k1=2, gradient_noise=0.3), 4, rest, checkpoint=path)
+    assert [g.tolist() for g in whole.gradients[-len(rest.gradients) :]] == [
+        g.tolist() for g in rest.gradients
+    ]
+    assert 0 < len(rest.gradients) < len(whole.gradients)

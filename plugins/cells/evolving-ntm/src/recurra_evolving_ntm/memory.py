@@ -8,12 +8,18 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from recurra import Memory, Tags
+from recurra import Memory, RecurraError, Tags
 
 Count = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 OVERWRITE_THRESHOLD = 0.5
 """Where a write is all or nothing, it happens from this i on."""
+
+
+class TapeOverflow(RecurraError, RuntimeError):
+    """An unbounded tape needs more cells than there is room for."""
+
+    exit_code = 1
 
 
 class EvolvingNTMMemoryState(NamedTuple):
@@ -43,7 +49,8 @@ class EvolvingNTMMemory(Memory[EvolvingNTMMemoryState]):
     Shapes: emitted (B, W + 5) holds v, i, j and s before the activation, M (B, N, W), r (B, W).
     Parameters: none.  Initialization: a tape of one zero cell.
     Differs from the paper: an unbounded tape is held in `capacity` slots. T steps add at most T cells (2 T
-    with `expand_threshold`); a sequence that needs more than there are reads NaN from then on.
+    with `expand_threshold`). A step that needs more raises TapeOverflow; under torch.func.vmap and in an
+    exported program, where that is impossible, its row reads NaN from then on.
     Source: Greve, Jacobsen and Risi 2016, and the authors' program; `write`, `min_similarity`,
     `expand_threshold` and the ends of a finite tape follow its later port.
     """
@@ -103,7 +110,11 @@ class EvolvingNTMMemory(Memory[EvolvingNTMMemoryState]):
         return EvolvingNTMMemoryState(M, slot, slot + 1, slot)
 
     def step(self, interface: Tensor, state: EvolvingNTMMemoryState) -> tuple[Tensor, EvolvingNTMMemoryState]:
-        """Write, jump, shift, then read: what the controller emits (B, W + 5), state -> r (B, W), state."""
+        """Write, jump, shift, then read: what the controller emits (B, W + 5), state -> r (B, W), state.
+
+        Raises:
+            TapeOverflow: A tape needs more cells than `capacity`.
+        """
         *raw, s = torch.split(interface, self.sizes, -1)
         v, i, j = (torch.sigmoid(number) if self.squashes else number for number in raw)
         state = self._write(v, i, state)
@@ -111,10 +122,26 @@ class EvolvingNTMMemory(Memory[EvolvingNTMMemoryState]):
         state = state._replace(head=torch.where(jumps, self._most_similar(v, state), state.head))
         # Unsquashed, s has the same maximum, and keeps it where the logistic function would round to 1.
         state = self._shift(s.argmax(-1) - 1, state)
-        return _under_head(state).masked_fill(self.overflowed(state)[:, None], torch.nan), state
+        full = self.overflowed(state)
+        self._refuse(full)
+        return _under_head(state).masked_fill(full[:, None], torch.nan), state
+
+    def _refuse(self, full: Tensor) -> None:
+        """Raise TapeOverflow if a row's tape is too long, where values can be read at all."""
+        if torch.compiler.is_compiling():
+            return
+        try:
+            any_full = bool(full.any())
+        except RuntimeError:  # under torch.func.vmap
+            return
+        if any_full:
+            raise TapeOverflow(
+                f"EvolvingNTMMemory: a tape needs more than its capacity of {self.capacity} cells; T steps"
+                " need at most T + 1, so set a larger capacity (in a run cell.memory.capacity)"
+            )
 
     def overflowed(self, state: EvolvingNTMMemoryState) -> Tensor:
-        """Tell which rows (B,) read NaN since their unbounded tape needed more cells than `capacity`."""
+        """Tell of which rows (B,) the unbounded tape needed more cells than `capacity`."""
         return state.length > self.capacity
 
     def _write(self, v: Tensor, i: Tensor, state: EvolvingNTMMemoryState) -> EvolvingNTMMemoryState:

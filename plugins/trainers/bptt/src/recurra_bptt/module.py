@@ -21,6 +21,8 @@ class BPTTModule(GradientRule):
 
     When truncated it does so after every window, whose gradient ends where the window begins.
 
+    The number of updates is a buffer, saved with the weights: it says how large the noise on a gradient is.
+
     Args:
         model: The model to train.
         task: The task to learn.
@@ -32,6 +34,8 @@ class BPTTModule(GradientRule):
         weight_noise: Standard deviation of the noise on the weights.
         gradient_noise: Variance of the noise on the first gradient.
     """
+
+    updates: Tensor
 
     def __init__(
         self,
@@ -51,6 +55,7 @@ class BPTTModule(GradientRule):
         self.average, self.average_start = averaging.build(model), averaging.start
         self.readout_lr_scale, self.gradient_noise = readout_lr_scale, gradient_noise
         self.noise = WeightNoise(list(model.parameters()), weight_noise)
+        self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
 
     @property
     def evaluated_model(self) -> Network:
@@ -71,8 +76,8 @@ class BPTTModule(GradientRule):
 
     def training_loss(self, batch: Batch) -> Tensor:
         """Return the loss of a batch; with windows the weights have moved by then."""
-        self.noise.add(self.seed, int(self.batches_seen))
         if self.truncation is None:
+            self.noise.add(self.seed, int(self.batches_seen))
             return super().training_loss(batch)
         loss = self._learn_in_windows(batch, self.truncation)
         schedule: Any = self.lr_schedulers()
@@ -85,6 +90,7 @@ class BPTTModule(GradientRule):
         outputs = batch.x.new_empty(*batch.mask.shape, self.task.output_size, dtype=torch.get_default_dtype())
         total = outputs.new_zeros(())
         for window in windows(batch.x.shape[1], truncation):
+            self.noise.add(self.seed, int(self.batches_seen), window.first)
             run, scored = batch.steps(window.begin, window.end), batch.steps(window.first, window.end)
             y, state = self.model(run.x, states[window.begin], lengths=run.lengths)
             y = y[:, window.first - window.begin :]
@@ -97,7 +103,7 @@ class BPTTModule(GradientRule):
         return total
 
     def _update(self, loss: Tensor) -> Tensor:
-        """Make one step on the gradient of a window."""
+        """Make one step on the gradient of a window, unless nothing in it is scored."""
         if loss.requires_grad:
             optimizer: Any = self.optimizers()
             optimizer.zero_grad()
@@ -105,6 +111,7 @@ class BPTTModule(GradientRule):
             self.configure_gradient_clipping(optimizer)
             optimizer.step()
             self._follow()
+        self.noise.remove()
         return loss.detach()
 
     def on_after_backward(self) -> None:
@@ -117,6 +124,7 @@ class BPTTModule(GradientRule):
         self._follow()
 
     def _follow(self) -> None:
+        self.updates += 1
         if self.average is not None and int(self.batches_seen) > self.average_start:
             self.average.update_parameters(self.model)
 
@@ -125,4 +133,4 @@ class BPTTModule(GradientRule):
         super().configure_gradient_clipping(optimizer)
         if self.gradient_noise:
             parameters = list(self.model.parameters())
-            disturb_gradients(parameters, self.gradient_noise, self.seed, int(self.batches_seen))
+            disturb_gradients(parameters, self.gradient_noise, self.seed, int(self.updates))

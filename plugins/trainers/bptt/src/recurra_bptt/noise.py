@@ -1,4 +1,4 @@
-"""Noise on weights and gradients, the same on every process: it depends on the seed and the batch alone."""
+"""Noise on weights and gradients, the same on every process: it depends on seed and position alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ANNEALED = 0.55
 
 
 class WeightNoise:
-    """Normal noise on the weights from before a batch's forward pass until after its backward pass.
+    """Normal noise on the weights from before a forward pass until after its backward pass.
 
     Source: Graves 2011; Chung et al. 2014 use a standard deviation of 0.075.
 
@@ -28,11 +28,16 @@ class WeightNoise:
         self.clean: list[Tensor] = []
 
     @torch.no_grad()
-    def add(self, seed: int, k: int) -> None:
-        """Disturb the weights, unless they are disturbed already."""
+    def add(self, seed: int, *position: int) -> None:
+        """Disturb the weights, unless they are disturbed already.
+
+        Args:
+            seed: The run's seed.
+            position: The batch, and the first step of the window if there is one.
+        """
         if not self.deviation or self.clean:
             return
-        generator = generator_of("weights", seed, k)
+        generator = generator_of("weights", seed, *position)
         for weight in self.parameters:
             self.clean.append(weight.detach().clone())
             weight.add_(_normal(weight, generator), alpha=self.deviation)
@@ -47,7 +52,10 @@ class WeightNoise:
 
 @torch.no_grad()
 def disturb_gradients(parameters: Sequence[nn.Parameter], scale: float, seed: int, k: int) -> None:
-    """Add normal noise of variance `scale` / (1 + k)^0.55 to the gradients of update k (Neelakantan 2015)."""
+    """Add normal noise of variance `scale` / (1 + k)^0.55 to the gradients of update k = 0, 1, ...
+
+    Source: Neelakantan et al. 2015, "Adding gradient noise improves learning for very deep networks".
+    """
     generator, deviation = generator_of("gradients", seed, k), (scale / (1 + k) ** ANNEALED) ** 0.5
     for parameter in parameters:
         noise = _normal(parameter, generator)

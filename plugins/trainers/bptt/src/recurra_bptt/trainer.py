@@ -67,10 +67,12 @@ class BPTT(Trainer):
             AveragingChoice, Field(description="average of the weights that is evaluated and saved")
         ] = NO_AVERAGE,
         weight_noise: Annotated[
-            Scale, Field(description="standard deviation of noise on the weights during a batch")
+            Scale,
+            Field(description="standard deviation of noise on the weights, drawn for every batch or window"),
         ] = 0.0,
         gradient_noise: Annotated[
-            Scale, Field(description="variance of noise on the first gradient; it falls with (1 + k)^0.55")
+            Scale,
+            Field(description="variance of noise on the first gradient; it falls with (1 + updates)^0.55"),
         ] = 0.0,
     ) -> None:
         self.optimization = OptimizationOptions(
