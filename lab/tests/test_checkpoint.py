@@ -1,5 +1,6 @@
 """Checkpoints are whole or absent, and nothing damaged is ever loaded."""
 
+import hashlib
 import json
 import os
 
@@ -100,7 +101,23 @@ def test_code_is_never_loaded(store, tmp_path):
 
     path = tmp_path / "step-000000001.ckpt"
     store.save_checkpoint({"state_dict": {"batches_seen": 1}, "callbacks": {"evil": Evil()}}, path)
-    with pytest.raises(Exception, match=r"(?i)weights.only"):
+    with pytest.raises(DamagedFile, match=r"cannot be loaded: Weights only load failed"):
+        read_checkpoint(path)
+
+
+@pytest.mark.parametrize("content", [b"no archive", b""])
+def test_what_is_no_checkpoint_is_refused_although_its_checksum_is_right(tmp_path, content):
+    path = tmp_path / "step-000000001.ckpt"
+    path.write_bytes(content)
+    manifest = {"step": 1, "sha256": hashlib.sha256(content).hexdigest()}
+    manifest_of(path).write_text(json.dumps(manifest))
+    with pytest.raises(DamagedFile, match=r"checkpoint .*step-000000001\.ckpt cannot be loaded"):
+        read_checkpoint(path)
+    torch.save([1], path)
+    manifest_of(path).write_text(
+        json.dumps({"step": 1, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()})
+    )
+    with pytest.raises(DamagedFile, match="is not the checkpoint of a run"):
         read_checkpoint(path)
 
 

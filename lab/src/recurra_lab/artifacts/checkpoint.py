@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import pickle
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 import torch
 from lightning_fabric.plugins import CheckpointIO
 
+from recurra.data.files import short_message
 from recurra.errors import DamagedFile, MissingFile
 from recurra_lab.artifacts.atomic_files import durable, read_json, write_json
 
@@ -98,7 +100,12 @@ def read_checkpoint(path: Path, map_location: Any = None) -> Checkpoint:
     data, manifest = path.read_bytes(), _manifest(path)
     if hashlib.sha256(data).hexdigest() != manifest.get("sha256"):
         raise DamagedFile(f"checkpoint {path} is damaged: its checksum does not match its manifest")
-    content = torch.load(io.BytesIO(data), map_location=map_location or "cpu", weights_only=True)
+    try:
+        content = torch.load(io.BytesIO(data), map_location=map_location or "cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        raise DamagedFile(f"checkpoint {path} cannot be loaded: {short_message(error)}") from None
+    if not isinstance(content, dict) or not isinstance(content.get("state_dict"), dict):
+        raise DamagedFile(f"checkpoint {path} is not the checkpoint of a run")
     return Checkpoint(path, manifest, content)
 
 

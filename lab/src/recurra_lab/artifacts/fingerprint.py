@@ -36,7 +36,7 @@ def fingerprint(path: Path, run: Path) -> str:
     """Return a checksum of a file, or of the files in a folder except those of a run in it."""
     if path.is_file():
         return _checksum(path)
-    return _of_folder(path, run.absolute()) if path.is_dir() else "missing"
+    return _of_folder(path, run.resolve()) if path.is_dir() else "missing"
 
 
 def _of_folder(folder: Path, run: Path) -> str:
@@ -50,7 +50,7 @@ def _of_folder(folder: Path, run: Path) -> str:
 def _is_data(path: Path, folder: Path, run: Path) -> bool:
     """Return whether a file is neither hidden nor in the part of the folder where the run lies."""
     top, *_ = parts = path.relative_to(folder).parts
-    return not any(part.startswith(".") for part in parts) and not run.is_relative_to(folder.absolute() / top)
+    return not any(part.startswith(".") for part in parts) and not run.is_relative_to(folder.resolve() / top)
 
 
 def _checksum(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Resuming with other options: the optimizer's state goes on, with the new options in place of the old."""
+"""Resuming with other options: training and the optimizer's state go on, with the new options."""
 
 from __future__ import annotations
 
@@ -8,6 +8,18 @@ from torch.optim import Optimizer
 
 PROGRESS = ("last_epoch", "_step_count", "_last_lr", "_get_lr_called_within_step")
 """What the state of a schedule says about its progress; the rest are its options."""
+
+
+def reopen(content: dict[str, Any]) -> None:
+    """Let training go on from a checkpoint that may be the last of a run, in place.
+
+    Lightning stops at a checkpoint that ends the only epoch, whatever the number of steps is now.
+    """
+    content["epoch"] = 0
+    loops = content["loops"]["fit_loop"]
+    for count in ("total", "current"):
+        loops["epoch_progress"][count] |= {"completed": 0, "processed": 0}
+    loops["epoch_loop.batch_progress"]["is_last_batch"] = False
 
 
 def renew(content: dict[str, Any], fresh: Any) -> None:

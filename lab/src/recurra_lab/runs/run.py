@@ -37,7 +37,7 @@ from recurra_lab.runs.record import (
     record,
     record_change,
 )
-from recurra_lab.runs.renewal import renew
+from recurra_lab.runs.renewal import renew, reopen
 from recurra_lab.runs.signals import SignalFlag
 from recurra_lab.training.batches import Batches, training_loader
 
@@ -173,6 +173,7 @@ class Run:
         if checkpoint is not None:
             self.store.offer(checkpoint)
             if self.options_changed:
+                reopen(checkpoint.content)
                 renew(checkpoint.content, module.configure_optimizers())
         with memory_errors_named(self.experiment, "task"), explained(self.folder, self.experiment, self.tell):
             trainer.fit(
@@ -190,7 +191,8 @@ class Run:
         judged = checkpoint.content["callbacks"][validation.state_key]
         budget, step = self.options.max_steps * self.options.accumulate, checkpoint.step
         due = step % validation.every == 0 and step != judged["last"]
-        if judged["outcome"] is None and (step < budget or due):
+        ended = judged["outcome"] is not None and not self.options_changed
+        if not ended and (step < budget or due):
             return False
         self.parts.module.load_state_dict(state)
         validation.load_state_dict(judged)
