@@ -148,7 +148,8 @@ class SequenceLayer(nn.Module, abc.ABC):
     def as_part(self, x: Tensor, state: Any, **how: Any) -> tuple[Tensor, Any]:
         """Run as a part of another layer: `unroll`, or where this layer has hooks a call, which runs them."""
         mine = self._forward_hooks, self._forward_pre_hooks, self._backward_hooks, self._backward_pre_hooks
-        return (self if any(mine) or _has_any_global_hook() else self.unroll)(x, state, **how)
+        hooked = any(mine) or _has_any_global_hook()  # type: ignore[no-untyped-call]
+        return (self if hooked else self.unroll)(x, state, **how)
 
     def __prepare_scriptable__(self) -> Any:
         """Refuse `torch.jit.script`, which asks for this method."""
