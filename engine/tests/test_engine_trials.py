@@ -34,6 +34,19 @@ def test_a_checkpoint_of_torch_around_the_first_call(reentrant, level):
     assert_alike(found[level], found["loop"])
 
 
+@pytest.mark.parametrize("level", FAST)
+def test_hooks_of_saved_tensors_may_be_forbidden_and_see_nothing_of_a_trial(level):
+    cell, sizes = made(Lstm), []
+    x, state = drawn(cell, 7, 3)
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: sizes.append(t.shape) or t, lambda t: t):
+        results(cell, x, state, level=level)
+        before, sizes[:] = list(sizes), []
+        results(cell, x, state, level=level)
+    assert sizes == before
+    with torch.autograd.graph.disable_saved_tensors_hooks("they are forbidden"):
+        results(made(Lstm), x, state, level=level)
+
+
 def dropped(cell, raw, how):
     """Set a recurrent weight anew, as AWD-LSTM does before each call."""
     torch.manual_seed(1)

@@ -7,12 +7,12 @@ import torch
 from torch import nn
 
 from recurra import Batch, Cell, GeneratedTask, Goal, Perplexity, Score
-from recurra.rng import reseed
 from recurra_lab import LearningModule, Model
 from recurra_lab.errors import NonFinite
 from recurra_lab.training.batches import Batches, FromPosition, training_loader
 from recurra_lab.training.module import all_finite
 from recurra_lab.training.nonfinite import first_non_finite
+from recurra_lab.training.seeding import reseed
 
 
 class Echo(GeneratedTask):

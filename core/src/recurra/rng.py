@@ -21,15 +21,6 @@ def generator_of(*words: object) -> torch.Generator:
     return torch.Generator().manual_seed(seed_of(*words))
 
 
-def reseed(*words: object) -> None:
-    """Seed torch's generators, those of the CPU and of the current CUDA device, with `seed_of` the words."""
-    value = seed_of(*words)
-    # torch.manual_seed would also visit every backend, which costs a hundred times as much.
-    torch.default_generator.manual_seed(value)
-    if _cuda_is_used():
-        torch.cuda.manual_seed(value)
-
-
 @contextmanager
 def preserve_rng_state() -> Iterator[None]:
     """Restore the states of torch's generators on exit."""

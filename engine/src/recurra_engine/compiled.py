@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -60,14 +61,16 @@ class Compiled:
         shared = self.made.weights([*weights_of(cell).values(), *self.made.step.constants], x)
         shared = [w if w.dtype == x.dtype else w.to(x.dtype) for w in shared]
         parts = [part for _, part in leaves(state)]
-        run = self.sequence if lengths is None else self._ragged
-        y, after = run(x, parts, shared, lengths)
+        if lengths is None:
+            y, after = self.sequence(x, parts, shared, None)
+        else:
+            y, after = self._ragged(x, parts, shared, lengths)
         given = iter(after)
         return y, map_state(lambda _: next(given), state)
 
     def _ragged(
         self, x: Tensor, parts: list[Tensor], shared: list[Tensor], lengths: Tensor
-    ) -> tuple[Tensor, list[Tensor]]:
+    ) -> tuple[Tensor, Sequence[Tensor]]:
         """Run with the longest rows first, so that those still going on are always the first ones."""
         lengths, order = lengths.to(torch.int64).sort(descending=True, stable=True)
         back = order.argsort()

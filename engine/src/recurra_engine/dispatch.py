@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 import weakref
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -80,9 +81,15 @@ def choose(cell: Cell[Any], x: Tensor, state: Any) -> Choice:
                 if len(known) >= MOST_KINDS:
                     known.clear()
                 # What a trial saves for its gradients is not for the caller's hooks, such as a checkpoint's.
-                with saved_tensors_hooks(_as_it_is, _as_it_is):
+                with _outside_hooks():
                     choice = known[key] = _chosen(cell, x, state, level)
     return choice
+
+
+def _outside_hooks() -> AbstractContextManager[Any]:
+    # Only where there are some: where they are forbidden, adding one is an error.
+    hooked = torch._C._autograd._top_saved_tensors_default_hooks(False)
+    return saved_tensors_hooks(_as_it_is, _as_it_is) if hooked else nullcontext()
 
 
 def _as_it_is(tensor: Tensor) -> Tensor:
@@ -118,7 +125,7 @@ def _obstacle_of_parts(cell: nn.Module, x: Tensor, state: Any) -> str | None:
 
 
 def _under_transform() -> bool:
-    if torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack() or torch.jit.is_tracing():
+    if torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack() or torch._C._get_tracing_state():
         return True
     if torch._C._functorch.peek_interpreter_stack() is not None:
         return True

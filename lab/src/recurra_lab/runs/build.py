@@ -10,12 +10,13 @@ import torch
 
 from recurra.cell import Network
 from recurra.errors import InvalidOption, nearest
-from recurra.rng import preserve_rng_state, reseed
+from recurra.rng import preserve_rng_state
 from recurra.task import Goal, Task
 from recurra.trainer import Trainer
 from recurra_lab.experiments import Experiment
 from recurra_lab.runs.memory import Bounded, check_batches, memory_errors_named
 from recurra_lab.training.module import LearningModule
+from recurra_lab.training.seeding import reseed
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from pytorch_lightning.utilities import rank_zero_only
 from recurra.errors import InvalidOption, RecurraError
 from recurra.plugins import discovery
 from recurra.plugins.engines import engines
-from recurra.rng import reseed
 from recurra.task import Split
 from recurra_lab.artifacts.atomic_files import remove_leftovers
 from recurra_lab.artifacts.checkpoint import Checkpoint, DurableCheckpoints, newest_intact
@@ -40,6 +39,7 @@ from recurra_lab.runs.record import (
 from recurra_lab.runs.renewal import renew, reopen
 from recurra_lab.runs.signals import SignalFlag
 from recurra_lab.training.batches import Batches, training_loader
+from recurra_lab.training.seeding import reseed
 
 Tell = Callable[[str], None]
 """Prints one line to the user."""

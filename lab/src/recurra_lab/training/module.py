@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from recurra.cell import Network
-from recurra.rng import reseed
 from recurra.state import detach, leaves, map_state
 from recurra.task import Batch, Score, Task
 from recurra_lab.errors import NonFinite
 from recurra_lab.training.nonfinite import first_non_finite
+from recurra_lab.training.seeding import reseed
 
 
 class LearningModule(pl.LightningModule):
