@@ -62,8 +62,8 @@ WORDS = {
     "trainer.optimizer=3": "expected one of adam, sgd",
     # ranges and choices
     "seed=-1": "expected an integer of at least 0",
-    "model.layers=0": "expected an integer greater than 0",
-    "run.threads=0": "expected an integer greater than 0 or none",
+    "model.layers=0": "expected an integer greater than 0 and of at most 10000",
+    "run.threads=0": "expected an integer greater than 0 and of at most 4096 or none",
     "trainer.optimizer.lr=nan": "expected a number greater than 0, not infinite or NaN",
     "trainer.optimizer.lr=inf": "expected a number greater than 0, not infinite or NaN",
     "run.accelerator=gpus": "expected one of auto, cpu, gpu; did you mean 'gpu'?",
@@ -152,7 +152,7 @@ def test_all_mistakes_are_told_at_once(tmp_path):
             f"{file}: unknown key cell.hiden; did you mean 'hidden_size'?",
             f"{file}: run.batch_size = 'x': expected an integer greater than 0",
             "trainer=bpt: there is no trainer 'bpt'; installed: bptt, rtrl; did you mean 'bptt'?",
-            "model.layers=0: expected an integer greater than 0",
+            "model.layers=0: expected an integer greater than 0 and of at most 10000",
             "'oops' is not of the form KEY=VALUE; to set an option write oops=VALUE",
         ]
     )
