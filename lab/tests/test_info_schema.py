@@ -143,6 +143,7 @@ def accepts(node, value, root):
         "exclusiveMinimum": lambda low: not isinstance(value, int | float) or value > low,
         "exclusiveMaximum": lambda high: not isinstance(value, int | float) or value < high,
         "minimum": lambda low: not isinstance(value, int | float) or value >= low,
+        "maximum": lambda high: not isinstance(value, int | float) or value <= high,
     }
     said = {"$schema", "$defs", "title", "description", "default", "format"}
     return all(checks[word](argument) for word, argument in node.items() if word not in said)

@@ -72,7 +72,9 @@ class RunFolder:
 
         Raises:
             RunFailed: Another process trains in this folder, or the folder cannot be written.
+            UnwritableFolder: The checkpoints would be written to another folder.
         """
+        self.check_checkpoints()
         if not first_process():
             yield
             return

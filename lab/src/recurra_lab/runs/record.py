@@ -78,9 +78,9 @@ def configuration(folder: RunFolder) -> str:
     return hashlib.sha256(json.dumps(options, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def new_options(folder: RunFolder, experiment: Experiment) -> Iterator[str]:
+def new_options(folder: RunFolder, experiment: Experiment, overrides: Sequence[str]) -> Iterator[str]:
     """Yield one line for each option that components have gained since the run was started."""
-    known = read_file(folder.experiment)
+    known = {*read_file(folder.experiment), *(key for word in overrides for key in parse_override(word))}
     for key, value in _flat(tomllib.loads(experiment.to_toml())):
         if key not in known:
             yield f"{dotted(key)} is new since the run was started; its default is {value!r}"

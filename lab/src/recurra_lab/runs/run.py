@@ -101,7 +101,7 @@ class Run:
                 self.tell("no intact checkpoint; starting from the beginning")
                 rank_zero_only(record)(self.folder, self.experiment)
             else:
-                self._compare(checkpoint)
+                self._compare(checkpoint, overrides)
                 self._change(checkpoint, overrides)
             for folder in (self.folder.path, self.folder.checkpoints):
                 rank_zero_only(remove_leftovers)(folder)
@@ -114,7 +114,7 @@ class Run:
         if overrides:
             rank_zero_only(record_change)(self.folder, self.experiment, checkpoint.step, overrides)
 
-    def _compare(self, checkpoint: Checkpoint) -> None:
+    def _compare(self, checkpoint: Checkpoint, overrides: Sequence[str]) -> None:
         """Compare a checkpoint with the experiment, its data and the versions of the present run."""
         known = [configuration(self.folder), *(c.get("configuration_before") for c in changes(self.folder))]
         if checkpoint.manifest.get("configuration") not in known:
@@ -124,7 +124,10 @@ class Run:
             )
         for path in changed_data(self.folder, self.experiment):
             self._refuse_changed(path)
-        for line in (*new_options(self.folder, self.experiment), *self._other_versions(checkpoint)):
+        for line in (
+            *new_options(self.folder, self.experiment, overrides),
+            *self._other_versions(checkpoint),
+        ):
             self.tell(f"warning: {line}")
 
     def _refuse_changed(self, path: Path) -> None:
@@ -142,7 +145,6 @@ class Run:
 
     def _fit(self, checkpoint: Checkpoint | None) -> RunResult | None:
         """Train and evaluate, with the threads and the seed of the run."""
-        self.folder.check_checkpoints()
         rank_zero_only(self._identify)()
         reseed(self.experiment.seed, -1, 0)
         with threads(self.options.threads), resumable(self.folder):
