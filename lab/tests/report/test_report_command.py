@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from recurra import MissingFile
+from recurra import MissingFile, Ref
 
 from .report_parts import Echo, make
 
@@ -20,7 +20,7 @@ def command(monkeypatch):
     from recurra_lab.runs import restore
 
     class Experiment:
-        seed, run = 7, RunOptions()
+        seed, run, task = 7, RunOptions(), Ref("task", "echo")
 
         def as_dict(self):
             return {"seed": self.seed}

@@ -115,6 +115,6 @@ def read_metrics(path: Path) -> list[tuple[int, str, float]]:
 def _rows(text: str) -> list[tuple[int, str, float]]:
     """Parse whole lines; the last row may still lack its end, since a name in quotes can contain lines."""
     rows = list(csv.reader(io.StringIO(text, newline="")))[1:]
-    if rows and len(rows[-1]) < len(HEADER):
+    if text.count('"') % 2:
         rows.pop()
     return [(int(step), metric, float(value)) for step, metric, value in rows]
