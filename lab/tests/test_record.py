@@ -101,7 +101,7 @@ def test_a_record_is_read_as_it_was_written_and_its_page_says_what_it_lacks(ship
         "| options | not recorded |",
         "- Four units.\n- One batch.",
         "**Verdict: ",
-        "2 of 2 seeds (7 to 8, none excluded); the paper: all runs.",
+        "It is met by 2 of 2 seeds (7 to 8, none excluded); the claim is that all runs meet it.",
         "| versions | torch 2, copy 1 |",
     ):
         assert line in written
@@ -161,8 +161,8 @@ def test_the_tables_count_verdicts_and_name_what_departs_and_what_is_missing(shi
         "| analogue | 0 | 0 | 0 | 0 | 0 |",
     ]
     assert (
-        "| [p2000/copy](pages/p2000-copy.md) | it copies `[N]` | solved: 2 of 2 seeds; wrong: 0.25, published"
-        " 0.1 `[M]` | **worse** | Four units. One batch. |"
+        "| [p2000/copy](pages/p2000-copy.md) | it copies | second-hand | 2 of 2 seeds succeed; mean wrong: 0.25"
+        " (paper: 0.1) | **worse** | Four units; 1 more |"
     ) in lines
     assert lines[-1] == "No record yet: `q/r`."
 
@@ -171,10 +171,8 @@ def test_same_rows_come_first_and_have_no_column_of_departures(shipped):
     reduced = claim_of(shipped.path)
     same = Claim.model_validate({**reduced.model_dump(), "protocol": "same", "departs": ()})
     text = tables([(reduced, of(0.1)), (same, of(0.1))], [], "pages")
-    assert (
-        text.index("**Same protocol.**") < text.index("**Reduced protocol:**") < text.index("**The rule.**")
-    )
-    assert "| experiment | the paper's claim | ours | verdict |\n" in text
+    assert text.index("**Same protocol**") < text.index("**Reduced protocol:**")
+    assert "| experiment | claim of the paper | source of the claim | our result | verdict |\n" in text
     assert "No record yet" not in text
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from recurra_lab.formatting import duration, number
 from recurra_lab.reproductions.record import Record
-from recurra_lab.reproductions.reference import TRUST, Claim, Success
+from recurra_lab.reproductions.reference import TRUST, Claim, Number, Success
 from recurra_lab.reproductions.verdict import Judged, Judgement, bound_of, judge
 
 MISSING = "not recorded"
@@ -23,51 +23,55 @@ def page(claim: Claim, record: Record, curve: str | None = None) -> str:
     judgement = judge(claim, record)
     parts = [
         f"## {record.experiment}",
-        f"{claim.paper}: {claim.claim}.{_tag(claim.success)}",
+        f"{claim.paper}: {claim.claim}{_known_from(claim.success)}.",
         _departures(claim),
         verdict_line(claim, record, judgement),
         _numbers(record, judgement),
         _baselines(record),
         _curve(record, curve),
         _origin(record),
-        "Trust: " + "; ".join(f"`[{letter}]` {meaning}" for letter, meaning in TRUST.items()) + ".",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _tag(success: Success) -> str:
-    return f" `[{success.trust}]` ({success.source})" if success.trust else ""
+def _known_from(told: Success | Number) -> str:
+    """Return where a claim or a number was found, and whether it was read in the paper."""
+    if not told.trust:
+        return ""
+    return f" ({', '.join(dict.fromkeys(filter(None, (told.source, TRUST[told.trust]))))})"
 
 
 def _departures(claim: Claim) -> str:
     if claim.protocol == "same":
-        return "**Protocol: same.** Nothing known departs from the paper."
+        return "**Protocol: same.** There are no known differences from the paper."
     lines = "\n".join(f"- {sentence}" for sentence in claim.departs)
-    return f"**Protocol: {claim.protocol}.** It departs from the paper:\n\n{lines}"
+    return f"**Protocol: {claim.protocol}.** Differences from the paper:\n\n{lines}"
 
 
 def verdict_line(claim: Claim, record: Record, judgement: Judgement) -> str:
-    """Return the verdict, and in how many seeds a run showed what the claim says."""
+    """Return the verdict, the criterion of a run, and how many seeds meet it."""
     count, total = sum(map(bool, judgement.succeeded)), len(record.runs)
     undecided = judgement.succeeded.count(None)
-    stopped = f"; {undecided} undecided, as they stopped before the paper's budget" if undecided else ""
+    stopped = f"; {undecided} undecided, because they stopped before the paper's budget" if undecided else ""
     where = _span(record.seeds)
-    lines = [f"**Verdict: {judgement.verdict}.**", f"{success_text(claim, record)}: {count} of {total} seeds"]
-    return f"{lines[0]} {lines[1]} ({where}, none excluded{stopped}); the paper: {_claimed(claim.success)}."
+    return (
+        f"**Verdict: {judgement.verdict}.** Criterion: {_criterion(claim, record)}. It is met by"
+        f" {count} of {total} seeds ({where}, none excluded{stopped}); the claim is that"
+        f" {_claimed(claim.success)} it."
+    )
 
 
-def success_text(claim: Claim, record: Record) -> str:
-    """Return what a run has to show."""
+def _criterion(claim: Claim, record: Record) -> str:
     success, bound = claim.success, bound_of(claim.success, record)
     side = "below" if success.above is None else "above"
-    named = f", what `{success.bound}` scores" if isinstance(success.bound, str) else ""
+    named = f", the score of the baseline `{success.bound}`" if isinstance(success.bound, str) else ""
     shown = f"`{success.measure}` {side} {number(bound)}{named}"
     within = f" within {success.within:,} sequences" if success.within else ""
-    return ("solved" if success.measure == "outcome.solved" else shown) + within
+    return ("the goal of the task is reached" if success.measure == "outcome.solved" else shown) + within
 
 
 def _claimed(success: Success) -> str:
-    return {"all": "all runs", "none": "no run"}.get(success.runs, success.runs)
+    return {"all": "all runs meet", "none": "no run meets"}.get(success.runs, f"{success.runs} runs meet")
 
 
 def _span(seeds: Sequence[int]) -> str:
@@ -77,14 +81,13 @@ def _span(seeds: Sequence[int]) -> str:
 def _numbers(record: Record, judgement: Judgement) -> str:
     if not judgement.numbers:
         return ""
-    lines = ["| | published | ours | 95 % interval | verdict | all seeds |", f"|{' --- |' * 6}"]
+    lines = ["| measure | published | ours | 95 % interval | verdict | all seeds |", f"|{' --- |' * 6}"]
     return "\n".join([*lines, *map(_row, judgement.numbers)])
 
 
 def _row(judged: Judged) -> str:
     wanted = judged.number
-    tag = f" `[{wanted.trust}]` ({wanted.source})" if wanted.trust else ""
-    published = f"{_shown(wanted.published)}{tag}" if wanted.trust else ""
+    published = f"{_shown(wanted.published)}{_known_from(wanted)}" if wanted.trust else ""
     least = "at least " if judged.bound else ""
     ours = MISSING if judged.ours is None else f"{least}{number(judged.ours)} ({wanted.statistic})"
     interval = " to ".join(map(number, judged.interval)) if judged.interval else ""
@@ -104,7 +107,7 @@ def _baselines(record: Record) -> str:
         for name, scores in known.items()
     ]
     if not rows:
-        return f"Simple baselines: {MISSING if record.options is None else 'none known'}."
+        return f"Simple baselines: {MISSING if record.options is None else 'none'}."
     head = ["| variant | predictor | scores |", f"|{' --- |' * 3}"]
     return "\n".join(["Simple baselines and bounds on the same data:", "", *head, *rows])
 

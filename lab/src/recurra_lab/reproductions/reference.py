@@ -14,7 +14,7 @@ measure = "scores.test.legal_share"
 above = 0.99                     # or below; a number, or the name of a baseline of that variant
 within = 100000                  # the paper's budget in its own sequences, if it states one
 runs = "all"                     # or "none", for a claim that something fails; or "13 of 17"
-trust = "N"                      # V read in the paper, N quoted elsewhere, M from memory, C computed
+trust = "N"                      # V read in the paper, N second-hand, M from memory, C computed
 source = "table 2"
 
 [[reproduce.numbers]]
@@ -31,6 +31,7 @@ law = "bootstrap"                # or geometric, for waiting times of independen
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -42,12 +43,13 @@ from recurra_lab.reproductions.laws import Statistic
 
 Trust = Literal["V", "N", "M", "C"]
 Protocol = Literal["same", "reduced", "analogue"]
-TRUST = {
+TRUST: Mapping[Trust, str] = {
     "V": "read in the paper",
-    "N": "quoted elsewhere, not checked in the paper",
-    "M": "from memory, unverified",
+    "N": "second-hand",
+    "M": "from memory",
     "C": "computed",
 }
+"""How a claim or a number of a paper is known."""
 Measure = Annotated[str, Field(pattern=r"^(outcome\.\w+|scores\.[^.]+\.\w+|metrics\..+)$")]
 Sentence = Annotated[str, Field(pattern=r"^\S.*[.]$")]
 

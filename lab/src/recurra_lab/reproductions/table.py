@@ -1,4 +1,4 @@
-"""The tables of all records: how many of each verdict, then one row per experiment, by protocol."""
+"""The tables of all records: the number of each verdict, then one row per experiment, by protocol."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from recurra_lab.formatting import number
-from recurra_lab.reproductions.page import success_text
+from recurra_lab.reproductions.page import MISSING
 from recurra_lab.reproductions.record import Record
-from recurra_lab.reproductions.reference import Claim, Protocol
-from recurra_lab.reproductions.verdict import RULE, VERDICTS, Judged, Judgement, judge
+from recurra_lab.reproductions.reference import TRUST, Claim, Protocol
+from recurra_lab.reproductions.verdict import VERDICTS, Judged, Judgement, judge
 
 PROTOCOLS: Mapping[Protocol, str] = {
-    "same": "**Same protocol.**",
-    "reduced": "**Reduced protocol:** the last column says what departs from the paper.",
-    "analogue": "**Analogues:** another task stands for the paper's, so none of its numbers is beside ours.",
+    "same": "**Same protocol** as in the paper:",
+    "reduced": "**Reduced protocol:** the same task, with differences that the page of the experiment lists:",
+    "analogue": "**Analogues:** another task replaces that of the paper, so no published number is compared:",
 }
 
 
@@ -41,7 +41,6 @@ def tables(known: Iterable[tuple[Claim, Record]], missing: Iterable[str], pages:
         these = [row for row in rows if row.claim.protocol == protocol]
         if these:
             parts += [heading, _experiments(these, pages)]
-    parts += ["**The rule.** " + RULE.strip()]
     without = ", ".join(f"`{name}`" for name in missing)
     return "\n\n".join([*parts, *([f"No record yet: {without}."] if without else [])])
 
@@ -56,33 +55,43 @@ def _counts(rows: list[Row]) -> str:
 
 
 def _experiments(rows: list[Row], pages: str) -> str:
-    departs = any(row.claim.departs for row in rows)
-    head = [
-        "experiment",
-        "the paper's claim",
-        "ours",
-        "verdict",
-        *(["departs from the paper"] if departs else []),
-    ]
-    return "\n".join(
-        [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}", *(_experiment(row, pages) for row in rows)]
-    )
+    head = ["experiment", "claim of the paper", "our result", "verdict"]
+    if any(row.claim.success.trust for row in rows):
+        head.insert(2, "source of the claim")
+    if any(row.claim.departs for row in rows):
+        head.append("difference from the paper")
+    lines = [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
+    return "\n".join([*lines, *(_experiment(row, pages) for row in rows)])
 
 
 def _experiment(row: Row, pages: str) -> str:
     claim, record, judgement = row
     link = f"[{record.experiment}]({pages}/{record.experiment.replace('/', '-')}.md)"
-    tag = f" `[{claim.success.trust}]`" if claim.success.trust else ""
-    count = f"{sum(map(bool, judgement.succeeded))} of {len(record.runs)} seeds"
-    compared = [_compared(judged) for judged in judgement.numbers if judged.verdict]
-    ours = "; ".join([f"{success_text(claim, record)}: {count}", *compared])
-    cells = [link, claim.claim + tag, ours, f"**{judgement.verdict}**"]
-    return f"| {' | '.join([*cells, *([' '.join(claim.departs)] if claim.departs else [])])} |"
+    known = [TRUST[claim.success.trust]] if claim.success.trust else []
+    cells = [link, claim.claim, *known, _result(row), f"**{judgement.verdict}**", *_departures(claim)]
+    return f"| {' | '.join(cells)} |"
+
+
+def _result(row: Row) -> str:
+    count = f"{sum(map(bool, row.judgement.succeeded))} of {len(row.record.runs)} seeds"
+    compared = [
+        _compared(judged) for judged in row.judgement.numbers if isinstance(judged.number.published, float)
+    ]
+    did = "refute it" if row.claim.success.runs == "none" else "succeed"
+    return "; ".join([f"{count} {did}", *compared])
 
 
 def _compared(judged: Judged) -> str:
     wanted, ours = judged.number, judged.ours
-    assert isinstance(wanted.published, float)  # else there is no verdict
-    assert ours is not None
+    assert isinstance(wanted.published, float)  # only such numbers are compared
     least = "at least " if judged.bound else ""
-    return f"{wanted.what}: {least}{number(ours)}, published {number(wanted.published)} `[{wanted.trust}]`"
+    shown = MISSING if ours is None else f"{least}{number(ours)}"
+    return f"{wanted.statistic} {wanted.what}: {shown} (paper: {number(wanted.published)})"
+
+
+def _departures(claim: Claim) -> list[str]:
+    """Return the first difference from the paper, and how many more there are."""
+    if not claim.departs:
+        return []
+    more = len(claim.departs) - 1
+    return [claim.departs[0].removesuffix(".") + (f"; {more} more" if more else "")]

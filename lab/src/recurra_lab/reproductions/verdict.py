@@ -1,4 +1,4 @@
-"""The verdict on a record: the claim of the paper as a test over all seeds."""
+"""The verdict on a record: the claim of the paper as a test over all seeds, by the rule of ADR 21."""
 
 from __future__ import annotations
 
@@ -21,23 +21,6 @@ Verdict = Literal["better", "equal", "worse", "not reached", "contradicts"]
 VERDICTS: tuple[Verdict, ...] = ("better", "equal", "worse", "not reached", "contradicts")
 """All verdicts, from the best to the worst."""
 ROUNDING = 1e-6
-RULE = """\
-Every seed counts. A run *succeeds* if it shows what the claim says that one run shows, within the paper's own
-budget of training sequences where the paper states one.
-
-- **Runs.** A claim about *all* runs is `equal` if every seed succeeds and `worse` if only some do. For a
-  claim about *k of n* runs, Fisher's exact test compares the two counts at the level of 5 %. Both are
-  `not reached` if no seed succeeds. A claim that *no* run does something is `contradicts` if a seed does it,
-  `equal` if none does it in the paper's whole budget, and `not reached` if a seed stops before its end.
-- **Rivals.** A claim that one method beats others is `contradicts` if no seed beats the named baseline.
-- **Published numbers** are taken as exact. `equal`: the 95 % interval of ours contains the published number;
-  else `better` or `worse`. The mean of waiting times of independent guesses has the interval of the geometric
-  law, in which a run without success adds its time and no event. Other means, and medians, have a bootstrap
-  over seeds, in which such a run counts with the time it used; ours is then a lower bound and can only be
-  `worse`.
-- **Together.** The worst of these verdicts counts. If it is `equal` and one of them is `better`, the whole is
-  `better`.
-"""
 
 
 class Judged(NamedTuple):
@@ -78,7 +61,7 @@ class Judgement(NamedTuple):
 
 
 def judge(claim: Claim, record: Record) -> Judgement:
-    """Return the verdict on a record by the rule `RULE`.
+    """Return the verdict on a record.
 
     Raises:
         InvalidOption: The record lacks what the success of a run is judged by.
