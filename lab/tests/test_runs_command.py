@@ -1,5 +1,6 @@
 """`recurra runs`: what small files tell of runs, without anything heavy."""
 
+import errno
 import json
 
 import pytest
@@ -79,3 +80,26 @@ def test_no_runs(tmp_path):
     assert lines(tmp_path) == [["no", "such", "runs", "in", str(tmp_path)]]
     with pytest.raises(MissingFile, match=r"there is no folder .*; name the folder of your runs"):
         main(["runs", str(tmp_path / "nothing")], standalone_mode=False)
+
+
+@pytest.mark.parametrize("outcome", ['{"status": 3}', '{"steps": "many"}', '{"status": ["x"]}'])
+def test_a_damaged_outcome_is_called_so(root, outcome):
+    folder = plant(root, "20260104-000000-dddd")
+    (folder / "outcome.json").write_text(outcome)
+    assert runs_below(root)[-1].status == "damaged"
+    assert lines(root)[-1][1] == "damaged"
+
+
+def test_a_score_that_is_not_a_number_comes_last(root):
+    plant(root, "20260100-000000-dddd", outcome="solved", score=float("nan"))
+    assert [row[-1][-4:] for row in lines(root, "--sort", "bits")[1:]][:2] == ["bbbb", "aaaa"]
+
+
+def test_a_full_disk_is_one_sentence(root, monkeypatch):
+    def full(*words, **options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("recurra_lab.cli._output.table", full)
+    done = CliRunner().invoke(main, ["runs", str(root)])
+    assert done.exit_code == 1
+    assert done.output == "error: the output could not be written: No space left on device\n"

@@ -162,3 +162,43 @@ def test_training_from_python_takes_the_options_of_the_shell(tmp_path, capsys):
     with pytest.raises(InvalidOption, match=r"hiden_size; did you mean 'cell.hidden_size'"):
         train("copy", "lstm", cell={"hiden_size": 5}, out=tmp_path / "none")
     assert not (tmp_path / "none").exists()
+
+
+def test_inputs_are_converted_to_the_precision_of_the_network(finished):
+    trained = load(finished[0].path)
+    x = trained.task.batch(0, batch_size=2, seed=1, split="test").x
+    expected = trained.predict(x)
+    trained.double()
+    assert trained(x)[0].dtype == torch.float64
+    torch.testing.assert_close(trained.predict(x).float(), expected)
+    torch.testing.assert_close(trained.stream(2)(x[:, 0]).float(), expected[:, 0])
+
+
+class Echo(Configurable):
+    """A prediction that is its option."""
+
+    def __init__(self, task, *, prompt: str = "", input=None):
+        self.prompt = prompt
+
+    def rows(self, network):
+        yield {"text": self.prompt}
+
+
+def test_text_that_looks_like_another_value_stays_text(halving, monkeypatch):
+    from recurra_algorithmic.copy_task import Copy
+
+    monkeypatch.setattr(Copy, "predictions", Echo, raising=False)
+    for typed in ("12", "1e3", "true", "[1]"):
+        assert shell("predict", halving, f"prompt={typed}").output == f"{typed}\n"
+    assert shell("predict", halving, 'prompt="12"').output == "12\n"
+
+
+def test_the_output_is_a_file_in_any_case_and_a_link_stays_one(tmp_path):
+    (tmp_path / "link.csv").symlink_to(tmp_path / "x.CSV")
+    write_rows(tmp_path / "link.csv", [{"a": 1}])
+    assert (tmp_path / "x.CSV").read_text() == "a\n1\n"
+    write_rows(tmp_path / "x.CSV", [{"a": 2}])
+    assert (tmp_path / "link.csv").read_text() == "a\n2\n"
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(InvalidOption, match="is a folder; name a file"):
+        write_rows(tmp_path / "folder.csv", [{"a": 1}])

@@ -71,4 +71,7 @@ def _names(experiment: Mapping[str, Any]) -> Iterator[Any]:
 def _end(outcome: Mapping[str, Any], scores: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
     first = next(iter(scores.values()), {})
     known = {name: float(value) for name, value in first.items()}
-    return {"status": outcome.get("status", UNFINISHED), "steps": outcome.get("steps"), "scores": known}
+    status, steps = outcome.get("status", UNFINISHED), outcome.get("steps")
+    if not isinstance(status, str) or not isinstance(steps, int | None):
+        raise TypeError(f"no outcome of a run: {outcome}")
+    return {"status": status, "steps": steps, "scores": known}

@@ -20,26 +20,29 @@ def write_rows(path: Path, rows: Iterable[Row]) -> int:
     """Write rows durably, in the format that the file's name says, and return how many there were.
 
     Raises:
-        InvalidOption: The name ends in no known format.
+        InvalidOption: The name ends in no known format, or is that of a folder.
         MissingFile: There is no such folder.
     """
     encode = check_output(path)
     known = list(rows)
     data = encode(known)
-    with durable(path) as file:
+    with durable(path.resolve()) as file:  # a link stays one
         file.write(data)
     return len(known)
 
 
 def check_output(path: Path) -> Callable[[Sequence[Row]], bytes]:
     """Return the encoder for a file, before anything is computed for it; raises as `write_rows`."""
-    if path.suffix not in FORMATS:
+    suffix = path.suffix.lower()
+    if suffix not in FORMATS:
         names = ", ".join(FORMATS)
         message = f"{path} must end in one of {names}, which says the format"
-        raise InvalidOption(message + nearest(path.suffix, FORMATS))
+        raise InvalidOption(message + nearest(suffix, FORMATS))
+    if path.is_dir():
+        raise InvalidOption(f"{path} is a folder; name a file to write")
     if not path.parent.is_dir():
         raise MissingFile(f"the folder {path.parent} does not exist; create it, or name another file")
-    return FORMATS[path.suffix]
+    return FORMATS[suffix]
 
 
 def as_csv(rows: Sequence[Row]) -> str:

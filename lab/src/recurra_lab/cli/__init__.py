@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -16,6 +17,7 @@ import recurra
 from recurra.errors import BrokenComponent, RecurraError, nearest
 
 INTERRUPTED = 130
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 SETTINGS = {"help_option_names": ["-h", "--help"], "show_default": True}
 
 COMMANDS = {
@@ -127,6 +129,10 @@ class Shell(click.Group):
             _refuse(_explained(error), error.exit_code)
         except click.Abort as abort:
             _refuse("\n".join(getattr(abort.__cause__, "__notes__", ["interrupted"])), INTERRUPTED)
+        except OSError as error:
+            if error.errno not in DISK_FULL or error.filename is not None:
+                raise
+            _refuse(f"the output could not be written: {error.strerror}", 1)
         sys.exit(code or 0)
 
 

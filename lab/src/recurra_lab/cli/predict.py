@@ -40,7 +40,7 @@ def predict(
     if listing:
         click.echo(_listed(trained.task))
         return
-    rows = trained.rows(**_given(options, source))
+    rows = trained.rows(**_given(options, source, trained.task))
     if output is None:
         _print(rows)
     else:
@@ -48,15 +48,23 @@ def predict(
         click.echo(f"wrote {output}: {count:,} row{'s' * (count != 1)}")
 
 
-def _given(words: tuple[str, ...], source: Path | None) -> dict[str, Any]:
-    """Return the options by name; raises the errors of words that are not KEY=VALUE."""
+def _given(words: tuple[str, ...], source: Path | None, task: Task) -> dict[str, Any]:
+    """Return the options by name, text as it was typed; raises the errors of words that are not KEY=VALUE."""
     from recurra import InvalidOption
+    from recurra.config.options import fields_of
     from recurra_lab.experiments.overrides import parse_overrides
+    from recurra_lab.training.predictions import options_class
 
     entries, wrong = parse_overrides(words)
     if wrong:
         raise InvalidOption("\n".join(map(str, wrong)))
+    owner: Any = options_class(task)
+    fields = fields_of(owner)
+    texts = {name for name, field in fields.items() if field.annotation is str}
     given = {".".join(key): entry.value for key, entry in entries.items()}
+    for key, entry in entries.items():
+        if key[0] in texts and len(key) == 1 and not isinstance(entry.value, str):
+            given[key[0]] = entry.origin.partition("=")[2]
     return given if source is None else {**given, "input": source}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,7 +67,11 @@ def _order(found: list[RunSummary], sort: str) -> Callable[[RunSummary], Any]:
     if sort not in known and found:
         names = ["run", "task", "cell", "trainer", "seed", "updates", *known]
         raise InvalidOption(f"--sort {sort}: expected one of {', '.join(names)}{nearest(sort, names)}")
-    return lambda run: (sort not in run.scores, run.scores.get(sort))
+    return lambda run: _numbers_first(run.scores.get(sort, math.nan))
+
+
+def _numbers_first(score: float) -> tuple[bool, float]:
+    return math.isnan(score), 0.0 if math.isnan(score) else score
 
 
 def _row(run: RunSummary, sort: str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from recurra import IncompatibleParts, InvalidInput, Network, SupervisedTask, Ta
 from recurra_lab.artifacts.run_folder import RunFolder
 from recurra_lab.experiments import Experiment
 from recurra_lab.runs.restore import restore
-from recurra_lab.training.evaluate import evaluation_mode
+from recurra_lab.training.evaluate import as_input, evaluation_mode
 from recurra_lab.training.predictions import predictions_of
 from recurra_wrappers import Bidirectional
 
@@ -50,8 +50,11 @@ class Trained(nn.Module):
         self.network, self.task, self.experiment = network, task, experiment
 
     def forward(self, x: Tensor, state: Any = None, *, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
-        """Run over a batch; see `recurra.SequenceLayer.forward`."""
-        y, state = self.network(x, state, lengths=lengths)
+        """Run over a batch, converted to the device and precision of the network.
+
+        See `recurra.SequenceLayer.forward`.
+        """
+        y, state = self.network(as_input(x, self._weights), state, lengths=lengths)
         return y, state
 
     @torch.no_grad()
@@ -61,7 +64,7 @@ class Trained(nn.Module):
         x (B, T, I) or tokens (B, T), on any device, -> (B, T, ...), on the device of the network.
         """
         with evaluation_mode(self):
-            y, _ = self.network(x.to(self._device), lengths=lengths)
+            y, _ = self(x, lengths=lengths)
         return self._as_prediction(y)
 
     def stream(self, batch_size: int = 1) -> Stream:
@@ -89,8 +92,8 @@ class Trained(nn.Module):
             return list(predictions_of(self.task, options).rows(self))
 
     @property
-    def _device(self) -> torch.device:
-        return next(self.network.parameters()).device
+    def _weights(self) -> Tensor:
+        return next(self.network.parameters())
 
     def _as_prediction(self, y: Tensor) -> Tensor:
         return self.task.predict(y) if isinstance(self.task, SupervisedTask) else y
@@ -118,7 +121,7 @@ class Stream:
             raise InvalidInput(f"stream: x must be one step of {self.batch_size} sequences, got shape {got}")
         trained = self.trained
         with evaluation_mode(trained):
-            y, state = trained.network(x[:, None].to(trained._device), self.state)
+            y, state = trained(x[:, None], self.state)
         self.state = detach(state)
         return trained._as_prediction(y)[:, 0]
 

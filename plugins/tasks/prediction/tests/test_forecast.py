@@ -94,3 +94,42 @@ def test_too_few_rows_are_told(own):
     path.write_text(path.read_text().replace("a,b", "a,c"))
     with pytest.raises(InvalidOption, match=r"has no column 'b'"):
         Forecast(task, input=path)
+
+
+@pytest.mark.parametrize(
+    ("days", "expected"),
+    [
+        (["01-01", "02-01", "03-01"], [(4, 1), (5, 1)]),
+        (["01-31", "02-28", "03-31"], [(4, 30), (5, 31)]),
+        (["01-01", "01-08", "01-15"], [(1, 22), (1, 29)]),
+    ],
+)
+def test_months_are_whole(own, tmp_path, days, expected):
+    task = task_of(own())
+    path = tmp_path / "new.csv"
+    path.write_text("day,a,b\n" + "".join(f"2026-{day},{n},{n}\n" for n, day in enumerate(days)))
+    rows = Forecast(task, input=path).rows(adding_one(task))
+    assert [(row["day"].month, row["day"].day) for row in rows] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,b,a\n" + "1,2,3\n" * 3, "several columns named 'a'"),
+        ("a,b\n" + "1e308,-1e308\n" * 3, "is not finite"),
+        ("day,a,b\n9999-12-29,1,2\n9999-12-30,1,2\n9999-12-31,1,2\n", "beyond the year 9999"),
+    ],
+)
+def test_what_cannot_be_forecast_is_told(own, tmp_path, text, message):
+    task = task_of(own())
+    path = tmp_path / "new.csv"
+    path.write_text(text)
+    with pytest.raises(InvalidInput, match=message):
+        list(Forecast(task, input=path).rows(adding_one(task)))
+
+
+def test_integers_beyond_the_exact_ones_are_rounded(own, tmp_path):
+    task = task_of(own())
+    path = tmp_path / "new.csv"
+    path.write_text("a,b\n" + f"{2**53 + 1},1\n" * 3)
+    assert Forecast(task, input=path).values[0].tolist() == [2.0**53, 1.0]

@@ -90,3 +90,15 @@ def test_a_prompt_from_a_file(task, tmp_path):
 def test_a_prompt_of_unknown_symbols_is_refused(task):
     with pytest.raises(InvalidInput, match="prompt 'xyz' has no character of the text"):
         written(task("character"), prompt="xyz")
+
+
+def test_the_smallest_temperature_draws_the_likeliest(task):
+    task = task("character")
+    options = {"prompt": task.names[2], "length": 3}
+    assert written(task, **options, temperature=5e-324) == written(task, **options, temperature=0)
+
+
+def test_white_space_begins_a_line_of_words(task):
+    task = task("word")
+    _, seen = written(task, prompt="  ", length=1)
+    assert seen[0] == [[task.names.index("<eos>")]]

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from recurra import Configurable, InvalidInput, Predictor
 from recurra_prediction.bits import Count
+from recurra_prediction.dates import after
 from recurra_prediction.series_file import read_series, read_times
 from recurra_prediction.windows import Cut
 
@@ -40,7 +41,7 @@ class Forecast(Configurable):
 
     Raises:
         MissingFile: There is no such file; for other errors see `read_series`.
-        InvalidInput: The file has too few rows.
+        InvalidInput: The file has too few rows, or its forecast is not finite or after the year 9999.
     """
 
     def __init__(
@@ -91,7 +92,11 @@ class Forecast(Configurable):
             x = scaled[-task.cut.window :].to(torch.get_default_dtype())
             y, _ = network(x[None], None, lengths=None)
             scaled = torch.cat([scaled, y[0, -1].to(scaled).reshape(ahead, -1)])
-        return scaled[len(known) :] * task.deviation + task.mean
+        ahead_in_units = scaled[len(known) :] * task.deviation + task.mean
+        if not bool(ahead_in_units.isfinite().all()):
+            message = f"the forecast from {self.path} is not finite"
+            raise InvalidInput(f"{message}: its values are too far from those of training")
+        return ahead_in_units
 
     def _time(self, row: int) -> datetime | int:
         """Return the date of a row, also of one after the last, or its number where there are no dates."""
@@ -99,7 +104,12 @@ class Forecast(Configurable):
             return row
         if row < len(self.times):
             return self.times[row]
-        return self.times[-1] + (row - len(self.times) + 1) * (self.times[-1] - self.times[-2])
+        try:
+            return after(self.times[-2], self.times[-1], row - len(self.times) + 1)
+        except (OverflowError, ValueError):
+            raise InvalidInput(
+                f"the dates of the forecast from {self.path} lie beyond the year 9999"
+            ) from None
 
 
 def _unused(name: str, columns: Container[str]) -> str:

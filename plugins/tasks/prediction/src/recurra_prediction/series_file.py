@@ -29,9 +29,14 @@ def read_series(path: Path, columns: Sequence[str]) -> tuple[Tensor, tuple[str, 
         MissingFile: There is no such file.
         InvalidOption: It is neither CSV nor Parquet, or has no such column.
         DamagedFile: It cannot be read as what its name says.
-        InvalidInput: A column contains something that is not a number, lacks a value or goes back in time.
+        InvalidInput: Two columns have one name; or a column contains something that is not a number, lacks a
+            value or goes back in time.
     """
     table = _read(path)
+    names_read = table.column_names
+    twice = next((name for name in names_read if names_read.count(name) > 1), None)
+    if twice is not None:
+        raise InvalidInput(f"{path} has several columns named '{twice}'; rename all but one")
     unknown = [name for name in columns if name not in table.column_names]
     if unknown:
         near = nearest(unknown[0], table.column_names) or f"; it has {', '.join(table.column_names)}"
@@ -122,8 +127,9 @@ def _numbers(path: Path, name: str, column: pa.ChunkedArray) -> Tensor:
             f"column '{name}' of {path} contains a value that is not a number, such as '{value}' in row {row}"
         )
         raise InvalidInput(f"{message}; correct it, or name the columns to read in task.columns")
+    # Not safe: integers beyond 2^53 are rounded.
     # A copy, since torch warns of arrays that it must not write to.
-    values = torch.tensor(column.cast(pa.float64()).to_numpy())
+    values = torch.tensor(column.cast(pa.float64(), safe=False).to_numpy())
     lacking = (~torch.isfinite(values)).nonzero()
     if len(lacking):
         row = int(lacking[0]) + 1

@@ -74,7 +74,8 @@ class Continuation(Configurable):
             logits[:, 0] = -torch.inf
         if self.temperature == 0:
             return logits.argmax(-1)
-        return torch.multinomial((logits.double() / self.temperature).softmax(-1), 1, generator=rng)[:, 0]
+        below = logits.double() - logits.amax(-1, keepdim=True)  # a tiny temperature gives no infinity
+        return torch.multinomial((below / self.temperature).softmax(-1), 1, generator=rng)[:, 0]
 
 
 def _tokens(text: str, task: Symbols) -> Tensor:
@@ -83,7 +84,7 @@ def _tokens(text: str, task: Symbols) -> Tensor:
         return torch.tensor([list(text.encode())])
     words = list(lines_of(text)) if task.level == "word" else list(text)
     if task.level == "word" and not text.endswith("\n"):
-        words = words[:-1]  # the last line goes on
+        words = words[:-1] or [END]  # the last line goes on
     number = {name: token for token, name in enumerate(task.names)}
     tokens = [number.get(word, 0) for word in words]
     if not any(tokens) and text.strip():
