@@ -161,8 +161,8 @@ def test_the_tables_count_verdicts_and_name_what_departs_and_what_is_missing(shi
         "| analogue | 0 | 0 | 0 | 0 | 0 |",
     ]
     assert (
-        "| [p2000/copy](pages/p2000-copy.md) | it copies | second-hand | 2 of 2 seeds succeed; mean wrong: 0.25"
-        " (paper: 0.1) | **worse** | Four units; 1 more |"
+        "| [p2000/copy](pages/p2000-copy.md) | it copies | second-hand | 2 of 2 seeds succeed; mean wrong:"
+        " 0.25 (paper: 0.1) | **worse** | Four units; 1 more |"
     ) in lines
     assert lines[-1] == "No record yet: `q/r`."
 

@@ -90,6 +90,8 @@ def test_too_few_rows_are_told(own):
         Forecast(task, input=own("new.csv", rows=7), origins=4)
     with pytest.raises(InvalidOption, match="Forecast: steps = 0: expected an integer greater than 0"):
         Forecast(task, steps=0)
+    with pytest.raises(InvalidOption, match="greater than 0 and at most 100000"):
+        Forecast(task, steps=10**12)
     path = own("new.csv")
     path.write_text(path.read_text().replace("a,b", "a,c"))
     with pytest.raises(InvalidOption, match=r"has no column 'b'"):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from recurra import InvalidInput, InvalidOption
+from recurra import DamagedFile, InvalidInput, InvalidOption, MissingFile
 from recurra_text.continuation import Continuation
 from recurra_text.language_model_task import LanguageModel
 
@@ -85,6 +85,16 @@ def test_a_prompt_from_a_file(task, tmp_path):
     assert written(task("character"), input=tmp_path / "prompt.txt", length=1)[0][0].startswith("ab")
     with pytest.raises(InvalidOption, match="exclude each other"):
         written(task("character"), prompt="a", input=tmp_path / "prompt.txt")
+
+
+def test_a_prompt_file_is_text_in_utf_8(task, tmp_path):
+    (tmp_path / "marked.txt").write_bytes(b"\xef\xbb\xbfab")
+    assert written(task("character"), input=tmp_path / "marked.txt", length=1)[0][0].startswith("ab")
+    (tmp_path / "other.txt").write_bytes("ab".encode("utf-16"))
+    with pytest.raises(DamagedFile, match="cannot be read as text in UTF-8"):
+        written(task("character"), input=tmp_path / "other.txt")
+    with pytest.raises(MissingFile, match="does not exist; name a text file"):
+        written(task("character"), input=tmp_path / "none.txt")
 
 
 def test_a_prompt_of_unknown_symbols_is_refused(task):

@@ -12,12 +12,12 @@ from pydantic import Field
 from torch import Tensor
 
 from recurra import Configurable, InvalidInput, Predictor
-from recurra_prediction.bits import Count
 from recurra_prediction.dates import after
 from recurra_prediction.series_file import read_series, read_times
 from recurra_prediction.windows import Cut
 
 Row = Mapping[str, Any]
+MOST_STEPS = 100_000
 
 
 class Series(Protocol):
@@ -51,7 +51,10 @@ class Forecast(Configurable):
         input: Annotated[
             Path | None, Field(description="file with the columns of training; none: that of training")
         ] = None,
-        steps: Annotated[Count | None, Field(description="steps to forecast; none: the horizon")] = None,
+        steps: Annotated[
+            Annotated[int, Field(gt=0, le=MOST_STEPS)] | None,
+            Field(description="steps to forecast; none: the horizon"),
+        ] = None,
         origins: Annotated[
             int, Field(ge=0, description="number of past origins to forecast from, to compare; 0: the end")
         ] = 0,
@@ -87,12 +90,12 @@ class Forecast(Configurable):
     def _forecast(self, network: Predictor, known: Tensor) -> Tensor:
         """Return at least `steps` further rows (K, C) of known ones (N, C)."""
         task, ahead = self.task, len(self.task.cut.offsets)
-        scaled = (known - task.mean) / task.deviation
+        window, parts = (known[-task.cut.window :] - task.mean) / task.deviation, []
         for _ in range(0, self.steps, ahead):
-            x = scaled[-task.cut.window :].to(torch.get_default_dtype())
-            y, _ = network(x[None], None, lengths=None)
-            scaled = torch.cat([scaled, y[0, -1].to(scaled).reshape(ahead, -1)])
-        ahead_in_units = scaled[len(known) :] * task.deviation + task.mean
+            y, _ = network(window[None].to(torch.get_default_dtype()), None, lengths=None)
+            parts.append(y[0, -1].to(window).reshape(ahead, -1))
+            window = torch.cat([window, parts[-1]])[-task.cut.window :]
+        ahead_in_units = torch.cat(parts) * task.deviation + task.mean
         if not bool(ahead_in_units.isfinite().all()):
             message = f"the forecast from {self.path} is not finite"
             raise InvalidInput(f"{message}: its values are too far from those of training")

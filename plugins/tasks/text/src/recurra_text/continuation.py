@@ -11,10 +11,11 @@ from pydantic import Field
 from torch import Tensor
 
 from recurra import Configurable, InvalidInput, InvalidOption, Predictor, files, generator_of
-from recurra_text.answers import Count
 from recurra_text.coding import END, Level, lines_of
+from recurra_text.text_files import check_file, decoded
 
 REMEDY = "name a text file in UTF-8"
+MOST = 100_000
 
 
 class Symbols(Protocol):
@@ -33,6 +34,8 @@ class Continuation(Configurable):
     text, with the column `text`: the prompt and what follows.
 
     Raises:
+        MissingFile: There is no such file.
+        DamagedFile: The file is not UTF-8.
         InvalidOption: Both a prompt and a file are given.
         InvalidInput: The training text has none of the prompt's symbols.
     """
@@ -43,16 +46,16 @@ class Continuation(Configurable):
         *,
         prompt: Annotated[str, Field(description="text to continue")] = "",
         input: Annotated[Path | None, Field(description="file with the text to continue")] = None,
-        length: Annotated[Count, Field(description="number of symbols to write")] = 200,
+        length: Annotated[int, Field(gt=0, le=MOST, description="number of symbols to write")] = 200,
         temperature: Annotated[
             float, Field(ge=0, description="below 1: likelier symbols; 0: always the likeliest")
         ] = 1.0,
-        samples: Annotated[Count, Field(description="number of texts")] = 1,
+        samples: Annotated[int, Field(gt=0, le=MOST, description="number of texts")] = 1,
         seed: Annotated[int, Field(ge=0, description="seed of the draws")] = 0,
     ) -> None:
         if prompt and input:
             raise InvalidOption(f"Continuation: prompt and input = {input} exclude each other; give one")
-        self.prompt = files.content_of(input, "text", REMEDY).decode("utf-8", "replace") if input else prompt
+        self.prompt = _read(input) if input else prompt
         self.task, self.length, self.temperature = task, length, temperature
         self.samples, self.seed = samples, seed
         self.start = _tokens(self.prompt or "\n", task)
@@ -76,6 +79,11 @@ class Continuation(Configurable):
             return logits.argmax(-1)
         below = logits.double() - logits.amax(-1, keepdim=True)  # a tiny temperature gives no infinity
         return torch.multinomial((below / self.temperature).softmax(-1), 1, generator=rng)[:, 0]
+
+
+def _read(path: Path) -> str:
+    check_file(path, REMEDY)
+    return decoded(files.content_of(path, "text", REMEDY), path, REMEDY)
 
 
 def _tokens(text: str, task: Symbols) -> Tensor:
