@@ -36,9 +36,9 @@ def difference(
         dtype: In which numbers.
         train: Whether gradients are compared.
     """
-    x, cell = _inputs(like, dtype), _stand_in(cell, dtype)
+    x = _inputs(like, dtype)
     with torch.enable_grad(), torch.random.fork_rng([]):
-        want, got = (_results(run, cell, x, train) for run in (sequence.loop, compiled.run))
+        want, got = (_results(run, _stand_in(cell, dtype), x, train) for run in (sequence.loop, compiled.run))
     for name, expected in want.items():
         given = got[name]
         if expected is None and given is None:
@@ -52,8 +52,11 @@ def difference(
 
 
 def _stand_in(cell: Cell[Any], dtype: torch.dtype) -> Cell[Any]:
-    """Return a cell with the same numbers in tensors of its own, so that no hook on the user's is called."""
-    memo: dict[int, Any] = {id(buffer): buffer.detach() for buffer in cell.buffers()}
+    """Return a cell with the same numbers in tensors of its own, so that no hook on the user's is called.
+
+    Its buffers are copies: spectral normalisation changes them whenever it makes a weight.
+    """
+    memo: dict[int, Any] = {id(buffer): buffer.detach().clone() for buffer in cell.buffers()}
     memo |= {id(weight): nn.Parameter(weight.detach(), weight.requires_grad) for weight in cell.parameters()}
     try:
         return copy.deepcopy(cell, memo).to(dtype)

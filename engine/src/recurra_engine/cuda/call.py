@@ -11,6 +11,7 @@ from torch import Tensor
 from recurra_engine import eager
 from recurra_engine.cuda.buffers import Inputs
 from recurra_engine.cuda.cuda_graphs import Graphs
+from recurra_engine.cuda.expressions import LACKS
 from recurra_engine.cuda.jit import missing
 from recurra_engine.cuda.launch import launch_each
 from recurra_engine.cuda.program import program
@@ -48,4 +49,4 @@ def unsupported_reason(x: Tensor) -> str | None:
     return missing() if x.device.type == "cuda" else f"it supports CUDA only, and x is on {x.device}"
 
 
-BACKEND = Backend(run, eager.outer, moves_products=True)
+BACKEND = Backend(run, eager.outer, moves_products=True, lacks=LACKS)

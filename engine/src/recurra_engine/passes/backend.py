@@ -32,8 +32,10 @@ class Backend:
             to row.
         outer: Sums a^T g over rows: (R, K), (R, J) -> (K, J); with an index of rows, over those alone.
         moves_products: Whether large products are better done outside the loop, for all steps at once.
+        lacks: Kinds of nodes that its loops cannot have.
     """
 
     run: Callable[..., LoopResult]
     outer: Callable[[Tensor, Tensor, Tensor | None], Tensor]
     moves_products: bool
+    lacks: frozenset[str] = frozenset()

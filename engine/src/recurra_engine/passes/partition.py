@@ -15,7 +15,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from recurra_engine.ir import graph
-from recurra_engine.ir.graph import CORE, PARALLEL, SHARED, Node, cut, dot, is_const, leaf, pointwise
+from recurra_engine.ir.graph import (
+    CORE,
+    OF_TORCH,
+    PARALLEL,
+    SHARED,
+    Node,
+    cut,
+    dot,
+    is_const,
+    leaf,
+    pointwise,
+)
 from recurra_engine.ir.rewrite import rebuild, replaced
 
 SMALL = 16
@@ -100,9 +111,11 @@ def products(nodes: Iterable[Node], level: int, wider: int = 0) -> list[Node]:
     return [n for n in found if n.args[1].level == SHARED and n.args[1].shape[1] > wider]
 
 
-def hoistable(results: Iterable[Node]) -> list[Node]:
-    """Return the large products that no state has a part in."""
-    return products(graph.sorted_by_use(results), PARALLEL, SMALL)
+def hoistable(results: Iterable[Node], *, move: bool) -> list[Node]:
+    """Return what no state has a part in: the calls of torch, and if they are moved the large products."""
+    order = graph.sorted_by_use(results)
+    calls = [node for node in order if node.op == "torch" and node.level == PARALLEL]
+    return [*calls, *(products(order, PARALLEL, SMALL) if move else [])]
 
 
 def postponed(results: Iterable[Node], feeding: Iterable[Node]) -> set[Node]:
@@ -112,8 +125,10 @@ def postponed(results: Iterable[Node], feeding: Iterable[Node]) -> set[Node]:
         results: What is wanted for every step.
         feeding: What the loop needs: the states after the step, and whatever it adds up.
     """
-    needed = set(graph.sorted_by_use(feeding))
     order = graph.sorted_by_use(results)
+    # A call of torch may fail on the zeros that stand for steps past a row's length: it stays in the loop.
+    calls = [node for node in order if node.op in OF_TORCH and node.level == CORE]
+    needed = set(graph.sorted_by_use([*feeding, *calls]))
     late = {node for node in products(order, CORE) if node not in needed}
     for node in order:
         if node not in needed and any(arg in late for arg in node.args):

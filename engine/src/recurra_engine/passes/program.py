@@ -127,7 +127,7 @@ def make_pass(
     carried, after = (tuple(part) for part in recurrence)
     late = postponed(wanted, [*after, *sums]) if move else set()
     stored = list(dict.fromkeys([*frontier(wanted, late), *saved]))
-    hoisted = hoistable([*after, *stored, *sums]) if move else []
+    hoisted = hoistable([*after, *stored, *sums], move=move)
     places = {node: leaf("stream", ("hoisted", i), node.shape) for i, node in enumerate(hoisted)}
     streams = tuple(places.values())
     places |= {node: leaf("stream", ("after", i), node.shape) for i, node in enumerate(after) if i in kept}
