@@ -33,6 +33,7 @@ def assigned(a, b):
     made[:, :2] = b[:, 2:4]
     made[:, -1] = 0
     made[:, 2:4] *= 2
+    made[:, 4:5].zero_()
     return made
 
 
@@ -80,6 +81,8 @@ ELEMENTWISE = {
     "addcmul": lambda a, b, W: torch.addcmul(a, a, b, value=2),
     "addcdiv": lambda a, b, W: torch.addcdiv(a, b, a * a + 1, value=0.5),
     "nan_to_num": lambda a, b, W: torch.nan_to_num(torch.where(a > 0, torch.nan, a), 0.5) + b.nan_to_num(),
+    "heaviside": lambda a, b, W: torch.heaviside(a, b.detach()) * b,
+    "isinf and isnan": lambda a, b, W: a.masked_fill(torch.isinf(a / 0.0) & ~torch.isnan(b), 0.5),
     "floor division": lambda a, b, W: torch.div(a, b, rounding_mode="floor") + a.detach() // 0.7,
     "comparison as a number": lambda a, b, W: a * (a > b) + b * (a > 0).float().to(b.dtype),
     "masked_fill": lambda a, b, W: a.masked_fill(b > 0, -1.0),
@@ -95,6 +98,11 @@ REDUCTIONS = {
     ),
     "cosine_similarity": lambda a, b, W: F.cosine_similarity(cube(a), cube(b), -1),
     "cdist": lambda a, b, W: flat(torch.cdist(cube(a), cube(b))),
+    "argmin": lambda a, b, W: a.argmin(-1, keepdim=True) + cube(b).argmin(1),
+    "var_mean": lambda a, b, W: torch.cat(
+        torch.var_mean(cube(a), 1) + torch.std_mean(b, -1, keepdim=True), -1
+    ),
+    "any and all": lambda a, b, W: a * (b > 0).any(-1, keepdim=True) + b * (a > -2).all(-1, keepdim=True),
     "argmax": lambda a, b, W: a.argmax(-1, keepdim=True) * b,
     "cumsum": lambda a, b, W: a.cumsum(-1) + flat(cube(b).cumsum(1)),
     "cumprod": lambda a, b, W: a.cumprod(-1) + flat(cube(b).cumprod(2)),

@@ -201,7 +201,9 @@ SLOPES: dict[str, Slope] = {
 
 
 def _atan2(a: Node, b: Node, g: Node) -> list[Node | None]:
-    share = _over(g, pointwise("add", _mul(a, a), _mul(b, b)))
+    square = pointwise("add", _mul(a, a), _mul(b, b))
+    nowhere = pointwise("eq", square, const(0))  # at the origin torch's gradient is 0
+    share = pointwise("where", nowhere, const(0), _over(g, square))
     return [_mul(share, b), _minus(_mul(share, a))]
 
 

@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import math
 
+import torch
+
 from recurra_engine.frontend.aten.elementwise import hardtanh
 from recurra_engine.frontend.aten.rules import rule
 from recurra_engine.ir.graph import Node, Number, const, cut, pointwise, straight_through
 
-SIXTH = 0.16666667163372040
+
+def _single(number: float) -> float:
+    """Return a number in single precision, as torch has it in some gradients, whatever the dtype."""
+    return float(torch.tensor(number, dtype=torch.float32))
 
 
 def _plus(a: Node, b: Node) -> Node:
@@ -35,7 +40,7 @@ def _elu(a: Node, alpha: Number = 1, scale: Number = 1, input_scale: Number = 1)
 
 @rule("celu")
 def _celu(a: Node, alpha: Number = 1) -> Node:
-    return _elu(a, alpha, 1, 1 / alpha)
+    return straight_through(_elu(a, alpha, 1, 1 / alpha), _elu(a, alpha, 1, 1 / _single(alpha)))
 
 
 @rule("gelu")
@@ -73,8 +78,7 @@ def _log_sigmoid(a: Node) -> list[Node]:
 @rule("hardsigmoid")
 def _hardsigmoid(a: Node) -> Node:
     inner = hardtanh(_plus(a, const(3)), 0, 6)
-    # In torch the slope is a sixth in single precision, whatever the precision of the rest.
-    return straight_through(pointwise("div", inner, const(6)), _times(inner, SIXTH))
+    return straight_through(pointwise("div", inner, const(6)), _times(inner, _single(1 / 6)))
 
 
 @rule("hardswish")
