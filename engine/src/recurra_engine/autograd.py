@@ -11,6 +11,7 @@ from torch import Tensor
 from recurra_engine import eager
 from recurra_engine.dtypes import uncast
 from recurra_engine.ir.graph import Node
+from recurra_engine.ir.torch_calls import Tape
 from recurra_engine.passes.backend import Backend, LoopResult
 from recurra_engine.passes.joint import Training, with_gradient
 from recurra_engine.passes.program import Pass, Program, kept_leaf
@@ -23,6 +24,7 @@ def run_pass(
     shared: Sequence[Tensor],
     lengths: Tensor | None,
     backend: Backend,
+    tape: Tape | None = None,
 ) -> tuple[dict[Node, Tensor], LoopResult, list[Tensor]]:
     """Run prologue, loop and epilogue.
 
@@ -33,6 +35,7 @@ def run_pass(
         shared: What all steps read.
         lengths: (B,) or None, see `scan.run`.
         backend: The level.
+        tape: Where calls of torch are recorded on the way forward, and read on the way back.
 
     Returns:
         Every value that is there for all steps, by its leaf; what the loop left; what the epilogue finished.
@@ -43,7 +46,8 @@ def run_pass(
         values |= zip(pass_.streams, pass_.prologue([*given, *shared], given[0]), strict=True)
     ran = LoopResult([], list(carried), [], {})
     if pass_.loop.does_anything:
-        ran = backend.run(pass_.loop, [values[s] for s in pass_.loop.streams], carried, shared, size, lengths)
+        streams = [values[stream] for stream in pass_.loop.streams]
+        ran = backend.run(pass_.loop, streams, carried, shared, size, lengths, tape)
     values |= zip(pass_.results, ran.out, strict=True)
     for i, history in ran.kept.items():
         values[kept_leaf("before", i, pass_.loop)] = history[:-1]
@@ -92,7 +96,8 @@ class _Sequence(torch.autograd.Function):
     def forward(ctx: Any, made: Differentiable, lengths: Tensor | None, n: int, *inputs: Tensor) -> Any:
         x, states, shared = inputs[0], inputs[1 : 1 + n], inputs[1 + n :]
         training = made.training(x.requires_grad, [tensor.requires_grad for tensor in shared])
-        values, ran, (y,) = run_pass(training.forward, [x], states, shared, lengths, made.backend)
+        ctx.tape = Tape(training.backward.loop.differentiated)
+        values, ran, (y,) = run_pass(training.forward, [x], states, shared, lengths, made.backend, ctx.tape)
         y = _zero_past_end(y, training.forward.finished[0], lengths)
         ctx.made, ctx.training, ctx.n = made, training, n
         reads = [values[leaf] for leaf in training.reads]
@@ -135,7 +140,8 @@ def _derived(
     training, n = ctx.training, ctx.n
     shared = inputs[1 + n :]
     given = [gradients[0], *reads]
-    _, ran, finished = run_pass(training.backward, given, gradients[1:], shared, lengths, ctx.made.backend)
+    how = lengths, ctx.made.backend, ctx.tape
+    _, ran, finished = run_pass(training.backward, given, gradients[1:], shared, *how)
     weights: list[Tensor | None] = [None] * len(shared)
 
     def add(i: int, gradient: Tensor) -> None:

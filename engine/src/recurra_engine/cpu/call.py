@@ -15,6 +15,7 @@ from recurra_engine.cpu.outer import outer
 from recurra_engine.cpu.source import Source, source
 from recurra_engine.cpu.torch_tasks import CALLBACK, NONE, Callbacks
 from recurra_engine.ir.graph import Shape
+from recurra_engine.ir.torch_calls import Tape
 from recurra_engine.lower.views import as_indexed, laid_out, natural
 from recurra_engine.passes.backend import Backend, LoopResult
 from recurra_engine.passes.program import Loop
@@ -53,6 +54,7 @@ def run(
     shared: Sequence[Tensor],
     size: tuple[int, int],
     lengths: Tensor | None = None,
+    tape: Tape | None = None,
 ) -> LoopResult:
     """Run a loop, as `scan.run` does; lengths must not grow from row to row."""
     steps, rows = size
@@ -71,7 +73,7 @@ def run(
     pointers = [tensor.data_ptr() for tensor in (*streams, *shared, *carried, *after, *out, *kept)]
     strides = [stride for stream in streams for stride in stream.stride()[:2]]
     scratch = like.new_empty(code.scratch * rows if code.calls else 0)
-    callbacks = Callbacks(code.calls, scratch, shared, rows)
+    callbacks = Callbacks(code.calls, scratch, shared, rows, tape or Tape(()))
     called = CALLBACK(callbacks.run) if code.calls else NONE
     ends = lengths.to(torch.int64).contiguous() if lengths is not None else None
     call = _Call(

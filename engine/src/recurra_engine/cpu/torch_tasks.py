@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from recurra_engine.ir.graph import Shape
-from recurra_engine.ir.torch_calls import Call
+from recurra_engine.ir.torch_calls import Call, Tape, TorchCall
 
 CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_long, ctypes.c_long)
 NONE = CALLBACK()
@@ -49,12 +49,15 @@ class Callbacks:
         scratch: The numbers of one row after the other, for each value of all rows.
         shared: What all rows share.
         rows: How many there are.
+        tape: Where calls are recorded, or have been by the loop that this is the way back of.
     """
 
     def __init__(
-        self, tasks: Sequence[TorchTask], scratch: Tensor, shared: Sequence[Tensor], rows: int
+        self, tasks: Sequence[TorchTask], scratch: Tensor, shared: Sequence[Tensor], rows: int, tape: Tape
     ) -> None:
         self.error: BaseException | None = None
+        self.tape = tape
+        self.left = {call: len(records) for call, records in tape.records.items()}
 
         def tensor(place: Place, own: bool) -> Tensor:
             if place.strides is not None:
@@ -76,7 +79,18 @@ class Callbacks:
         """Do one call for the first rows, and return whether it failed."""
         call, given, target = self.tasks[number]
         try:
-            target[:rows] = call(*(tensor[:rows] if own else tensor for tensor, own in given))
+            if rows < target.shape[0]:
+                given = [(tensor[:rows] if own else tensor, own) for tensor, own in given]
+            target[:rows] = self._value(call, [tensor for tensor, _ in given])
         except BaseException as error:  # of the user's, or of the keyboard's: raised when the loop has ended
             self.error = error
         return int(self.error is not None)
+
+    def _value(self, call: Call, given: list[Tensor]) -> Tensor:
+        if isinstance(call, TorchCall):
+            return self.tape.do(call, given) if call in self.tape.records else call(*given)
+        records = self.tape.records.get(call.of)
+        if not records:  # the call was done before the loop, for all steps at once
+            return call(*given)
+        self.left[call.of] -= 1
+        return call.from_record(records[self.left[call.of]], given[-1])

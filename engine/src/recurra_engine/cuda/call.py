@@ -15,6 +15,7 @@ from recurra_engine.cuda.expressions import LACKS
 from recurra_engine.cuda.jit import missing
 from recurra_engine.cuda.launch import launch_each
 from recurra_engine.cuda.program import program
+from recurra_engine.ir.torch_calls import Tape
 from recurra_engine.passes.backend import Backend, LoopResult
 from recurra_engine.passes.program import Loop
 
@@ -28,6 +29,7 @@ def run(
     shared: Sequence[Tensor],
     size: tuple[int, int],
     lengths: Tensor | None = None,
+    tape: Tape | None = None,
 ) -> LoopResult:
     """Run a loop, as `eager.run` does."""
     like = (*carried, *streams)[0]

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from operator import itemgetter
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from recurra_engine.frontend.aten.rules import Untranslated
 from recurra_engine.ir.graph import SHARED, Node
-from recurra_engine.ir.torch_calls import Kind, TorchCall
+from recurra_engine.ir.torch_calls import Kind, Rows, TorchCall, spread
 
 ROWS = 3
 """How many rows are tried together."""
@@ -43,7 +43,7 @@ def called(func: Any, where: str, tensors: Sequence[Tensor], nodes: Sequence[Nod
         given=tuple(map(Kind.of, tensors)),
         own=own,
         made=tuple(map(Kind.of, made)),
-        together=any(own) and _does_rows_together(function, tensors, own),
+        rows=_way_for_rows(function, tensors, own) if any(own) else Rows.EACH,
     )
     if not call.size:
         raise Untranslated(f"the step uses aten::{call.name}, which gives no tensor")
@@ -57,48 +57,67 @@ def _name(func: Any) -> str:
 
 def _of_tensors(func: Any, given: Any) -> Callable[..., list[Tensor]]:
     """Return the operator as a function of its tensors alone, that gives a list of tensors."""
-    flat, spec = tree_flatten(given)
-    places = [i for i, value in enumerate(flat) if isinstance(value, Tensor)]
     # A function that reports errors for its caller to check, such as that of a matrix without an inverse, is
     # to raise them: what checks them is an operator without a result.
     checked = {"check_errors": True} if any(a.name == "check_errors" for a in func._schema.arguments) else {}
-    rest = [None if isinstance(value, Tensor) else value for value in flat]
+    args, kwargs = given
+    numbers = iter(range(len(list(_tensors([*args, *kwargs.values()])))))
+    places = [_place(value, numbers) for value in args]
+    named = {name: _place(value, numbers) for name, value in (kwargs | checked).items()}
 
     def function(*tensors: Tensor) -> list[Tensor]:
-        values = list(rest)
-        for place, tensor in zip(places, tensors, strict=True):
-            values[place] = tensor
-        args, kwargs = tree_unflatten(values, spec)
-        return list(_tensors(func(*args, **(kwargs | checked))))
+        made = func(
+            *(place(tensors) for place in places), **{n: place(tensors) for n, place in named.items()}
+        )
+        return [made] if isinstance(made, Tensor) else list(_tensors([made]))
 
     return function
 
 
+def _place(value: Any, numbers: Iterator[int]) -> Callable[[Sequence[Tensor]], Any]:
+    """Return what takes an argument's place: one of the tensors, a list of some, or itself."""
+    if isinstance(value, Tensor):
+        return itemgetter(next(numbers))
+    if isinstance(value, (list, tuple)) and any(isinstance(part, Tensor) for part in value):
+        parts = [_place(part, numbers) for part in value]
+        return lambda tensors: [part(tensors) for part in parts]
+    return lambda tensors: value
+
+
 def _tensors(made: Any) -> Iterator[Tensor]:
-    if isinstance(made, Tensor):
-        yield made
-    elif isinstance(made, (list, tuple)):
-        for part in made:
+    for part in made:
+        if isinstance(part, Tensor):
+            yield part
+        elif isinstance(part, (list, tuple)):
             yield from _tensors(part)
 
 
-def _does_rows_together(function: Any, tensors: Sequence[Tensor], own: Sequence[bool]) -> bool:
+def _way_for_rows(function: Any, tensors: Sequence[Tensor], own: Sequence[bool]) -> Rows:
     """Try some rows together and one by one."""
     if any(mine and tensor.shape[:1] != (1,) for tensor, mine in zip(tensors, own, strict=True)):
-        return False
+        return Rows.EACH
     generator = torch.Generator(tensors[0].device).manual_seed(0)
     each = [
         [_near(t, generator) if mine else t for t, mine in zip(tensors, own, strict=True)]
         for _ in range(ROWS)
     ]
-    whole = [
-        torch.cat(rows) if mine else rows[0] for rows, mine in zip(zip(*each, strict=True), own, strict=True)
-    ]
+    with torch.no_grad():
+        alone = [function(*row) for row in each]
+    for way in (Rows.TOGETHER, Rows.SPREAD):
+        whole = [
+            torch.cat(rows) if mine else spread(rows[0], ROWS, way)
+            for rows, mine in zip(zip(*each, strict=True), own, strict=True)
+        ]
+        if _does(function, whole, alone):
+            return way
+    return Rows.EACH
+
+
+def _does(function: Any, whole: list[Tensor], alone: list[list[Tensor]]) -> bool:
     try:
         with torch.no_grad():
-            alone = [function(*row) for row in each]
             together = function(*whole)
-    except RuntimeError:
+    except (RuntimeError, IndexError):
         return False
     return all(
         part.shape[:1] == (ROWS,)

@@ -19,6 +19,7 @@ from recurra.state import leaves, map_state
 from recurra_engine.frontend.aten import Untranslated
 from recurra_engine.frontend.watched import Watched, line_in
 from recurra_engine.ir.graph import Node
+from recurra_engine.passes.calls import fewer_calls
 
 if TYPE_CHECKING:
     from recurra.cell import Cell
@@ -60,7 +61,8 @@ def trace(cell: Cell[Any], x: Tensor, state: Any) -> Step:
         y, after = _run(cell, watched, row)
     made = [watched.node(value) for value in (y, *(part for _, part in leaves(after)))]
     _check_shapes(made, [y, *(part for _, part in leaves(row))])
-    return Step(made[0], tuple(made[1:]), tuple(watched.constants))
+    y, *states = fewer_calls(made)
+    return Step(y, tuple(states), tuple(watched.constants))
 
 
 def _drawn(like: Tensor, generator: torch.Generator) -> Tensor:

@@ -7,8 +7,9 @@ complex number becomes two; the next call that reads them turns them back.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from functools import cached_property
 from typing import Any
 
@@ -17,6 +18,8 @@ from torch import Tensor
 from torch.func import vmap
 
 from recurra_engine.ir.graph import Node, Shape, cut, make, reshape
+
+Function = Callable[..., list[Tensor]]
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,20 @@ def as_numbers(tensor: Tensor, dtype: torch.dtype | None = None) -> Tensor:
     return tensor if tensor.is_floating_point() or dtype is None else tensor.to(dtype)
 
 
+class Rows(Enum):
+    """How a call does many rows: as its first dimension, or each as if it were alone."""
+
+    TOGETHER = "together"
+    SPREAD = "together, with what all rows share repeated for each of them"
+    EACH = "each"
+
+
+def spread(shared: Tensor, rows: int, way: Rows) -> Tensor:
+    """Return what all rows share, repeated for each of them where a call wants it."""
+    repeated = way is Rows.SPREAD and shared.shape[:1] == (1,)
+    return shared.expand(rows, *shared.shape[1:]) if repeated else shared
+
+
 @dataclass(frozen=True, eq=False)
 class TorchCall:
     """One call of torch.
@@ -71,16 +88,16 @@ class TorchCall:
         given: What it reads.
         own: Which of that each row has for itself.
         made: What it gives.
-        together: Whether it does many rows at once where they are the first dimension.
+        rows: How it does many rows.
     """
 
     name: str
     where: str
-    function: Callable[..., list[Tensor]]
+    function: Function
     given: tuple[Kind, ...]
     own: tuple[bool, ...]
     made: tuple[Kind, ...]
-    together: bool = False
+    rows: Rows = Rows.EACH
 
     def __str__(self) -> str:
         return f"aten::{self.name}"
@@ -108,19 +125,47 @@ class TorchCall:
         Args:
             values: (R, ...) for what each row has, as it is for what all share.
         """
-        typed = [kind.typed(value) for kind, value in zip(self.given, values, strict=True)]
+        return self.joined(self.results(self.typed(values)), values)
+
+    def joined(self, made: Sequence[Tensor], values: Sequence[Tensor]) -> Tensor:
+        """Return what torch gave for values as the numbers of a node."""
         real = next((value.dtype for value in values if value.is_floating_point()), torch.float64)
         lead = (values[self.own.index(True)].shape[0],) if any(self.own) else ()
-        flat = [as_numbers(made, real).reshape(*lead, -1) for made in self._results(typed)]
-        return flat[0] if len(flat) == 1 else torch.cat(flat, -1)
+        return _side_by_side([as_numbers(part, real).reshape(*lead, -1) for part in made])
 
-    def _results(self, typed: list[Tensor]) -> list[Tensor]:
+    def typed(self, values: Sequence[Tensor]) -> list[Tensor]:
+        """Return the numbers of nodes as what torch is given."""
+        return [kind.typed(value) for kind, value in zip(self.given, values, strict=True)]
+
+    def results(self, typed: Sequence[Tensor]) -> list[Tensor]:
+        """Return what torch gives."""
         if not any(self.own):
             return self.function(*typed)
-        if self.together:
-            return self.function(*(t.flatten(0, 1) if o else t for t, o in zip(typed, self.own, strict=True)))
+        if self.rows is not Rows.EACH:
+            n = typed[self.own.index(True)].shape[0]
+            given = zip(typed, self.own, strict=True)
+            return self.function(*(t.flatten(0, 1) if own else spread(t, n, self.rows) for t, own in given))
         made: list[Tensor] = vmap(self.function, tuple(0 if own else None for own in self.own))(*typed)
         return made
+
+
+def _as(kind: Kind, numbers: Tensor, like: Tensor) -> Tensor:
+    """Return numbers, one after the other for each row, as something like what torch gave."""
+    if kind.dtype.is_complex:
+        return torch.view_as_complex(numbers.reshape(*like.shape, 2))
+    return numbers.reshape(like.shape)
+
+
+def _side_by_side(parts: list[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(parts, -1)
+
+
+@dataclass(frozen=True)
+class Record:
+    """What autograd has of one call: the leaves of its graph, and its results."""
+
+    leaves: list[Tensor]
+    made: list[Tensor]
 
 
 class Gradient:
@@ -141,13 +186,33 @@ class Gradient:
     def __call__(self, *values: Tensor) -> Tensor:
         """Return all gradients one after the other, (R, N)."""
         *given, g = values
+        return self.from_record(self.record(given), g)
+
+    def record(self, given: Sequence[Tensor]) -> Record:
+        """Do the call, and keep what autograd writes down of it."""
         with torch.enable_grad():
-            leaves = {i: given[i].detach().requires_grad_() for i in self.of.slopes}
-            made = self.of(*(leaves.get(i, value) for i, value in enumerate(given)))
-            made = made if made.requires_grad else made + 0 * next(iter(leaves.values())).sum()
-            found = torch.autograd.grad(made, list(leaves.values()), g, materialize_grads=True)
-        parts = [self._of_rows(i, part, g) for i, part in zip(self.of.slopes, found, strict=True)]
-        return parts[0] if len(parts) == 1 else torch.cat(parts, -1)
+            typed = self.of.typed(given)
+            leaves = [typed[i].detach().requires_grad_() for i in self.of.slopes]
+            for i, leaf in zip(self.of.slopes, leaves, strict=True):
+                typed[i] = leaf
+            return Record(leaves, self.of.results(typed))
+
+    def from_record(self, record: Record, g: Tensor) -> Tensor:
+        """Return all gradients of a call that was recorded; g (R, N) is that of its results."""
+        sizes = [kind.size for kind in self.of.made]
+        parts = zip(record.made, g.split(sizes, -1), self.of.made, strict=True)
+        known = [(part, _as(kind, back, part)) for part, back, kind in parts if part.requires_grad]
+        if not known:
+            return g.new_zeros(g.shape[0], self.size)
+        found = torch.autograd.grad(
+            [part for part, _ in known],
+            record.leaves,
+            [back for _, back in known],
+            retain_graph=True,
+            materialize_grads=True,
+        )
+        backs = zip(self.of.slopes, found, strict=True)
+        return _side_by_side([self._of_rows(i, as_numbers(back), g) for i, back in backs])
 
     def _of_rows(self, i: int, part: Tensor, like: Tensor) -> Tensor:
         if self.of.own[i]:
@@ -158,6 +223,23 @@ class Gradient:
 
 
 Call = TorchCall | Gradient
+
+
+class Tape:
+    """Records of calls, of every step of a loop, so that the way back does not do them again.
+
+    Args:
+        calls: Those of which there is to be a record.
+    """
+
+    def __init__(self, calls: Iterable[TorchCall]) -> None:
+        self.records: dict[TorchCall, list[Record]] = {call: [] for call in calls}
+
+    def do(self, call: TorchCall, values: Sequence[Tensor]) -> Tensor:
+        """Do a call and record it; values lie in memory that the next step uses again."""
+        record = call.gradient.record([v.clone() if o else v for v, o in zip(values, call.own, strict=True)])
+        self.records[call].append(record)
+        return call.joined([part.detach() for part in record.made], values)
 
 
 def torch_call(call: TorchCall, args: Sequence[Node]) -> list[Node]:

@@ -29,7 +29,7 @@ class Backend:
     Args:
         run: Runs a loop: (loop, streams (T, B, ...), carried (B, ...), shared, (T, B), lengths (B,) or None).
             Past its length a row leaves what is carried alone and stores zeros; lengths never grow from row
-            to row.
+            to row. A tape, where one is given, may keep what calls of torch leave for the way back.
         outer: Sums a^T g over rows: (R, K), (R, J) -> (K, J); with an index of rows, over those alone.
         moves_products: Whether large products are better done outside the loop, for all steps at once.
         lacks: Kinds of nodes that its loops cannot have.

@@ -11,8 +11,9 @@ cheap where its arguments already are, and dear to store for every step.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from recurra_engine.ir import graph
 from recurra_engine.ir.graph import (
@@ -111,10 +112,16 @@ def products(nodes: Iterable[Node], level: int, wider: int = 0) -> list[Node]:
     return [n for n in found if n.args[1].level == SHARED and n.args[1].shape[1] > wider]
 
 
-def hoistable(results: Iterable[Node], *, move: bool) -> list[Node]:
-    """Return what no state has a part in: the calls of torch, and if they are moved the large products."""
+def hoistable(results: Iterable[Node], recorded: Collection[Any], *, move: bool) -> list[Node]:
+    """Return what no state has a part in: calls of torch, and if they are moved the large products.
+
+    Args:
+        results: What is wanted.
+        recorded: The calls that stay in the loop, where they are recorded for their gradients.
+        move: Whether products are to be moved.
+    """
     order = graph.sorted_by_use(results)
-    calls = [node for node in order if node.op == "torch" and node.level == PARALLEL]
+    calls = [n for n in order if n.op == "torch" and n.level == PARALLEL and n.data[0] not in recorded]
     return [*calls, *(products(order, PARALLEL, SMALL) if move else [])]
 
 
