@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -17,7 +17,14 @@ ROWS = 3
 """How many rows are tried together."""
 
 
-def called(func: Any, where: str, tensors: Sequence[Tensor], nodes: Sequence[Node], given: Any) -> TorchCall:
+def called(
+    func: Any,
+    where: str,
+    tensors: Sequence[Tensor],
+    nodes: Sequence[Node],
+    given: Any,
+    fixed: Collection[int],
+) -> TorchCall:
     """Return the call that an operator is.
 
     Args:
@@ -26,6 +33,7 @@ def called(func: Any, where: str, tensors: Sequence[Tensor], nodes: Sequence[Nod
         tensors: The tensors that it was given, for one row.
         nodes: Their nodes.
         given: All of its arguments, as (args, kwargs).
+        fixed: Which of the tensors are constants.
 
     Raises:
         Untranslated: It does not give tensors of the same shapes every time.
@@ -36,14 +44,17 @@ def called(func: Any, where: str, tensors: Sequence[Tensor], nodes: Sequence[Nod
     own = tuple(node.level != SHARED for node in nodes)
     with torch.no_grad():
         made = function(*tensors)
+    kinds, results = tuple(map(Kind.of, tensors)), tuple(map(Kind.of, made))
+    smooth = any(kind.continuous for kind in results)
     call = TorchCall(
         name=_name(func),
         where=where,
         function=function,
-        given=tuple(map(Kind.of, tensors)),
+        given=kinds,
         own=own,
-        made=tuple(map(Kind.of, made)),
+        made=results,
         rows=_way_for_rows(function, tensors, own) if any(own) else Rows.EACH,
+        slopes=tuple(i for i, kind in enumerate(kinds) if smooth and kind.continuous and i not in fixed),
     )
     if not call.size:
         raise Untranslated(f"the step uses aten::{call.name}, which gives no tensor")
@@ -66,9 +77,8 @@ def _of_tensors(func: Any, given: Any) -> Callable[..., list[Tensor]]:
     named = {name: _place(value, numbers) for name, value in (kwargs | checked).items()}
 
     def function(*tensors: Tensor) -> list[Tensor]:
-        made = func(
-            *(place(tensors) for place in places), **{n: place(tensors) for n, place in named.items()}
-        )
+        options = {name: place(tensors) for name, place in named.items()}
+        made = func(*(place(tensors) for place in places), **options)
         return [made] if isinstance(made, Tensor) else list(_tensors([made]))
 
     return function

@@ -25,6 +25,7 @@ from recurra_engine.ir.graph import (
     Node,
     const,
     expand,
+    is_const,
     leaf,
     pointwise,
     stop,
@@ -230,13 +231,17 @@ class Watched(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if self.whole and any(node.level > SHARED for node in nodes):
             raise Untranslated(f"the step uses aten::{_name(func)}")
         try:
-            call = called(func, line_of_step(), given, nodes, arguments)
+            fixed = [i for i, node in enumerate(nodes) if self._is_constant(node)]
+            call = called(func, line_of_step(), given, nodes, arguments, fixed)
         except (RuntimeError, NotImplementedError, TypeError) as error:
             reason = (str(error) or type(error).__name__).splitlines()[0]
             raise Untranslated(
                 f"the step uses aten::{_name(func)}, which fails for one row ({reason})"
             ) from error
         return torch_call(call, nodes)
+
+    def _is_constant(self, node: Node) -> bool:
+        return is_const(node) or (node.op == "weight" and node.data[0] >= self.weights)
 
     def _converted(self, a: Tensor, dtype: torch.dtype) -> Node:
         node = self.node(a)

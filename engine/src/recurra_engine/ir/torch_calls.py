@@ -89,6 +89,7 @@ class TorchCall:
         own: Which of that each row has for itself.
         made: What it gives.
         rows: How it does many rows.
+        slopes: Which of what it reads may have a gradient.
     """
 
     name: str
@@ -98,6 +99,7 @@ class TorchCall:
     own: tuple[bool, ...]
     made: tuple[Kind, ...]
     rows: Rows = Rows.EACH
+    slopes: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         return f"aten::{self.name}"
@@ -106,13 +108,6 @@ class TorchCall:
     def size(self) -> int:
         """How many numbers it gives for a row."""
         return sum(kind.size for kind in self.made)
-
-    @property
-    def slopes(self) -> tuple[int, ...]:
-        """Which of `given` may have a gradient."""
-        if not any(kind.continuous for kind in self.made):
-            return ()
-        return tuple(i for i, kind in enumerate(self.given) if kind.continuous)
 
     @cached_property
     def gradient(self) -> Gradient:
@@ -200,7 +195,8 @@ class Gradient:
     def from_record(self, record: Record, g: Tensor) -> Tensor:
         """Return all gradients of a call that was recorded; g (R, N) is that of its results."""
         sizes = [kind.size for kind in self.of.made]
-        parts = zip(record.made, g.split(sizes, -1), self.of.made, strict=True)
+        each = g.split(sizes, -1) if len(sizes) > 1 else [g]
+        parts = zip(record.made, each, self.of.made, strict=True)
         known = [(part, _as(kind, back, part)) for part, back, kind in parts if part.requires_grad]
         if not known:
             return g.new_zeros(g.shape[0], self.size)

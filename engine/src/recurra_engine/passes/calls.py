@@ -34,16 +34,12 @@ def _joined(results: Results) -> Results | None:
         readers = _readers(node, order)
         views = [reader for reader in readers if reader.op != "torch"]
         calls = [reader for reader in readers if reader.op == "torch"]
-        alike = len(calls) == 1 and _like(calls[0], node)
+        alike = len(calls) == 1 and calls[0].data[0].rows is node.data[0].rows
         if alike and not {node, *views} & set(results):
             parts = {arg: _number(arg, node) for arg in calls[0].args if _source(arg) is node}
             if None not in parts.values():
                 return replaced(results, {calls[0]: _together(node, calls[0], parts)})
     return None
-
-
-def _like(a: Node, b: Node) -> bool:
-    return a.level == b.level and a.data[0].rows is b.data[0].rows
 
 
 def _readers(node: Node, order: Sequence[Node]) -> list[Node]:
@@ -95,6 +91,10 @@ def _together(first: Node, then: Node, parts: dict[Node, int | None]) -> Node:
         own=(*(b.own[i] for i in rest), *a.own),
         made=b.made,
         rows=a.rows,
+        slopes=(
+            *(new for new, old in enumerate(rest) if old in b.slopes),
+            *(len(rest) + i for i in a.slopes if b.slopes),
+        ),
     )
     return _node(call, [*(then.args[i] for i in rest), *first.args])
 
