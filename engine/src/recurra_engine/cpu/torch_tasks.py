@@ -89,8 +89,8 @@ class Callbacks:
     def _value(self, call: Call, given: list[Tensor]) -> Tensor:
         if isinstance(call, TorchCall):
             return self.tape.do(call, given) if call in self.tape.records else call(*given)
-        records = self.tape.records.get(call.of)
-        if not records:  # the call was done before the loop, for all steps at once
+        if not self.tape.records.get(call.of):  # the call was done before the loop, for all steps at once
             return call(*given)
         self.left[call.of] -= 1
-        return call.from_record(records[self.left[call.of]], given[-1])
+        record = self.tape.take(call.of, self.left[call.of])
+        return call(*given) if record is None else call.from_record(record, given[-1])

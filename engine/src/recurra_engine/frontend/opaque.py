@@ -11,7 +11,7 @@ from torch import Tensor
 
 from recurra_engine.frontend.aten.rules import Untranslated
 from recurra_engine.ir.graph import SHARED, Node
-from recurra_engine.ir.torch_calls import Kind, Rows, TorchCall, spread
+from recurra_engine.ir.torch_calls import Function, Kind, TorchCall
 
 ROWS = 3
 """How many rows are tried together."""
@@ -45,15 +45,16 @@ def called(
     with torch.no_grad():
         made = function(*tensors)
     kinds, results = tuple(map(Kind.of, tensors)), tuple(map(Kind.of, made))
+    for_rows, together = _for_rows(function, tensors, own)
     smooth = any(kind.continuous for kind in results)
     call = TorchCall(
         name=_name(func),
         where=where,
-        function=function,
+        function=for_rows,
         given=kinds,
         own=own,
         made=results,
-        rows=_way_for_rows(function, tensors, own) if any(own) else Rows.EACH,
+        together=together,
         slopes=tuple(i for i, kind in enumerate(kinds) if smooth and kind.continuous and i not in fixed),
     )
     if not call.size:
@@ -66,7 +67,7 @@ def _name(func: Any) -> str:
     return name
 
 
-def _of_tensors(func: Any, given: Any) -> Callable[..., list[Tensor]]:
+def _of_tensors(func: Any, given: Any) -> Function:
     """Return the operator as a function of its tensors alone, that gives a list of tensors."""
     # A function that reports errors for its caller to check, such as that of a matrix without an inverse, is
     # to raise them: what checks them is an operator without a result.
@@ -102,31 +103,38 @@ def _tensors(made: Any) -> Iterator[Tensor]:
             yield from _tensors(part)
 
 
-def _way_for_rows(function: Any, tensors: Sequence[Tensor], own: Sequence[bool]) -> Rows:
-    """Try some rows together and one by one."""
-    if any(mine and tensor.shape[:1] != (1,) for tensor, mine in zip(tensors, own, strict=True)):
-        return Rows.EACH
+def _for_rows(function: Function, tensors: Sequence[Tensor], own: Sequence[bool]) -> tuple[Function, bool]:
+    """Return the function for many rows, and whether it does them together: some are tried."""
+    if not any(own) or any(mine and t.shape[:1] != (1,) for t, mine in zip(tensors, own, strict=True)):
+        return function, False
     generator = torch.Generator(tensors[0].device).manual_seed(0)
     each = [
         [_near(t, generator) if mine else t for t, mine in zip(tensors, own, strict=True)]
         for _ in range(ROWS)
     ]
-    with torch.no_grad():
-        alone = [function(*row) for row in each]
-    for way in (Rows.TOGETHER, Rows.SPREAD):
-        whole = [
-            torch.cat(rows) if mine else spread(rows[0], ROWS, way)
-            for rows, mine in zip(zip(*each, strict=True), own, strict=True)
-        ]
-        if _does(function, whole, alone):
-            return way
-    return Rows.EACH
+    whole = [torch.cat(r) if mine else r[0] for r, mine in zip(zip(*each, strict=True), own, strict=True)]
+    for way in (function, _spreading(function, own)):
+        if _does(way, whole, function, each):
+            return way, True
+    return function, False
 
 
-def _does(function: Any, whole: list[Tensor], alone: list[list[Tensor]]) -> bool:
+def _spreading(function: Function, own: Sequence[bool]) -> Function:
+    """Return the function with what all rows share repeated for each of them."""
+    first = list(own).index(True)
+
+    def spread(*tensors: Tensor) -> list[Tensor]:
+        n = tensors[first].shape[0]
+        given = zip(tensors, own, strict=True)
+        return function(*(t if o or t.shape[:1] != (1,) else t.expand(n, *t.shape[1:]) for t, o in given))
+
+    return spread
+
+
+def _does(way: Function, whole: list[Tensor], function: Function, each: list[list[Tensor]]) -> bool:
     try:
         with torch.no_grad():
-            together = function(*whole)
+            together, alone = way(*whole), [function(*row) for row in each]
     except (RuntimeError, IndexError):
         return False
     return all(

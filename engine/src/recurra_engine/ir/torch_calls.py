@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from functools import cached_property
 from typing import Any
 
@@ -63,20 +62,6 @@ def as_numbers(tensor: Tensor, dtype: torch.dtype | None = None) -> Tensor:
     return tensor if tensor.is_floating_point() or dtype is None else tensor.to(dtype)
 
 
-class Rows(Enum):
-    """How a call does many rows: as its first dimension, or each as if it were alone."""
-
-    TOGETHER = "together"
-    SPREAD = "together, with what all rows share repeated for each of them"
-    EACH = "each"
-
-
-def spread(shared: Tensor, rows: int, way: Rows) -> Tensor:
-    """Return what all rows share, repeated for each of them where a call wants it."""
-    repeated = way is Rows.SPREAD and shared.shape[:1] == (1,)
-    return shared.expand(rows, *shared.shape[1:]) if repeated else shared
-
-
 @dataclass(frozen=True, eq=False)
 class TorchCall:
     """One call of torch.
@@ -88,7 +73,7 @@ class TorchCall:
         given: What it reads.
         own: Which of that each row has for itself.
         made: What it gives.
-        rows: How it does many rows.
+        together: Whether it does many rows at once where they are the first dimension.
         slopes: Which of what it reads may have a gradient.
     """
 
@@ -98,7 +83,7 @@ class TorchCall:
     given: tuple[Kind, ...]
     own: tuple[bool, ...]
     made: tuple[Kind, ...]
-    rows: Rows = Rows.EACH
+    together: bool = False
     slopes: tuple[int, ...] = ()
 
     def __str__(self) -> str:
@@ -136,10 +121,8 @@ class TorchCall:
         """Return what torch gives."""
         if not any(self.own):
             return self.function(*typed)
-        if self.rows is not Rows.EACH:
-            n = typed[self.own.index(True)].shape[0]
-            given = zip(typed, self.own, strict=True)
-            return self.function(*(t.flatten(0, 1) if own else spread(t, n, self.rows) for t, own in given))
+        if self.together:
+            return self.function(*(t.flatten(0, 1) if o else t for t, o in zip(typed, self.own, strict=True)))
         made: list[Tensor] = vmap(self.function, tuple(0 if own else None for own in self.own))(*typed)
         return made
 
@@ -204,7 +187,6 @@ class Gradient:
             [part for part, _ in known],
             record.leaves,
             [back for _, back in known],
-            retain_graph=True,
             materialize_grads=True,
         )
         backs = zip(self.of.slopes, found, strict=True)
@@ -229,7 +211,12 @@ class Tape:
     """
 
     def __init__(self, calls: Iterable[TorchCall]) -> None:
-        self.records: dict[TorchCall, list[Record]] = {call: [] for call in calls}
+        self.records: dict[TorchCall, list[Record | None]] = {call: [] for call in calls}
+
+    def take(self, call: TorchCall, step: int) -> Record | None:
+        """Return the record of a step, once: autograd forgets it when it has gone back through it."""
+        record, self.records[call][step] = self.records[call][step], None
+        return record
 
     def do(self, call: TorchCall, values: Sequence[Tensor]) -> Tensor:
         """Do a call and record it; values lie in memory that the next step uses again."""

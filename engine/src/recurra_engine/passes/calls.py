@@ -34,7 +34,7 @@ def _joined(results: Results) -> Results | None:
         readers = _readers(node, order)
         views = [reader for reader in readers if reader.op != "torch"]
         calls = [reader for reader in readers if reader.op == "torch"]
-        alike = len(calls) == 1 and calls[0].data[0].rows is node.data[0].rows
+        alike = len(calls) == 1 and calls[0].data[0].together is node.data[0].together
         if alike and not {node, *views} & set(results):
             parts = {arg: _number(arg, node) for arg in calls[0].args if _source(arg) is node}
             if None not in parts.values():
@@ -90,7 +90,7 @@ def _together(first: Node, then: Node, parts: dict[Node, int | None]) -> Node:
         given=(*(b.given[i] for i in rest), *a.given),
         own=(*(b.own[i] for i in rest), *a.own),
         made=b.made,
-        rows=a.rows,
+        together=a.together,
         slopes=(
             *(new for new, old in enumerate(rest) if old in b.slopes),
             *(len(rest) + i for i in a.slopes if b.slopes),
