@@ -15,7 +15,7 @@ def beside(name):
     spec.loader.exec_module(module)
 
 
-for _name in ("engine_toys", "engine_cells", "engine_operators", "engine_compare"):
+for _name in ("engine_toys", "engine_cells", "engine_operators", "engine_constructs", "engine_compare"):
     beside(_name)  # at once, since tests are made for each of their cells and functions
 
 

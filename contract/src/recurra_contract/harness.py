@@ -13,7 +13,6 @@ import torch
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor, nn
 
-from recurra.capabilities.topology import Evolvable
 from recurra.cell import Cell, Network, Tags
 from recurra.errors import IncompatibleParts
 from recurra.task import Task
@@ -24,6 +23,7 @@ from recurra_lab.artifacts.checkpoint import DurableCheckpoints
 from recurra_lab.experiments.run_options import RunOptions
 from recurra_lab.runs.pl_trainer import lightning, quiet
 from recurra_lab.training.batches import Batches, training_loader
+from recurra_lab.training.capabilities import Evolvable
 from recurra_lab.training.evaluate import evaluate
 from recurra_lab.training.graph_model import make_model
 from recurra_lab.training.module import LearningModule

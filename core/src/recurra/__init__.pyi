@@ -6,12 +6,8 @@ from recurra.capabilities import torch_weights as torch_weights
 from recurra.capabilities.environment import Environment as Environment
 from recurra.capabilities.environment import Policy as Policy
 from recurra.capabilities.environment import Population as Population
-from recurra.capabilities.graphs import FindsTrees as FindsTrees
 from recurra.capabilities.graphs import GraphTask as GraphTask
 from recurra.capabilities.graphs import Tree as Tree
-from recurra.capabilities.staged import Staged as Staged
-from recurra.capabilities.teacher_forcing import TakesTargets as TakesTargets
-from recurra.capabilities.topology import Evolvable as Evolvable
 from recurra.capabilities.topology import Topology as Topology
 from recurra.cell import Cell as Cell
 from recurra.cell import InputKind as InputKind

@@ -21,6 +21,7 @@ from recurra_engine.cache_key import kind_of
 from recurra_engine.compiled import Compiled, Traced, traced
 from recurra_engine.dtypes import HALF, cast_to, computed, converted, uncast
 from recurra_engine.frontend.aten import Untranslated
+from recurra_engine.ir.graph import OF_TORCH, sorted_by_use
 from recurra_engine.levels import Level
 from recurra_engine.mixed_precision import Widened
 from recurra_engine.passes.backend import Backend
@@ -147,7 +148,8 @@ def _chosen(cell: Cell[Any], x: Tensor, state: Any, only: str | None) -> Choice:
         if only not in (None, level):
             continue
         compiled = Compiled(made, backend)
-        reason_against = _obstacle_at(level, x, only) or _tried(cell, compiled, x, dtype)
+        lacking = _lacking(made, backend)
+        reason_against = _obstacle_at(level, x, only) or lacking or _tried(cell, compiled, x, dtype)
         if reason_against is None:
             _notice(cell, level, why_not)
             whole = dtype == x.dtype and cast_to(x.device) is None
@@ -178,6 +180,14 @@ def _obstacle_at(level: Level, x: Tensor, only: str | None) -> str | None:
         return cpu.unsupported_reason(x) if level == "native" else cuda.unsupported_reason(x)
     # Measured: several small operations for each that the user wrote cost more than autograd's record.
     return "the loop is faster on a CPU" if x.device.type == "cpu" and only is None else None
+
+
+def _lacking(made: Traced, backend: Backend) -> str | None:
+    for node in sorted_by_use([made.program.y, *made.program.after]):
+        if node.op in backend.lacks:
+            call = node.data[0] if node.op in OF_TORCH else None
+            return f"{call.where}: the step uses {call}" if call else f"the step uses {node.op}"
+    return None
 
 
 def _tried(cell: Cell[Any], compiled: Compiled, x: Tensor, dtype: torch.dtype) -> str | None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from recurra_engine.ir.torch_calls import Tape
 from recurra_engine.passes.backend import Backend, LoopResult
 from recurra_engine.passes.program import Loop
 
@@ -18,6 +19,7 @@ def run(
     shared: Sequence[Tensor],
     size: tuple[int, int],
     lengths: Tensor | None = None,
+    tape: Tape | None = None,
 ) -> LoopResult:
     """Run a loop; see `Backend.run`."""
     steps, like = size[0], (*carried, *streams)[0]

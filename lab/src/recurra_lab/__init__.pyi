@@ -15,6 +15,12 @@ from recurra_lab.runs.trained import load as load
 from recurra_lab.snapshots.task import SnapshotTask as SnapshotTask
 from recurra_lab.snapshots.task import load_snapshot as load_snapshot
 from recurra_lab.snapshots.task import write_snapshot as write_snapshot
+from recurra_lab.training.capabilities import Evolvable as Evolvable
+from recurra_lab.training.capabilities import FindsTrees as FindsTrees
+from recurra_lab.training.capabilities import RunsPopulations as RunsPopulations
+from recurra_lab.training.capabilities import ScoresPopulations as ScoresPopulations
+from recurra_lab.training.capabilities import Staged as Staged
+from recurra_lab.training.capabilities import TakesTargets as TakesTargets
 from recurra_lab.training.evaluate import evaluate as evaluate
 from recurra_lab.training.evaluate import evaluate_suite as evaluate_suite
 from recurra_lab.training.evaluate import evaluation_mode as evaluation_mode
@@ -52,5 +58,3 @@ from recurra_lab.training.population import losses as losses
 from recurra_lab.training.population import run_each as run_each
 from recurra_lab.training.predictions import Predictions as Predictions
 from recurra_lab.training.predictions import Predicts as Predicts
-from recurra_lab.training.scored_populations import RunsPopulations as RunsPopulations
-from recurra_lab.training.scored_populations import ScoresPopulations as ScoresPopulations

@@ -105,7 +105,7 @@ class MergingCell(Cell[Tensor]):
     def parse(
         self, features: Tensor, adjacency: Tensor, regions: Tensor | None = None, kappa: float = 0.0
     ) -> MeanTree:
-        """Merge greedily; see `recurra.FindsTrees`."""
+        """Merge greedily; see `recurra_lab.FindsTrees`."""
         n, members = len(features), []
         branches = [Branch([leaf], [leaf]) for leaf in range(n)]
 

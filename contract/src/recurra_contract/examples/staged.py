@@ -20,7 +20,7 @@ class StagedState(NamedTuple):
 
 
 class StagedCell(Cell[StagedState]):
-    """Two parts: the first predicts x, the second what the first puts out; see `recurra.Staged`."""
+    """Two parts: the first predicts x, the second what the first puts out; see `recurra_lab.Staged`."""
 
     def __init__(self, input_size: int) -> None:
         super().__init__(input_size, 8)

@@ -21,7 +21,7 @@ from recurra_contract.task_probes import (
     supervised,
     with_suite,
 )
-from recurra_lab.training.scored_populations import ScoresPopulations
+from recurra_lab.training.capabilities import ScoresPopulations
 
 
 def check_loss_is_differentiable(make: Make) -> None:

@@ -1,7 +1,7 @@
 """Graphs of which a network makes trees: neighbours are merged into one node, until a single one is left.
 
 A task gives the nodes of a graph as rows of x, each with its features and its row of the adjacency matrix. A
-cell that reads trees, and says how good a merge is, finds a tree over them (`FindsTrees`) and reads that.
+cell that reads trees, and says how good a merge is, finds a tree over them and reads that.
 Each node of the graph, a leaf of the tree, then takes the answer of the node above it that is most certain.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from torch import Tensor
 
@@ -31,29 +31,6 @@ class Tree(Protocol):
 
     def as_input(self, features: Tensor) -> Tensor:
         """Return what a cell reads, (2 n − 1, F + 1) in post-order, for leaves with features (n, F)."""
-        ...
-
-
-@runtime_checkable
-class FindsTrees(Protocol):
-    """What a cell that reads trees offers where trees are to be found."""
-
-    def parse(
-        self, features: Tensor, adjacency: Tensor, regions: Tensor | None = None, kappa: float = 0.0
-    ) -> Tree:
-        """Return a tree whose merges have high scores.
-
-        Args:
-            features: (n, F), of the leaves.
-            adjacency: (n, n) booleans, symmetric: which leaves are neighbours.
-            regions: (n,), numbers from 0; where given, `kappa` is added to the score of each node that mixes
-                regions before each of them is complete.
-            kappa: Positive to find trees that violate a margin, very negative to allow correct trees only.
-        """
-        ...
-
-    def score(self, nodes: Tensor) -> Tensor:
-        """Return the scores of the merges that produced the nodes: (..., H) -> (...)."""
         ...
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 from torch import nn
 
@@ -27,12 +26,3 @@ class Topology:
     outputs: int
     hidden: int
     layers: int | None
-
-
-@runtime_checkable
-class Evolvable(Protocol):
-    """A module whose structure can be evolved."""
-
-    def topology(self) -> Topology:
-        """Return where its connections are."""
-        ...

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from recurra.capabilities.graphs import FindsTrees, Tree
+from recurra.capabilities.graphs import Tree
+from recurra_lab.training.capabilities import FindsTrees
 
 
 class Forest(NamedTuple):

@@ -7,12 +7,13 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from recurra.capabilities.graphs import FindsTrees, GraphTask
+from recurra.capabilities.graphs import GraphTask
 from recurra.config.ref import Ref
 from recurra.device import placement
 from recurra.errors import IncompatibleParts
 from recurra.plugins import registry
 from recurra.task import Task
+from recurra_lab.training.capabilities import FindsTrees
 from recurra_lab.training.forests import forest, most_certain, parsed
 from recurra_lab.training.model import Model
 

@@ -18,8 +18,8 @@ from recurra.cell import Cell, Network
 from recurra.errors import IncompatibleParts
 from recurra.state import map_state
 from recurra.task import Batch, SupervisedTask
+from recurra_lab.training.capabilities import ScoresPopulations
 from recurra_lab.training.graph_model import GraphModel
-from recurra_lab.training.scored_populations import ScoresPopulations
 
 Weights = Mapping[str, Tensor]
 

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from recurra import Evolvable
 from recurra_evolving_ntm.network import NeatNetwork
+from recurra_lab import Evolvable
 
 
 def logistic(s):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from recurra_engine.frontend.aten.rules import RULES, Untranslated, node, rule, scaled
+from recurra_engine.frontend.aten.rules import RULES, node, rule, scaled
 from recurra_engine.ir import graph
 from recurra_engine.ir.graph import Node, Number, const, pointwise, stop
 
@@ -33,9 +33,19 @@ def _rsub(a: Any, b: Any, alpha: Number = 1) -> Node:
 
 @rule("div")
 def _div(a: Any, b: Any, *, rounding_mode: str | None = None) -> Node:
-    if rounding_mode is not None:
-        raise Untranslated("the step uses division with rounding")
-    return pointwise("div", node(a), node(b))
+    if rounding_mode == "floor":
+        return _floor_divide(a, b)
+    quotient = pointwise("div", node(a), node(b))
+    return quotient if rounding_mode is None else stop(pointwise("trunc", quotient))
+
+
+@rule("floor_divide")
+def _floor_divide(a: Any, b: Any) -> Node:
+    # What is left over is exact, and the quotient of the rest a whole number but for rounding.
+    a, b = node(a), node(b)
+    rest = pointwise("sub", a, pointwise("remainder", a, b))
+    whole = pointwise("round", pointwise("div", rest, b))
+    return stop(pointwise("where", pointwise("eq", b, const(0)), pointwise("div", a, b), whole))
 
 
 @rule("reciprocal")
@@ -70,7 +80,8 @@ def _leaky_relu(a: Node, slope: Number = 0.01) -> Node:
 
 
 @rule("hardtanh")
-def _hardtanh(a: Node, low: Number = -1, high: Number = 1) -> Node:
+def hardtanh(a: Node, low: Number = -1, high: Number = 1) -> Node:
+    """Return a between two numbers."""
     # Unlike that of a clamp, torch's gradient stops at the bounds.
     below = _unless_nan(a, pointwise("lt", a, const(high)), a)
     above = pointwise("where", pointwise("ge", a, const(high)), const(high), below)
@@ -104,20 +115,6 @@ def _clamp_max(a: Node, high: Any) -> Node:
 def _unless_nan(a: Node, compares: Node, otherwise: Node) -> Node:
     """Return a or, where it does not compare, a NaN, through which torch passes no gradient here."""
     return pointwise("where", compares, a, stop(otherwise))
-
-
-@rule("softplus")
-def _softplus(a: Node, beta: Number = 1, threshold: Number = 20) -> Node:
-    if (beta, threshold) != (1, 20):
-        raise Untranslated("the step uses softplus with a non-default beta or threshold")
-    return pointwise("softplus", a)
-
-
-@rule("log_sigmoid_forward", "log_sigmoid")
-def _log_sigmoid(a: Node) -> list[Node]:
-    # Not by way of softplus, which torch cuts off at 20.
-    rest = pointwise("log1p", pointwise("exp", pointwise("neg", pointwise("abs", a))))
-    return [pointwise("sub", pointwise("minimum", a, const(0)), rest)]
 
 
 @rule("lerp")

@@ -136,7 +136,7 @@ class FullyRecurrent(Cell[FullyRecurrentState]):
         return y, FullyRecurrentState(u)
 
     def forced(self, state: FullyRecurrentState, target: Tensor, scored: Tensor) -> FullyRecurrentState:
-        """Put targets (B, O) in place of the output units, where scored (B,); see `recurra.TakesTargets`."""
+        """Put targets (B, O) in place of the output units, where scored (B,), for teacher forcing."""
         shown = torch.arange(self.output_size, device=target.device) if self.shown is None else self.shown
         u = state.u.index_copy(1, shown, target.to(state.u.dtype))
         return FullyRecurrentState(torch.where(scored[:, None], u, state.u))

@@ -54,7 +54,7 @@ class BinaryCell(TreeCell):
     def parse(
         self, features: Tensor, adjacency: Tensor, regions: Tensor | None = None, kappa: float = 0.0
     ) -> Found:
-        """Return a tree found by greedy merging; see `recurra.FindsTrees` and `greedy_graph`."""
+        """Return a tree found by greedy merging; see `greedy_graph`."""
         penalty = None if regions is None else mixed_regions(regions, kappa)
         return greedy_graph(self, self.leaf(features), adjacency, penalty)
 

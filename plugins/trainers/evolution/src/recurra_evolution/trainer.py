@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from recurra import Evolvable, IncompatibleParts, InvalidOption, Network, Task, Topology, Trainer
+from recurra import IncompatibleParts, InvalidOption, Network, Task, Topology, Trainer
 from recurra_evolution.genetics import Genetics
-from recurra_lab import WeightSpace
+from recurra_lab import Evolvable, WeightSpace
 
 if TYPE_CHECKING:
     from recurra_evolution.module import EvolutionModule
@@ -31,7 +31,7 @@ class Evolution(Trainer):
     Nothing is random while a network runs: dropout and noise are off.
 
     Works with every cell, differentiable or not, and with environments; neat with models all of whose weights
-    are connections of one network that offers `recurra.Evolvable`, such as `neat-network`.
+    are connections of one network that offers `recurra_lab.Evolvable`, such as `neat-network`.
     Source: Hansen and Ostermeier 2001 (by the library `cmaes`); Salimans et al. 2017; Stanley and
     Miikkulainen 2002 (by the library `neat-python`).
     """

@@ -7,8 +7,8 @@ from typing import Any, Literal, cast
 import torch
 from torch import Tensor, nn
 
-from recurra import Batch, Network, Staged, Task
-from recurra_lab import GradientRule, OptimizationOptions
+from recurra import Batch, Network, Task
+from recurra_lab import GradientRule, OptimizationOptions, Staged
 
 
 class HistoryCompressionModule(GradientRule):

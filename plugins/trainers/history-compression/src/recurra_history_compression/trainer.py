@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from recurra import IncompatibleParts, Network, Staged, Task, Trainer
+from recurra import IncompatibleParts, Network, Task, Trainer
 from recurra_lab import (
     Adam,
     ClipNorm,
@@ -15,6 +15,7 @@ from recurra_lab import (
     OptimizationOptions,
     OptimizerOption,
     ScheduleOption,
+    Staged,
 )
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class HistoryCompression(Trainer):
     `automatizer-chunker`, is one part. Gradients go back through whole sequences of what a part has read,
     which get shorter from level to level.
 
-    Works with every differentiable cell that offers its parts (`recurra.capabilities.staged.Staged`).
+    Works with every differentiable cell that offers its parts (`recurra_lab.Staged`).
     Source: Schmidhuber 1992, Neural Computation 4(2):234-242.
     """
 

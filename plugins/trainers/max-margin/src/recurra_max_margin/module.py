@@ -9,8 +9,17 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, one_hot
 
-from recurra import Batch, FindsTrees, GraphTask, Task, Tree
-from recurra_lab import Forest, GradientRule, GraphModel, OptimizationOptions, forest, most_certain, parsed
+from recurra import Batch, GraphTask, Task, Tree
+from recurra_lab import (
+    FindsTrees,
+    Forest,
+    GradientRule,
+    GraphModel,
+    OptimizationOptions,
+    forest,
+    most_certain,
+    parsed,
+)
 
 ONLY_RIGHT = -1e6
 """Added to the score of a wrong node to search only for correct trees."""

@@ -41,8 +41,8 @@ class MaxMargin(Trainer):
     not detect this. With `violation` = largest, both trees are compared after 1, 2, ... merges, and the
     largest difference replaces that of the whole trees.
 
-    Works with models whose cell finds trees (`recurra.FindsTrees`) and has `scoring`, on tasks that provide
-    graphs.
+    Works with models whose cell finds trees (`recurra_lab.FindsTrees`) and has `scoring`, on tasks that
+    provide graphs.
     Differs from the paper: labels are learned together with the structure, and nodes that mix classes learn
     the class proportions.
     Source: Socher, Lin, Ng and Manning 2011, sections 3.2 to 3.4; for `violation` Huang, Fayong and Guo 2012.

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from recurra import Cell, Network, TakesTargets, leaves, map_state, select
+from recurra import Cell, Network, leaves, map_state, select
+from recurra_lab import TakesTargets
 
 Weights = Mapping[str, Tensor]
 

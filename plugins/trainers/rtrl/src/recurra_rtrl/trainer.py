@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 from torch import nn
 
-from recurra import Cell, IncompatibleParts, InvalidOption, Network, TakesTargets, Task, Trainer
+from recurra import Cell, IncompatibleParts, InvalidOption, Network, Task, Trainer
 from recurra_lab import (
     LBFGS,
     Adam,
@@ -17,6 +17,7 @@ from recurra_lab import (
     OptimizationOptions,
     OptimizerOption,
     ScheduleOption,
+    TakesTargets,
 )
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class RTRL(Trainer):
     take the place of outputs in what the network sees of itself, and J is zero there.
 
     Works with cells that are differentiable, draw no random numbers and read vectors or tokens in order;
-    teacher forcing with those that offer `recurra.TakesTargets`, without a readout.
+    teacher forcing with those that offer `recurra_lab.TakesTargets`, without a readout.
     Cost per step and row: S² n multiplications and S backward passes of a step for `exact`.
     Source: Williams and Zipser 1989; Tallec and Ollivier 2017, "Unbiased online recurrent optimization".
 
