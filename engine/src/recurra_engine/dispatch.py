@@ -21,6 +21,7 @@ from recurra_engine.cache_key import kind_of
 from recurra_engine.compiled import Compiled, Traced, traced
 from recurra_engine.dtypes import HALF, cast_to, computed, converted, uncast
 from recurra_engine.frontend.aten import Untranslated
+from recurra_engine.frontend.trace import Step
 from recurra_engine.ir.graph import OF_TORCH, sorted_by_use
 from recurra_engine.levels import Level
 from recurra_engine.mixed_precision import Widened
@@ -149,7 +150,8 @@ def _chosen(cell: Cell[Any], x: Tensor, state: Any, only: str | None) -> Choice:
             continue
         compiled = Compiled(made, backend)
         lacking = _lacking(made, backend)
-        reason_against = _obstacle_at(level, x, only) or lacking or _tried(cell, compiled, x, dtype)
+        slow = None if only or x.is_cuda else _slower(made.step)
+        reason_against = _obstacle_at(level, x, only) or lacking or slow or _tried(cell, compiled, x, dtype)
         if reason_against is None:
             _notice(cell, level, why_not)
             whole = dtype == x.dtype and cast_to(x.device) is None
@@ -188,6 +190,14 @@ def _lacking(made: Traced, backend: Backend) -> str | None:
             call = node.data[0] if node.op in OF_TORCH else None
             return f"{call.where}: the step uses {call}" if call else f"the step uses {node.op}"
     return None
+
+
+def _slower(step: Step) -> str | None:
+    """Say where the loop is as fast: measured, a call with its gradient costs as much as a few operations."""
+    called = sum(call.operations for call in step.calls)
+    if not called or not torch.is_grad_enabled() or step.operations >= 3 * called + 2:
+        return None
+    return f"{step.calls[0].where}: most of the step is calls of torch ({step.calls[0]})"
 
 
 def _tried(cell: Cell[Any], compiled: Compiled, x: Tensor, dtype: torch.dtype) -> str | None:

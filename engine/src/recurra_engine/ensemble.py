@@ -23,7 +23,7 @@ from recurra_engine import cpu, dispatch
 from recurra_engine.autograd import run_pass
 from recurra_engine.compiled import Compiled, Traced
 from recurra_engine.frontend.trace import weights_of
-from recurra_engine.ir.graph import OF_TORCH, Node, leaf, sorted_by_use
+from recurra_engine.ir.graph import Node, leaf, sorted_by_use
 from recurra_engine.ir.rewrite import replaced
 from recurra_engine.lower.views import as_indexed, laid_out
 from recurra_engine.passes.program import Pass, make_pass
@@ -71,7 +71,7 @@ def run(
     if not native_alone or sum(weight[0].numel() for weight in weights.values()) > LARGEST:
         return None
     assert isinstance(compiled, Compiled)
-    if _calls_torch(compiled) or any("parametrizations." in name for name in weights):
+    if compiled.made.step.calls or any("parametrizations." in name for name in weights):
         return None
     order, back, sizes = _by_length(x, lengths)
     rows = x.shape[0] * x.shape[1]
@@ -86,11 +86,6 @@ def run(
     final = map_state(lambda part: _as_cells(next(after), back, x, part.shape[2:], 0), state)
     y = _as_cells(y, back, x, y.shape[-1:], 1)  # (T, P, B, O)
     return _zero_past_end(y.permute(1, 2, 0, 3), lengths), final
-
-
-def _calls_torch(compiled: Compiled) -> bool:
-    program = compiled.made.program
-    return any(node.op in OF_TORCH for node in sorted_by_use([program.y, *program.after]))
 
 
 def _many(compiled: Compiled, varied: frozenset[int]) -> _Many:

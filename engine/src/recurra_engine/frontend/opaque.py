@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from recurra_engine.frontend.aten.rules import Untranslated
+from recurra_engine.frontend.operators import name_of, tensors_in
 from recurra_engine.ir.graph import SHARED, Node
 from recurra_engine.ir.torch_calls import Function, Kind, TorchCall
 
@@ -39,7 +40,7 @@ def called(
         Untranslated: It does not give tensors of the same shapes every time.
     """
     if {torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape} & set(func.tags):
-        raise Untranslated(f"what the step does depends on values (aten::{_name(func)})")
+        raise Untranslated(f"what the step does depends on values (aten::{name_of(func)})")
     function = _of_tensors(func, given)
     own = tuple(node.level != SHARED for node in nodes)
     with torch.no_grad():
@@ -48,7 +49,7 @@ def called(
     for_rows, together = _for_rows(function, tensors, own)
     smooth = any(kind.continuous for kind in results)
     call = TorchCall(
-        name=_name(func),
+        name=name_of(func),
         where=where,
         function=for_rows,
         given=kinds,
@@ -62,25 +63,20 @@ def called(
     return call
 
 
-def _name(func: Any) -> str:
-    name: str = func.name().split("::")[1].split(".")[0]
-    return name
-
-
 def _of_tensors(func: Any, given: Any) -> Function:
     """Return the operator as a function of its tensors alone, that gives a list of tensors."""
     # A function that reports errors for its caller to check, such as that of a matrix without an inverse, is
     # to raise them: what checks them is an operator without a result.
     checked = {"check_errors": True} if any(a.name == "check_errors" for a in func._schema.arguments) else {}
     args, kwargs = given
-    numbers = iter(range(len(list(_tensors([*args, *kwargs.values()])))))
+    numbers = iter(range(len(list(tensors_in([*args, *kwargs.values()])))))
     places = [_place(value, numbers) for value in args]
     named = {name: _place(value, numbers) for name, value in (kwargs | checked).items()}
 
     def function(*tensors: Tensor) -> list[Tensor]:
         options = {name: place(tensors) for name, place in named.items()}
         made = func(*(place(tensors) for place in places), **options)
-        return [made] if isinstance(made, Tensor) else list(_tensors([made]))
+        return [made] if isinstance(made, Tensor) else list(tensors_in([made]))
 
     return function
 
@@ -93,14 +89,6 @@ def _place(value: Any, numbers: Iterator[int]) -> Callable[[Sequence[Tensor]], A
         parts = [_place(part, numbers) for part in value]
         return lambda tensors: [part(tensors) for part in parts]
     return lambda tensors: value
-
-
-def _tensors(made: Any) -> Iterator[Tensor]:
-    for part in made:
-        if isinstance(part, Tensor):
-            yield part
-        elif isinstance(part, (list, tuple)):
-            yield from _tensors(part)
 
 
 def _for_rows(function: Function, tensors: Sequence[Tensor], own: Sequence[bool]) -> tuple[Function, bool]:

@@ -17,8 +17,10 @@ from torch import Tensor, nn
 from recurra.parametrized import evaluated_once, parametrized
 from recurra.state import leaves, map_state
 from recurra_engine.frontend.aten import Untranslated
-from recurra_engine.frontend.watched import Watched, line_in
-from recurra_engine.ir.graph import Node
+from recurra_engine.frontend.operators import line_in
+from recurra_engine.frontend.watched import Watched
+from recurra_engine.ir.graph import SHARED, Node, sorted_by_use
+from recurra_engine.ir.torch_calls import TorchCall
 from recurra_engine.passes.calls import fewer_calls
 
 if TYPE_CHECKING:
@@ -33,11 +35,19 @@ class Step:
         y: The output, (1, O).
         states: The state after the step, leaf by leaf.
         constants: Tensors that are neither parameters nor buffers; their leaves follow those of the weights.
+        operations: How many operations for each row the user wrote, those that only look at memory aside.
     """
 
     y: Node
     states: tuple[Node, ...]
     constants: tuple[Tensor, ...]
+    operations: int
+
+    @property
+    def calls(self) -> list[TorchCall]:
+        """What torch is called for at every step."""
+        order = sorted_by_use([self.y, *self.states])
+        return [node.data[0] for node in order if node.op == "torch" and node.level > SHARED]
 
 
 def weights_of(cell: nn.Module) -> dict[str, Tensor]:
@@ -62,7 +72,7 @@ def trace(cell: Cell[Any], x: Tensor, state: Any) -> Step:
     made = [watched.node(value) for value in (y, *(part for _, part in leaves(after)))]
     _check_shapes(made, [y, *(part for _, part in leaves(row))])
     y, *states = fewer_calls(made)
-    return Step(y, tuple(states), tuple(watched.constants))
+    return Step(y, tuple(states), tuple(watched.constants), watched.operations)
 
 
 def _drawn(like: Tensor, generator: torch.Generator) -> Tensor:

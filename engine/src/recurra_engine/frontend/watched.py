@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
@@ -20,6 +16,15 @@ from recurra_engine.frontend.aten import Untranslated, decomposition, translate
 from recurra_engine.frontend.aten.indices import INDEXED
 from recurra_engine.frontend.aten.rules import RULES
 from recurra_engine.frontend.opaque import called
+from recurra_engine.frontend.operators import (
+    bound,
+    functional,
+    line_of_step,
+    listed,
+    name_of,
+    place_of,
+    tensors_in,
+)
 from recurra_engine.ir.graph import (
     SHARED,
     Node,
@@ -41,7 +46,6 @@ SHAPES_ALONE = frozenset(
 ) | {"_linalg_check_errors", "_assert_async", "sym_size", "sym_numel"}
 """Operators that read no value of their arguments, or do so only to raise an error."""
 CASTS = frozenset({"_to_copy", "convert_element_type"})
-NOT_OF_A_STEP = (str(Path(torch.__file__).parent), str(Path(__file__).parent), "<")
 
 
 class Watched(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -61,6 +65,7 @@ class Watched(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.foreign: dict[int, str] = {}
         self.aliases = Aliases()
         self.memory: set[int] = set()  # that the step has asked for itself
+        self.operations = 0
         self.whole = False  # whether an operator is being taken apart, and must be taken apart to the end
         self.alive = [row for _, row in leaves((x, state))]  # an address names a tensor while it lives
         self._watch(leaf("x", 0, x.shape), x)
@@ -92,23 +97,25 @@ class Watched(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _done(self, func: Any, args: Any, kwargs: Any) -> Any:
         """Do an operation, and give what it makes nodes."""
-        name, inputs = _name(func), list(_tensors([*args, *kwargs.values()]))
+        name, inputs = name_of(func), list(tensors_in([*args, *kwargs.values()]))
         if self.whole and name not in RULES and func._can_decompose():
             with self:
                 return func.decompose(*args, **kwargs)
-        self._refuse(func, name, inputs, _bound(func, args, kwargs))
+        self._refuse(func, name, inputs, bound(func, args, kwargs))
         matters = name not in SHAPES_ALONE and any(id(tensor) in self.nodes for tensor in inputs)
         target = kwargs.get("out", inputs[0]) if func._schema.is_mutable else None
         root = self._root(target) if matters and target is not None else None
         result = func(*args, **kwargs)
-        made = list(_tensors([result]))
+        made = list(tensors_in([result]))
         self.alive += made
         if target is None:
             self._remember_memory(name, inputs, made, args, kwargs)
         if not matters:
             return result
         nodes = self._nodes(func, name, args, kwargs, made)
-        if target is not None and root is not None:
+        computes = any(place_of(tensor) in self.memory for tensor in made) and not self.whole
+        self.operations += computes and any(node.level > SHARED for node in nodes)
+        if root is not None:
             self._change(target, expand(nodes[0], Kind.of(target).shape), root)
             return result
         for node, tensor in zip(nodes, made, strict=False):
@@ -139,17 +146,20 @@ class Watched(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self, name: str, inputs: list[Tensor], made: list[Tensor], args: Any, kwargs: Any
     ) -> None:
         """Take note of what is new and of what is a view."""
-        places = {_place(tensor) for tensor in inputs}
-        self.memory.update(_place(tensor) for tensor in made if _place(tensor) not in places)
-        views = [tensor for tensor in made if _place(tensor) in places]
+        places = {place_of(tensor) for tensor in inputs}
+        self.memory.update(place_of(tensor) for tensor in made if place_of(tensor) not in places)
+        views = [tensor for tensor in made if place_of(tensor) in places]
         if not views or len(views) < len(made):
             return
         root, seen = self.aliases.of(inputs[0])
+        if name == "detach" and id(inputs[0]) not in self.nodes:  # as torch does with what is just made
+            self.aliases.add(views[0], root, seen)
+            return
         try:
             given = tree_map_only(
                 Tensor, lambda t: seen if t is inputs[0] else self._given(name, t), (args, kwargs)
             )
-            found = _listed(translate(name, *given))
+            found = listed(translate(name, *given))
         except Untranslated:
             self.aliases.lose(root)
             return
@@ -158,20 +168,23 @@ class Watched(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _root(self, target: Tensor) -> Node:
         """Return the node of the memory that a tensor looks at, which is about to be changed."""
-        if _place(target) not in self.memory:
+        if place_of(target) not in self.memory:
             raise Untranslated("the step changes in place a tensor that it did not make")
         root = self.aliases.root(target)
         if id(root) not in self.nodes:
             self._watch(self._constant(root.clone()), root)
         if id(target) not in self.nodes:
-            name, expression = self.aliases.of(target)
-            (now,) = replaced([expression], {leaf("place", name, root.shape): self.nodes[id(root)]})
-            self._watch(now, target)
+            self._watch(self._seen_through(target, self.nodes[id(root)]), target)
         return self.nodes[id(root)]
 
+    def _seen_through(self, view: Tensor, root: Node) -> Node:
+        """Return the node of a view, given that of the memory that it looks at."""
+        name, expression = self.aliases.of(view)
+        return replaced([expression], {leaf("place", name, root.shape): root})[0]
+
     def _change(self, target: Tensor, node: Node, root: Node) -> None:
-        if not torch.is_grad_enabled():
-            node = straight_through(node, self.nodes[id(target)])
+        if not torch.is_grad_enabled():  # the gradient is that of what was there before
+            node = straight_through(node, self._seen_through(target, root))
         for tensor, now in self.aliases.after_change(target, node, root):
             self._watch(now, tensor)
 
@@ -180,11 +193,11 @@ class Watched(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _nodes(self, func: Any, name: str, args: Any, kwargs: Any, made: list[Tensor]) -> list[Node]:
         """Return the nodes of an operator's results: by a rule, taken apart, or as a call of torch."""
         if func._schema.is_mutable:
-            func, name = _functional(func), name.removesuffix("_")
+            func, name = functional(func), name.removesuffix("_")
             kwargs = {key: value for key, value in kwargs.items() if key != "out"}
         if name in CASTS:
             return [self._converted(args[0], made[0].dtype)]
-        given = list(_tensors([*args, *kwargs.values()]))
+        given = list(tensors_in([*args, *kwargs.values()]))
         nodes = self._by_rule(name, args, kwargs, given, made)
         if nodes is None and any(self.node(tensor).level > SHARED for tensor in given):
             nodes = self._apart(func, name, args, kwargs)
@@ -199,7 +212,7 @@ class Watched(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if whole and name.startswith("bitwise"):
             return None
         try:
-            nodes = _listed(
+            nodes = listed(
                 translate(name, *tree_map_only(Tensor, partial(self._given, name), (args, kwargs)))
             )
         except Untranslated:
@@ -215,12 +228,12 @@ class Watched(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _apart(self, func: Any, name: str, args: Any, kwargs: Any) -> list[Node] | None:
         """Return the nodes of an operator that is written in terms of others."""
         how = decomposition(func, name)
-        if how is None or any(tensor.is_complex() for tensor in _tensors([*args, *kwargs.values()])):
+        if how is None or any(tensor.is_complex() for tensor in tensors_in([*args, *kwargs.values()])):
             return None
         before, self.whole = self.whole, True
         try:
             with self:
-                return [self.node(tensor) for tensor in _tensors([how(*args, **kwargs)])]
+                return [self.node(tensor) for tensor in tensors_in([how(*args, **kwargs)])]
         except (Untranslated, NotImplementedError, RuntimeError, TypeError, ValueError):
             return None
         finally:
@@ -229,14 +242,14 @@ class Watched(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _opaque(self, func: Any, given: list[Tensor], arguments: Any) -> list[Node]:
         nodes = [self.node(tensor) for tensor in given]
         if self.whole and any(node.level > SHARED for node in nodes):
-            raise Untranslated(f"the step uses aten::{_name(func)}")
+            raise Untranslated(f"the step uses aten::{name_of(func)}")
         try:
             fixed = [i for i, node in enumerate(nodes) if self._is_constant(node)]
             call = called(func, line_of_step(), given, nodes, arguments, fixed)
         except (RuntimeError, NotImplementedError, TypeError) as error:
             reason = (str(error) or type(error).__name__).splitlines()[0]
             raise Untranslated(
-                f"the step uses aten::{_name(func)}, which fails for one row ({reason})"
+                f"the step uses aten::{name_of(func)}, which fails for one row ({reason})"
             ) from error
         return torch_call(call, nodes)
 
@@ -270,54 +283,3 @@ class Watched(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return expand(const(first), numbers.shape)
         self.constants.append(numbers)
         return leaf("weight", self.weights + len(self.constants) - 1, numbers.shape)
-
-
-def line_of_step() -> str:
-    """Return `file:line` of what is running, of the innermost line outside of torch and the engine."""
-    return line_in(frame for frame, _ in traceback.walk_stack(None))
-
-
-def line_in(frames: Iterable[FrameType]) -> str:
-    """Return `file:line` of the first frame outside of torch and the engine."""
-    for frame in frames:
-        path = Path(frame.f_code.co_filename)
-        if not frame.f_code.co_filename.startswith(NOT_OF_A_STEP):
-            shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-            return f"{shown}:{frame.f_lineno}"
-    return ""
-
-
-def _place(tensor: Tensor) -> int:
-    return tensor.untyped_storage().data_ptr()
-
-
-def _name(func: Any) -> str:
-    name: str = func.name().split("::")[1].split(".")[0]
-    return name
-
-
-def _bound(func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
-    known = func._schema.arguments
-    usual = {argument.name: argument.default_value for argument in known if argument.has_default_value()}
-    return usual | dict(zip((argument.name for argument in known), args, strict=False)) | kwargs
-
-
-def _functional(func: Any) -> Any:
-    """Return the operator that gives a new tensor instead of changing one."""
-    packet = getattr(torch.ops.aten, _name(func).removesuffix("_"), None)
-    for overload in (func._overloadname, "default"):
-        if packet is not None and overload != "out" and overload in packet.overloads():
-            return getattr(packet, overload)
-    return func
-
-
-def _tensors(values: Any) -> Iterator[Tensor]:
-    for value in values:
-        if isinstance(value, Tensor):
-            yield value
-        elif isinstance(value, (list, tuple)):
-            yield from _tensors(value)
-
-
-def _listed(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, (list, tuple)) else [value]

@@ -75,6 +75,7 @@ class TorchCall:
         made: What it gives.
         together: Whether it does many rows at once where they are the first dimension.
         slopes: Which of what it reads may have a gradient.
+        operations: How many operations of the step it is.
     """
 
     name: str
@@ -85,6 +86,7 @@ class TorchCall:
     made: tuple[Kind, ...]
     together: bool = False
     slopes: tuple[int, ...] = ()
+    operations: int = 1
 
     def __str__(self) -> str:
         return f"aten::{self.name}"

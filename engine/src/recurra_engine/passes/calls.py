@@ -91,6 +91,7 @@ def _together(first: Node, then: Node, parts: dict[Node, int | None]) -> Node:
         own=(*(b.own[i] for i in rest), *a.own),
         made=b.made,
         together=a.together,
+        operations=a.operations + b.operations,
         slopes=(
             *(new for new, old in enumerate(rest) if old in b.slopes),
             *(len(rest) + i for i in a.slopes if b.slopes),

@@ -1,4 +1,4 @@
-"""Operators written in terms of others: torch's own decompositions, and those that it lacks."""
+"""Operators written in terms of others."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from recurra_engine.frontend.aten.rules import Untranslated
 Way = Callable[..., Any]
 W = TypeVar("W", bound=Way)
 WAYS: dict[str, Way] = {}
-NOT_TORCHS = frozenset({"linalg_vector_norm", "embedding"})
-"""Operators whose decomposition has another gradient, or is slower than a call."""
 
 
 def decomposition(func: Any, name: str) -> Way | None:
-    """Return the function that does in other operators what this one does, or None."""
+    """Return the function that does in other operators what this one does, or None.
+
+    Of torch's own, which take seconds to import, those of elementwise operators are asked.
+    """
     found: Way | None = WAYS.get(name)
-    if found is None and name not in NOT_TORCHS:
+    if found is None and torch.Tag.pointwise in func.tags:
         found = torch._decomp.decomposition_table.get(func)
     return found
 
@@ -107,3 +108,32 @@ def _attention(
     if attn_mask is not None:
         scores = scores + attn_mask
     return [scores.softmax(-1) @ v]
+
+
+@_way("tril")
+def _tril(a: Tensor, diagonal: int = 0) -> Tensor:
+    inside = torch.ones(a.shape[-2:], dtype=torch.bool, device=a.device).tril(diagonal)
+    return torch.where(inside, a, 0.0)
+
+
+@_way("triu")
+def _triu(a: Tensor, diagonal: int = 0) -> Tensor:
+    inside = torch.ones(a.shape[-2:], dtype=torch.bool, device=a.device).triu(diagonal)
+    return torch.where(inside, a, 0.0)
+
+
+@_way("diag_embed")
+def _diag_embed(a: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
+    if (offset, dim1, dim2) != (0, -2, -1):
+        raise Untranslated("the step puts a diagonal elsewhere than in the middle of the last dimensions")
+    return torch.where(torch.eye(a.shape[-1], dtype=torch.bool, device=a.device), a.unsqueeze(-1), 0.0)
+
+
+@_way("nan_to_num")
+def _nan_to_num(
+    a: Tensor, nan: float | None = None, posinf: float | None = None, neginf: float | None = None
+) -> Tensor:
+    largest = torch.finfo(a.dtype).max
+    above = torch.where(a == torch.inf, largest if posinf is None else posinf, a)
+    below = torch.where(above == -torch.inf, -largest if neginf is None else neginf, above)
+    return torch.where(below.isnan(), nan or 0.0, below)
