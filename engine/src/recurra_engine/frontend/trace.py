@@ -19,9 +19,9 @@ from recurra.state import leaves, map_state
 from recurra_engine.frontend.aten import Untranslated
 from recurra_engine.frontend.operators import line_in
 from recurra_engine.frontend.watched import Watched
+from recurra_engine.ir.fewer_calls import fewer_calls
 from recurra_engine.ir.graph import SHARED, Node, sorted_by_use
 from recurra_engine.ir.torch_calls import TorchCall
-from recurra_engine.passes.calls import fewer_calls
 
 if TYPE_CHECKING:
     from recurra.cell import Cell
