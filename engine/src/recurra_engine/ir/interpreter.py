@@ -184,6 +184,12 @@ def _torch(node: Node, lead: int) -> Call:
     return run
 
 
+def _straight_through(value: Tensor, source: Tensor) -> Tensor:
+    if not torch.is_grad_enabled():
+        return value
+    return value.detach() + (source - source.detach())
+
+
 MOVES: dict[str, Callable[[Node, int], Call]] = {
     "reshape": _reshape,
     "permute": _permute,
@@ -197,5 +203,5 @@ MOVES: dict[str, Callable[[Node, int], Call]] = {
     "amax": lambda node, lead: lambda a: a.amax([lead + d for d in node.data[0]], keepdim=True),
     "softmax": lambda node, lead: lambda a: a.softmax(-1),
     "stop": lambda node, lead: Tensor.detach,
-    "straight_through": lambda node, lead: lambda value, source: value.detach() + (source - source.detach()),
+    "straight_through": lambda node, lead: _straight_through,
 }

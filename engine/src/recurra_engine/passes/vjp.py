@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from recurra_engine.ir import graph
+from recurra_engine.ir.division import floor_divided
 from recurra_engine.ir.graph import SHARED, Node, const, cut, dot, expand, permute, pointwise, reshape, total
 from recurra_engine.ir.torch_calls import gradients
 
@@ -187,7 +188,7 @@ SLOPES: dict[str, Slope] = {
     "asin": lambda n, g: [_mul(g, pointwise("rsqrt", _less(ONE, _mul(n.args[0], n.args[0]))))],
     "atan2": lambda n, g: _atan2(n.args[0], n.args[1], g),
     "fmod": lambda n, g: [g, _minus(_mul(g, pointwise("trunc", _over(*n.args))))],
-    "remainder": lambda n, g: [g, _minus(_mul(g, pointwise("floor", _over(*n.args))))],
+    "remainder": lambda n, g: [g, _minus(_mul(g, floor_divided(*n.args)))],
     "add": lambda n, g: [g, g],
     "sub": lambda n, g: [g, _minus(g)],
     "mul": lambda n, g: [_mul(g, n.args[1]), _mul(g, n.args[0])],

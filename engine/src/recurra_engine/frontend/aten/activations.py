@@ -11,7 +11,7 @@ import torch
 
 from recurra_engine.frontend.aten.elementwise import hardtanh
 from recurra_engine.frontend.aten.rules import rule
-from recurra_engine.ir.graph import Node, Number, const, cut, pointwise, straight_through
+from recurra_engine.ir.graph import Node, Number, const, cut, pointwise, stop, straight_through
 
 
 def _single(number: float) -> float:
@@ -93,14 +93,19 @@ def _threshold(a: Node, threshold: Number, value: Number) -> Node:
 
 @rule("softshrink")
 def _softshrink(a: Node, width: Number = 0.5) -> Node:
-    below = _where(pointwise("lt", a, const(-width)), _plus(a, const(width)), const(0))
+    below = _where(pointwise("lt", a, const(-width)), _plus(a, const(width)), _nothing(a))
     return _where(pointwise("gt", a, const(width)), _plus(a, const(-width)), below)
 
 
 @rule("hardshrink")
 def _hardshrink(a: Node, width: Number = 0.5) -> Node:
     outside = pointwise("gt", pointwise("abs", a), const(width))
-    return _where(outside, a, const(0))
+    return _where(outside, a, _nothing(a))
+
+
+def _nothing(a: Node) -> Node:
+    """Return 0, or NaN for NaN, without a gradient."""
+    return stop(_times(a, 0))
 
 
 @rule("_prelu_kernel")

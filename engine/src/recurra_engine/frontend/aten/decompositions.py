@@ -15,6 +15,8 @@ from recurra_engine.frontend.aten.rules import Untranslated
 Way = Callable[..., Any]
 W = TypeVar("W", bound=Way)
 WAYS: dict[str, Way] = {}
+OTHER_SLOPES = {"xlogy"}
+"""Operators that torch says in terms of others whose gradients differ where these are not finite."""
 
 
 def decomposition(func: Any, name: str) -> Way | None:
@@ -23,7 +25,7 @@ def decomposition(func: Any, name: str) -> Way | None:
     Of torch's own, which take seconds to import, those of elementwise operators are asked.
     """
     found: Way | None = WAYS.get(name)
-    if found is None and torch.Tag.pointwise in func.tags:
+    if found is None and torch.Tag.pointwise in func.tags and name not in OTHER_SLOPES:
         found = torch._decomp.decomposition_table.get(func)
     return found
 

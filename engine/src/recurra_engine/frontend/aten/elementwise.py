@@ -6,6 +6,7 @@ from typing import Any
 
 from recurra_engine.frontend.aten.rules import RULES, node, rule, scaled
 from recurra_engine.ir import graph
+from recurra_engine.ir.division import floor_divided
 from recurra_engine.ir.graph import Node, Number, const, pointwise, stop
 
 SAME = graph.POINTWISE - {"softplus"}
@@ -41,11 +42,7 @@ def _div(a: Any, b: Any, *, rounding_mode: str | None = None) -> Node:
 
 @rule("floor_divide")
 def _floor_divide(a: Any, b: Any) -> Node:
-    # What is left over is exact, and the quotient of the rest a whole number but for rounding.
-    a, b = node(a), node(b)
-    rest = pointwise("sub", a, pointwise("remainder", a, b))
-    whole = pointwise("round", pointwise("div", rest, b))
-    return stop(pointwise("where", pointwise("eq", b, const(0)), pointwise("div", a, b), whole))
+    return stop(floor_divided(node(a), node(b)))
 
 
 @rule("reciprocal")
@@ -146,9 +143,14 @@ def _not(a: Node) -> Node:
 
 @rule("bitwise_and", "logical_and")
 def _and(a: Node, b: Node) -> Node:
-    return pointwise("mul", a, b)
+    return pointwise("mul", _truth(a), _truth(b))
 
 
 @rule("bitwise_or", "logical_or")
 def _or(a: Node, b: Node) -> Node:
-    return pointwise("maximum", a, b)
+    return pointwise("maximum", _truth(a), _truth(b))
+
+
+def _truth(a: Node) -> Node:
+    """Return whether a is not zero."""
+    return a if a.op in graph.COMPARISONS else pointwise("ne", a, const(0))

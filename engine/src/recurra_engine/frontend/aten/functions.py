@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from recurra_engine.frontend.aten.elementwise import square
 from recurra_engine.frontend.aten.rules import Untranslated, node, rule
-from recurra_engine.ir.graph import Node, Number, const, pointwise, stop
+from recurra_engine.ir.graph import Node, Number, const, pointwise, stop, straight_through
 
 
 def _plus(a: Node, b: Node | Number) -> Node:
@@ -48,22 +47,28 @@ def _cosh(a: Node) -> Node:
 
 @rule("asinh")
 def _asinh(a: Node) -> Node:
-    size = pointwise("abs", a)
-    root = pointwise("sqrt", _plus(square(a), 1))
+    infinite = _isinf(a)
+    b = pointwise("where", infinite, const(0), a)
+    size = pointwise("abs", b)
+    root = pointwise("sqrt", _plus(square(b), 1))
     value = pointwise("log1p", _plus(size, _over(square(size), _plus(root, 1))))
-    odd = pointwise("where", pointwise("lt", a, const(0)), pointwise("neg", value), value)
+    odd = pointwise("where", pointwise("lt", b, const(0)), pointwise("neg", value), value)
     # abs has no slope at 0, where the function is its argument
-    return pointwise("where", pointwise("eq", a, const(0)), a, odd)
+    odd = pointwise("where", pointwise("eq", b, const(0)), b, odd)
+    return pointwise("where", infinite, stop(a), odd)
 
 
 @rule("acosh")
 def _acosh(a: Node) -> Node:
-    return pointwise("log", _plus(a, pointwise("sqrt", _plus(square(a), -1))))
+    infinite = _isinf(a)
+    b = pointwise("where", infinite, const(2), a)
+    value = pointwise("log", _plus(b, pointwise("sqrt", _plus(square(b), -1))))
+    return pointwise("where", infinite, stop(pointwise("log", a)), value)
 
 
 @rule("atanh")
 def _atanh(a: Node) -> Node:
-    return _times(pointwise("log1p", _over(_times(a, 2), _less(1, a))), 0.5)
+    return _times(_less(pointwise("log1p", a), pointwise("log1p", pointwise("neg", a))), 0.5)
 
 
 @rule("exp2")
@@ -85,7 +90,9 @@ def _log10(a: Node) -> Node:
 def _logit(a: Node, eps: Number | None = None) -> Node:
     if eps is not None:
         raise Untranslated("the step uses logit with an eps")
-    return pointwise("log", _over(a, _less(1, a)))
+    inside = pointwise("mul", pointwise("ge", a, const(0)), pointwise("le", a, const(1)))
+    b = _times(a, pointwise("where", inside, const(1), const(math.nan)))
+    return _less(pointwise("log", b), pointwise("log1p", pointwise("neg", b)))
 
 
 @rule("sinc")
@@ -102,22 +109,20 @@ def _frac(a: Node) -> Node:
 
 @rule("hypot")
 def _hypot(a: Node, b: Node) -> Node:
-    return pointwise("sqrt", _plus(square(a), square(b)))
+    root = pointwise("sqrt", _plus(square(a), square(b)))
+    infinite = pointwise("maximum", _isinf(a), _isinf(b))  # whatever the other is
+    return straight_through(pointwise("where", infinite, const(math.inf), root), root)
 
 
 @rule("logaddexp")
-def logaddexp(a: Node, b: Node) -> Node:
-    """Return log(exp(a) + exp(b))."""
-    same = pointwise("eq", a, b)  # of two infinities the difference is no number
-    apart = pointwise("where", same, const(0), pointwise("abs", _less(a, b)))
-    return _plus(pointwise("maximum", a, b), pointwise("log1p", pointwise("exp", pointwise("neg", apart))))
-
-
-@rule("xlogy")
-def _xlogy(a: Any, b: Any) -> Node:
-    a, b = node(a), node(b)
-    nothing = pointwise("mul", pointwise("eq", a, const(0)), pointwise("le", b, const(0)))
-    return _times(a, pointwise("log", pointwise("where", nothing, const(1), b)))
+def _logaddexp(a: Node, b: Node) -> Node:
+    apart = pointwise("abs", _less(a, b))
+    same = pointwise("eq", a, b)  # of two infinities the difference is no number, nor is torch's slope
+    value, slope = (
+        _plus(pointwise("maximum", a, b), pointwise("log1p", pointwise("exp", pointwise("neg", size))))
+        for size in (pointwise("where", same, const(0), apart), apart)
+    )
+    return straight_through(value, slope)
 
 
 @rule("addcdiv")

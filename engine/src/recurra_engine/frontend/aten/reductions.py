@@ -111,9 +111,10 @@ def _with_place(a: Node, dim: int, keepdim: bool) -> list[Node]:
     dim %= len(a.shape)
     numbers = [const(i, (*a.shape[:dim], 1, *a.shape[dim + 1 :])) for i in range(a.shape[dim])]
     places, top = graph.cat(numbers, dim), largest(a, (dim,))
-    chosen = pointwise("where", pointwise("eq", a, top), pointwise("neg", places), const(-math.inf))
+    as_large = pointwise("maximum", pointwise("eq", a, top), pointwise("ne", a, a))
+    chosen = pointwise("where", as_large, pointwise("neg", places), const(-math.inf))
     first = stop(pointwise("neg", largest(chosen, (dim,))))
-    from_first = total(pointwise("mul", a, pointwise("eq", places, first)), (dim,))
+    from_first = total(pointwise("where", pointwise("eq", places, first), a, const(0)), (dim,))
     value = graph.straight_through(top, from_first)
     return [_kept(a, value, dim, keepdim), _kept(a, first, dim, keepdim)]
 
@@ -131,8 +132,6 @@ def _logsumexp(a: Node, dims: Any, keepdim: bool = False) -> Node:
 def _norm(a: Node, order: Number = 2, dims: Any = None, keepdim: bool = False) -> Node:
     if order == 1:
         return _sum(pointwise("abs", a), dims, keepdim)
-    if order == math.inf:
-        return _amax(pointwise("abs", a), dims, keepdim)
     if order != 2:
         raise Untranslated(f"the step computes a norm of order {order}")
     return _root(_sum(square(a), dims, keepdim))
