@@ -186,7 +186,7 @@ SLOPES: dict[str, Slope] = {
     "erfc": lambda n, g: [_mul(g, const(-2 / math.sqrt(math.pi)), _bell(n.args[0]))],
     "atan": lambda n, g: [_over(g, pointwise("add", _mul(n.args[0], n.args[0]), ONE))],
     "asin": lambda n, g: [_mul(g, pointwise("rsqrt", _less(ONE, _mul(n.args[0], n.args[0]))))],
-    "atan2": lambda n, g: _atan2(*n.args, g),
+    "atan2": lambda n, g: _atan2(n.args[0], n.args[1], g),
     "fmod": lambda n, g: [g, _minus(_mul(g, pointwise("trunc", _over(*n.args))))],
     "remainder": lambda n, g: [g, _minus(_mul(g, pointwise("floor", _over(*n.args))))],
     "add": lambda n, g: [g, g],
