@@ -21,6 +21,14 @@ NEVER_RECORDED = {
 LENGTHS = torch.tensor([4, 0, 2, 4, 1])
 
 
+LONG_TO_COMPILE = ("products", "modules")
+
+
+def trial(group, level):
+    slow = level == "native" and group in LONG_TO_COMPILE
+    return pytest.param(group, level, marks=[pytest.mark.slow] if slow else [])
+
+
 @cache
 def cell_of(group):
     torch.manual_seed(0)
@@ -58,8 +66,9 @@ def _differs(cell, x, state, lengths, level, name):
     return False
 
 
-@pytest.mark.parametrize("level", FAST)
-@pytest.mark.parametrize("group", [group for group in GROUPS if group != "data"])
+@pytest.mark.parametrize(
+    ("group", "level"), [trial(g, level) for g in GROUPS if g != "data" for level in FAST]
+)
 def test_constructs_and_their_gradients(group, level):
     cell = cell_of(group)
     x, state = drawn(cell, len(LENGTHS), 4)
