@@ -81,7 +81,7 @@ ELEMENTWISE = {
     "addcmul": lambda a, b, W: torch.addcmul(a, a, b, value=2),
     "addcdiv": lambda a, b, W: torch.addcdiv(a, b, a * a + 1, value=0.5),
     "nan_to_num": lambda a, b, W: torch.nan_to_num(torch.where(a > 0, torch.nan, a), 0.5) + b.nan_to_num(),
-    "heaviside": lambda a, b, W: torch.heaviside(a, b.detach()) * b,
+    "heaviside": lambda a, b, W: torch.heaviside(a.detach(), b.detach()) * b,
     "isinf and isnan": lambda a, b, W: a.masked_fill(torch.isinf(a / 0.0) & ~torch.isnan(b), 0.5),
     "floor division": lambda a, b, W: torch.div(a, b, rounding_mode="floor") + a.detach() // 0.7,
     "comparison as a number": lambda a, b, W: a * (a > b) + b * (a > 0).float().to(b.dtype),

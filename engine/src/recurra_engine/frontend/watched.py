@@ -99,8 +99,8 @@ class Watched(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Do an operation, and give what it makes nodes."""
         name, inputs = name_of(func), list(tensors_in([*args, *kwargs.values()]))
         if self.whole and name not in RULES and func._can_decompose():
-            with self:
-                return func.decompose(*args, **kwargs)
+            with self:  # not by `func.decompose`, which imports torch's compiler
+                return func._op_dk(torch._C.DispatchKey.CompositeImplicitAutograd, *args, **kwargs)
         self._refuse(func, name, inputs, bound(func, args, kwargs))
         matters = name not in SHAPES_ALONE and any(id(tensor) in self.nodes for tensor in inputs)
         target = kwargs.get("out", inputs[0]) if func._schema.is_mutable else None
@@ -115,7 +115,7 @@ class Watched(TorchDispatchMode):  # type: ignore[no-untyped-call]
         nodes = self._nodes(func, name, args, kwargs, made)
         computes = any(place_of(tensor) in self.memory for tensor in made) and not self.whole
         self.operations += computes and any(node.level > SHARED for node in nodes)
-        if root is not None:
+        if root is not None and target is not None:
             self._change(target, expand(nodes[0], Kind.of(target).shape), root)
             return result
         for node, tensor in zip(nodes, made, strict=False):

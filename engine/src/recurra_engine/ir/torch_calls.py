@@ -180,7 +180,7 @@ class Gradient:
     def from_record(self, record: Record, g: Tensor) -> Tensor:
         """Return all gradients of a call that was recorded; g (R, N) is that of its results."""
         sizes = [kind.size for kind in self.of.made]
-        each = torch.split(g, sizes, -1) if len(sizes) > 1 else [g]
+        each = torch.split_with_sizes(g, sizes, -1) if len(sizes) > 1 else [g]
         parts = zip(record.made, each, self.of.made, strict=True)
         known = [(part, _as(kind, back, part)) for part, back, kind in parts if part.requires_grad]
         if not known:

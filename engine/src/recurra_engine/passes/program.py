@@ -50,6 +50,12 @@ class Loop:
         return bool(self.carried or self.out or self.sums)
 
     @cached_property
+    def calls_torch(self) -> bool:
+        """Whether the graph has no words for some of it."""
+        nodes = graph.sorted_by_use([*self.after, *self.out, *self.sums])
+        return any(node.op in graph.OF_TORCH for node in nodes)
+
+    @cached_property
     def differentiated(self) -> tuple[TorchCall, ...]:
         """The calls of torch whose gradients it finds."""
         return differentiated([*self.after, *self.out, *self.sums])
