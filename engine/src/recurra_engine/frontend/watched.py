@@ -254,7 +254,9 @@ class Watched(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return torch_call(call, nodes)
 
     def _is_constant(self, node: Node) -> bool:
-        return is_const(node) or (node.op == "weight" and node.data[0] >= self.weights)
+        if node.op != "weight" or node.data[0] < self.weights:
+            return is_const(node)
+        return not self.constants[node.data[0] - self.weights].requires_grad
 
     def _converted(self, a: Tensor, dtype: torch.dtype) -> Node:
         node = self.node(a)
@@ -277,9 +279,10 @@ class Watched(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return known
 
     def _constant(self, tensor: Tensor) -> Node:
-        numbers = as_numbers(tensor.detach())
+        numbers = as_numbers(tensor)
         first = numbers.flatten()[0].item() if numbers.numel() else 0
-        if bool((numbers == first).all()):
+        # One that wants a gradient was there before the step, such as a weight that is made before each call.
+        if not numbers.requires_grad and bool((numbers == first).all()):
             return expand(const(first), numbers.shape)
         self.constants.append(numbers)
         return leaf("weight", self.weights + len(self.constants) - 1, numbers.shape)
