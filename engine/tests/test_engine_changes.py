@@ -10,7 +10,7 @@ import pytest
 import torch
 from engine_cells import Lstm, ResetAfter, made
 from engine_compare import assert_alike, assert_level_is_loop, assert_runs, drawn, level_of, results
-from engine_toys import Straight, Toy
+from engine_toys import Toy
 from torch import nn
 
 from recurra import sequence
@@ -141,24 +141,6 @@ def test_a_cell_that_is_gone_leaves_nothing():
 
     gc.collect()
     assert len(dispatch._choices) <= before
-
-
-class StraightWeight(Toy):
-    """A gradient of its own making, of a weight alone."""
-
-    def step(self, x, h):
-        h = torch.tanh(self.x(x) + h @ Straight.apply(self.h.weight))
-        return h, h
-
-
-def test_a_thawed_parameter_is_on_trial_again():
-    cell = made(StraightWeight)
-    cell.h.weight.requires_grad_(False)
-    x, state = drawn(cell)
-    assert_runs(cell, x, state, "scan")
-    cell.h.weight.requires_grad_(True)
-    assert "gradient of h.weight" in level_of(cell, x, state, "scan").why_not["scan"]
-    assert_level_is_loop(cell, x, state, level="scan", tolerance=0)
 
 
 @pytest.mark.parametrize("level", ["scan", "native"])

@@ -5,12 +5,16 @@ from __future__ import annotations
 import logging
 import threading
 import weakref
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
+from torch.nn.modules.module import _has_any_global_hook
+from torch.overrides import _get_current_function_mode_stack
+from torch.utils._device import DeviceContext
 
 from recurra.sequence import LOOP, forced_level
 from recurra.state import leaves
@@ -18,7 +22,8 @@ from recurra_engine import cpu, cuda, eager
 from recurra_engine.cache_key import kind_of
 from recurra_engine.compiled import Compiled, Traced, traced
 from recurra_engine.dtypes import HALF, cast_to, computed, converted, uncast
-from recurra_engine.frontend.aten import Untranslated
+from recurra_engine.frontend.trace import Refused, weights_of
+from recurra_engine.guards.program import Guard
 from recurra_engine.levels import Level
 from recurra_engine.mixed_precision import Widened
 from recurra_engine.passes.backend import Backend
@@ -31,6 +36,8 @@ log = logging.getLogger("recurra_engine")
 _lock = threading.RLock()
 MOST_KINDS = 16
 """How many kinds of call are remembered for one cell."""
+MOST_CHANGES = 8
+"""How often a step is traced for one kind of call, when what it reads besides tensors changes in between."""
 
 
 @dataclass
@@ -48,7 +55,9 @@ class Choice:
     compiled: Compiled | Widened | None = None
 
 
-_choices: weakref.WeakKeyDictionary[nn.Module, dict[Any, Choice]] = weakref.WeakKeyDictionary()
+Known = list[tuple[Guard, Choice]]
+"""The choices for one kind of call; one is right as long as its guard holds."""
+_choices: weakref.WeakKeyDictionary[nn.Module, dict[Any, Known]] = weakref.WeakKeyDictionary()
 
 
 def choose(cell: Cell[Any], x: Tensor, state: Any) -> Choice:
@@ -56,35 +65,54 @@ def choose(cell: Cell[Any], x: Tensor, state: Any) -> Choice:
     level = forced_level()
     if level == LOOP:
         return Choice()
-    obstacle = _obstacle(cell, x, state, level is not None)
+    obstacle = _obstacle(x, state, level is not None)
     if obstacle:
         return Choice(why_not=dict.fromkeys(_candidates(x), obstacle))
-    key = (level, *kind_of(cell, x, state))
-    known = _choices.setdefault(cell, {})
-    choice = known.get(key)
+    weights = weights_of(cell)
+    given = [cell, *weights.values()]
+    key = (level, *kind_of(weights, x, state))
+    choice = _remembered(_choices.get(cell, {}).get(key, ()), given)
     if choice is None:
         with _lock:
-            choice = known.get(key)
+            kinds = _choices.setdefault(cell, {})
+            if key not in kinds and len(kinds) >= MOST_KINDS:
+                kinds.clear()
+            known = kinds.setdefault(key, [])
+            choice = _remembered(known, given)
             if choice is None:
-                if len(known) >= MOST_KINDS:
-                    known.clear()
-                # What a trial saves for its gradients is not for the caller's hooks, such as a checkpoint's.
-                with saved_tensors_hooks(_as_it_is, _as_it_is):
-                    choice = known[key] = _chosen(cell, x, state, level)
+                known.append(_next(cell, x, state, level, known, given))
+                choice = known[-1][1]
     return choice
+
+
+def _remembered(known: Sequence[tuple[Guard, Choice]], given: Sequence[Any]) -> Choice | None:
+    return next((choice for guard, choice in known if guard.changed(given) is None), None)
+
+
+def _next(
+    cell: Cell[Any], x: Tensor, state: Any, level: str | None, known: Known, given: Sequence[Any]
+) -> tuple[Guard, Choice]:
+    if len(known) >= MOST_CHANGES:
+        changed = known[-1][0].changed(given)
+        reason = f"the step reads {changed}, which has changed {MOST_CHANGES} times; make it a tensor"
+        _notice(cell, LOOP, why_not := dict.fromkeys(_candidates(x), reason))
+        return Guard(), Choice(LOOP, why_not)
+    # What a trial saves for its gradients is not for the caller's hooks, such as a checkpoint's.
+    with saved_tensors_hooks(_as_it_is, _as_it_is):
+        return _chosen(cell, x, state, level)
 
 
 def _as_it_is(tensor: Tensor) -> Tensor:
     return tensor
 
 
-def _obstacle(cell: nn.Module, x: Tensor, state: Any, forced: bool) -> str | None:
+def _obstacle(x: Tensor, state: Any, forced: bool) -> str | None:
     """Return what about the call keeps it in the loop."""
     if x.shape[0] == 0 or x.shape[1] == 0:
         return "x has no rows or no steps"
     if x.shape[1] == 1 and not forced:
         return "a single step would not be faster"
-    return _obstacle_of_mode(x) or _obstacle_of_parts(cell, x, state)
+    return _obstacle_of_mode(x) or _obstacle_of_state(x, state)
 
 
 def _obstacle_of_mode(x: Tensor) -> str | None:
@@ -92,18 +120,16 @@ def _obstacle_of_mode(x: Tensor) -> str | None:
         return f"devices of type {x.device.type} are not supported"
     if _under_transform():
         return "a transform of torch, such as vmap, is active"
+    if _has_any_global_hook():
+        return "hooks on all modules must be called at every step"
     known = (torch.float32, torch.float64, *HALF)
     return None if x.dtype in known else f"{x.dtype} is not supported"
 
 
-def _obstacle_of_parts(cell: nn.Module, x: Tensor, state: Any) -> str | None:
+def _obstacle_of_state(x: Tensor, state: Any) -> str | None:
     mixed = cast_to(x.device) is not None
     fits = (part.is_floating_point() if mixed else part.dtype == x.dtype for _, part in leaves(state))
-    if not all(fits):
-        return f"the state is not entirely {x.dtype}"
-    if any(module._forward_hooks or module._forward_pre_hooks for module in cell.modules()):
-        return "one of its modules has hooks, which must be called at every step"
-    return None
+    return None if all(fits) else f"the state is not entirely {x.dtype}"
 
 
 def _under_transform() -> bool:
@@ -111,19 +137,24 @@ def _under_transform() -> bool:
         return True
     if torch._C._functorch.peek_interpreter_stack() is not None:
         return True
+    if torch._C._len_torch_function_stack() and not all(
+        isinstance(mode, DeviceContext) for mode in _get_current_function_mode_stack()
+    ):
+        return True
     return torch.autograd.forward_ad._current_level >= 0
 
 
-def _chosen(cell: Cell[Any], x: Tensor, state: Any, only: str | None) -> Choice:
+def _chosen(cell: Cell[Any], x: Tensor, state: Any, only: str | None) -> tuple[Guard, Choice]:
     why_not: dict[str, str] = {}
     candidates = _candidates(x)
     if only is not None and only not in candidates:
-        return Choice(LOOP, {only: f"it does not support {x.device.type}"})
+        return Guard(), Choice(LOOP, {only: f"it does not support {x.device.type}"})
     dtype = computed(x)
     try:
         made = _traced(cell, x, state)
-    except Untranslated as reason:
-        why_not = dict.fromkeys(candidates, str(reason))
+        guard = made.step.guard
+    except Refused as refusal:
+        why_not, guard = dict.fromkeys(candidates, str(refusal)), refusal.guard
         candidates = {}
     for level, backend in candidates.items():
         if only not in (None, level):
@@ -133,10 +164,11 @@ def _chosen(cell: Cell[Any], x: Tensor, state: Any, only: str | None) -> Choice:
         if reason_against is None:
             _notice(cell, level, why_not)
             whole = dtype == x.dtype and cast_to(x.device) is None
-            return Choice(level, why_not, compiled if whole else Widened(compiled, dtype, cell, x))
+            runs = compiled if whole else Widened(compiled, dtype, cell, x)
+            return guard, Choice(level, why_not, runs)
         why_not[level] = reason_against
     _notice(cell, LOOP, why_not)
-    return Choice(LOOP, why_not)
+    return guard, Choice(LOOP, why_not)
 
 
 def _traced(cell: Cell[Any], x: Tensor, state: Any) -> Traced:

@@ -1,0 +1,5 @@
+"""What a trace read besides its tensors, as a program that reads it again before each call.
+
+`witness` notes which code the step ran, `walk` finds what that code may read, `comparisons` says when a
+value still counts as the same, and `program` is the result.
+"""
