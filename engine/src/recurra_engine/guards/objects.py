@@ -132,7 +132,7 @@ def _entry(table: str, name: str) -> Callable[[nn.Module], Any]:
 
 
 def hooked_part(cell: nn.Module) -> str | None:
-    """Return the name of a part of a cell that has hooks; those of the cell itself are not called by steps."""
+    """Return the name of a part of a cell that has hooks; a step calls parts, and not the cell."""
     return next((name for name, part in cell.named_modules() if name and is_hooked(part)), None)
 
 

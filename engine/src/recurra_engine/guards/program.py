@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from types import MethodType
 from typing import Any, NamedTuple
 
 from recurra_engine.guards.comparisons import is_scalar
@@ -71,6 +72,7 @@ class Guard:
         """Return the label of the first value that is another object than before, or None."""
         start = len(before) - len(self.reads)
         for i, read in enumerate(self.reads, start):
-            if read.holds is not None and before[i] is not after[i] and not is_scalar(after[i]):
+            made_anew = is_scalar(after[i]) or isinstance(after[i], MethodType)
+            if read.holds is not None and before[i] is not after[i] and not made_anew:
                 return read.label
         return None

@@ -24,7 +24,7 @@ from recurra_engine.guards import comparisons, objects, parts
 from recurra_engine.guards.comparisons import MAPPINGS, SEQUENCES, SETS, Comparison, is_scalar
 from recurra_engine.guards.parts import WRAPPERS, Part
 from recurra_engine.guards.program import Guard, Read
-from recurra_engine.guards.witness import DYNAMIC, Witness, names_of
+from recurra_engine.guards.witness import CALLS_OF_MODULES, DYNAMIC, Witness, names_of
 
 SHORT = 16
 """Members of a sequence that are each read; a longer one is compared as a whole if it holds only scalars."""
@@ -83,6 +83,7 @@ class Walk:
     ) -> None:
         self.witness, self.tree = witness, {id(module) for module in cell.modules()}
         self.held, self.own = set(map(id, held)), witness.own_code
+        self.ran = CALLS_OF_MODULES | witness.codes.keys()
         read = {code for code, module in witness.codes.items() if module not in HARMLESS}
         called = {code.co_name for code in self.own & read}  # also by Python, such as __getitem__
         names = IMPLICIT.union(words, called, *(names_of(code).attributes for code in read))
@@ -180,7 +181,7 @@ class Walk:
         if isinstance(value, Tensor):
             yield from self._of_tensor(value, label)
         elif isinstance(value, type):
-            yield from objects.of_class(value, self.names, self.witness.codes)
+            yield from objects.of_class(value, self.names, self.ran)
         elif isinstance(value, FunctionType):
             yield from self._of_function(value)
         elif type(value) in WRAPPERS:
@@ -229,7 +230,7 @@ class Walk:
             if self.dynamic and hasattr(value, "__dict__"):
                 names = sorted({*names, *objects.own_names(value)})
                 yield Part(objects.all_names, objects.all_names(value), label)
-            yield from objects.of_object(value, label, names, self.witness.codes)
+            yield from objects.of_object(value, label, names, self.ran)
         if isinstance(value, nn.Module):
             yield from self._of_module(value, label)
 

@@ -16,9 +16,8 @@ import torch
 from torch import nn
 
 OWN, TORCH = (f"{Path(file).parents[up]}/" for file, up in ((__file__, 1), (torch.__file__, 0)))
-CALLS_OF_MODULES = {
-    getattr(nn.Module, name).__code__ for name in ("_wrapped_call_impl", "_call_impl", "__getattr__")
-}
+FINDS_PARTS = nn.Module.__getattr__.__code__
+CALLS_OF_MODULES = {nn.Module._wrapped_call_impl.__code__, nn.Module._call_impl.__code__, FINDS_PARTS}
 """How torch finds a module's `forward` and its parts; a walk knows that by itself."""
 GRADIENTS = {torch.autograd.Function.apply.__func__.__code__}  # type: ignore[attr-defined]
 _PURE = """
@@ -110,7 +109,8 @@ class Witness:
         if code.co_filename.startswith(OWN):
             self._own = frame
         elif code in CALLS_OF_MODULES:
-            self.modules.add(id(frame.f_locals["self"]))
+            if code is not FINDS_PARTS:
+                self.modules.add(id(frame.f_locals["self"]))
         else:
             if code in GRADIENTS:
                 self.obstacles.append(
