@@ -19,7 +19,10 @@ _OF_EVERY_ROW = """
 """
 OF_EVERY_ROW = frozenset(_OF_EVERY_ROW.split())
 """Properties that are the same for all rows and steps."""
-_VALUES = "__array__ __bool__ __complex__ __contains__ __float__ __index__ __int__ item numpy tolist"
+_VALUES = """
+    __array__ __bool__ __complex__ __contains__ __float__ __format__ __index__ __int__ __repr__
+    item numpy tolist
+"""
 VALUES = frozenset(_VALUES.split())
 _EFFECTS = "__set__ backward register_hook register_post_accumulate_grad_hook requires_grad_ retain_grad"
 EFFECTS = frozenset(_EFFECTS.split())
@@ -53,9 +56,7 @@ class Questions(TorchFunctionMode):
         if name in VALUES:
             self.refuse(f"the step reads the numbers of a tensor ({name})")
         if kind in EFFECTS:
-            self.refuse(
-                f"the step calls {name} on a tensor" if kind == name else f"the step sets {name} of a tensor"
-            )
+            self.refuse(f"the step {'calls' if kind == name else 'sets'} {name} of a tensor")
         if name in OF_GRADIENTS and kind == "__get__" and not _asked_by_torch():
             self.refuse(f"the step reads {name} of a tensor")
 

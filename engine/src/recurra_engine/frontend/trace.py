@@ -94,20 +94,20 @@ def trace(cell: Cell[Any], x: Tensor, state: Any) -> Step:
     """
     _refuse_hooks(cell)
     given = [cell, *weights_of(cell).values()]
-    with untouched(cell) as touched:
-        run = _Run(cell, x, state)
-        walk = _walk(cell, run)
-        before = walk.guard.values(given)
-        again = None if run.obstacles else _Run(cell, x, state)
-    obstacles = [f"the step sets {name}" for name in touched] + run.obstacles + walk.obstacles
-    if not obstacles and again is not None:
-        obstacles = again.obstacles + _differences(run, again, walk.guard, before, given)
-    if obstacles:
-        raise Refused(obstacles[0], walk.guard)
-    others = (
-        walk.registers[id(tensor)] if run.seen.is_live(tensor) else tensor for tensor in run.seen.others
-    )
+    run = _Run(cell, x, state)
+    walk = _walk(cell, run)
+    _refuse(run.obstacles + walk.obstacles, walk.guard)
+    before = walk.guard.values(given)
+    again = _Run(cell, x, state)
+    _refuse(again.obstacles + _differences(run, again, walk.guard, before, given), walk.guard)
+    live = run.seen.is_live
+    others = (walk.registers[id(tensor)] if live(tensor) else tensor for tensor in run.seen.others)
     return Step(run.made[0], tuple(run.made[1:]), tuple(others), walk.guard)
+
+
+def _refuse(obstacles: list[str], guard: Guard) -> None:
+    if obstacles:
+        raise Refused(obstacles[0], guard)
 
 
 def _refuse_hooks(cell: nn.Module) -> None:
@@ -142,13 +142,15 @@ class _Run:
         self.made: list[Node] = []
         self.seen = _Watched(torch.zeros_like(x[:1]), state, list(weights_of(cell).values()))
         try:
-            self._run(cell)
+            with untouched(cell) as touched:
+                self._run(cell)
         except Untranslated as reason:
             self.seen.obstacles.append(str(reason))
         except Exception as error:  # a step may do anything; what it is told here is why it runs in the loop
             message = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
             self.seen.obstacles.append(f"the step could not be traced ({message})")
-        self.obstacles = self.seen.obstacles + self.witness.obstacles
+        sets = [f"the step sets {name}" for name in touched]
+        self.obstacles = sets + self.seen.obstacles + self.witness.obstacles
 
     def _run(self, cell: Cell[Any]) -> None:
         seen = self.seen
