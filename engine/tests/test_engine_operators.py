@@ -72,7 +72,7 @@ def test_a_slope_where_there_are_two_is_torchs(name, level):
 def test_every_rule_is_in_use(monkeypatch):
     seen = set()
     monkeypatch.setattr(
-        "recurra_engine.frontend.trace.translate",
+        "recurra_engine.frontend.watched.translate",
         lambda name, *rest: seen.add(name) or aten.translate(name, *rest),
     )
     for kinks in (False, True):

@@ -32,7 +32,11 @@ def _weight(name: str, weight: Tensor) -> tuple[Any, ...]:
 
 def default_device() -> torch.device | None:
     """Return where torch makes tensors, if that was set."""
+    return next((mode.device for mode in function_modes() if isinstance(mode, DeviceContext)), None)
+
+
+def function_modes() -> list[Any]:
+    """Return the modes that see every function of torch, the innermost first."""
     if not torch._C._len_torch_function_stack():
-        return None
-    modes = _get_current_function_mode_stack()
-    return next((mode.device for mode in reversed(modes) if isinstance(mode, DeviceContext)), None)
+        return []
+    return _get_current_function_mode_stack()[::-1]  # type: ignore[no-any-return, no-untyped-call]

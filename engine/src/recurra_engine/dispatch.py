@@ -13,13 +13,12 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.nn.modules.module import _has_any_global_hook
-from torch.overrides import _get_current_function_mode_stack
 from torch.utils._device import DeviceContext
 
 from recurra.sequence import LOOP, forced_level
 from recurra.state import leaves
 from recurra_engine import cpu, cuda, eager
-from recurra_engine.cache_key import kind_of
+from recurra_engine.cache_key import function_modes, kind_of
 from recurra_engine.compiled import Compiled, Traced, traced
 from recurra_engine.dtypes import HALF, cast_to, computed, converted, uncast
 from recurra_engine.frontend.trace import Refused, weights_of
@@ -95,8 +94,9 @@ def _next(
     if len(known) >= MOST_CHANGES:
         changed = known[-1][0].changed(given)
         reason = f"the step reads {changed}, which has changed {MOST_CHANGES} times; make it a tensor"
-        _notice(cell, LOOP, why_not := dict.fromkeys(_candidates(x), reason))
-        return Guard(), Choice(LOOP, why_not)
+        choice = Choice(LOOP, dict.fromkeys(_candidates(x), reason))
+        _notice(cell, LOOP, choice.why_not)
+        return Guard(), choice
     # What a trial saves for its gradients is not for the caller's hooks, such as a checkpoint's.
     with saved_tensors_hooks(_as_it_is, _as_it_is):
         return _chosen(cell, x, state, level)
@@ -120,7 +120,7 @@ def _obstacle_of_mode(x: Tensor) -> str | None:
         return f"devices of type {x.device.type} are not supported"
     if _under_transform():
         return "a transform of torch, such as vmap, is active"
-    if _has_any_global_hook():
+    if _has_any_global_hook():  # type: ignore[no-untyped-call]
         return "hooks on all modules must be called at every step"
     known = (torch.float32, torch.float64, *HALF)
     return None if x.dtype in known else f"{x.dtype} is not supported"
@@ -137,9 +137,7 @@ def _under_transform() -> bool:
         return True
     if torch._C._functorch.peek_interpreter_stack() is not None:
         return True
-    if torch._C._len_torch_function_stack() and not all(
-        isinstance(mode, DeviceContext) for mode in _get_current_function_mode_stack()
-    ):
+    if not all(isinstance(mode, DeviceContext) for mode in function_modes()):
         return True
     return torch.autograd.forward_ad._current_level >= 0
 

@@ -38,7 +38,7 @@ class Questions(TorchFunctionMode):
     """
 
     def __init__(self, is_free: Callable[[Tensor], bool], refuse: Callable[[str], None]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.is_free, self.refuse = is_free, refuse
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

@@ -21,10 +21,15 @@ _TABLES = ("_parameters", "_buffers", "_modules")
 _ABSENT = object()
 
 
+def attribute(name: str) -> Callable[[Any], Any]:
+    """Return what reads an attribute of an object itself, not of its class."""
+    return lambda value: value.__dict__[name]
+
+
 def is_python(kind: type) -> bool:
     """Say whether a class is written in Python, or that of its bases which decides what its objects hold."""
     while kind.__base__ not in (object, None):
-        kind = kind.__base__  # type: ignore[assignment]
+        kind = kind.__base__
     return "__slots__" in vars(kind) or isinstance(vars(kind).get("__dict__"), GetSetDescriptorType)
 
 
@@ -79,7 +84,7 @@ def of_object(value: Any, label: str, names: Collection[str], ran: Container[Cod
         elif own is None or _is_special(name):
             continue
         elif name in own and not hasattr(type(raw), "__set__"):
-            yield Part(_own(name), own[name], f"{label}.{name}")
+            yield Part(attribute(name), own[name], f"{label}.{name}")
         elif raw is not _ABSENT and _matters(raw, ran):
             yield Part(_is_own(name), False, f"{label}.{name}")
 
@@ -90,10 +95,6 @@ def _is_special(name: str) -> bool:
 
 def _defined(kind: type, name: str) -> Any:
     return next((vars(base)[name] for base in kind.__mro__ if name in vars(base)), _ABSENT)
-
-
-def _own(name: str) -> Callable[[Any], Any]:
-    return lambda value: value.__dict__[name]
 
 
 def _is_own(name: str) -> Callable[[Any], bool]:

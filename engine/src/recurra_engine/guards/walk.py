@@ -210,7 +210,7 @@ class Walk:
 
     def _of_tensor(self, value: Tensor, label: str) -> Iterator[Part]:
         return (
-            Part(lambda tensor, name=name: vars(tensor)[name], vars(value)[name], f"{label}.{name}")
+            Part(objects.attribute(name), vars(value)[name], f"{label}.{name}")
             for name in self.names
             if name in vars(value)
         )

@@ -136,7 +136,7 @@ def _package(function: Any) -> str:
     """Return the module of a function of C, or that of the type whose method it is."""
     owner = getattr(function, "__self__", None)
     if owner is None or isinstance(owner, ModuleType):
-        return function.__module__ or getattr(owner, "__name__", "builtins")
+        return str(function.__module__ or getattr(owner, "__name__", "builtins"))
     kind = owner if isinstance(owner, type) else type(owner)
     return next((base for base in kind.__mro__ if function.__name__ in vars(base)), kind).__module__
 
