@@ -7,29 +7,22 @@ read; where it cannot say so, or could not notice a change, it notes an obstacle
 
 from __future__ import annotations
 
-import enum
 import sys
-import types
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType, SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
-import torch
 from torch import Tensor, nn
 
 from recurra.state import map_state
 from recurra_engine.guards import comparisons, objects, parts
-from recurra_engine.guards.comparisons import MAPPINGS, SEQUENCES, SETS, Comparison, is_scalar
+from recurra_engine.guards.comparisons import MAPPINGS, SEQUENCES, Comparison, is_scalar
 from recurra_engine.guards.parts import WRAPPERS, Part
 from recurra_engine.guards.program import Guard, Read
+from recurra_engine.guards.whole import as_a_whole, numbers
 from recurra_engine.guards.witness import CALLS_OF_MODULES, DYNAMIC, Witness, names_of
 
-SHORT = 16
-"""Members of a sequence that are each read; a longer one is compared as a whole if it holds only scalars."""
-LARGEST = 1024
-"""Elements of an array, or members of a collection, that are compared at every call."""
 MOST = 4000
 """Reads of a guard; each takes a tenth of a microsecond at every call."""
 IMPLICIT = frozenset({"step", "forward", "__call__", "__init__", "__new__"})
@@ -37,14 +30,6 @@ IMPLICIT = frozenset({"step", "forward", "__call__", "__init__", "__new__"})
 DESCRIPTIVE = frozenset(("__doc__", "__module__", "__name__", "__qualname__"))
 HARMLESS = ("abc", "contextlib", "enum", "typing")
 """Modules of Python's library whose own globals and attributes no step depends on."""
-FIXED = (
-    *(types.WrapperDescriptorType, types.MethodWrapperType, types.MethodDescriptorType, types.CodeType),
-    *(types.ClassMethodDescriptorType, types.GetSetDescriptorType, types.MemberDescriptorType),
-    type(NamedTuple("_Any", [("field", int)]).field),  # type: ignore[attr-defined]
-    *(types.GenericAlias, types.UnionType, enum.Enum, np.ufunc),
-    *(torch._ops.OperatorBase, torch._ops.OpOverloadPacket, torch.jit.ScriptFunction),
-)
-"""Kinds of objects that do not change."""
 
 
 def walked(cell: nn.Module, weights: Sequence[Tensor], witness: Witness, held: Sequence[Tensor]) -> Walk:
@@ -129,49 +114,18 @@ class Walk:
             self.same.append((register, known))
             return
         self.alive.append(value)  # an id names an object while it lives
-        whole = self._as_a_whole(value, label)
-        self._compare(whole or comparisons.comparison(value))
+        whole = numbers(value) if id(value) in self.held else as_a_whole(value)
+        self._compare(whole.holds if whole else comparisons.comparison(value))
         if whole is None:
             self._look_into(value, register, label)
+        elif whole.obstacle:
+            self._refuse(label, whole.obstacle)
 
     def _compare(self, holds: Comparison) -> None:
         self.reads[-1] = self.reads[-1]._replace(holds=holds)
 
-    def _as_a_whole(self, value: Any, label: str) -> Comparison | None:
-        """Return what recognises a value of which no part is looked at, if it is such a one."""
-        if isinstance(value, FIXED):
-            return comparisons.same(value)
-        if id(value) in self.held:
-            return self._bounded(value, value.numel(), label, value.is_cuda, comparisons.numbers)
-        if isinstance(value, np.ndarray):
-            return self._bounded(value, value.size, label, value.dtype.hasobject)
-        if isinstance(value, SETS):
-            return self._bounded(value, len(value), label, not all(map(is_scalar, value)))
-        if isinstance(value, MAPPINGS) and not all(map(_is_key, value)):
-            return self._bounded(value, len(value), label, True)
-        if isinstance(value, SEQUENCES) and len(value) > SHORT and all(map(is_scalar, value)):
-            return self._bounded(value, len(value), label, False, comparisons.members)
-        if isinstance(value, (*SEQUENCES, *MAPPINGS)) and len(value) > LARGEST:
-            return self._bounded(value, len(value), label, True)
-        return None
-
-    def _bounded(
-        self,
-        value: Any,
-        size: int,
-        label: str,
-        mixed: bool,
-        compare: Callable[[Any], Comparison] = comparisons.comparison,
-    ) -> Comparison:
-        if not mixed and size <= LARGEST:
-            return compare(value)
-        self._refuse(
-            f"{label}, a {type(value).__name__} of {size} elements", "too large to compare at every call"
-        )
-        return comparisons.same(value)
-
-    def _refuse(self, what: str, why: str) -> None:
-        self.obstacles.append(f"the step reads {what}, {why}")
+    def _refuse(self, label: str, why: str) -> None:
+        self.obstacles.append(f"the step reads {label}, {why}")
 
     def _look_into(self, value: Any, register: int, label: str) -> None:
         for part in self._parts(value, label):
@@ -223,7 +177,7 @@ class Walk:
         elif isinstance(value, MAPPINGS):
             yield from parts.of_mapping(value, label)
         elif not objects.is_python(kind) and not isinstance(value, SimpleNamespace):
-            self._refuse(f"{label}, a {kind.__name__}", "whose changes cannot be noticed")
+            self._refuse(label, f"a {kind.__name__}, whose changes cannot be noticed")
             return
         if not holds_members or kind.__flags__ & objects.HEAP_TYPE:
             names = self.names
@@ -278,7 +232,3 @@ def texts(constants: Iterable[Any]) -> Iterator[str]:
             yield constant
         elif isinstance(constant, (tuple, frozenset)):
             yield from texts(constant)
-
-
-def _is_key(value: Any) -> bool:
-    return is_scalar(value) or isinstance(value, (type, enum.Enum))
