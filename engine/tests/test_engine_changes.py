@@ -1,6 +1,7 @@
 """What is changed after the first call is noticed: no call runs what an earlier one read."""
 
 import copy
+import gc
 import io
 import pickle
 from dataclasses import dataclass
@@ -133,12 +134,11 @@ def test_a_cell_that_is_gone_leaves_nothing():
     cell.function, cell.several = cell.leaky.forward, [cell.layer]
     cell.layer.forward = lambda a, cell=cell: torch.tanh(a)
     cell.several.append(1.0)
+    gc.collect()
     before = len(dispatch._choices)
     results(cell, *drawn(cell), level="scan")
     assert len(dispatch._choices) == before + 1
     del cell
-    import gc
-
     gc.collect()
     assert len(dispatch._choices) <= before
 

@@ -105,6 +105,13 @@ def matched(self):
             return scale
 
 
+def function():
+    return None
+
+
+function.scale = 1.5
+
+
 def defaulted(self, scale=1.5):
     return scale
 
@@ -205,6 +212,10 @@ WAYS = {
     "a closure": (read_closure, {}, change_closure),
     "a default": (defaulted, {}, lambda cell: setattr(defaulted, "__defaults__", (0.5,))),
     "a default of a keyword": (keyworded, {}, lambda cell: keyworded.__kwdefaults__.update(scale=0.5)),
+    "an attribute of a function": (
+        *(lambda self: function.scale, {}),
+        lambda cell: setattr(function, "scale", 0.5),
+    ),
     "a partial function": (
         lambda self: self.part(),
         {"part": functools.partial(max, 1.5, 0.0)},

@@ -12,6 +12,8 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.utils import parametrize
 
+from recurra_engine import dispatch
+
 
 def squash(h):
     return torch.tanh(h)
@@ -227,7 +229,19 @@ def test_what_changes_at_every_call_ends_in_the_loop():
         torch.testing.assert_close(got, want, rtol=0, atol=1e-12)
     with torch.no_grad():
         choice = level_of(cell, x, state, "scan")
-    assert "self.several[0], which has changed 8 times" in choice.why_not["scan"]
+    assert "self.several[0], which changes every few calls" in choice.why_not["scan"]
+
+
+def test_what_changes_now_and_then_is_traced_anew():
+    cell = made(of(lambda self, h: torch.tanh(h) * self.several[0]))
+    x, state = drawn(cell, 2, 4)
+    for value in range(12):
+        cell.several[0] = float(value)
+        for _ in range(10):
+            outputs(cell, x, state, "scan")
+        with torch.no_grad():
+            assert level_of(cell, x, state, "scan").level == "scan"
+    assert max(map(len, dispatch._choices[cell].values())) == dispatch.MOST_CHANGES
 
 
 class Filling(Toy):

@@ -36,7 +36,9 @@ _lock = threading.RLock()
 MOST_KINDS = 16
 """How many kinds of call are remembered for one cell."""
 MOST_CHANGES = 8
-"""How often a step is traced for one kind of call, when what it reads besides tensors changes in between."""
+"""How many traces are kept for one kind of call, when what the step reads besides tensors changes."""
+FEWEST_CALLS = 8
+"""If none of them has run this often, tracing anew does not pay, and the loop runs."""
 
 
 @dataclass
@@ -47,11 +49,13 @@ class Choice:
         level: Its name.
         why_not: For each faster level, the reason why it is not used.
         compiled: What runs; None for the loop.
+        calls: How many calls it has served besides the first.
     """
 
     level: str = LOOP
     why_not: dict[str, str] = field(default_factory=dict)
     compiled: Compiled | Widened | None = None
+    calls: int = 0
 
 
 Known = list[tuple[Guard, Choice]]
@@ -85,18 +89,22 @@ def choose(cell: Cell[Any], x: Tensor, state: Any) -> Choice:
 
 
 def _remembered(known: Sequence[tuple[Guard, Choice]], given: Sequence[Any]) -> Choice | None:
-    return next((choice for guard, choice in known if guard.changed(given) is None), None)
+    found = next((choice for guard, choice in known if guard.changed(given) is None), None)
+    if found is not None:
+        found.calls += 1
+    return found
 
 
 def _next(
     cell: Cell[Any], x: Tensor, state: Any, level: str | None, known: Known, given: Sequence[Any]
 ) -> tuple[Guard, Choice]:
-    if len(known) >= MOST_CHANGES:
+    if len(known) >= MOST_CHANGES and all(choice.calls < FEWEST_CALLS for _, choice in known):
         changed = known[-1][0].changed(given)
-        reason = f"the step reads {changed}, which has changed {MOST_CHANGES} times; make it a tensor"
+        reason = f"the step reads {changed}, which changes every few calls; make it a tensor"
         choice = Choice(LOOP, dict.fromkeys(_candidates(x), reason))
         _notice(cell, LOOP, choice.why_not)
         return Guard(), choice
+    del known[: 1 - MOST_CHANGES]
     # What a trial saves for its gradients is not for the caller's hooks, such as a checkpoint's.
     with saved_tensors_hooks(_as_it_is, _as_it_is):
         return _chosen(cell, x, state, level)

@@ -133,10 +133,11 @@ class Walk:
 
     def _parts(self, value: Any, label: str) -> Iterator[Part]:
         if isinstance(value, Tensor):
-            yield from self._of_tensor(value, label)
+            yield from self._of_dictionary(value, label)
         elif isinstance(value, type):
             yield from objects.of_class(value, self.names, self.ran)
         elif isinstance(value, FunctionType):
+            yield from self._of_dictionary(value, label)
             yield from self._of_function(value)
         elif type(value) in WRAPPERS:
             yield from parts.of_wrapper(value, label)
@@ -162,7 +163,7 @@ class Walk:
                 self.known_globals.add(key)
                 yield part
 
-    def _of_tensor(self, value: Tensor, label: str) -> Iterator[Part]:
+    def _of_dictionary(self, value: Any, label: str) -> Iterator[Part]:
         return (
             Part(objects.attribute(name), vars(value)[name], f"{label}.{name}")
             for name in self.names
