@@ -270,7 +270,7 @@ LOOP = {
     "a large array": (
         lambda self: self.table[3].item(),
         lambda: TABLE.__setitem__(3, 0.5),
-        "self.table, a ndarray of 5000 elements",
+        "self.table, of type ndarray with 5000 elements",
     ),
     "the environment": (
         lambda s: float(os.environ["SCALE"]),
@@ -282,7 +282,7 @@ LOOP = {
         lambda: VARIABLE.set(0.5),
         "calls _contextvars.get",
     ),
-    "an iterator": (lambda self: next(self.endless), lambda: None, "self.endless, a repeat"),
+    "an iterator": (lambda self: next(self.endless), lambda: None, "self.endless, of type repeat"),
 }
 TABLE = np.full(5000, 1.5)
 

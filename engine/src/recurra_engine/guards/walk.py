@@ -178,7 +178,7 @@ class Walk:
         elif isinstance(value, MAPPINGS):
             yield from parts.of_mapping(value, label)
         elif not objects.is_python(kind) and not isinstance(value, SimpleNamespace):
-            self._refuse(label, f"a {kind.__name__}, whose changes cannot be noticed")
+            self._refuse(label, f"of type {kind.__name__}, whose changes cannot be noticed")
             return
         if not holds_members or kind.__flags__ & objects.HEAP_TYPE:
             names = self.names

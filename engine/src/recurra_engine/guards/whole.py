@@ -69,7 +69,7 @@ def _bounded(
     if fits and size <= LARGEST:
         return Whole(compare(value))
     why = f"more than the {LARGEST} that are compared at every call" if fits else "which are not compared"
-    return Whole(comparisons.same(value), f"a {type(value).__name__} of {size} elements, {why}")
+    return Whole(comparisons.same(value), f"of type {type(value).__name__} with {size} elements, {why}")
 
 
 def _is_key(value: Any) -> bool:
