@@ -113,7 +113,7 @@ def _shared(made: Traced, cell: Cell[Any], weights: Mapping[str, Tensor], like: 
     """Return what each cell makes of its weights, (P, ...)."""
 
     def of_one(own: dict[str, Tensor]) -> tuple[Tensor, ...]:
-        found = made.weights([*(weights_of(cell) | own).values(), *made.step.constants], like)
+        found = made.weights(made.step.inputs(cell, list((weights_of(cell) | own).values())), like)
         return tuple(value.to(like.dtype) for value in found)
 
     found: Sequence[Tensor] = vmap(of_one)(dict(weights))

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_map_only
 
 from recurra_engine.frontend.aten.rules import Untranslated
 from recurra_engine.frontend.operators import name_of, tensors_in
@@ -57,6 +58,7 @@ def called(
         made=results,
         together=together,
         slopes=tuple(i for i, kind in enumerate(kinds) if smooth and kind.continuous and i not in fixed),
+        options=repr(tree_map_only(Tensor, lambda _: None, given)),
     )
     if not call.size:
         raise Untranslated(f"the step uses aten::{call.name}, which gives no tensor")

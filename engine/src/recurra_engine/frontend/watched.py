@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
@@ -46,6 +46,8 @@ SHAPES_ALONE = frozenset(
 ) | {"_linalg_check_errors", "_assert_async", "sym_size", "sym_numel"}
 """Operators that read no value of their arguments, or do so only to raise an error."""
 CASTS = frozenset({"_to_copy", "convert_element_type"})
+NEW = ("lift_fresh", "lift")
+"""Operators that are given a tensor which nothing else has."""
 
 
 class Watched(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -55,12 +57,23 @@ class Watched(TorchDispatchMode):  # type: ignore[no-untyped-call]
         x: The input of one row.
         state: The state of one row.
         weights: Parameters and buffers.
+
+    Attributes:
+        others: What the leaves after those of the weights stand for.
+        outside: Tensors that were there before and are no parameters or buffers, by id.
+        held: Those of them whose numbers are in the graph.
+        free: Tensors that the step has made, and no input has a part in, by id.
+        obstacles: What was refused; the step itself may have caught it.
     """
 
     def __init__(self, x: Tensor, state: Any, weights: list[Tensor]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.x, self.dtype, self.weights = x, x.dtype, len(weights)
-        self.constants: list[Tensor] = []
+        self.x, self.state, self.dtype, self.weights = x, state, x.dtype, len(weights)
+        self.others: list[Tensor] = []
+        self.outside: dict[int, Tensor] = {}
+        self.held: list[Tensor] = []
+        self.obstacles: list[str] = []
+        self.free: dict[int, Tensor] = {}
         self.nodes: dict[int, Node] = {}
         self.foreign: dict[int, str] = {}
         self.aliases = Aliases()
@@ -71,14 +84,12 @@ class Watched(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._watch(leaf("x", 0, x.shape), x)
         for i, (_, part) in enumerate(leaves(state)):
             if part.dtype != self.dtype:
-                raise Untranslated(f"the state has dtype {part.dtype}, but the input has {self.dtype}")
+                self.obstacles.append(f"the state has dtype {part.dtype}, but the input has {self.dtype}")
             self._watch(leaf("state", i, part.shape), part)
         for i, weight in enumerate(weights):
             kind = Kind.of(weight)
             if kind.continuous and as_numbers(weight).dtype != self.dtype:
-                self.foreign[id(weight)] = (
-                    f"a parameter or buffer of {weight.dtype}, but the input has {self.dtype}"
-                )
+                self._mark_as_foreign(weight, "parameter or buffer")
             self._watch(leaf("weight", i, kind.shape), weight)
 
     def _watch(self, node: Node, tensor: Tensor) -> None:
@@ -93,7 +104,10 @@ class Watched(TorchDispatchMode):  # type: ignore[no-untyped-call]
         try:
             return self._done(func, args, kwargs or {})
         except Untranslated as reason:
-            raise reason.at(line_of_step()) from reason.__cause__
+            placed = reason.at(line_of_step())
+            if not self.whole:
+                self.obstacles.append(str(placed))
+            raise placed from reason.__cause__
 
     def _done(self, func: Any, args: Any, kwargs: Any) -> Any:
         """Do an operation, and give what it makes nodes."""
@@ -101,6 +115,8 @@ class Watched(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if self.whole and name not in RULES and func._can_decompose():
             with self:  # not by `func.decompose`, which imports torch's compiler
                 return func._op_dk(torch._C.DispatchKey.CompositeImplicitAutograd, *args, **kwargs)
+        for tensor in inputs:
+            self._meet(tensor, name)
         self._refuse(func, name, inputs, bound(func, args, kwargs))
         matters = name not in SHAPES_ALONE and any(id(tensor) in self.nodes for tensor in inputs)
         target = kwargs.get("out", inputs[0]) if func._schema.is_mutable else None
@@ -108,9 +124,13 @@ class Watched(TorchDispatchMode):  # type: ignore[no-untyped-call]
         result = func(*args, **kwargs)
         made = list(tensors_in([result]))
         self.alive += made
+        if "empty" in name:
+            for tensor in made:
+                tensor.zero_()  # what was there before is another thing in every run
         if target is None:
             self._remember_memory(name, inputs, made, args, kwargs)
         if not matters:
+            self.free |= {id(tensor): tensor for tensor in made if id(tensor) not in self.outside}
             return result
         nodes = self._nodes(func, name, args, kwargs, made)
         computes = any(place_of(tensor) in self.memory for tensor in made) and not self.whole
@@ -123,6 +143,44 @@ class Watched(TorchDispatchMode):  # type: ignore[no-untyped-call]
         for tensor in made[len(nodes) :]:
             self.foreign[id(tensor)] = f"a result of aten::{name} that the engine leaves out"
         return result
+
+    # --- where tensors come from ----------------------------------------------------------------------------
+
+    def _meet(self, tensor: Tensor, name: str) -> None:
+        """Note a tensor that no operation has made: it is new, or was there before and is an input."""
+        if id(tensor) in self.nodes or id(tensor) in self.free or id(tensor) in self.outside:
+            return
+        if name in NEW:
+            self.free[id(tensor)] = tensor
+            return
+        self.outside[id(tensor)] = tensor
+        if not tensor.is_floating_point() and (tensor.dtype != torch.bool or name in INDEXED):
+            self.held.append(tensor)
+            return
+        if tensor.dtype not in (self.dtype, torch.bool) and tensor.dim() > 0:
+            self._mark_as_foreign(tensor, "tensor")
+        self._watch(self._other(tensor), tensor)
+
+    def _other(self, tensor: Tensor) -> Node:
+        self.others.append(tensor)
+        return leaf("weight", self.weights + len(self.others) - 1, tensor.shape)
+
+    def _mark_as_foreign(self, tensor: Tensor, what: str) -> None:
+        self.foreign[id(tensor)] = f"a {what} of {tensor.dtype}, but the input has {self.dtype}"
+
+    def is_free(self, tensor: Tensor) -> bool:
+        """Say whether the step has made a tensor, and no input has a part in it."""
+        return id(tensor) in self.free
+
+    def is_live(self, tensor: Tensor) -> bool:
+        """Say whether a tensor was there before, so that its numbers may change."""
+        return id(tensor) in self.outside
+
+    def refuse(self, reason: str) -> NoReturn:
+        """Note why there is no graph, and end the step; should it catch that, the note remains."""
+        refusal = Untranslated(reason, line_of_step())
+        self.obstacles.append(str(refusal))
+        raise refusal
 
     # --- what cannot be in a graph --------------------------------------------------------------------------
 
@@ -256,7 +314,7 @@ class Watched(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _is_constant(self, node: Node) -> bool:
         if node.op != "weight" or node.data[0] < self.weights:
             return is_const(node)
-        return not self.constants[node.data[0] - self.weights].requires_grad
+        return not self.others[node.data[0] - self.weights].requires_grad
 
     def _converted(self, a: Tensor, dtype: torch.dtype) -> Node:
         node = self.node(a)
@@ -272,6 +330,7 @@ class Watched(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def node(self, tensor: Tensor) -> Node:
         """Return the node of a tensor; one that no input has a part in becomes a constant."""
+        self._meet(tensor, "")
         known = self.nodes.get(id(tensor))
         if known is None:
             known = self._constant(tensor)
@@ -279,10 +338,8 @@ class Watched(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return known
 
     def _constant(self, tensor: Tensor) -> Node:
-        numbers = as_numbers(tensor)
+        if tensor.is_complex() and tensor.requires_grad:
+            raise Untranslated("the step reads a complex tensor that is no parameter, and its gradient")
+        numbers = as_numbers(tensor.detach())
         first = numbers.flatten()[0].item() if numbers.numel() else 0
-        # One that wants a gradient was there before the step, such as a weight that is made before each call.
-        if not numbers.requires_grad and bool((numbers == first).all()):
-            return expand(const(first), numbers.shape)
-        self.constants.append(numbers)
-        return leaf("weight", self.weights + len(self.constants) - 1, numbers.shape)
+        return expand(const(first), numbers.shape) if bool((numbers == first).all()) else self._other(numbers)

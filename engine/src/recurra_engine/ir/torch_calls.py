@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.func import vmap
 
-from recurra_engine.ir.graph import Node, Shape, cut, make, reshape
+from recurra_engine.ir.graph import Node, Shape, cut, make, reshape, sorted_by_use
 
 Function = Callable[..., list[Tensor]]
 
@@ -76,6 +76,7 @@ class TorchCall:
         together: Whether it does many rows at once where they are the first dimension.
         slopes: Which of what it reads may have a gradient.
         operations: How many operations of the step it is.
+        options: What it was given besides tensors, in words.
     """
 
     name: str
@@ -87,6 +88,7 @@ class TorchCall:
     together: bool = False
     slopes: tuple[int, ...] = ()
     operations: int = 1
+    options: str = ""
 
     def __str__(self) -> str:
         return f"aten::{self.name}"
@@ -230,6 +232,21 @@ class Tape:
 def torch_call(call: TorchCall, args: Sequence[Node]) -> list[Node]:
     """Return the nodes of a call's results."""
     return _cut_up(make("torch", args, (call.size,), call), [kind.shape for kind in call.made])
+
+
+def described(results: Sequence[Node]) -> list[Any]:
+    """Return a graph in words that are equal for two graphs that are the same, but for functions in calls."""
+    order = sorted_by_use(results)
+    numbers = {node: i for i, node in enumerate(order)}
+    nodes = [(node.op, node.shape, [numbers[arg] for arg in node.args], _data(node)) for node in order]
+    return [nodes, [numbers[node] for node in results]]
+
+
+def _data(node: Node) -> str:
+    if node.op != "torch":
+        return repr(node.data)
+    call: Any = node.data[0]
+    return repr((call.name, call.where, call.given, call.own, call.made, call.together, call.options))
 
 
 def gradients(node: Node, g: Node) -> list[tuple[Node, Node]]:
