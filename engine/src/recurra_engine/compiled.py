@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,6 +15,7 @@ from recurra_engine.frontend.trace import Step, trace, weights_of
 from recurra_engine.ir.graph import leaf
 from recurra_engine.ir.interpreter import Plan
 from recurra_engine.passes.backend import Backend
+from recurra_engine.passes.calls import fewer_calls
 from recurra_engine.passes.program import Program, prepare
 
 if TYPE_CHECKING:
@@ -37,7 +38,9 @@ def traced(cell: Cell[Any], x: Tensor, state: Any) -> Traced:
         Untranslated: The step does what a graph of one row cannot say.
     """
     with evaluated_once(cell):
-        return _prepared(cell, trace(cell, x[:, 0], state), x, state)
+        step = trace(cell, x[:, 0], state)
+        y, *states = fewer_calls([step.y, *step.states])
+        return _prepared(cell, replace(step, y=y, states=tuple(states)), x, state)
 
 
 def _prepared(cell: Cell[Any], step: Step, x: Tensor, state: Any) -> Traced:

@@ -21,7 +21,6 @@ from recurra_engine.frontend.operators import line_in
 from recurra_engine.frontend.watched import Watched
 from recurra_engine.ir.graph import SHARED, Node, sorted_by_use
 from recurra_engine.ir.torch_calls import TorchCall
-from recurra_engine.passes.calls import fewer_calls
 
 if TYPE_CHECKING:
     from recurra.cell import Cell
@@ -71,8 +70,7 @@ def trace(cell: Cell[Any], x: Tensor, state: Any) -> Step:
         y, after = _run(cell, watched, row)
     made = [watched.node(value) for value in (y, *(part for _, part in leaves(after)))]
     _check_shapes(made, [y, *(part for _, part in leaves(row))])
-    y, *states = fewer_calls(made)
-    return Step(y, tuple(states), tuple(watched.constants), watched.operations)
+    return Step(made[0], tuple(made[1:]), tuple(watched.constants), watched.operations)
 
 
 def _drawn(like: Tensor, generator: torch.Generator) -> Tensor:
