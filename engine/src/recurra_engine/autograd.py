@@ -150,7 +150,7 @@ class _Sequence(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         inputs, reads, lengths = ctx.saved.restored(ctx)
         with uncast(gradients[0].device):
-            # A gradient of this gradient will be asked for, or a batch of gradients, of which no tape is made.
+            # A gradient of this gradient will be asked for, or a batch of them, for which there is no tape.
             if torch.is_grad_enabled() or (ctx.made.calls_torch and _is_batched(gradients)):
                 ctx.saved.check_all()
                 return (None, None, None, *_recorded(ctx, inputs, lengths, gradients))
