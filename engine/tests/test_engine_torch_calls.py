@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from engine_calling import CALLING, Addressed, Sorting, Transformed
 from engine_cells import made
 from engine_compare import FAST, assert_level_is_loop, assert_runs, drawn, level_of, results
 from engine_toys import Branching, Toy
@@ -17,49 +18,11 @@ from recurra_engine.compiled import traced
 from recurra_engine.explain import explained
 
 
-class Sorting(Toy):
-    """A call of torch between two products, and one of a weight that all rows share."""
-
-    def step(self, x, h):
-        a = torch.tanh(self.x(x) + self.h(h)).sort(-1).values
-        apart = torch.cdist(a[:, None], self.h.weight[None]).squeeze(1)
-        return torch.tanh(apart) * a, a
-
-
-class Turned(Toy):
-    """Rows are not the first dimension of what torch is called for."""
-
-    def step(self, x, h):
-        h = torch.tanh(self.x(x) + self.h(h)).T.sort(0).values.T
-        return h, h
-
-
-class Addressed(Toy):
-    """Writes the largest elements where they are, into zeros that all rows share."""
-
-    def step(self, x, h):
-        a = self.x(x) + self.h(h)
-        values, places = a.topk(2, -1)
-        h = torch.tanh(torch.zeros_like(a).scatter(1, places, values) + 0.5 * h)
-        return h, h
-
-
-class Transformed(Toy):
-    """Complex numbers from one call to the next."""
-
-    def step(self, x, h):
-        h = torch.tanh(torch.fft.irfft(torch.fft.rfft(self.x(x)) * torch.fft.rfft(h), 5))
-        return h, h
-
-
 class Inverting(Toy):
     """Needs a matrix that may have no inverse."""
 
     def step(self, x, h):
         return h + torch.linalg.inv(x[:, :1, None] + h[:, :1, None])[:, 0], h * 0
-
-
-CALLING = [Sorting, Turned, Addressed, Transformed]
 
 
 @pytest.mark.parametrize("level", FAST)
@@ -124,7 +87,7 @@ def test_the_loop_runs_a_step_that_is_little_but_calls():
 @pytest.mark.usefixtures("best")
 def test_an_explanation_names_the_line():
     counted = explained(made(Addressed, dtype=torch.float32))["loops"]["forward"]
-    assert any("aten::topk, scatter" in kind and "test_engine_torch_calls.py:" in kind for kind in counted)
+    assert any("aten::topk, scatter" in kind and "engine_calling.py:" in kind for kind in counted)
     reason = explained(made(Branching, dtype=torch.float32))["why_not"]["native"]
     assert "engine_toys.py:" in reason
     assert "_local_scalar_dense" in reason
@@ -133,7 +96,7 @@ def test_an_explanation_names_the_line():
 def test_a_gpu_has_no_kernel_for_a_call():
     cell = made(Sorting)
     reason = dispatch._lacking(traced(cell, *drawn(cell)), cuda.BACKEND)
-    assert "test_engine_torch_calls.py:" in reason
+    assert "engine_calling.py:" in reason
 
 
 def test_many_cells_with_calls_are_left_to_torch():

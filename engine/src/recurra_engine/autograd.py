@@ -10,7 +10,7 @@ from torch import Tensor
 
 from recurra_engine import eager
 from recurra_engine.dtypes import uncast
-from recurra_engine.ir.graph import Node
+from recurra_engine.ir.graph import OF_TORCH, Node, sorted_by_use
 from recurra_engine.ir.torch_calls import Tape
 from recurra_engine.passes.backend import Backend, LoopResult
 from recurra_engine.passes.joint import Training, with_gradient
@@ -72,6 +72,7 @@ class Differentiable:
         self.program, self.backend = program, backend
         self.inference = program.forward(move=backend.moves_products)
         self.trainings: dict[tuple[bool, tuple[bool, ...]], Training] = {}
+        self.calls_torch = any(node.op in OF_TORCH for node in sorted_by_use([program.y, *program.after]))
 
     def training(self, x: bool, shared: Sequence[bool]) -> Training:
         """Return the passes that give these gradients."""
@@ -149,7 +150,8 @@ class _Sequence(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         inputs, reads, lengths = ctx.saved.restored(ctx)
         with uncast(gradients[0].device):
-            if torch.is_grad_enabled():  # a gradient of this gradient will be asked for
+            # A gradient of this gradient will be asked for, or a batch of them, for which there is no tape.
+            if torch.is_grad_enabled() or (ctx.made.calls_torch and _is_batched(gradients)):
                 ctx.saved.check_all()
                 return (None, None, None, *_recorded(ctx, inputs, lengths, gradients))
             if ctx.saved.changed:
@@ -211,9 +213,12 @@ def _derived(
 
 def _backend(made: Differentiable, gradients: Sequence[Tensor]) -> Backend:
     """Return the level or, for a batch of gradients at once (`is_grads_batched`), what torch can batch."""
+    return eager.BACKEND if _is_batched(gradients) else made.backend
+
+
+def _is_batched(gradients: Sequence[Tensor]) -> bool:
     batched = torch._C._functorch.peek_interpreter_stack() is not None
-    batched = batched or any(torch._C._functorch.is_legacy_batchedtensor(g) for g in gradients)
-    return eager.BACKEND if batched else made.backend
+    return batched or any(torch._C._functorch.is_legacy_batchedtensor(g) for g in gradients)
 
 
 def _live(steps: int, lengths: Tensor) -> Tensor:
