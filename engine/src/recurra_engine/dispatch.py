@@ -23,7 +23,6 @@ from recurra_engine import cpu, cuda, eager
 from recurra_engine.cache_key import function_modes, kind_of
 from recurra_engine.compiled import Compiled, Traced, traced
 from recurra_engine.dtypes import HALF, cast_to, computed, converted, uncast
-from recurra_engine.frontend.aten import Untranslated
 from recurra_engine.frontend.trace import Refused, Step, stored
 from recurra_engine.guards.program import Guard
 from recurra_engine.ir.graph import OF_TORCH, sorted_by_use

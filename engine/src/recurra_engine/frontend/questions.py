@@ -14,8 +14,9 @@ from recurra_engine.guards.witness import TORCH
 
 _OF_EVERY_ROW = """
     __hash__ __len__ device dim dtype element_size get_device has_names is_complex is_conj is_contiguous
-    is_cpu is_cuda is_floating_point is_inference is_meta is_neg is_nested is_quantized is_same_size is_signed is_sparse
-    itemsize layout names nbytes ndim ndimension nelement numel shape size storage_offset stride type
+    is_cpu is_cuda is_floating_point is_inference is_meta is_neg is_nested is_quantized is_same_size
+    is_signed is_sparse itemsize layout names nbytes ndim ndimension nelement numel shape size
+    storage_offset stride type
 """
 OF_EVERY_ROW = frozenset(_OF_EVERY_ROW.split())
 """Properties that are the same for all rows and steps."""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 
 from recurra.state import leaves
@@ -25,6 +24,7 @@ from recurra_engine.frontend.operators import (
     place_of,
     tensors_in,
 )
+from recurra_engine.frontend.origins import Origins
 from recurra_engine.ir.graph import (
     SHARED,
     Node,
@@ -46,41 +46,25 @@ SHAPES_ALONE = frozenset(
 ) | {"_linalg_check_errors", "_assert_async", "sym_size", "sym_numel"}
 """Operators that read no value of their arguments, or do so only to raise an error."""
 CASTS = frozenset({"_to_copy", "convert_element_type"})
-NEW = ("lift_fresh", "lift")
-"""Operators that are given a tensor which nothing else has."""
 
 
-class Watched(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class Watched(Origins):  # type: ignore[no-untyped-call]
     """Sees every operation; a tensor that an input has a part in has a node.
 
     Args:
         x: The input of one row.
         state: The state of one row.
         weights: Parameters and buffers.
-
-    Attributes:
-        others: What the leaves after those of the weights stand for.
-        outside: Tensors that were there before and are no parameters or buffers, by id.
-        held: Those of them whose numbers are in the graph.
-        free: Tensors that the step has made, and no input has a part in, by id.
-        obstacles: What was refused; the step itself may have caught it.
     """
 
     def __init__(self, x: Tensor, state: Any, weights: list[Tensor]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.x, self.state, self.dtype, self.weights = x, state, x.dtype, len(weights)
-        self.others: list[Tensor] = []
-        self.outside: dict[int, Tensor] = {}
-        self.held: list[Tensor] = []
-        self.obstacles: list[str] = []
-        self.free: dict[int, Tensor] = {}
-        self.nodes: dict[int, Node] = {}
-        self.foreign: dict[int, str] = {}
+        super().__init__(x.dtype, len(weights))
+        self.x, self.state = x, state
         self.aliases = Aliases()
         self.memory: set[int] = set()  # that the step has asked for itself
         self.operations = 0
         self.whole = False  # whether an operator is being taken apart, and must be taken apart to the end
-        self.alive = [row for _, row in leaves((x, state))]  # an address names a tensor while it lives
+        self.alive += [row for _, row in leaves((x, state))]
         self._watch(leaf("x", 0, x.shape), x)
         for i, (_, part) in enumerate(leaves(state)):
             if part.dtype != self.dtype:
@@ -91,10 +75,6 @@ class Watched(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if kind.continuous and as_numbers(weight).dtype != self.dtype:
                 self._mark_as_foreign(weight, "parameter or buffer")
             self._watch(leaf("weight", i, kind.shape), weight)
-
-    def _watch(self, node: Node, tensor: Tensor) -> None:
-        self.nodes[id(tensor)] = node
-        self.alive.append(tensor)
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -115,18 +95,14 @@ class Watched(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if self.whole and name not in RULES and func._can_decompose():
             with self:  # not by `func.decompose`, which imports torch's compiler
                 return func._op_dk(torch._C.DispatchKey.CompositeImplicitAutograd, *args, **kwargs)
-        for tensor in inputs:
-            self._meet(tensor, name)
+        self._meet(inputs, name)
         self._refuse(func, name, inputs, bound(func, args, kwargs))
         matters = name not in SHAPES_ALONE and any(id(tensor) in self.nodes for tensor in inputs)
         target = kwargs.get("out", inputs[0]) if func._schema.is_mutable else None
         root = self._root(target) if matters and target is not None else None
         result = func(*args, **kwargs)
         made = list(tensors_in([result]))
-        self.alive += made
-        if "empty" in name:
-            for tensor in made:
-                tensor.zero_()  # what was there before is another thing in every run
+        self._keep(made, name)
         if target is None:
             self._remember_memory(name, inputs, made, args, kwargs)
         if not matters:
@@ -138,49 +114,14 @@ class Watched(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if root is not None and target is not None:
             self._change(target, expand(nodes[0], Kind.of(target).shape), root)
             return result
+        self._watch_results(nodes, made, name)
+        return result
+
+    def _watch_results(self, nodes: list[Node], made: list[Tensor], name: str) -> None:
         for node, tensor in zip(nodes, made, strict=False):
             self._watch(node if torch.is_grad_enabled() else stop(node), tensor)
         for tensor in made[len(nodes) :]:
             self.foreign[id(tensor)] = f"a result of aten::{name} that the engine leaves out"
-        return result
-
-    # --- where tensors come from ----------------------------------------------------------------------------
-
-    def _meet(self, tensor: Tensor, name: str) -> None:
-        """Note a tensor that no operation has made: it is new, or was there before and is an input."""
-        if id(tensor) in self.nodes or id(tensor) in self.free or id(tensor) in self.outside:
-            return
-        if name in NEW:
-            self.free[id(tensor)] = tensor
-            return
-        self.outside[id(tensor)] = tensor
-        if not tensor.is_floating_point() and (tensor.dtype != torch.bool or name in INDEXED):
-            self.held.append(tensor)
-            return
-        if tensor.dtype not in (self.dtype, torch.bool) and tensor.dim() > 0:
-            self._mark_as_foreign(tensor, "tensor")
-        self._watch(self._other(tensor), tensor)
-
-    def _other(self, tensor: Tensor) -> Node:
-        self.others.append(tensor)
-        return leaf("weight", self.weights + len(self.others) - 1, tensor.shape)
-
-    def _mark_as_foreign(self, tensor: Tensor, what: str) -> None:
-        self.foreign[id(tensor)] = f"a {what} of {tensor.dtype}, but the input has {self.dtype}"
-
-    def is_free(self, tensor: Tensor) -> bool:
-        """Say whether the step has made a tensor, and no input has a part in it."""
-        return id(tensor) in self.free
-
-    def is_live(self, tensor: Tensor) -> bool:
-        """Say whether a tensor was there before, so that its numbers may change."""
-        return id(tensor) in self.outside
-
-    def refuse(self, reason: str) -> NoReturn:
-        """Note why there is no graph, and end the step; should it catch that, the note remains."""
-        refusal = Untranslated(reason, line_of_step())
-        self.obstacles.append(str(refusal))
-        raise refusal
 
     # --- what cannot be in a graph --------------------------------------------------------------------------
 
@@ -330,7 +271,7 @@ class Watched(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def node(self, tensor: Tensor) -> Node:
         """Return the node of a tensor; one that no input has a part in becomes a constant."""
-        self._meet(tensor, "")
+        self._meet([tensor], "")
         known = self.nodes.get(id(tensor))
         if known is None:
             known = self._constant(tensor)
