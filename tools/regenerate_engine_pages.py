@@ -91,7 +91,7 @@ def _level(cell: Any) -> tuple[str, str]:
     try:
         calls = traced(cell, torch.zeros(2, 2, cell.input_size), cell.initial_state(2)).step.calls
     except Untranslated as error:
-        return "loop", error.reason
+        return "loop", re.sub(r"^\S+:\d+: ", "", error.reason)  # which the page can do without
     named = ", ".join(sorted({f"`{call}`" for call in calls}))
     return ("native, calls torch" if calls else "native"), named
 
