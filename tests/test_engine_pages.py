@@ -15,6 +15,12 @@ def test_the_listings_are_up_to_date():
     assert not stale, "run python tools/regenerate_engine_pages.py"
 
 
+def test_the_constructs_are_up_to_date():
+    text = TEXTS[WRITER["CONSTRUCTS"]]
+    stale = WRITER["with_constructs"](text, WRITER["constructs"]()) != text
+    assert not stale, "run python tools/regenerate_engine_pages.py"
+
+
 def test_every_stage_is_shown():
     shown = {name for text in TEXTS.values() for name in WRITER["BLOCK"].findall(text)}
     assert shown == set(WRITER["stages"]())

@@ -1,10 +1,14 @@
 """Bring what the pages of the engine show up to date: `python tools/regenerate_engine_pages.py`.
 
-Run it after the engine makes something else of a step. The cell is the README's.
+Run it after the engine makes something else of a step. The cell is the README's; the constructs are those of
+the engine's tests.
 """
 
+import importlib.util
 import re
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -13,11 +17,15 @@ from recurra import Cell
 from recurra_engine import printer
 from recurra_engine.compiled import traced
 from recurra_engine.cpu.source import source
+from recurra_engine.frontend.aten import Untranslated
 from recurra_engine.passes.joint import with_gradient
 
 ROOT = Path(__file__).parents[1]
 PAGES = ROOT / "docs" / "engine"
 INPUTS, UNITS = 24, 4
+CONSTRUCTS = "constructs.md"
+TABLE = re.compile(r"<!-- constructs -->\n.*?<!-- constructs -->", re.DOTALL)
+TABLES_OF = ("engine_toys", "engine_operators", "engine_constructs")
 BLOCK = re.compile(r"<!-- listing: (.+?) -->\n.*?<!-- listing -->", re.DOTALL)
 STEP_OF_C = re.compile(r"if \(!active\) continue;\n(.*?)\nconst long going_on", re.DOTALL)
 
@@ -54,6 +62,50 @@ def _cell() -> Cell[Any]:
     return cell
 
 
+def constructs() -> str:
+    """Return the tables of what people write in a step, and at which level each runs on a CPU."""
+    known = [_beside_the_tests(name) for name in TABLES_OF][-1]
+    rows = {
+        group: [(name, *_level(known.Constructs(name).eval())) for name in names]
+        for group, names in known.GROUPS.items()
+    }
+    levels = [level for found in rows.values() for _, level, _ in found]
+    plain = sum(level == "native" for level in levels)
+    called = levels.count("native, calls torch")
+    rest = f"{called} call PyTorch, and {len(levels) - plain - called} run in the loop."
+    tables = [f"## {group.capitalize()}\n\n{_table(found)}" for group, found in rows.items()]
+    return "\n\n".join([f"Of {len(levels)} constructs, {plain} are compiled, {rest}", *tables])
+
+
+def _beside_the_tests(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "engine" / "tests" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _level(cell: Any) -> tuple[str, str]:
+    """Return at which level a construct runs, and why not at a faster one."""
+    try:
+        calls = traced(cell, torch.zeros(2, 2, cell.input_size), cell.initial_state(2)).step.calls
+    except Untranslated as error:
+        return "loop", re.sub(r"^\S+:\d+: ", "", error.reason)  # which the page can do without
+    named = ", ".join(sorted({f"`{call}`" for call in calls}))
+    return ("native, calls torch" if calls else "native"), named
+
+
+def _table(found: list[tuple[str, str, str]]) -> str:
+    lines = [f"| {name} | {level} | {reason} |" for name, level, reason in found]
+    return "\n".join(["| construct | level | reason |", "| --- | --- | --- |", *lines])
+
+
+def with_constructs(page: str, shown: str) -> str:
+    """Return the page of constructs with up-to-date tables."""
+    return TABLE.sub(lambda _: f"<!-- constructs -->\n{shown}\n<!-- constructs -->", page)
+
+
 def updated(page: str, shown: dict[str, str]) -> str:
     """Return a page whose listings are up to date."""
 
@@ -69,3 +121,5 @@ if __name__ == "__main__":
     shown = stages()
     for page in sorted(PAGES.glob("*.md")):
         page.write_text(updated(page.read_text("utf-8"), shown), "utf-8")
+    page = PAGES / CONSTRUCTS
+    page.write_text(with_constructs(page.read_text("utf-8"), constructs()), "utf-8")

@@ -15,8 +15,9 @@ def beside(name):
     spec.loader.exec_module(module)
 
 
-for _name in ("engine_toys", "engine_cells", "engine_operators", "engine_compare"):
-    beside(_name)  # at once, since tests are made for each of their cells and functions
+HELPERS = ("toys", "cells", "calling", "operators", "constructs", "compare")
+for _name in HELPERS:
+    beside(f"engine_{_name}")  # at once, since tests are made for each of their cells and functions
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -72,3 +72,25 @@ def assert_alike(got, want, tolerance=1e-12):
 def assert_level_is_loop(cell, x, state, lengths=None, level="native", tolerance=1e-12):
     """Fail where a level differs from the loop in anything."""
     assert_alike(results(cell, x, state, lengths, level), results(cell, x, state, lengths), tolerance)
+
+
+def assert_follows(cell, change, reason=None, *, differs=True):
+    """Fail unless a call after a change does what the loop does: compiled, or with a reason for the loop."""
+    x, state = drawn(cell, 2, 4)
+    before = outputs(cell, x, state, "native")
+    torch.testing.assert_close(before, outputs(cell, x, state, "loop"), rtol=0, atol=1e-12)
+    change(cell)
+    got, want = (outputs(cell, x, state, level) for level in ("native", "loop"))
+    torch.testing.assert_close(got, want, rtol=0, atol=1e-12)
+    assert not differs or not torch.allclose(want, before), "the change has no effect"
+    with torch.no_grad():
+        choice = level_of(cell, x, state, "native")
+    assert choice.level == ("loop" if reason else "native"), choice.why_not
+    assert reason is None or reason in choice.why_not["native"]
+
+
+@torch.no_grad()
+def outputs(cell, x, state, level):
+    """Return y at a level, without gradients."""
+    with sequence.using(level):
+        return cell(x, state)[0]

@@ -141,6 +141,37 @@ KINKS = {
     "log_sigmoid": lambda a, b: F.logsigmoid(a) + F.logsigmoid(20 * a),
     "silu": lambda a, b: F.silu(a),
     "masked_fill": lambda a, b: a.masked_fill(a == b, 0.5),
+    "hardsigmoid": lambda a, b: F.hardsigmoid(3 * a),
+    "hardswish": lambda a, b: F.hardswish(3 * a),
+    "elu": lambda a, b: F.elu(a) + F.celu(a, 0.7) + F.selu(a) + F.elu(400 * b, 0.1),
+    "shrinking": lambda a, b: F.softshrink(a) + F.hardshrink(a) + F.threshold(b, 1.0, 7.0),
+    "softplus with beta": lambda a, b: F.softplus(a, 2.0, 1.0) + F.softplus(100 * b, 3.0, 900.0),
+    "gelu": lambda a, b: F.gelu(100 * a) + F.gelu(100 * a, approximate="tanh") + F.mish(100 * a),
+    "amax of equals": lambda a, b: (
+        a.clamp(0, 1).amax(-1, keepdim=True) * b.clamp(0, 1).amin(-1, keepdim=True)
+    ),
+    "max of equals": lambda a, b: (
+        a.clamp(0, 1).max(-1, keepdim=True).values + cube(b.clamp(0, 1)).min(1).values
+    ),
+    "prod of zeros": lambda a, b: a.prod(-1, keepdim=True) + a.cumprod(-1) + (a * b).cumprod(-1),
+    "std of equals": lambda a, b: (a * 0 + 1).std(-1, keepdim=True) + b,
+    "logaddexp": lambda a, b: torch.logaddexp(a, b) + torch.logaddexp(a * 0 - torch.inf, b),
+    "logsumexp of nothing": lambda a, b: (
+        torch.logsumexp(a.masked_fill(b < 9, -torch.inf), -1, keepdim=True) + b
+    ),
+    "rounding": lambda a, b: a.floor() + b.ceil() + (a + 0.5).round() * b + b.trunc() * a + a.frac(),
+    "rest of a division": lambda a, b: torch.remainder(a, b) + torch.fmod(a, b) + torch.remainder(a, -0.3),
+    "floor division": lambda a, b: torch.div(a, b, rounding_mode="floor") + a.detach() // 0.1,
+    "atan2": lambda a, b: torch.atan2(a, b),
+    "hypot": lambda a, b: torch.hypot(a, b),
+    "arcsine": lambda a, b: torch.asin(a.clamp(-1, 1).detach()) + torch.asin(b / 4) + torch.acos(b / 4),
+    "asinh": lambda a, b: torch.asinh(a) + torch.sinh(a * 1e-9) * 1e9 + torch.sinh(9 * b),
+    "sinc": lambda a, b: torch.sinc(a),
+    "xlogy": lambda a, b: torch.xlogy(a, b.abs() + 0.5),
+    "other norms": lambda a, b: (
+        a.norm(p=1, dim=-1, keepdim=True) * b + b.norm(p=torch.inf, dim=-1, keepdim=True)
+    ),
+    "heaviside": lambda a, b: torch.heaviside(a.detach(), b.detach()) * b,
     "softmax of equals": lambda a, b: (a - a + b[:, :1]).softmax(-1),
     "softmax of the far apart": lambda a, b: (1000 * a).softmax(-1) * b,
 }

@@ -143,6 +143,14 @@ class StraightThrough(Toy):
         return h, h
 
 
+class Mixing(Toy):
+    """Its rows depend on how many they are, which a trace of one row does not show."""
+
+    def step(self, x, h):
+        h = torch.tanh(self.x(x) + self.h(h) / x.shape[0])
+        return h, h
+
+
 class Branching(Toy):
     """Decides by a value."""
 

@@ -26,6 +26,12 @@ FUNCTIONS = KINKS | {
     "softmax": lambda a, b: a.softmax(-1) + b,
     "quotients": lambda a, b: a / b + torch.reciprocal(a),
     "unread": lambda a, b: torch.addmm(b, a, torch.eye(WIDTH).to(a), beta=0),
+    # Torch's slope of elu(NaN) depends on where in memory it is.
+    "elu": lambda a, b: F.elu(a.nan_to_num(0, INF)) + F.celu(b.nan_to_num(1, INF), 0.7),
+    "atanh": lambda a, b: torch.atanh(a) + torch.acosh(b),
+    "logical": lambda a, b: torch.logical_and(a > 0, b) * a + torch.logical_or(a, b) * b,
+    "logit": lambda a, b: torch.logit(a) + b,
+    "cumprod": lambda a, b: a.cumprod(-1) + b.logcumsumexp(-1),
     "gates": lambda a, b: torch.lerp(F.silu(a), b, 0.25),
 }
 

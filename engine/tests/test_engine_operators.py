@@ -8,15 +8,7 @@ from engine_compare import FAST, assert_runs
 from engine_operators import KINKS, OPERATORS, WIDTH, Everything
 
 from recurra import sequence
-from recurra_engine.compiled import traced
-from recurra_engine.frontend import aten
-from recurra_engine.frontend.aten.rules import RULES
 
-DECOMPOSED = {
-    *("_conj", "_reshape_alias", "alias", "contiguous", "lift_fresh_copy", "log_sigmoid"),
-    *("narrow", "reshape", "square"),
-}
-"""Operators that this version of torch never records: it says them in terms of others."""
 GRID = torch.tensor([-2.0, -1.0, 0.0, 1.0, 2.0, 0.5], dtype=torch.float64)
 
 
@@ -67,15 +59,3 @@ def test_an_operator_and_its_gradient(name, level):
 @pytest.mark.parametrize("name", KINKS)
 def test_a_slope_where_there_are_two_is_torchs(name, level):
     compare(name, True, level)
-
-
-def test_every_rule_is_in_use(monkeypatch):
-    seen = set()
-    monkeypatch.setattr(
-        "recurra_engine.frontend.trace.translate",
-        lambda name, *rest: seen.add(name) or aten.translate(name, *rest),
-    )
-    for kinks in (False, True):
-        cell = everything(kinks)
-        traced(cell, torch.zeros(1, 1, WIDTH).double(), cell.initial_state(1))
-    assert RULES.keys() - seen == DECOMPOSED

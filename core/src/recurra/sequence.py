@@ -19,6 +19,7 @@ from torch import Tensor
 
 from recurra import activation_checkpointing, transforms
 from recurra.errors import IncompatibleParts, InvalidOption, nearest
+from recurra.parametrized import evaluated_once
 from recurra.plugins.engines import engines
 from recurra.state import in_precision_of, map_state, mixes_precisions, select
 
@@ -177,6 +178,11 @@ def _step_by_step(cell: Any, x: Tensor, state: S, lengths: Tensor | None) -> tup
 
 
 def _at_best_level(cell: Any, x: Tensor, state: Any, lengths: Tensor | None) -> tuple[Tensor, Any]:
+    with evaluated_once(cell):
+        return _by_an_engine(cell, x, state, lengths) or loop(cell, x, state, lengths)
+
+
+def _by_an_engine(cell: Any, x: Tensor, state: Any, lengths: Tensor | None) -> tuple[Tensor, Any] | None:
     # While a program is exported the loop would be unrolled, which would fix the number of steps.
     forced = _forced_level()
     exporting = torch.compiler.is_exporting()
@@ -185,7 +191,7 @@ def _at_best_level(cell: Any, x: Tensor, state: Any, lengths: Tensor | None) -> 
             result: tuple[Tensor, Any] = engine.run(cell, x, state, lengths)
             if result is not NotImplemented:
                 return result
-    return loop(cell, x, state, lengths)
+    return None
 
 
 def run_many(
@@ -211,11 +217,17 @@ def run_many(
 
 
 def loop(cell: Any, x: Tensor, state: S, lengths: Tensor | None = None) -> tuple[Tensor, S]:
-    """Run a cell as `run` does, by the definition: a Python loop over `step`, differentiated by autograd."""
+    """Run a cell as `run` does, by the definition: a Python loop over `step`, differentiated by autograd.
+
+    Weights that torch's parametrizations compute are computed once, not at every step.
+    """
     if x.shape[1] == 0:
         return _nothing(cell, x), state
-    if lengths is not None:
-        return _ragged_loop(cell, x, state, lengths)
+    with evaluated_once(cell):
+        return _plain_loop(cell, x, state) if lengths is None else _ragged_loop(cell, x, state, lengths)
+
+
+def _plain_loop(cell: Any, x: Tensor, state: S) -> tuple[Tensor, S]:
     mixes, outputs = mixes_precisions(x), []
     for x_t in x.unbind(1):
         y, new = cell.step(x_t, state)

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from recurra_engine import eager
 from recurra_engine.dtypes import uncast
-from recurra_engine.ir.graph import Node
+from recurra_engine.ir.graph import OF_TORCH, Node, sorted_by_use
+from recurra_engine.ir.torch_calls import Tape
 from recurra_engine.passes.backend import Backend, LoopResult
 from recurra_engine.passes.joint import Training, with_gradient
 from recurra_engine.passes.program import Pass, Program, kept_leaf
@@ -24,6 +25,7 @@ def run_pass(
     shared: Sequence[Tensor],
     lengths: Tensor | None,
     backend: Backend,
+    tape: Tape | None = None,
 ) -> tuple[dict[Node, Tensor], LoopResult, list[Tensor]]:
     """Run prologue, loop and epilogue.
 
@@ -34,6 +36,7 @@ def run_pass(
         shared: What all steps read.
         lengths: (B,) or None, see `scan.run`.
         backend: The level.
+        tape: Where calls of torch are recorded on the way forward, and read on the way back.
 
     Returns:
         Every value that is there for all steps, by its leaf; what the loop left; what the epilogue finished.
@@ -46,7 +49,8 @@ def run_pass(
         values |= zip(pass_.streams, pass_.prologue([*given, *shared], given[0]), strict=True)
     ran = LoopResult([], list(carried), [], {})
     if pass_.loop.does_anything:
-        ran = backend.run(pass_.loop, [values[s] for s in pass_.loop.streams], carried, shared, size, lengths)
+        streams = [values[stream] for stream in pass_.loop.streams]
+        ran = backend.run(pass_.loop, streams, carried, shared, size, lengths, tape)
     values |= zip(pass_.results, ran.out, strict=True)
     for i, history in ran.kept.items():
         values[kept_leaf("before", i, pass_.loop)] = history[:-1]
@@ -68,6 +72,7 @@ class Differentiable:
         self.program, self.backend = program, backend
         self.inference = program.forward(move=backend.moves_products)
         self.trainings: dict[tuple[bool, tuple[bool, ...]], Training] = {}
+        self.calls_torch = any(node.op in OF_TORCH for node in sorted_by_use([program.y, *program.after]))
 
     def training(self, x: bool, shared: Sequence[bool]) -> Training:
         """Return the passes that give these gradients."""
@@ -96,6 +101,7 @@ class Differentiable:
         states: int,
         lengths: Tensor | None,
         backend: Backend | None = None,
+        tape: Tape | None = None,
     ) -> tuple[list[Tensor], dict[Node, Tensor]]:
         """Return the outputs, and every value that is there for all steps, by its leaf.
 
@@ -105,10 +111,11 @@ class Differentiable:
             states: How many of them are states.
             lengths: (B,) or None.
             backend: What runs the loop, if not the level.
+            tape: See `run_pass`.
         """
         x, carried, shared = _by_steps(inputs[0]), inputs[1 : 1 + states], inputs[1 + states :]
         rows = [part.unsqueeze(1) for part in carried]
-        values, ran, (y,) = run_pass(pass_, [x], rows, shared, lengths, backend or self.backend)
+        values, ran, (y,) = run_pass(pass_, [x], rows, shared, lengths, backend or self.backend, tape)
         y = _zero_past_end(y, pass_.finished[0], lengths)
         return [_by_rows(y), *_shaped_as(carried, ran.after)], values
 
@@ -133,8 +140,8 @@ class _Sequence(torch.autograd.Function):
     def forward(ctx: Any, made: Differentiable, lengths: Tensor | None, n: int, *inputs: Tensor) -> Any:
         ctx.made, ctx.n = made, n
         ctx.training = made.training(inputs[0].requires_grad, [w.requires_grad for w in inputs[1 + n :]])
-        outputs, values = made.forward(ctx.training.forward, inputs, n, lengths)
-        outputs, reads = owned(outputs, inputs), [values[leaf] for leaf in ctx.training.reads]
+        outputs, reads = _with_reads(ctx, inputs, lengths)
+        outputs = owned(outputs, inputs)
         needed = [ctx.training.reads_x, *[False] * n, *ctx.training.reads_shared]
         ctx.saved = Saved(ctx, inputs, needed, reads, outputs, lengths)
         return tuple(outputs)
@@ -143,14 +150,23 @@ class _Sequence(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         inputs, reads, lengths = ctx.saved.restored(ctx)
         with uncast(gradients[0].device):
-            if torch.is_grad_enabled():  # a gradient of this gradient will be asked for
+            # A gradient of this gradient will be asked for, or a batch of them, for which there is no tape.
+            if torch.is_grad_enabled() or (ctx.made.calls_torch and _is_batched(gradients)):
                 ctx.saved.check_all()
                 return (None, None, None, *_recorded(ctx, inputs, lengths, gradients))
             if ctx.saved.changed:
                 ctx.saved.check_all()
-                _, values = ctx.made.forward(ctx.training.forward, inputs, ctx.n, lengths)
-                reads = [values[leaf] for leaf in ctx.training.reads]
+                _, reads = _with_reads(ctx, inputs, lengths)
             return (None, None, None, *_derived(ctx, inputs, reads, lengths, gradients))
+
+
+def _with_reads(
+    ctx: Any, inputs: Sequence[Tensor], lengths: Tensor | None
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Run forward; return the outputs, and what the backward pass reads besides what is on the tape."""
+    ctx.tape = Tape(ctx.training.backward.loop.differentiated)
+    outputs, values = ctx.made.forward(ctx.training.forward, inputs, ctx.n, lengths, tape=ctx.tape)
+    return outputs, [values[leaf] for leaf in ctx.training.reads]
 
 
 def _recorded(ctx: Any, inputs: list[Tensor], lengths: Tensor | None, gradients: Sequence[Tensor]) -> Any:
@@ -175,7 +191,7 @@ def _derived(
     states, shared, backend = inputs[1 : 1 + n], inputs[1 + n :], _backend(ctx.made, gradients)
     given = [_by_steps(gradients[0]), *([_by_steps(inputs[0])] if training.reads_x else []), *reads]
     carried = [gradient.unsqueeze(1) for gradient in gradients[1:]]
-    _, ran, finished = run_pass(training.backward, given, carried, shared, lengths, backend)
+    _, ran, finished = run_pass(training.backward, given, carried, shared, lengths, backend, ctx.tape)
     weights: list[Tensor | None] = [None] * len(shared)
 
     def add(i: int, gradient: Tensor) -> None:
@@ -197,9 +213,12 @@ def _derived(
 
 def _backend(made: Differentiable, gradients: Sequence[Tensor]) -> Backend:
     """Return the level or, for a batch of gradients at once (`is_grads_batched`), what torch can batch."""
+    return eager.BACKEND if _is_batched(gradients) else made.backend
+
+
+def _is_batched(gradients: Sequence[Tensor]) -> bool:
     batched = torch._C._functorch.peek_interpreter_stack() is not None
-    batched = batched or any(torch._C._functorch.is_legacy_batchedtensor(g) for g in gradients)
-    return eager.BACKEND if batched else made.backend
+    return batched or any(torch._C._functorch.is_legacy_batchedtensor(g) for g in gradients)
 
 
 def _live(steps: int, lengths: Tensor) -> Tensor:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from recurra.parametrized import evaluated_once
 from recurra.state import leaves, map_state
 from recurra_engine.autograd import Differentiable
-from recurra_engine.frontend.trace import Step, trace, weights_of
+from recurra_engine.frontend.trace import Step, trace
 from recurra_engine.ir.graph import leaf
 from recurra_engine.ir.interpreter import Plan
 from recurra_engine.passes.backend import Backend
@@ -34,12 +35,16 @@ def traced(cell: Cell[Any], x: Tensor, state: Any) -> Traced:
     """Trace a cell for inputs like x (B, T, I) and states like this one.
 
     Raises:
-        Untranslated: The step does what a graph of one row cannot say.
+        Refused: The step does what a graph of one row cannot say.
     """
-    step = trace(cell, x[:, 0], state)
+    with evaluated_once(cell):
+        return _prepared(cell, trace(cell, x[:, 0], state), x, state)
+
+
+def _prepared(cell: Cell[Any], step: Step, x: Tensor, state: Any) -> Traced:
     states = [leaf("state", i, (1, *part.shape[1:])) for i, (_, part) in enumerate(leaves(state))]
     program = prepare(step, leaf("x", 0, (1, x.shape[-1])), states)
-    read = [*weights_of(cell).values(), *step.constants]
+    read = step.inputs(cell)
     plan = Plan(program.weights, [leaf("weight", i, weight.shape) for i, weight in enumerate(read)])
     return Traced(step, program, plan)
 
@@ -58,7 +63,8 @@ class Compiled:
 
     def run(self, cell: Cell[Any], x: Tensor, state: Any, lengths: Tensor | None) -> tuple[Tensor, Any]:
         """Run over x (B, T, I) as `loop.run` does."""
-        shared = self.made.weights([*weights_of(cell).values(), *self.made.step.constants], x)
+        with evaluated_once(cell):
+            shared = self.made.weights(self.made.step.inputs(cell), x)
         shared = [w if w.dtype == x.dtype else w.to(x.dtype) for w in shared]
         parts = [part for _, part in leaves(state)]
         if lengths is None:

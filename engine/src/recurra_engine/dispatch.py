@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 import weakref
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -13,14 +14,18 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
+from torch.nn.modules.module import _has_any_global_hook
+from torch.utils._device import DeviceContext
 
 from recurra.sequence import LOOP, forced_level
 from recurra.state import leaves
 from recurra_engine import cpu, cuda, eager
-from recurra_engine.cache_key import kind_of
+from recurra_engine.cache_key import function_modes, kind_of
 from recurra_engine.compiled import Compiled, Traced, traced
 from recurra_engine.dtypes import HALF, cast_to, computed, converted, uncast
-from recurra_engine.frontend.aten import Untranslated
+from recurra_engine.frontend.trace import Refused, Step, stored
+from recurra_engine.guards.program import Guard
+from recurra_engine.ir.graph import OF_TORCH, sorted_by_use
 from recurra_engine.levels import Level
 from recurra_engine.mixed_precision import Widened
 from recurra_engine.passes.backend import Backend
@@ -33,6 +38,10 @@ log = logging.getLogger("recurra_engine")
 _lock = threading.RLock()
 MOST_KINDS = 16
 """How many kinds of call are remembered for one cell."""
+MOST_CHANGES = 8
+"""How many traces are kept for one kind of call, when what the step reads besides tensors changes."""
+FEWEST_CALLS = 8
+"""If none of them has run this often, tracing anew does not pay, and the loop runs."""
 
 
 @dataclass
@@ -43,14 +52,18 @@ class Choice:
         level: Its name.
         why_not: For each faster level, the reason why it is not used.
         compiled: What runs; None for the loop.
+        calls: How many calls it has served besides the first.
     """
 
     level: str = LOOP
     why_not: dict[str, str] = field(default_factory=dict)
     compiled: Compiled | Widened | None = None
+    calls: int = 0
 
 
-_choices: weakref.WeakKeyDictionary[nn.Module, dict[Any, Choice]] = weakref.WeakKeyDictionary()
+Known = list[tuple[Guard, Choice]]
+"""The choices for one kind of call; one is right as long as its guard holds."""
+_choices: weakref.WeakKeyDictionary[nn.Module, dict[Any, Known]] = weakref.WeakKeyDictionary()
 
 
 def _renew_lock() -> None:
@@ -68,22 +81,46 @@ def choose(cell: Cell[Any], x: Tensor, state: Any) -> Choice:
     level = forced_level()
     if level == LOOP:
         return Choice()
-    obstacle = _obstacle(cell, x, state, level is not None)
+    obstacle = _obstacle(x, state, level is not None)
     if obstacle:
         return Choice(why_not=dict.fromkeys(_candidates(x), obstacle))
-    key = (level, *kind_of(cell, x, state))
-    known = _choices.setdefault(cell, {})
-    choice = known.get(key)
+    weights = stored(cell)
+    given = [cell, *weights.values()]
+    key = (level, *kind_of(weights, x, state))
+    choice = _remembered(_choices.get(cell, {}).get(key, ()), given)
     if choice is None:
         with _lock:
-            choice = known.get(key)
+            kinds = _choices.setdefault(cell, {})
+            if key not in kinds and len(kinds) >= MOST_KINDS:
+                kinds.clear()
+            known = kinds.setdefault(key, [])
+            choice = _remembered(known, given)
             if choice is None:
-                if len(known) >= MOST_KINDS:
-                    known.clear()
-                # What a trial saves for its gradients is not for the caller's hooks, such as a checkpoint's.
-                with _outside_hooks():
-                    choice = known[key] = _chosen(cell, x, state, level)
+                known.append(_next(cell, x, state, level, known, given))
+                choice = known[-1][1]
     return choice
+
+
+def _remembered(known: Sequence[tuple[Guard, Choice]], given: Sequence[Any]) -> Choice | None:
+    found = next((choice for guard, choice in known if guard.changed(given) is None), None)
+    if found is not None:
+        found.calls += 1
+    return found
+
+
+def _next(
+    cell: Cell[Any], x: Tensor, state: Any, level: str | None, known: Known, given: Sequence[Any]
+) -> tuple[Guard, Choice]:
+    if len(known) >= MOST_CHANGES and all(choice.calls < FEWEST_CALLS for _, choice in known):
+        changed = known[-1][0].changed(given)
+        reason = f"the step reads {changed}, which changes every few calls; make it a tensor"
+        choice = Choice(LOOP, dict.fromkeys(_candidates(x), reason))
+        _notice(cell, LOOP, choice.why_not)
+        return Guard(), choice
+    del known[: 1 - MOST_CHANGES]
+    # What a trial saves for its gradients is not for the caller's hooks, such as a checkpoint's.
+    with _outside_hooks():
+        return _chosen(cell, x, state, level)
 
 
 def _outside_hooks() -> AbstractContextManager[Any]:
@@ -96,13 +133,13 @@ def _as_it_is(tensor: Tensor) -> Tensor:
     return tensor
 
 
-def _obstacle(cell: nn.Module, x: Tensor, state: Any, forced: bool) -> str | None:
+def _obstacle(x: Tensor, state: Any, forced: bool) -> str | None:
     """Return what about the call keeps it in the loop."""
     if x.shape[0] == 0 or x.shape[1] == 0:
         return "x has no rows or no steps"
     if x.shape[1] == 1 and not forced:
         return "a single step would not be faster"
-    return _obstacle_of_mode(x) or _obstacle_of_parts(cell, x, state)
+    return _obstacle_of_mode(x) or _obstacle_of_state(x, state)
 
 
 def _obstacle_of_mode(x: Tensor) -> str | None:
@@ -110,18 +147,16 @@ def _obstacle_of_mode(x: Tensor) -> str | None:
         return f"devices of type {x.device.type} are not supported"
     if _under_transform():
         return "a transform of torch, such as vmap, is active"
+    if _has_any_global_hook():  # type: ignore[no-untyped-call]
+        return "hooks on all modules must be called at every step"
     known = (torch.float32, torch.float64, *HALF)
     return None if x.dtype in known else f"{x.dtype} is not supported"
 
 
-def _obstacle_of_parts(cell: nn.Module, x: Tensor, state: Any) -> str | None:
+def _obstacle_of_state(x: Tensor, state: Any) -> str | None:
     mixed = cast_to(x.device) is not None
     fits = (part.is_floating_point() if mixed else part.dtype == x.dtype for _, part in leaves(state))
-    if not all(fits):
-        return f"the state is not entirely {x.dtype}"
-    if any(module._forward_hooks or module._forward_pre_hooks for module in cell.modules()):
-        return "one of its modules has hooks, which must be called at every step"
-    return None
+    return None if all(fits) else f"the state is not entirely {x.dtype}"
 
 
 def _under_transform() -> bool:
@@ -129,32 +164,38 @@ def _under_transform() -> bool:
         return True
     if torch._C._functorch.peek_interpreter_stack() is not None:
         return True
+    if not all(isinstance(mode, DeviceContext) for mode in function_modes()):
+        return True
     return torch.autograd.forward_ad._current_level >= 0
 
 
-def _chosen(cell: Cell[Any], x: Tensor, state: Any, only: str | None) -> Choice:
+def _chosen(cell: Cell[Any], x: Tensor, state: Any, only: str | None) -> tuple[Guard, Choice]:
     why_not: dict[str, str] = {}
     candidates = _candidates(x)
     if only is not None and only not in candidates:
-        return Choice(LOOP, {only: f"it does not support {x.device.type}"})
+        return Guard(), Choice(LOOP, {only: f"it does not support {x.device.type}"})
     dtype = computed(x)
     try:
         made = _traced(cell, x, state)
-    except Untranslated as reason:
-        why_not = dict.fromkeys(candidates, str(reason))
+        guard = made.step.guard
+    except Refused as refusal:
+        why_not, guard = dict.fromkeys(candidates, str(refusal)), refusal.guard
         candidates = {}
     for level, backend in candidates.items():
         if only not in (None, level):
             continue
         compiled = Compiled(made, backend)
-        reason_against = _obstacle_at(level, x, only) or _tried(cell, compiled, x, dtype)
+        lacking = _lacking(made, backend)
+        slow = None if only or x.is_cuda else _slower(made.step)
+        reason_against = _obstacle_at(level, x, only) or lacking or slow or _tried(cell, compiled, x, dtype)
         if reason_against is None:
             _notice(cell, level, why_not)
             whole = dtype == x.dtype and cast_to(x.device) is None
-            return Choice(level, why_not, compiled if whole else Widened(compiled, dtype, cell, x))
+            runs = compiled if whole else Widened(compiled, dtype, cell, x)
+            return guard, Choice(level, why_not, runs)
         why_not[level] = reason_against
     _notice(cell, LOOP, why_not)
-    return Choice(LOOP, why_not)
+    return guard, Choice(LOOP, why_not)
 
 
 def _traced(cell: Cell[Any], x: Tensor, state: Any) -> Traced:
@@ -178,6 +219,22 @@ def _obstacle_at(level: Level, x: Tensor, only: str | None) -> str | None:
         return cpu.unsupported_reason(x) if level == "native" else cuda.unsupported_reason(x)
     # Measured: several small operations for each that the user wrote cost more than autograd's record.
     return "the loop is faster on a CPU" if x.device.type == "cpu" and only is None else None
+
+
+def _lacking(made: Traced, backend: Backend) -> str | None:
+    for node in sorted_by_use([made.program.y, *made.program.after]):
+        if node.op in backend.lacks:
+            call = node.data[0] if node.op in OF_TORCH else None
+            return f"{call.where}: the step uses {call}" if call else f"the step uses {node.op}"
+    return None
+
+
+def _slower(step: Step) -> str | None:
+    """Say where the loop is as fast: measured, a call with its gradient costs as much as a few operations."""
+    called = sum(call.operations for call in step.calls)
+    if not called or not torch.is_grad_enabled() or step.operations >= 3 * called + 2:
+        return None
+    return f"{step.calls[0].where}: most of the step is calls of torch ({step.calls[0]})"
 
 
 def _tried(cell: Cell[Any], compiled: Compiled, x: Tensor, dtype: torch.dtype) -> str | None:

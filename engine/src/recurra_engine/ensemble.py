@@ -71,6 +71,8 @@ def run(
     if not native_alone or sum(weight[0].numel() for weight in weights.values()) > LARGEST:
         return None
     assert isinstance(compiled, Compiled)
+    if compiled.made.step.calls or any("parametrizations." in name for name in weights):
+        return None
     order, back, sizes = _by_length(x, lengths)
     rows = x.shape[0] * x.shape[1]
     many = _many(compiled, frozenset(i for i, name in enumerate(weights_of(cell)) if name in weights))
@@ -111,7 +113,7 @@ def _shared(made: Traced, cell: Cell[Any], weights: Mapping[str, Tensor], like: 
     """Return what each cell makes of its weights, (P, ...)."""
 
     def of_one(own: dict[str, Tensor]) -> tuple[Tensor, ...]:
-        found = made.weights([*(weights_of(cell) | own).values(), *made.step.constants], like)
+        found = made.weights(made.step.inputs(cell, list((weights_of(cell) | own).values())), like)
         return tuple(value.to(like.dtype) for value in found)
 
     found: Sequence[Tensor] = vmap(of_one)(dict(weights))

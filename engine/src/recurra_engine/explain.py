@@ -12,8 +12,8 @@ from recurra.cell import Cell
 from recurra.rng import preserve_rng_state
 from recurra_engine import dispatch, printer
 from recurra_engine.cpu.source import source
-from recurra_engine.ir.graph import Node
-from recurra_engine.lower.layout import Layout
+from recurra_engine.ir.graph import OF_TORCH, Node
+from recurra_engine.lower.layout import Layout, Task
 from recurra_engine.lower.schedule import schedule
 from recurra_engine.passes.joint import Training
 from recurra_engine.passes.program import Loop
@@ -76,10 +76,17 @@ def _training(choice: dispatch.Choice) -> Training | None:
 
 def _counted(loop: Loop) -> dict[str, int]:
     groups = schedule(Layout(loop))
-    kinds = ["elementwise loops" if group[0].elementwise else group[0].kind for group in groups]
+    kinds = [_kind(group[0]) for group in groups]
     names = {"gemm": "products with weights", "dot": "products within a row", "amax": "largest elements"}
     named = [names.get(kind, kind) for kind in kinds]
     return {kind: named.count(kind) for kind in sorted(set(named))}
+
+
+def _kind(task: Task) -> str:
+    if task.kind in OF_TORCH:
+        call = task.node.data[0]
+        return f"calls of torch ({call}, {call.where})"
+    return "elementwise loops" if task.elementwise else task.kind
 
 
 def _numbers(nodes: Iterable[Node]) -> int:

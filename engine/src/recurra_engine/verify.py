@@ -38,9 +38,9 @@ def difference(
         dtype: In which numbers.
         train: Whether gradients are compared.
     """
-    x, cell = _inputs(like, dtype), _stand_in(cell, dtype)
+    x = _inputs(like, dtype)
     with torch.enable_grad(), torch.random.fork_rng([]):
-        want, got = (_results(run, cell, x, train) for run in (sequence.loop, compiled.run))
+        want, got = (_results(run, _stand_in(cell, dtype), x, train) for run in (sequence.loop, compiled.run))
     for name, expected in want.items():
         given = got[name]
         if expected is None and given is None:
@@ -54,8 +54,11 @@ def difference(
 
 
 def _stand_in(cell: Cell[Any], dtype: torch.dtype) -> Cell[Any]:
-    """Return a cell with the same numbers in tensors of its own, outside the user's graphs and hooks."""
-    memo: dict[int, Any] = {id(buffer): buffer.detach() for buffer in cell.buffers()}
+    """Return a cell with the same numbers in tensors of its own, outside the user's graphs and hooks.
+
+    Its buffers are copies: spectral normalisation changes them whenever it makes a weight.
+    """
+    memo: dict[int, Any] = {id(buffer): buffer.detach().clone() for buffer in cell.buffers()}
     memo |= {id(tensor): _apart(tensor) for module in cell.modules() for tensor in _tensors(vars(module))}
     memo |= {id(weight): nn.Parameter(weight.detach(), weight.requires_grad) for weight in cell.parameters()}
     try:

@@ -13,7 +13,9 @@ from torch import Tensor
 from recurra_engine.cpu.cache import load
 from recurra_engine.cpu.outer import outer
 from recurra_engine.cpu.source import Source, source
+from recurra_engine.cpu.torch_tasks import CALLBACK, NONE, Callbacks
 from recurra_engine.ir.graph import Shape
+from recurra_engine.ir.torch_calls import Tape
 from recurra_engine.lower.views import as_indexed, laid_out, natural
 from recurra_engine.passes.backend import Backend, LoopResult
 from recurra_engine.passes.program import Loop
@@ -31,6 +33,8 @@ class _Call(ctypes.Structure):
         ("strides", ctypes.c_void_p),
         ("packed", ctypes.c_void_p),
         ("sums", ctypes.c_void_p),
+        ("scratch", ctypes.c_void_p),
+        ("torch", CALLBACK),
     ]
 
 
@@ -50,6 +54,7 @@ def run(
     shared: Sequence[Tensor],
     size: tuple[int, int],
     lengths: Tensor | None = None,
+    tape: Tape | None = None,
 ) -> LoopResult:
     """Run a loop, as `scan.run` does; lengths must not grow from row to row."""
     steps, rows = size
@@ -61,12 +66,15 @@ def run(
     after = [like.new_empty(tensor.shape) for tensor in carried]
     out = [like.new_empty((steps, rows, *_natural_shape(node.shape))) for node in loop.out]
     kept = [like.new_empty((steps + 1, rows, *_natural_shape(loop.carried[i].shape))) for i in loop.kept]
-    splits = _splits(rows, steps, lengths, sum(w.numel() for w in shared))
+    splits = [0, rows] if code.calls else _splits(rows, steps, lengths, sum(w.numel() for w in shared))
     threads = len(splits) - 1
     packed = like.new_empty(code.packed)
     sums = like.new_zeros((threads, max(code.sums, 1)))
     pointers = [tensor.data_ptr() for tensor in (*streams, *shared, *carried, *after, *out, *kept)]
     strides = [stride for stream in streams for stride in stream.stride()[:2]]
+    scratch = like.new_empty(code.scratch * rows if code.calls else 0)
+    callbacks = Callbacks(code.calls, scratch, shared, rows, tape or Tape(()))
+    called = CALLBACK(callbacks.run) if code.calls else NONE
     ends = lengths.to(torch.int64).contiguous() if lengths is not None else None
     call = _Call(
         steps,
@@ -76,9 +84,13 @@ def run(
         ctypes.cast((ctypes.c_long * max(len(strides), 1))(*strides), ctypes.c_void_p),
         packed.data_ptr(),
         sums.data_ptr(),
+        scratch.data_ptr() if code.calls else None,
+        called,
     )
     if function(ctypes.byref(call), threads, (ctypes.c_long * len(splits))(*splits)):
         raise MemoryError("out of memory for the scratch buffer of a native loop")
+    if callbacks.error is not None:
+        raise callbacks.error
     return LoopResult(
         [as_indexed(tensor, node.shape, 2) for tensor, node in zip(out, loop.out, strict=True)],
         [as_indexed(tensor, node.shape, 1) for tensor, node in zip(after, loop.carried, strict=True)],

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from recurra_engine.cpu.elementwise import expression, nest, number
-from recurra_engine.ir.graph import Node, is_const
+from recurra_engine.ir.graph import OF_TORCH, Node, is_const
 from recurra_engine.lower.layout import Layout, Task
 from recurra_engine.lower.loop_nests import at, merged
 from recurra_engine.lower.schedule import Group, in_register
@@ -34,6 +34,7 @@ class Emitter:
         self.layout = layout
         self.packed: dict[tuple[object, ...], Packed] = {}
         self.used: set[str] = set()
+        self.calls: list[Task] = []
 
     def group(self, group: Group) -> Lines:
         """Return the C of a group."""
@@ -42,6 +43,8 @@ class Emitter:
             return self._elements(group)
         if first.kind == "gemm":
             return self._gemm(first)
+        if first.kind in OF_TORCH:
+            return self._torch(first)
         return self._per_row(
             [first], {"dot": self._dot, "softmax": self._softmax}.get(first.kind, self._reduce)(first)
         )
@@ -137,6 +140,12 @@ class Emitter:
         key = (id(view.storage), view.offset, tuple(view.layout.stride()), tuple(view.layout.shape), m)
         found = self.packed.setdefault(key, Packed(len(self.packed), view, m))
         return f"packed_{found.number}"
+
+    def _torch(self, task: Task) -> Lines:
+        """Return a call of torch for all rows of the block at once."""
+        self.used.update(view.storage.name for view in (*self._reads(task), task.target))
+        self.calls.append(task)
+        return [f"if (call->torch({len(self.calls) - 1}, active)) return;"]
 
     def _dot(self, task: Task) -> Lines:
         """Return the product of two matrices of a row; the innermost loop is one that runs along memory."""

@@ -12,14 +12,15 @@ UNARY = {
     "sign": "(real)(({0} > 0) - ({0} < 0))",
     "rsqrt": "(real)1 / r_sqrt({0})",
     **{op: f"r_{op}({{0}})" for op in ("exp", "log", "log1p", "expm1", "tanh", "sigmoid", "softplus")},
-    **{op: f"r_{op}({{0}})" for op in ("sqrt", "sin", "cos", "erf")},
+    **{op: f"r_{op}({{0}})" for op in ("sqrt", "sin", "cos", "erf", "erfc", "atan", "asin")},
+    **{op: f"r_{op}({{0}})" for op in ("floor", "ceil", "round", "trunc")},
 }
 BINARY = {
     "add": "{0} + {1}",
     "sub": "{0} - {1}",
     "mul": "{0} * {1}",
     "div": "{0} / {1}",
-    "pow": "r_pow({0}, {1})",
+    **{op: f"r_{op}({{0}}, {{1}})" for op in ("pow", "atan2", "fmod", "remainder")},
     "maximum": "r_max({0}, {1})",
     "minimum": "r_min({0}, {1})",
     **{

@@ -6,12 +6,21 @@ static inline real r_abs(real x) { return x < 0 ? -x : x; }
 static inline real r_max(real a, real b) { return a > b || a != a ? a : b; }
 static inline real r_min(real a, real b) { return a < b || a != a ? a : b; }
 #if REAL_IS_FLOAT
-static inline real r_sin(real x) { return sinf(x); }
-static inline real r_cos(real x) { return cosf(x); }
+#define OF_LIBM(name) name##f
 #else
-static inline real r_sin(real x) { return sin(x); }
-static inline real r_cos(real x) { return cos(x); }
+#define OF_LIBM(name) name
 #endif
+#define FUNCTION(name, of) static inline real r_##name(real x) { return OF_LIBM(of)(x); }
+FUNCTION(sin, sin) FUNCTION(cos, cos) FUNCTION(atan, atan) FUNCTION(asin, asin) FUNCTION(erfc, erfc)
+FUNCTION(floor, floor) FUNCTION(ceil, ceil) FUNCTION(trunc, trunc) FUNCTION(round, nearbyint)
+static inline real r_atan2(real y, real x) { return OF_LIBM(atan2)(y, x); }
+static inline real r_fmod(real a, real b) { return OF_LIBM(fmod)(a, b); }
+
+/* With the sign of b, as in Python. */
+static inline real r_remainder(real a, real b) {
+    real m = r_fmod(a, b);
+    return m != 0 && (b < 0) != (m < 0) ? m + b : m;
+}
 
 /* Numbers next to zero, such as a gradient that has faded, cost a hundred times more than zero itself. */
 #if defined(__SSE__)
@@ -34,6 +43,8 @@ typedef struct {
     const long *strides;  /* of each stream, between steps and between rows */
     real *packed;         /* shared matrices, laid out for gemm */
     real *sums;           /* a region for each thread */
+    real *scratch;        /* where torch reads and writes; NULL where it is not called */
+    int (*torch)(long number, long rows);
 } Call;
 
 /* How many of a block's first rows have more than t steps. */
@@ -64,7 +75,9 @@ typedef struct {
 
 static void *run_share(void *given) {
     Share *share = given;
-    real *scratch = aligned_alloc(64, (ROWS * SCRATCH * sizeof(real) + 63) / 64 * 64 + 64);
+    const Call *call = share->call;
+    real *own = call->scratch ? NULL : aligned_alloc(64, (ROWS * SCRATCH * sizeof(real) + 63) / 64 * 64 + 64);
+    real *scratch = call->scratch ? call->scratch : own;
     if (!scratch) {
         share->failed = 1;
         return NULL;
@@ -72,10 +85,10 @@ static void *run_share(void *given) {
     unsigned state = flush_tiny();
     for (long first = share->first; first < share->last; first += ROWS) {
         long rows = share->last - first < ROWS ? share->last - first : ROWS;
-        block(share->call, first, rows, scratch, share->sums);
+        block(call, first, rows, scratch, share->sums);
     }
     as_before(state);
-    free(scratch);
+    free(own);
     return NULL;
 }
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from recurra_engine.cpu.codegen import Emitter
-from recurra_engine.lower.layout import Layout
+from recurra_engine.cpu.torch_tasks import Place, TorchTask
+from recurra_engine.lower.layout import Layout, Task
 from recurra_engine.lower.schedule import schedule
+from recurra_engine.lower.views import View
 from recurra_engine.passes.program import Loop
 
 CACHE = 64 * 1024
@@ -24,11 +26,15 @@ class Source:
         text: The code.
         packed: How many numbers the packed matrices take; a bound that no vector width exceeds.
         sums: How many numbers a thread adds up.
+        calls: The calls of torch, for which all rows are one block.
+        scratch: How many numbers a row of a block needs.
     """
 
     text: str
     packed: int
     sums: int
+    calls: tuple[TorchTask, ...]
+    scratch: int
 
 
 def source(loop: Loop, *, single: bool) -> Source:
@@ -40,7 +46,7 @@ def source(loop: Loop, *, single: bool) -> Source:
     sums = sum(node.size for node in loop.sums)
     defines = [
         f"#define REAL_IS_FLOAT {int(single)}",
-        f"#define ROWS {scratch.rows}",
+        f"#define ROWS {'call->rows' if emitter.calls else scratch.rows}",
         f"#define SCRATCH {scratch.size}",
         f"#define SUMS {max(sums, 1)}",
         *(f"#define {name} {at}" for name, at in positions(loop).items()),
@@ -54,7 +60,18 @@ def source(loop: Loop, *, single: bool) -> Source:
         *_block(loop, scratch, step),
         *_entry(),
     ]
-    return Source("\n".join(text), _packed_bound(emitter), sums)
+    calls = tuple(_torch_task(task, layout, scratch.offsets) for task in emitter.calls)
+    return Source("\n".join(text), _packed_bound(emitter), sums, calls, scratch.size)
+
+
+def _torch_task(task: Task, layout: Layout, offsets: dict[str, int]) -> TorchTask:
+    def place(view: View) -> Place:
+        name, shape = view.storage.name, tuple(view.layout.shape)
+        if name in offsets:
+            return Place(shape, offsets[name])
+        return Place(shape, int(name[1:]), (tuple(view.layout.stride()), view.offset))
+
+    return TorchTask(task.node.data[0], [place(layout.views[arg]) for arg in task.args], place(task.target))
 
 
 def _shipped(name: str) -> str:

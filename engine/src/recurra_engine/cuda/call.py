@@ -11,9 +11,11 @@ from torch import Tensor
 from recurra_engine import eager
 from recurra_engine.cuda.buffers import Inputs
 from recurra_engine.cuda.cuda_graphs import Graphs
+from recurra_engine.cuda.expressions import LACKS
 from recurra_engine.cuda.jit import missing
 from recurra_engine.cuda.launch import launch_each
 from recurra_engine.cuda.program import program
+from recurra_engine.ir.torch_calls import Tape
 from recurra_engine.passes.backend import Backend, LoopResult
 from recurra_engine.passes.program import Loop
 
@@ -27,6 +29,7 @@ def run(
     shared: Sequence[Tensor],
     size: tuple[int, int],
     lengths: Tensor | None = None,
+    tape: Tape | None = None,
 ) -> LoopResult:
     """Run a loop, as `eager.run` does."""
     like = (*carried, *streams)[0]
@@ -48,4 +51,4 @@ def unsupported_reason(x: Tensor) -> str | None:
     return missing() if x.device.type == "cuda" else f"it supports CUDA only, and x is on {x.device}"
 
 
-BACKEND = Backend(run, eager.outer, moves_products=True)
+BACKEND = Backend(run, eager.outer, moves_products=True, lacks=LACKS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from recurra_engine.ir.graph import Node
+from recurra_engine.ir.graph import OF_TORCH, POINTWISE, Node
 from recurra_engine.lower.loop_nests import at
 
 _SIGNS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<=", "eq": "==", "ne": "!="}
@@ -16,10 +16,14 @@ EXPRESSIONS = {
     "maximum": "larger({0}, {1})",
     "minimum": "smaller({0}, {1})",
     **{op: f"tl.{op}({{0}})" for op in ("abs", "exp", "log", "sqrt", "rsqrt", "sin", "cos", "erf")},
+    **{op: f"tl.{op}({{0}})" for op in ("floor", "ceil")},
     **{op: f"{op}({{0}})" for op in ("sign", "sigmoid", "tanh", "softplus", "expm1", "log1p")},
+    **{op: f"{op}ed({{0}})" for op in ("trunc", "round")},
     **{op: f"{{0}} {sign} {{1}}" for op, sign in _INFIX.items()},
     **{op: f"({{0}} {sign} {{1}}).to({{kind}})" for op, sign in _SIGNS.items()},
 }
+LACKS = (POINTWISE - EXPRESSIONS.keys()) | OF_TORCH
+"""What no kernel can do."""
 
 
 def expression(node: Node, args: Sequence[str], kind: str) -> str:

@@ -17,6 +17,19 @@ def sign(x):
 
 
 @triton.jit
+def trunced(x):
+    return tl.where(x < 0, tl.ceil(x), tl.floor(x))
+
+
+@triton.jit
+def rounded(x):
+    # Halves go to the even neighbour, as in torch.
+    y = tl.floor(x + 0.5)
+    odd = y - 2 * tl.floor(y / 2) != 0
+    return tl.where((y - x == 0.5) & odd, y - 1, y)
+
+
+@triton.jit
 def sigmoid(x):
     return 1 / (1 + tl.exp(-x))
 

@@ -1,34 +1,38 @@
-"""Read a cell's `step` once: what it does to one row becomes a graph.
+"""Read a cell's `step`: what it does to one row becomes a graph.
 
 The step runs for a single row while every operation is watched, so each recorded shape is that of one row.
-Numbers that the step takes from the cell (sizes, options) are in the graph for good; parameters, buffers and
-other tensors stay inputs, and what is made of none of the inputs is computed here and now.
+Parameters, buffers and other tensors stay inputs, and what is made of none of the inputs is computed here and
+now. Everything else that the step takes from the cell (sizes, options) is in the graph for good; the guard of
+the graph says whether it has changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_map_only
 
+from recurra.parametrized import parametrized
 from recurra.state import leaves, map_state
-from recurra_engine.frontend.aten import Untranslated, translate
-from recurra_engine.ir.graph import Node, const, expand, leaf, stop, straight_through
+from recurra_engine.frontend.aten import Untranslated
+from recurra_engine.frontend.operators import line_in
+from recurra_engine.frontend.questions import Questions
+from recurra_engine.frontend.watched import Watched
+from recurra_engine.guards.objects import hooked_part
+from recurra_engine.guards.program import Guard, Read
+from recurra_engine.guards.untouched import untouched
+from recurra_engine.guards.walk import Walk, walked
+from recurra_engine.guards.witness import Witness
+from recurra_engine.ir.fewer_calls import fewer_calls
+from recurra_engine.ir.graph import SHARED, Node, sorted_by_use
+from recurra_engine.ir.torch_calls import TorchCall, described
 
 if TYPE_CHECKING:
     from recurra.cell import Cell
-
-SHAPES_ALONE = frozenset(
-    f"{like}{name}{suffix}"
-    for name in ("zeros", "ones", "full", "empty")
-    for like, suffix in (("", ""), ("", "_like"), ("new_", ""))
-)
-"""Operators that read no value of their arguments."""
 
 
 @dataclass(frozen=True)
@@ -38,137 +42,156 @@ class Step:
     Args:
         y: The output, (1, O).
         states: The state after the step, leaf by leaf.
-        constants: Tensors that are neither parameters nor buffers; their leaves follow those of the weights.
+        others: Tensors that are neither parameters nor buffers; their leaves follow those of the weights.
+            A number is a register of the guard, where the tensor is found at each call.
+        guard: What must not change for the graph to be that of the step.
+        operations: How many operations for each row the user wrote, those that only look at memory aside.
     """
 
     y: Node
     states: tuple[Node, ...]
-    constants: tuple[Tensor, ...]
+    others: tuple[Tensor | int, ...]
+    guard: Guard
+    operations: int
+
+    def inputs(self, cell: nn.Module, weights: Sequence[Tensor] | None = None) -> list[Tensor]:
+        """Return what the graph's leaves stand for: weights, and other tensors.
+
+        Args:
+            cell: The cell.
+            weights: What stands in for its own, in the order of `weights_of`.
+        """
+        found: list[Any] = [cell, *stored(cell).values()]
+        if any(isinstance(other, int) for other in self.others):
+            found = self.guard.values(found)
+        others = (found[other] if isinstance(other, int) else other for other in self.others)
+        return [*(weights_of(cell).values() if weights is None else weights), *others]
+
+    @property
+    def calls(self) -> list[TorchCall]:
+        """What torch is called for at every step."""
+        order = sorted_by_use([self.y, *self.states])
+        return [node.data[0] for node in order if node.op == "torch" and node.level > SHARED]
+
+
+class Refused(Untranslated):
+    """A step has no graph, for a reason that stays as long as a guard holds."""
+
+    def __init__(self, reason: str, guard: Guard) -> None:
+        super().__init__(reason)
+        self.guard = guard
+
+
+def stored(cell: nn.Module) -> dict[str, Tensor]:
+    """Return parameters and buffers by name."""
+    return dict(cell.named_parameters()) | dict(cell.named_buffers())
 
 
 def weights_of(cell: nn.Module) -> dict[str, Tensor]:
-    """Return what the step may read besides its arguments: parameters and buffers by name."""
-    return dict(cell.named_parameters()) | dict(cell.named_buffers())
+    """Return what the step may read besides its arguments, by name.
+
+    These are parameters, buffers, and what torch's parametrizations make of them.
+    """
+    return stored(cell) | parametrized(cell)
 
 
 def trace(cell: Cell[Any], x: Tensor, state: Any) -> Step:
     """Return the graph of a step for a row like those of x (B, I) and state.
 
     Raises:
-        Untranslated: The step does what a graph of one row cannot say.
+        Refused: The step does what a graph of one row cannot say.
     """
-    row = map_state(lambda part: torch.zeros_like(part[:1]), state)
-    watched = _Watched(torch.zeros_like(x[:1]), row, list(weights_of(cell).values()))
+    _refuse_hooks(cell)
+    given = [cell, *stored(cell).values()]
+    run = _Run(cell, x, state)
+    walk = _walk(cell, run)
+    _refuse(run.obstacles + walk.obstacles, walk.guard)
+    before = walk.guard.values(given)
+    again = _Run(cell, x, state)
+    _refuse(again.obstacles + _differences(run, again, walk.guard, before, given), walk.guard)
+    live = run.seen.is_live
+    others = (walk.registers[id(tensor)] if live(tensor) else tensor for tensor in run.seen.others)
+    y, *states = fewer_calls(run.made)
+    return Step(y, tuple(states), tuple(others), walk.guard, run.seen.operations)
+
+
+def _refuse(obstacles: list[str], guard: Guard) -> None:
+    if obstacles:
+        raise Refused(obstacles[0], guard)
+
+
+def _refuse_hooks(cell: nn.Module) -> None:
+    # Before anything runs: a hook that counts its calls would count those of a trace.
+    hooked = hooked_part(cell)
+    if hooked:
+        guard = Guard((Read(0, hooked_part, lambda name: name == hooked, "hooks"),))
+        raise Refused(f"{hooked} has hooks, which must be called at every step", guard)
+
+
+def _differences(run: _Run, again: _Run, guard: Guard, before: list[Any], given: list[Any]) -> list[str]:
+    """Return why a second run does not say the same as the first."""
+    changed = guard.changed(given) or guard.written(before, guard.values(given))
+    if changed:
+        return [f"the step changes {changed}, which it reads"]
+    same = described(run.made) == described(again.made)
+    alike = same and all(map(_equal, run.seen.others, again.seen.others))
+    return [] if alike else ["two runs of the step are not the same"]
+
+
+def _equal(a: Tensor, b: Tensor) -> bool:
+    return a.shape == b.shape and torch.allclose(a, b, rtol=0, atol=0, equal_nan=True)
+
+
+class _Run:
+    """One run of a step for one row.
+
+    Attributes:
+        seen: Its tensors.
+        witness: The code that ran.
+        made: The nodes of y and the state.
+        obstacles: Why there is no graph, or none to trust.
+    """
+
+    def __init__(self, cell: Cell[Any], x: Tensor, state: Any) -> None:
+        self.witness = Witness()
+        self.made: list[Node] = []
+        generator = torch.Generator(x.device).manual_seed(0)
+        row = map_state(lambda part: part[:1].detach() + 1e-2 * _drawn(part, generator), state)
+        self.seen = Watched(_drawn(x, generator), row, list(weights_of(cell).values()))
+        try:
+            with untouched(cell) as touched:
+                self._run(cell)
+        except Untranslated as reason:
+            self.seen.obstacles.append(str(reason))
+        except Exception as error:  # a step may do anything; what it is told here is why it runs in the loop
+            message = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+            where = line_in(reversed([frame for frame, _ in traceback.walk_tb(error.__traceback__)]))
+            self.seen.obstacles.append(f"{where}: the step could not be traced ({message})")
+        sets = [f"the step sets {name}" for name in touched]
+        self.obstacles = sets + self.seen.obstacles + self.witness.obstacles
+
+    def _run(self, cell: Cell[Any]) -> None:
+        seen = self.seen
+        with torch.enable_grad(), seen, Questions(seen.is_free, seen.refuse), self.witness:
+            y, after = cell.step(seen.x, seen.state)
+        results = [y, *(part for _, part in leaves(after))]
+        self.made = [seen.node(value) for value in results]
+        if [node.shape for node in self.made[1:]] != [tuple(part.shape) for _, part in leaves(seen.state)]:
+            raise Untranslated("the step changes the shapes of its state")
+
+
+def _drawn(like: Tensor, generator: torch.Generator) -> Tensor:
+    """Return numbers for a row; of zeros alone a matrix would have no inverse, and a step might fail."""
+    return torch.randn(like[:1].shape, generator=generator, dtype=like.dtype, device=like.device)
+
+
+def _walk(cell: Cell[Any], run: _Run) -> Walk:
+    weights, seen = list(stored(cell).values()), run.seen
     try:
-        with torch.enable_grad(), watched:
-            y, after = cell.step(watched.x, row)
-    except Untranslated:
-        raise
-    except Exception as error:  # a step may do anything; what it is told here is why it runs in the loop
-        message = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
-        raise Untranslated(f"the step could not be traced ({message})") from error
-    made = [watched.node(value) for value in (y, *(part for _, part in leaves(after)))]
-    _check_shapes(made, [y, *(part for _, part in leaves(row))])
-    return Step(made[0], tuple(made[1:]), tuple(watched.constants))
-
-
-def _check_shapes(made: list[Node], like: list[Tensor]) -> None:
-    if [node.shape for node in made[1:]] != [tuple(part.shape) for part in like[1:]]:
-        raise Untranslated("the step changes the shapes of its state")
-
-
-class _Watched(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Sees every operation; a tensor that an input has a part in has a node."""
-
-    def __init__(self, x: Tensor, state: Any, weights: list[Tensor]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.x, self.dtype, self.weights = x, x.dtype, len(weights)
-        self.constants: list[Tensor] = []
-        self.nodes: dict[int, Node] = {}
-        self.foreign: dict[int, str] = {}
-        self.alive = [row for _, row in leaves((x, state))]  # an address names a tensor while it lives
-        self._watch(leaf("x", 0, x.shape), x)
-        for i, (_, part) in enumerate(leaves(state)):
-            if part.dtype != self.dtype:
-                raise Untranslated(f"the state has dtype {part.dtype}, but the input has {self.dtype}")
-            self._watch(leaf("state", i, part.shape), part)
-        for i, weight in enumerate(weights):
-            if weight.dtype not in (self.dtype, torch.bool):
-                self.foreign[id(weight)] = (
-                    f"a parameter or buffer of {weight.dtype}, but the input has {self.dtype}"
-                )
-            self._watch(leaf("weight", i, weight.shape), weight)
-
-    def _watch(self, node: Node, tensor: Tensor) -> None:
-        self.nodes[id(tensor)] = node
-        self.alive.append(tensor)
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        return False  # skipping it means importing torch's compiler, a second that nobody asked for
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        name, inputs = func.name().split("::")[1].split(".")[0], list(_tensors([*args, *kwargs.values()]))
-        self._refuse(func, name, inputs)
-        result = func(*args, **kwargs)
-        if name in SHAPES_ALONE or not any(id(tensor) in self.nodes for tensor in inputs):
-            return result
-        if name == "_to_copy":
-            made: Any = self._converted(*args, **kwargs)
-        else:
-            given = tree_map_only(Tensor, self.node, (args, kwargs))
-            made = translate(name.removesuffix("_"), given[0], given[1])
-        for node, tensor in zip(_listed(made), _listed(result), strict=False):
-            self._watch(node if torch.is_grad_enabled() else self._without_gradient(node, tensor), tensor)
-        return result
-
-    def _without_gradient(self, node: Node, tensor: Tensor) -> Node:
-        before = self.nodes.get(id(tensor))  # of a tensor that is changed in place, which keeps its history
-        return stop(node) if before is None else straight_through(node, before)
-
-    def _refuse(self, func: Any, name: str, inputs: list[Tensor]) -> None:
-        foreign = next((self.foreign[id(tensor)] for tensor in inputs if id(tensor) in self.foreign), None)
-        if foreign:
-            raise Untranslated(f"the step reads {foreign}")
-        if torch.Tag.nondeterministic_seeded in func.tags:
-            raise Untranslated("the step draws random numbers")
-        if func._schema.is_mutable and not self._is_new(inputs[0]):
-            raise Untranslated(f"the step changes a tensor in place (aten::{name})")
-
-    def _is_new(self, tensor: Tensor) -> bool:
-        """Say whether a tensor is of the step's own making, and no other is a view of it."""
-        place = tensor.untyped_storage().data_ptr()
-        return not any(
-            other.untyped_storage().data_ptr() == place for other in self.alive if other is not tensor
-        )
-
-    def _converted(self, a: Tensor, *, dtype: torch.dtype | None = None, **_: Any) -> Node:
-        if dtype not in (None, self.dtype, torch.bool):
-            raise Untranslated(f"the step casts from {self.dtype} to {dtype}")
-        return self.nodes[id(a)]
-
-    def node(self, tensor: Tensor) -> Node:
-        """Return the node of a tensor; one that no input has a part in becomes a constant."""
-        known = self.nodes.get(id(tensor))
-        if known is not None:
-            return known
-        first = tensor.flatten()[0].item() if tensor.numel() else 0
-        if bool((tensor == first).all()):
-            return expand(const(first), tensor.shape)
-        self.constants.append(tensor)
-        made = leaf("weight", self.weights + len(self.constants) - 1, tensor.shape)
-        self._watch(made, tensor)
-        return made
-
-
-def _tensors(values: Any) -> Iterator[Tensor]:
-    for value in values:
-        if isinstance(value, Tensor):
-            yield value
-        elif isinstance(value, (list, tuple)):
-            yield from _tensors(value)
-
-
-def _listed(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, (list, tuple)) else [value]
+        walk = walked(cell, weights, run.witness, seen.held)
+    except Exception as error:  # attributes that raise, structures without end
+        raise Refused(f"what the step reads could not be followed ({error})", Guard()) from error
+    hidden = [tensor for tensor in seen.outside.values() if id(tensor) not in walk.registers]
+    if hidden and not walk.obstacles:
+        walk.obstacles.append("the step reads a tensor that is found under no name")
+    return walk

@@ -9,6 +9,8 @@ a cell, so the graph says nothing of batches: the levels decide how many rows th
     movement    reshape, permute, expand, slice, cat, pad: no arithmetic
     reductions  sum and amax over dimensions, which stay with size 1; softmax over the last dimension
     dot         (Z, I, K) by (Z, K, J) -> (Z, I, J)
+    torch       a call of torch (`ir/torch_calls.py`): its results one after the other
+    torch_gradient         the gradients of a call of torch, which are found step by step
     stop        its argument, through which no gradient passes
     straight_through       the value of its first argument, with a gradient as if it were the second
 
@@ -27,22 +29,26 @@ Shape = tuple[int, ...]
 Number = float | int
 
 ROOTS_AND_POWERS = frozenset({"exp", "log", "log1p", "expm1", "sqrt", "rsqrt", "pow"})
-SQUASHING = frozenset({"tanh", "sigmoid", "softplus", "erf", "sin", "cos"})
+SQUASHING = frozenset({"tanh", "sigmoid", "softplus", "erf", "erfc", "sin", "cos", "atan", "asin"})
+STEPS = frozenset({"floor", "ceil", "round", "trunc"})
 COMPARISONS = frozenset({"gt", "ge", "lt", "le", "eq", "ne"})
-UNARY = (ROOTS_AND_POWERS - {"pow"}) | SQUASHING | {"neg", "abs", "sign"}
-BINARY = COMPARISONS | {"add", "sub", "mul", "div", "pow", "maximum", "minimum"}
+QUOTIENTS = frozenset({"div", "fmod", "remainder", "atan2"})
+UNARY = (ROOTS_AND_POWERS - {"pow"}) | SQUASHING | STEPS | {"neg", "abs", "sign"}
+BINARY = COMPARISONS | QUOTIENTS | {"add", "sub", "mul", "pow", "maximum", "minimum"}
 POINTWISE = UNARY | BINARY | {"where"}
 MOVEMENT = frozenset({"reshape", "permute", "expand", "slice", "cat", "pad"})
-EXPENSIVE = ROOTS_AND_POWERS | SQUASHING | {"div"}
+OF_TORCH = frozenset({"torch", "torch_gradient"})
+EXPENSIVE = ROOTS_AND_POWERS | SQUASHING | QUOTIENTS
 SHARED, PARALLEL, CORE = 0, 1, 2
 """How a value depends on time: not at all, on the input of its step only, on the state before its step."""
-LEAVES = {
+LEVELS = {
     "shared": SHARED,
     "weight": SHARED,
     "x": PARALLEL,
     "stream": PARALLEL,
     "state": CORE,
     "carried": CORE,
+    "torch_gradient": CORE,
 }
 
 
@@ -60,7 +66,7 @@ class Node:
 
     def __init__(self, op: str, args: tuple[Node, ...], shape: Shape, data: tuple[Any, ...]) -> None:
         self.op, self.args, self.shape, self.data = op, args, shape, data
-        self.level: int = LEAVES.get(op, max((arg.level for arg in args), default=SHARED))
+        self.level: int = LEVELS.get(op, max((arg.level for arg in args), default=SHARED))
 
     @property
     def size(self) -> int:

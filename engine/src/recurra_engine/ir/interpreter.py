@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from recurra_engine.ir.graph import COMPARISONS, POINTWISE, SHARED, UNARY, Node, Shape, is_const
+from recurra_engine.ir.graph import COMPARISONS, OF_TORCH, POINTWISE, SHARED, UNARY, Node, Shape, is_const
 
 Call = Callable[..., Any]
 INFIX = {"add": "add", "sub": "sub", "mul": "mul", "div": "truediv", "pow": "pow"}
@@ -47,8 +47,7 @@ TORCH: dict[str, Call] = {
     **{op: getattr(operator, name) for op, name in INFIX.items()},
     **{op: _comparison(op) for op in COMPARISONS},
     "softplus": functional.softplus,
-    "maximum": _of_tensors(torch.maximum),
-    "minimum": _of_tensors(torch.minimum),
+    **{op: _of_tensors(getattr(torch, op)) for op in ("maximum", "minimum", "atan2", "fmod", "remainder")},
     "where": _where,
 }
 
@@ -171,6 +170,26 @@ def _dot(node: Node, lead: int) -> Call:
     return torch.matmul
 
 
+def _torch(node: Node, lead: int) -> Call:
+    call, shapes = node.data[0], [arg.shape for arg in node.args]
+    if not lead:
+        return call  # type: ignore[no-any-return]
+
+    def run(*values: Tensor) -> Tensor:
+        given = list(zip(values, shapes, call.own, strict=True))
+        ahead = max((v.shape[: v.dim() - len(s)] for v, s, own in given if own), key=len)
+        rows = [v.expand(*ahead, *s).reshape(-1, *s) if own else v for v, s, own in given]
+        return call(*rows).unflatten(0, ahead)  # type: ignore[no-any-return]
+
+    return run
+
+
+def _straight_through(value: Tensor, source: Tensor) -> Tensor:
+    if not torch.is_grad_enabled():
+        return value
+    return value.detach() + (source - source.detach())
+
+
 MOVES: dict[str, Callable[[Node, int], Call]] = {
     "reshape": _reshape,
     "permute": _permute,
@@ -179,9 +198,10 @@ MOVES: dict[str, Callable[[Node, int], Call]] = {
     "cat": _cat,
     "pad": _pad,
     "dot": _dot,
+    **dict.fromkeys(OF_TORCH, _torch),
     "sum": lambda node, lead: lambda a: a.sum([lead + d for d in node.data[0]], keepdim=True),
     "amax": lambda node, lead: lambda a: a.amax([lead + d for d in node.data[0]], keepdim=True),
     "softmax": lambda node, lead: lambda a: a.softmax(-1),
     "stop": lambda node, lead: Tensor.detach,
-    "straight_through": lambda node, lead: lambda value, source: value.detach() + (source - source.detach()),
+    "straight_through": lambda node, lead: _straight_through,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from recurra_engine.ir.graph import (
+    OF_TORCH,
     POINTWISE,
     Node,
     cat,
@@ -12,6 +13,7 @@ from recurra_engine.ir.graph import (
     dot,
     expand,
     largest,
+    make,
     pad,
     permute,
     pointwise,
@@ -35,6 +37,7 @@ REBUILD: dict[str, Callable[[Node, Sequence[Node]], Node]] = {
     "stop": lambda node, args: stop(args[0]),
     "straight_through": lambda node, args: straight_through(*args),
     "dot": lambda node, args: dot(*args),
+    **dict.fromkeys(OF_TORCH, lambda node, args: make(node.op, args, node.shape, *node.data)),
 }
 
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from recurra_engine.ir import graph
-from recurra_engine.ir.graph import POINTWISE, SHARED, Node, Shape, const, is_const
+from recurra_engine.ir.graph import OF_TORCH, POINTWISE, SHARED, Node, Shape, const, is_const
 from recurra_engine.lower.views import Storage, View, is_plain, moved, naturally, whole
 from recurra_engine.passes.partition import VIEWS
 from recurra_engine.passes.program import Loop
@@ -183,6 +183,9 @@ class Layout:
         args = [self._filled(arg) if is_const(arg) and kind != "element" else arg for arg in node.args]
         if kind == "dot" and node.args[1].level == SHARED and self.views[args[1]].storage.stride == "0":
             kind, args = "gemm", [self._rows(args[0]), args[1]]
+        if kind in OF_TORCH:
+            args = [self._alone(arg) for arg in args]
+            self.placed.pop(node, None)  # it writes to a place of its own, for all rows at once
         target = self._place_of(node)
         if kind == "gemm" and target.layout.stride(2) != 1:  # it writes rows; others copy from there
             target = whole(self._new_scratch(node.size), node.shape)
@@ -193,6 +196,12 @@ class Layout:
     def _rows(self, a: Node) -> Node:
         """Return the left side of a product with its rows of numbers in order."""
         return a if self.views[a].layout.stride(2) == 1 else self._in_order(a)
+
+    def _alone(self, arg: Node) -> Node:
+        """Return an argument of torch's, which all rows share or which has a place of its own."""
+        view = self.views[arg]
+        alone = view.storage in self.scratch and view.whole
+        return arg if alone or view.storage.stride == "0" else self._in_order(arg)
 
     def _deliver(self) -> None:
         """Copy what is wanted in more places than one, or is no new value."""

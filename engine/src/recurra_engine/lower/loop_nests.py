@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from recurra_engine.ir.graph import Shape
 
-CALLS = frozenset({"pow", "sin", "cos", "erf"})
+CALLS = frozenset({"pow", "sin", "cos", "erf", "erfc", "atan", "asin", "atan2", "fmod", "remainder"})
 """Functions that are calls: a loop with one of them is not vectorised, so they have loops of their own."""
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from recurra_engine.ir.graph import CORE, Node, const, leaf, pointwise, sorted_by_use
 from recurra_engine.ir.rewrite import replaced
-from recurra_engine.passes.program import Pass, Program, kept_leaf, make_pass
+from recurra_engine.passes.program import Pass, Program, differentiated, kept_leaf, make_pass
 from recurra_engine.passes.rematerialise import to_save
 from recurra_engine.passes.vjp import Outer, pullback
 
@@ -76,7 +76,7 @@ def with_gradient(program: Program, *, x: bool, shared: Sequence[bool], move: bo
     """
     asked = _asked(program, x, shared)
     saved, kept, inner = to_save(program.states, [program.y, *program.after], asked.nodes())
-    ahead = program.forward(saved, kept, move=move)
+    ahead = program.forward(saved, kept, move=move, recorded=differentiated(asked.nodes()))
     asked = asked.read_from(inner)
     used = set(sorted_by_use(asked.nodes()))
     inputs = [program.x] if program.x in used else []

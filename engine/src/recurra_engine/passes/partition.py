@@ -11,11 +11,23 @@ the loop, where their arguments are in the cache, and storing their results for 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from recurra_engine.ir import graph
-from recurra_engine.ir.graph import CORE, PARALLEL, SHARED, Node, cut, dot, is_const, leaf, pointwise
+from recurra_engine.ir.graph import (
+    CORE,
+    OF_TORCH,
+    PARALLEL,
+    SHARED,
+    Node,
+    cut,
+    dot,
+    is_const,
+    leaf,
+    pointwise,
+)
 from recurra_engine.ir.rewrite import rebuild, replaced
 
 SMALL = 16
@@ -100,9 +112,17 @@ def products(nodes: Iterable[Node], level: int, wider: int = 0) -> list[Node]:
     return [n for n in found if n.args[1].level == SHARED and n.args[1].shape[1] > wider]
 
 
-def hoistable(results: Iterable[Node]) -> list[Node]:
-    """Return the large products that do not depend on the state."""
-    return products(graph.sorted_by_use(results), PARALLEL, SMALL)
+def hoistable(results: Iterable[Node], recorded: Collection[Any], *, move: bool) -> list[Node]:
+    """Return what does not depend on the state: calls of torch and, if they are moved, the large products.
+
+    Args:
+        results: The values that are required.
+        recorded: The calls that stay in the loop, where they are recorded for their gradients.
+        move: Whether products are moved.
+    """
+    order = graph.sorted_by_use(results)
+    calls = [n for n in order if n.op == "torch" and n.level == PARALLEL and n.data[0] not in recorded]
+    return [*calls, *(products(order, PARALLEL, SMALL) if move else [])]
 
 
 def postponed(results: Iterable[Node], feeding: Iterable[Node]) -> set[Node]:
@@ -112,8 +132,10 @@ def postponed(results: Iterable[Node], feeding: Iterable[Node]) -> set[Node]:
         results: The values that are required for every step.
         feeding: The values that the loop requires: the states after the step and the accumulated sums.
     """
-    needed = set(graph.sorted_by_use(feeding))
     order = graph.sorted_by_use(results)
+    # A call of torch may fail on the zeros that stand for steps past a row's length: it stays in the loop.
+    calls = [node for node in order if node.op in OF_TORCH and node.level == CORE]
+    needed = set(graph.sorted_by_use([*feeding, *calls]))
     late = {node for node in products(order, CORE) if node not in needed}
     for node in order:
         if node not in needed and any(arg in late for arg in node.args):

@@ -7,7 +7,7 @@ A level only has to run a `Loop`. The prologue and the epilogue are the same at 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,6 +16,7 @@ from recurra_engine.ir import graph
 from recurra_engine.ir.graph import Node, leaf
 from recurra_engine.ir.interpreter import Plan
 from recurra_engine.ir.rewrite import replaced
+from recurra_engine.ir.torch_calls import TorchCall
 from recurra_engine.passes.partition import distributed, frontier, hoistable, postponed, split_shared
 
 
@@ -49,10 +50,27 @@ class Loop:
         return bool(self.carried or self.out or self.sums)
 
     @cached_property
+    def calls_torch(self) -> bool:
+        """Whether the graph has no words for some of it."""
+        nodes = graph.sorted_by_use([*self.after, *self.out, *self.sums])
+        return any(node.op in graph.OF_TORCH for node in nodes)
+
+    @cached_property
+    def differentiated(self) -> tuple[TorchCall, ...]:
+        """The calls of torch whose gradients it finds."""
+        return differentiated([*self.after, *self.out, *self.sums])
+
+    @cached_property
     def plan(self) -> Plan:
         """The step as a sequence of PyTorch operations."""
         results = (*self.after, *self.out, *self.sums)
         return Plan(results, (*self.carried, *self.streams, *self.shared))
+
+
+def differentiated(results: Iterable[Node]) -> tuple[TorchCall, ...]:
+    """Return the calls of torch whose gradients results are made of."""
+    order = graph.sorted_by_use(results)
+    return tuple(node.data[0].of for node in order if node.op == "torch_gradient")
 
 
 @dataclass(frozen=True)
@@ -110,6 +128,7 @@ def make_pass(
     kept: Sequence[int] = (),
     reverse: bool = False,
     move: bool = True,
+    recorded: Collection[TorchCall] = (),
 ) -> Pass:
     """Split one direction into prologue, loop and epilogue.
 
@@ -123,11 +142,12 @@ def make_pass(
         kept: Indices of the carried values that are stored before each step.
         reverse: Whether the loop runs from the last step to the first.
         move: Whether large products are moved out of the loop.
+        recorded: Calls of torch that a backward pass asks for their gradients.
     """
     carried, after = (tuple(part) for part in recurrence)
     late = postponed(wanted, [*after, *sums]) if move else set()
     stored = list(dict.fromkeys([*frontier(wanted, late), *saved]))
-    hoisted = hoistable([*after, *stored, *sums]) if move else []
+    hoisted = hoistable([*after, *stored, *sums], recorded, move=move)
     places = {node: leaf("stream", ("hoisted", i), node.shape) for i, node in enumerate(hoisted)}
     streams = tuple(places.values())
     places |= {node: leaf("stream", ("after", i), node.shape) for i, node in enumerate(after) if i in kept}
@@ -179,10 +199,26 @@ class Program:
         """The leaves that represent `weights`."""
         return tuple(leaf("shared", i, node.shape) for i, node in enumerate(self.weights))
 
-    def forward(self, saved: Sequence[Node] = (), kept: Sequence[int] = (), *, move: bool = True) -> Pass:
+    def forward(
+        self,
+        saved: Sequence[Node] = (),
+        kept: Sequence[int] = (),
+        *,
+        move: bool = True,
+        recorded: Collection[TorchCall] = (),
+    ) -> Pass:
         """Return the pass that computes y and stores the values that a backward pass reads."""
         recurrence = (self.states, self.after)
-        return make_pass([self.x], self.shared, recurrence, [self.y], saved=saved, kept=kept, move=move)
+        return make_pass(
+            [self.x],
+            self.shared,
+            recurrence,
+            [self.y],
+            saved=saved,
+            kept=kept,
+            move=move,
+            recorded=recorded,
+        )
 
 
 def prepare(step: Step, x: Node, states: Sequence[Node]) -> Program:

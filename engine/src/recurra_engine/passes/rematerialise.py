@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from recurra_engine.ir.graph import EXPENSIVE, SHARED, Node, leaf, sorted_by_use
+from recurra_engine.ir.graph import EXPENSIVE, OF_TORCH, SHARED, Node, leaf, sorted_by_use
 from recurra_engine.passes.partition import VIEWS
 
-DEAR = EXPENSIVE | {"dot", "sum", "amax", "softmax"}
+DEAR = EXPENSIVE | OF_TORCH | {"dot", "sum", "amax", "softmax"}
 
 
 def to_save(

@@ -15,7 +15,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from recurra_engine.ir import graph
+from recurra_engine.ir.division import floor_divided
 from recurra_engine.ir.graph import SHARED, Node, const, cut, dot, expand, permute, pointwise, reshape, total
+from recurra_engine.ir.torch_calls import gradients
 
 Pulled = list[tuple[Node, Node]]
 """The gradients that a node passes to its arguments: pairs of an argument and its gradient."""
@@ -181,6 +183,12 @@ SLOPES: dict[str, Slope] = {
     "sin": lambda n, g: [_mul(g, pointwise("cos", n.args[0]))],
     "cos": lambda n, g: [_minus(_mul(g, pointwise("sin", n.args[0])))],
     "erf": lambda n, g: [_mul(g, const(2 / math.sqrt(math.pi)), _bell(n.args[0]))],
+    "erfc": lambda n, g: [_mul(g, const(-2 / math.sqrt(math.pi)), _bell(n.args[0]))],
+    "atan": lambda n, g: [_over(g, pointwise("add", _mul(n.args[0], n.args[0]), ONE))],
+    "asin": lambda n, g: [_mul(g, pointwise("rsqrt", _less(ONE, _mul(n.args[0], n.args[0]))))],
+    "atan2": lambda n, g: _atan2(n.args[0], n.args[1], g),
+    "fmod": lambda n, g: [g, _minus(_mul(g, pointwise("trunc", _over(*n.args))))],
+    "remainder": lambda n, g: [g, _minus(_mul(g, floor_divided(*n.args)))],
     "add": lambda n, g: [g, g],
     "sub": lambda n, g: [g, _minus(g)],
     "mul": lambda n, g: [_mul(g, n.args[1]), _mul(g, n.args[0])],
@@ -190,6 +198,13 @@ SLOPES: dict[str, Slope] = {
     "minimum": _chosen("lt"),
     "where": _where,
 }
+
+
+def _atan2(a: Node, b: Node, g: Node) -> list[Node | None]:
+    square = pointwise("add", _mul(a, a), _mul(b, b))
+    nowhere = pointwise("eq", square, const(0))  # at the origin torch's gradient is 0
+    share = pointwise("where", nowhere, const(0), _over(g, square))
+    return [_mul(share, b), _minus(_mul(share, a))]
 
 
 def _softplus_slope(a: Node) -> Node:
@@ -236,6 +251,12 @@ def _pull_softmax(n: Node, g: Node) -> Pulled:
     return [(n.args[0], _mul(n, _less(g, expand(mean, n.shape))))]
 
 
+def _pull_amax(n: Node, g: Node) -> Pulled:
+    # All of several largest elements get the same, as in torch.
+    largest = pointwise("eq", n.args[0], n)
+    return [(n.args[0], _mul(largest, expand(_over(g, total(largest, n.data[0])), largest.shape)))]
+
+
 def _pull_dot(n: Node, g: Node) -> Pulled:
     a, b = n.args
     return [(a, dot(g, permute(b, (0, 2, 1)))), (b, dot(permute(a, (0, 2, 1)), g))]
@@ -251,6 +272,8 @@ PULL: dict[str, Callable[[Node, Node], Pulled]] = {
     "cat": _pull_cat,
     "pad": _pull_pad,
     "sum": lambda n, g: [(n.args[0], expand(g, n.args[0].shape))],
+    "amax": _pull_amax,
     "softmax": _pull_softmax,
     "dot": _pull_dot,
+    "torch": gradients,
 }

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from recurra_engine.frontend.aten.rules import RULES, Untranslated, node, rule, scaled
+from recurra_engine.frontend.aten.rules import RULES, node, rule, scaled
 from recurra_engine.ir import graph
+from recurra_engine.ir.division import floor_divided
 from recurra_engine.ir.graph import Node, Number, const, pointwise, stop
 
 SAME = graph.POINTWISE - {"softplus"}
@@ -33,9 +34,15 @@ def _rsub(a: Any, b: Any, alpha: Number = 1) -> Node:
 
 @rule("div")
 def _div(a: Any, b: Any, *, rounding_mode: str | None = None) -> Node:
-    if rounding_mode is not None:
-        raise Untranslated("the step uses division with rounding")
-    return pointwise("div", node(a), node(b))
+    if rounding_mode == "floor":
+        return _floor_divide(a, b)
+    quotient = pointwise("div", node(a), node(b))
+    return quotient if rounding_mode is None else stop(pointwise("trunc", quotient))
+
+
+@rule("floor_divide")
+def _floor_divide(a: Any, b: Any) -> Node:
+    return stop(floor_divided(node(a), node(b)))
 
 
 @rule("reciprocal")
@@ -70,7 +77,8 @@ def _leaky_relu(a: Node, slope: Number = 0.01) -> Node:
 
 
 @rule("hardtanh")
-def _hardtanh(a: Node, low: Number = -1, high: Number = 1) -> Node:
+def hardtanh(a: Node, low: Number = -1, high: Number = 1) -> Node:
+    """Return a between two numbers."""
     # Unlike that of a clamp, torch's gradient stops at the bounds.
     below = _unless_nan(a, pointwise("lt", a, const(high)), a)
     above = pointwise("where", pointwise("ge", a, const(high)), const(high), below)
@@ -106,20 +114,6 @@ def _unless_nan(a: Node, compares: Node, otherwise: Node) -> Node:
     return pointwise("where", compares, a, stop(otherwise))
 
 
-@rule("softplus")
-def _softplus(a: Node, beta: Number = 1, threshold: Number = 20) -> Node:
-    if (beta, threshold) != (1, 20):
-        raise Untranslated("the step uses softplus with a non-default beta or threshold")
-    return pointwise("softplus", a)
-
-
-@rule("log_sigmoid_forward", "log_sigmoid")
-def _log_sigmoid(a: Node) -> list[Node]:
-    # Not by way of softplus, which torch cuts off at 20.
-    rest = pointwise("log1p", pointwise("exp", pointwise("neg", pointwise("abs", a))))
-    return [pointwise("sub", pointwise("minimum", a, const(0)), rest)]
-
-
 @rule("lerp")
 def _lerp(a: Node, b: Node, weight: Any) -> Node:
     # By torch's two formulas, which differ where a or b is infinite.
@@ -149,9 +143,14 @@ def _not(a: Node) -> Node:
 
 @rule("bitwise_and", "logical_and")
 def _and(a: Node, b: Node) -> Node:
-    return pointwise("mul", a, b)
+    return pointwise("mul", _truth(a), _truth(b))
 
 
 @rule("bitwise_or", "logical_or")
 def _or(a: Node, b: Node) -> Node:
-    return pointwise("maximum", a, b)
+    return pointwise("maximum", _truth(a), _truth(b))
+
+
+def _truth(a: Node) -> Node:
+    """Return whether a is not zero."""
+    return a if a.op in graph.COMPARISONS else pointwise("ne", a, const(0))

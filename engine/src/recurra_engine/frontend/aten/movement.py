@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from recurra_engine.frontend.aten.rules import Untranslated, dims_of, rule
+from recurra_engine.frontend.aten.rules import dims_of, node, rule
 from recurra_engine.ir import graph
-from recurra_engine.ir.graph import Node, Number, cut, expand, reshape
+from recurra_engine.ir.graph import Node, Number, const, cut, expand, reshape
 
 
 @rule("t")
@@ -77,13 +77,13 @@ def _unbind(a: Node, dim: int = 0) -> list[Node]:
     return [_select(a, dim, i) for i in range(a.shape[dim])]
 
 
-@rule("split")
+@rule("split", "unsafe_split")
 def _split(a: Node, size: int, dim: int = 0) -> list[Node]:
     n = a.shape[dim]
     return [_slice(a, dim, i, min(i + size, n)) for i in range(0, n, size)]
 
 
-@rule("split_with_sizes")
+@rule("split_with_sizes", "unsafe_split_with_sizes")
 def _split_with_sizes(a: Node, sizes: Sequence[int], dim: int = 0) -> list[Node]:
     ends = [sum(sizes[: i + 1]) for i in range(len(sizes))]
     return [_slice(a, dim, end - size, end) for size, end in zip(sizes, ends, strict=True)]
@@ -116,13 +116,43 @@ def _roll(a: Node, shifts: Sequence[int], dims: Sequence[int] = ()) -> Node:
     return a
 
 
+@rule("repeat")
+def _repeat(a: Node, times: Sequence[int]) -> Node:
+    own = (1,) * (len(times) - len(a.shape)) + a.shape
+    apart = reshape(a, [m for n in own for m in (1, n)])
+    made = expand(apart, [m for k, n in zip(times, own, strict=True) for m in (k, n)])
+    return reshape(made, [k * n for k, n in zip(times, own, strict=True)])
+
+
 @rule("constant_pad_nd")
 def _constant_pad(a: Node, widths: Sequence[int], value: Number = 0) -> Node:
-    if value or min(widths) < 0:
-        raise Untranslated("the step pads with a value other than zero")
     for i, (before, after) in enumerate(zip(widths[::2], widths[1::2], strict=True)):
-        a = graph.pad(a, len(a.shape) - 1 - i, before, after)
+        dim = len(a.shape) - 1 - i
+        a = cut(a, dim, max(-before, 0), a.shape[dim] - max(-after, 0))
+        a = _padded(a, dim, max(before, 0), max(after, 0), value)
     return a
+
+
+def _padded(a: Node, dim: int, before: int, after: int, value: Number) -> Node:
+    if value == 0:
+        return graph.pad(a, dim, before, after)
+    ends = [const(value, (*a.shape[:dim], n, *a.shape[dim + 1 :])) for n in (before, after)]
+    return graph.cat([ends[0], a, ends[1]], dim)
+
+
+@rule("copy")
+def _copy(a: Node, source: Node, non_blocking: bool = False) -> Node:
+    return expand(source, a.shape)
+
+
+@rule("fill")
+def _fill(a: Node, value: Any) -> Node:
+    return expand(node(value), a.shape)
+
+
+@rule("zero")
+def _zero(a: Node) -> Node:
+    return const(0, a.shape)
 
 
 @rule("detach")

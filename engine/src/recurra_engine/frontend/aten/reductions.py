@@ -9,7 +9,7 @@ from typing import Any
 from recurra_engine.frontend.aten.elementwise import square
 from recurra_engine.frontend.aten.rules import Untranslated, dims_of, rule
 from recurra_engine.ir import graph
-from recurra_engine.ir.graph import Node, Number, const, pointwise, reshape, softmax, total
+from recurra_engine.ir.graph import Node, Number, const, largest, pointwise, reshape, softmax, stop, total
 
 
 def _kept(a: Node, reduced: Node, dims: Any, keepdim: bool) -> Node:
@@ -35,13 +35,106 @@ def _var(a: Node, dims: Any = None, *, correction: Number = 1, keepdim: bool = F
     return pointwise("mul", _sum(square(centred), dims, keepdim), const(1 / max(count - correction, 0)))
 
 
+def _root(a: Node) -> Node:
+    """Return the square root, where it is zero with a gradient of zero, as torch's norms have it."""
+    zero = pointwise("eq", a, const(0))
+    return pointwise("where", zero, const(0), pointwise("sqrt", pointwise("where", zero, const(1), a)))
+
+
+@rule("std")
+def _std(a: Node, dims: Any = None, *, correction: Number = 1, keepdim: bool = False) -> Node:
+    return _root(_var(a, dims, correction=correction, keepdim=keepdim))
+
+
+@rule("var_mean")
+def _var_mean(a: Node, dims: Any = None, *, correction: Number = 1, keepdim: bool = False) -> list[Node]:
+    return [_var(a, dims, correction=correction, keepdim=keepdim), _mean(a, dims, keepdim)]
+
+
+@rule("std_mean")
+def _std_mean(a: Node, dims: Any = None, *, correction: Number = 1, keepdim: bool = False) -> list[Node]:
+    return [_std(a, dims, correction=correction, keepdim=keepdim), _mean(a, dims, keepdim)]
+
+
+@rule("amax")
+def _amax(a: Node, dims: Any = None, keepdim: bool = False) -> Node:
+    return _kept(a, largest(a, dims_of(a, dims)), dims, keepdim)
+
+
+@rule("amin")
+def _amin(a: Node, dims: Any = None, keepdim: bool = False) -> Node:
+    return pointwise("neg", _amax(pointwise("neg", a), dims, keepdim))
+
+
+@rule("any")
+def _any(a: Node, dims: Any = None, keepdim: bool = False) -> Node:
+    return _amax(stop(pointwise("ne", a, const(0))), dims, keepdim)
+
+
+@rule("all")
+def _all(a: Node, dims: Any = None, keepdim: bool = False) -> Node:
+    return pointwise("sub", const(1), _any(pointwise("eq", a, const(0)), dims, keepdim))
+
+
+@rule("aminmax")
+def _aminmax(a: Node, *, dim: int | None = None, keepdim: bool = False) -> list[Node]:
+    return [_amin(a, dim, keepdim), _amax(a, dim, keepdim)]
+
+
+@rule("max")
+def _max(a: Node, dim: int | None = None, keepdim: bool = False) -> Node | list[Node]:
+    return _amax(a) if dim is None else _with_place(a, dim, keepdim)
+
+
+@rule("min")
+def _min(a: Node, dim: int | None = None, keepdim: bool = False) -> Node | list[Node]:
+    if dim is None:
+        return _amin(a)
+    value, place = _with_place(pointwise("neg", a), dim, keepdim)
+    return [pointwise("neg", value), place]
+
+
+@rule("argmax")
+def _argmax(a: Node, dim: int | None = None, keepdim: bool = False) -> Node:
+    if dim is None:
+        raise Untranslated("the step takes the place of the largest element of all")
+    return _with_place(a, dim, keepdim)[1]
+
+
+@rule("argmin")
+def _argmin(a: Node, dim: int | None = None, keepdim: bool = False) -> Node:
+    return _argmax(pointwise("neg", a), dim, keepdim)
+
+
+def _with_place(a: Node, dim: int, keepdim: bool) -> list[Node]:
+    """Return the largest elements along a dimension, and where the first of each is; it gets the gradient."""
+    dim %= len(a.shape)
+    numbers = [const(i, (*a.shape[:dim], 1, *a.shape[dim + 1 :])) for i in range(a.shape[dim])]
+    places, top = graph.cat(numbers, dim), largest(a, (dim,))
+    as_large = pointwise("maximum", pointwise("eq", a, top), pointwise("ne", a, a))
+    chosen = pointwise("where", as_large, pointwise("neg", places), const(-math.inf))
+    first = stop(pointwise("neg", largest(chosen, (dim,))))
+    from_first = total(pointwise("where", pointwise("eq", places, first), a, const(0)), (dim,))
+    value = graph.straight_through(top, from_first)
+    return [_kept(a, value, dim, keepdim), _kept(a, first, dim, keepdim)]
+
+
+@rule("logsumexp")
+def _logsumexp(a: Node, dims: Any, keepdim: bool = False) -> Node:
+    top = stop(largest(a, dims_of(a, dims)))
+    finite = pointwise("lt", pointwise("abs", top), const(math.inf))
+    top = pointwise("where", finite, top, const(0))
+    rest = pointwise("log", total(pointwise("exp", pointwise("sub", a, top)), dims_of(a, dims)))
+    return _kept(a, pointwise("add", rest, top), dims, keepdim)
+
+
 @rule("linalg_vector_norm")
 def _norm(a: Node, order: Number = 2, dims: Any = None, keepdim: bool = False) -> Node:
+    if order == 1:
+        return _sum(pointwise("abs", a), dims, keepdim)
     if order != 2:
         raise Untranslated(f"the step computes a norm of order {order}")
-    squares = _sum(square(a), dims, keepdim)
-    zero = pointwise("eq", squares, const(0))  # there torch gives a gradient of zero, where the root has none
-    return pointwise("where", zero, const(0), pointwise("sqrt", pointwise("where", zero, const(1), squares)))
+    return _root(_sum(square(a), dims, keepdim))
 
 
 @rule("native_layer_norm")
@@ -52,6 +145,33 @@ def _layer_norm(a: Node, shape: Sequence[int], weight: Any, bias: Any, eps: Numb
     y = pointwise("mul", pointwise("sub", a, mean), scale)
     y = y if weight is None else pointwise("mul", y, weight)
     return [y if bias is None else pointwise("add", y, bias), mean, scale]
+
+
+@rule("native_group_norm")
+def _group_norm(
+    a: Node, weight: Any, bias: Any, n: int, channels: int, elements: int, groups: int, eps: Number
+) -> list[Node]:
+    inner = reshape(a, (n, groups, channels // groups * elements))
+    y, mean, scale = _layer_norm(inner, inner.shape[2:], None, None, eps)
+    y = _per_channel(reshape(y, a.shape), weight, bias)
+    return [y, reshape(mean, (n, groups)), reshape(scale, (n, groups))]
+
+
+@rule("native_batch_norm")
+def _batch_norm(
+    a: Node, weight: Any, bias: Any, mean: Node, var: Node, training: bool, momentum: Number, eps: Number
+) -> list[Node]:
+    centred = _per_channel(a, None, pointwise("neg", mean))
+    scaled = _per_channel(centred, pointwise("rsqrt", pointwise("add", var, const(eps))), None)
+    return [_per_channel(scaled, weight, bias)]
+
+
+def _per_channel(a: Node, scale: Node | None, shift: Node | None) -> Node:
+    """Return a (N, C, ...) times and plus a number for each channel."""
+    for op, number in (("mul", scale), ("add", shift)):
+        if number is not None:
+            a = pointwise(op, a, reshape(number, (number.size, *[1] * (len(a.shape) - 2))))
+    return a
 
 
 @rule("_softmax")

@@ -13,7 +13,20 @@ RULES: dict[str, Rule] = {}
 
 
 class Untranslated(Exception):
-    """A step does what the graph cannot say; the message is the reason, for `recurra explain`."""
+    """A step does what the graph cannot say; the message is the reason, for `recurra explain`.
+
+    Args:
+        reason: What it does.
+        where: The line that does it, as `file:line`.
+    """
+
+    def __init__(self, reason: str, where: str = "") -> None:
+        super().__init__(f"{where}: {reason}" if where else reason)
+        self.reason, self.where = reason, where
+
+    def at(self, where: str) -> Untranslated:
+        """Return the same with the line, unless one is known."""
+        return self if self.where else Untranslated(self.reason, where)
 
 
 def rule(*names: str) -> Callable[[R], R]:
