@@ -122,7 +122,7 @@ def test_evaluate_prints_them_below_each_variant(run, monkeypatch):
     from types import SimpleNamespace
 
     options = SimpleNamespace(suite_batches=1, evaluation_batch_size=4, threads=None)
-    experiment = SimpleNamespace(run=options, seed=0)
+    experiment = SimpleNamespace(run=options, seed=0, task=Ref("task", "toy"))
     run.experiment.write_text("")
     monkeypatch.setattr(restore, "restore", lambda folder: (experiment, *made()))
     told = CliRunner().invoke(command, [str(run.path)], catch_exceptions=False).output

@@ -151,7 +151,7 @@ def test_none_takes_a_default_away_and_is_written_where_it_must_be(written):
 
 
 CHANGES = {
-    "seed": st.integers(0, 2**70).map(str),
+    "seed": st.integers(0, 2**63 - 1).map(str),
     "cell.memory": st.sampled_from(["ntm", "tape"]),
     "cell.controller": st.sampled_from(["plain", "gru", "ntm"]),
     "trainer": st.sampled_from(["bptt", "rtrl"]),

@@ -8,8 +8,7 @@ from torch import nn
 
 from recurra import Cell, GeneratedTask, IncompatibleParts, InvalidInput, InvalidOption, Ref, Tags
 from recurra.plugins import registry
-from recurra_lab import Model
-from recurra_lab.exported_program import export
+from recurra_lab import Model, export
 from recurra_wrappers import (
     Bidirectional,
     LayerNormalised,
@@ -67,11 +66,11 @@ def _cells(monkeypatch):
     torch.manual_seed(0)
 
 
+PLAIN = Ref("cell", "plain")
+
+
 def count(module):
     return sum(p.numel() for p in module.parameters())
-
-
-PLAIN = Ref("cell", "plain")
 
 
 def test_a_model_is_a_cell_and_a_readout():

@@ -118,7 +118,7 @@ def graph_reuse():
     with_products(0)
     kept = Graphs(Again, lambda _: 10**9)
 
-    def run(loop, streams, carried, shared, size, lengths=None):
+    def run(loop, streams, carried, shared, size, lengths=None, tape=None):
         made = program(loop, carried[0].dtype, ragged=lengths is not None)
         with torch.no_grad():
             return kept.run(made, Inputs(streams, carried, shared, lengths), size, carried[0].device)

@@ -46,13 +46,15 @@ def explained(folder: RunFolder, experiment: Experiment, tell: Callable[[str], N
         raise Interrupted("interrupted before the first step", SIGTERM) from None
     except RecurraError:
         raise
-    except RuntimeError as error:
+    except (RuntimeError, ConnectionError, EOFError) as error:
         said = str(error)
         if "without overflow" in said:  # torch converts the step size to the type of the weights
             way = _way_on(folder, experiment, tell)
             raise NonFinite(f"an update became infinite ({said}); {way}") from error
-        if "DataLoader worker" in said:
-            message = f"a data-loading process ended ({said.splitlines()[0]})"
+        # Whether torch notices that a loader was killed, or its queue breaks first, is a matter of chance.
+        broken = experiment.run.workers > 0 and not isinstance(error, RuntimeError)
+        if broken or "DataLoader worker" in said:
+            message = f"a data-loading process ended ({(said.splitlines() or ['no message'])[0]})"
             raise RunFailed(f"{message}; go on with: recurra resume {folder.path} run.workers=0") from error
         raise
 
