@@ -11,6 +11,7 @@ from recurra import leaves, map_state, sequence
 
 cell_of = cache(made)
 LENGTHS = torch.tensor([3, 0, 1])
+LONG_TO_COMPILE = pytest.param(Memory, marks=pytest.mark.slow)
 
 
 def run(cell, x, state, level, lengths=None):
@@ -20,7 +21,7 @@ def run(cell, x, state, level, lengths=None):
 
 @pytest.mark.parametrize("level", FAST)
 @pytest.mark.parametrize("lengths", [None, LENGTHS])
-@pytest.mark.parametrize("kind", [Lstm, NormalisedLstm, Heads, Masked, Memory, Readout])
+@pytest.mark.parametrize("kind", [Lstm, NormalisedLstm, Heads, Masked, LONG_TO_COMPILE, Readout])
 def test_second_derivatives(kind, lengths, level):
     cell, found = cell_of(kind), {}
     for name in ("loop", level):

@@ -259,6 +259,7 @@ def test_states_of_several_dtypes_are_refused_inside_a_program():
         exported(Marked(Pair(3), True))
 
 
+@pytest.mark.slow
 def test_a_file_needs_torch_alone(tmp_path):
     module = Pair(3)
     torch.export.save(export(module), tmp_path / "pair.pt2")

@@ -71,7 +71,7 @@ def test_bfloat16_is_carried_in_float32(toys):
         ("LSTM", torch.float32, False),
         ("LSTM", torch.bfloat16, True),
         ("NormedLSTM", torch.float64, False),
-        ("NTM", torch.float32, True),
+        pytest.param("NTM", torch.float32, True, marks=pytest.mark.slow),
     ],
 )
 def test_kernels_compile_for_a_gpu(toys, name, dtype, ragged, tmp_path, monkeypatch):
