@@ -81,6 +81,7 @@ def test_orthonormal_facts_are_recalled_exactly():
     torch.testing.assert_close(answers, right, rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_random_facts_are_recalled_with_the_noise_that_is_told():
     # Many symbols, so that facts share none and answers are independent.
     lengths = []
