@@ -9,11 +9,21 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 
 
-def test_its_python_runs():
-    (snippet,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+CELL, RUN = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+def test_its_cell_runs():
     made = {}
-    exec(snippet, made)
+    exec(CELL, made)
     assert made["y"].shape == (32, 100, 64)
+
+
+def test_its_run_is_trained_and_loaded(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = {}
+    exec(RUN.replace('"max_steps": 500', '"max_steps": 2, "suite_batches": 1'), made)
+    assert made["run"].outcome.steps == 2
+    assert made["probabilities"].shape[0] == 4
 
 
 def test_its_commands_exist_and_all_commands_are_in_it():

@@ -55,7 +55,7 @@ def _indented(code: str) -> str:
 
 
 def _cell() -> Cell[Any]:
-    (snippet,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    snippet, *_ = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
     made: dict[str, Any] = {}
     exec(snippet, made)
     cell: Cell[Any] = made["Leaky"](INPUTS, hidden_size=UNITS)

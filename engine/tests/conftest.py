@@ -22,7 +22,7 @@ for _name in HELPERS:
 
 @pytest.fixture(autouse=True, scope="session")
 def compiled_steps(tmp_path_factory):
-    """Compile into a folder of this session, so that no test passes because of what an earlier one left."""
+    """Compile into a folder of this test run, so that no test passes because of what an earlier one left."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RECURRA_CACHE", str(tmp_path_factory.mktemp("compiled")))
         yield

@@ -9,9 +9,8 @@ from pytorch_lightning.loggers import Logger
 
 from recurra import InvalidOption
 from recurra.errors import AmbiguousComponent, BrokenComponent
-from recurra_lab import Experiment, evaluate
+from recurra_lab import evaluate
 from recurra_lab.artifacts.metrics_csv import MetricsFile
-from recurra_lab.artifacts.run_folder import RunFolder
 from recurra_lab.runs import callbacks, loggers
 from recurra_lab.runs.loggers import make_loggers
 from recurra_lab.runs.run import Run
@@ -40,24 +39,6 @@ def wrong(folder, experiment, step):
 def fewer(folder):
     ...
 """
-SMALL = [
-    "cell.hidden_size=4",
-    "task.max_length=2",
-    "run.batch_size=4",
-    "run.max_steps=6",
-    "run.validate_every=2",
-    "run.checkpoint_every=2",
-    "run.validation_batches=1",
-    "run.suite_batches=1",
-    "run.evaluation_batch_size=4",
-    "run.progress=false",
-]
-
-
-def start(tmp_path, *words):
-    experiment = Experiment.compose("copy", "lstm", overrides=[*SMALL, *words])
-    folder = RunFolder.create(tmp_path, "copy", "lstm", "bptt")
-    return folder, Run(experiment, folder, lambda line: None)
 
 
 def test_metrics_csv_is_always_written(tmp_path):
@@ -66,8 +47,8 @@ def test_metrics_csv_is_always_written(tmp_path):
         assert isinstance(made, MetricsFile)
 
 
-def test_a_mistake_is_one_sentence_and_leaves_no_folder(tmp_path):
-    folder, run = start(tmp_path, "run.logger=tensorbord")
+def test_a_mistake_is_one_sentence_and_leaves_no_folder(start):
+    folder, run, _ = start("run.logger=tensorbord")
     told = (
         "run.logger: there is no logger 'tensorbord'; installed: csv, .*, mlflow; did you mean 'tensorboard'"
     )
@@ -133,11 +114,11 @@ def test_two_plugins_loggers_of_one_name_are_refused(world, tmp_path):
         make_loggers("mine", tmp_path, ABOUT, 0)
 
 
-def test_the_old_option_names_the_new_one(tmp_path):
+def test_the_old_option_names_the_new_one(start):
     told = r"run\.tensorboard=true: run: tensorboard is now called logger; write run\.logger=tensorboard"
     with pytest.raises(InvalidOption, match=told):
-        start(tmp_path, "run.tensorboard=true")
-    assert start(tmp_path, "run.tensorboard=false")[1].options.logger == "csv"
+        start("run.tensorboard=true")
+    assert start("run.tensorboard=false")[1].options.logger == "csv"
 
 
 def steps(folder, name):
@@ -158,7 +139,7 @@ def asked_to_leave(*_):
 
 
 @pytest.mark.parametrize(("validation", "end"), [(2, asked_to_leave), (3, killed)])
-def test_a_resumed_run_has_every_step_once_in_tensorboard(tmp_path, monkeypatch, validation, end):
+def test_a_resumed_run_has_every_step_once_in_tensorboard(start, monkeypatch, validation, end):
     pytest.importorskip("tensorboard")
     done = []
 
@@ -169,7 +150,7 @@ def test_a_resumed_run_has_every_step_once_in_tensorboard(tmp_path, monkeypatch,
         return evaluate(*arguments)
 
     monkeypatch.setattr(callbacks, "evaluate", interrupted)
-    folder, run = start(tmp_path, 'run.logger=["tensorboard"]')
+    folder, run, _ = start('run.logger=["tensorboard"]')
     with pytest.raises((Interrupted, ZeroDivisionError)):
         run.start()
     Run(run.experiment, folder, print).resume()

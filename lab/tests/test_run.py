@@ -25,30 +25,6 @@ from recurra_lab.runs.restore import restore
 from recurra_lab.runs.run import Run
 from recurra_lab.runs.signals import Interrupted
 
-SMALL = [
-    "cell.hidden_size=4",
-    "task.max_length=2",
-    "run.batch_size=4",
-    "run.max_steps=6",
-    "run.validate_every=2",
-    "run.checkpoint_every=2",
-    "run.validation_batches=1",
-    "run.suite_batches=1",
-    "run.evaluation_batch_size=4",
-    "run.progress=false",
-]
-
-
-@pytest.fixture
-def start(tmp_path):
-    def start(*overrides):
-        experiment = Experiment.compose("copy", "lstm", file=None, overrides=[*SMALL, *overrides])
-        folder = RunFolder.create(tmp_path, "copy", "lstm", "bptt")
-        said = []
-        return folder, Run(experiment, folder, said.append), said
-
-    return start
-
 
 def test_it_writes_what_the_readme_promises(start):
     folder, run, said = start()

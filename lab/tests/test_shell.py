@@ -221,7 +221,7 @@ def test_one_file_plugin_from_the_shell(world):
     assert result.stderr == "error: there is no plugin file 'my_cel.py'; did you mean 'my_cell.py'?\n"
 
 
-@pytest.mark.parametrize("args", [["--help"], ["list"], ["list", "--json"], ["plugins"], []])
+@pytest.mark.parametrize("args", [["--help"], ["list"], ["list", "--json"], ["plugins"], ["runs", "."], []])
 def test_the_light_commands_import_nothing_heavy(world, args):
     world.add_good()
     code = f"""

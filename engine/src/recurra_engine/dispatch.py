@@ -14,20 +14,18 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
-from torch.nn.modules.module import _has_any_global_hook
-from torch.utils._device import DeviceContext
 
 from recurra.sequence import LOOP, forced_level
-from recurra.state import leaves
 from recurra_engine import cpu, cuda, eager
-from recurra_engine.cache_key import function_modes, kind_of
+from recurra_engine.cache_key import kind_of
 from recurra_engine.compiled import Compiled, Traced, traced
-from recurra_engine.dtypes import HALF, cast_to, computed, converted, uncast
+from recurra_engine.dtypes import cast_to, computed, converted, uncast
 from recurra_engine.frontend.trace import Refused, Step, stored
 from recurra_engine.guards.program import Guard
 from recurra_engine.ir.graph import OF_TORCH, sorted_by_use
 from recurra_engine.levels import Level
 from recurra_engine.mixed_precision import Widened
+from recurra_engine.obstacles import obstacle_of_call
 from recurra_engine.passes.backend import Backend
 from recurra_engine.verify import difference
 
@@ -81,7 +79,7 @@ def choose(cell: Cell[Any], x: Tensor, state: Any) -> Choice:
     level = forced_level()
     if level == LOOP:
         return Choice()
-    obstacle = _obstacle(x, state, level is not None)
+    obstacle = obstacle_of_call(x, state, level is not None)
     if obstacle:
         return Choice(why_not=dict.fromkeys(_candidates(x), obstacle))
     weights = stored(cell)
@@ -131,42 +129,6 @@ def _outside_hooks() -> AbstractContextManager[Any]:
 
 def _as_it_is(tensor: Tensor) -> Tensor:
     return tensor
-
-
-def _obstacle(x: Tensor, state: Any, forced: bool) -> str | None:
-    """Return what about the call keeps it in the loop."""
-    if x.shape[0] == 0 or x.shape[1] == 0:
-        return "x has no rows or no steps"
-    if x.shape[1] == 1 and not forced:
-        return "a single step would not be faster"
-    return _obstacle_of_mode(x) or _obstacle_of_state(x, state)
-
-
-def _obstacle_of_mode(x: Tensor) -> str | None:
-    if x.device.type not in ("cpu", "cuda"):
-        return f"devices of type {x.device.type} are not supported"
-    if _under_transform():
-        return "a transform of torch, such as vmap, is active"
-    if _has_any_global_hook():  # type: ignore[no-untyped-call]
-        return "hooks on all modules must be called at every step"
-    known = (torch.float32, torch.float64, *HALF)
-    return None if x.dtype in known else f"{x.dtype} is not supported"
-
-
-def _obstacle_of_state(x: Tensor, state: Any) -> str | None:
-    mixed = cast_to(x.device) is not None
-    fits = (part.is_floating_point() if mixed else part.dtype == x.dtype for _, part in leaves(state))
-    return None if all(fits) else f"the state is not entirely {x.dtype}"
-
-
-def _under_transform() -> bool:
-    if torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack() or torch._C._get_tracing_state():
-        return True
-    if torch._C._functorch.peek_interpreter_stack() is not None:
-        return True
-    if not all(isinstance(mode, DeviceContext) for mode in function_modes()):
-        return True
-    return torch.autograd.forward_ad._current_level >= 0
 
 
 def _chosen(cell: Cell[Any], x: Tensor, state: Any, only: str | None) -> tuple[Guard, Choice]:

@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from recurra_engine.frontend.operators import place_of
+
 
 class Version:
     """Tells whether a tensor was changed in place, without keeping its memory."""
@@ -53,8 +55,8 @@ class Saved:
             None if need or not _stays(tensor) else (tensor, _version(tensor))
             for tensor, need in zip(inputs, needed, strict=True)
         ]
-        places = {_place(read) for read in reads}
-        self._outputs = [Version(output) for output in outputs if _place(output) in places]
+        places = {place_of(read) for read in reads}
+        self._outputs = [Version(output) for output in outputs if place_of(output) in places]
         kept = [tensor for tensor, aside in zip(inputs, self._aside, strict=True) if aside is None]
         # With version counters of their own, since the caller's changes are seen to by `changed`.
         ctx.save_for_backward(*kept, *(read.data for read in reads), *([] if lengths is None else [lengths]))
@@ -84,20 +86,16 @@ class Saved:
 
 def owned(outputs: Sequence[Tensor], inputs: Sequence[Tensor]) -> list[Tensor]:
     """Return outputs that may be changed in place: no views, and each in memory of its own."""
-    taken, found = {_place(tensor) for tensor in inputs}, []
+    taken, found = {place_of(tensor) for tensor in inputs}, []
     for output in outputs:
-        mine = _place(output) not in taken and not _repeats(output)
-        taken.add(_place(output))
+        mine = place_of(output) not in taken and not _repeats(output)
+        taken.add(place_of(output))
         found.append(output.detach() if mine else output.clone(memory_format=torch.contiguous_format))
     return found
 
 
 def _version(tensor: Tensor) -> int | None:
     return None if tensor.is_inference() else tensor._version
-
-
-def _place(tensor: Tensor) -> int:
-    return tensor.untyped_storage().data_ptr()
 
 
 def _repeats(tensor: Tensor) -> bool:

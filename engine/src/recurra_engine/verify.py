@@ -7,7 +7,6 @@ making, the compiled step must not be trusted, and it is not: it has to give wha
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
 from types import MethodType
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from torch import Tensor, nn
 
 from recurra import sequence
 from recurra.state import leaves, map_state
+from recurra_engine.frontend.operators import tensors_in
 
 if TYPE_CHECKING:
     from recurra.cell import Cell
@@ -59,7 +59,9 @@ def _stand_in(cell: Cell[Any], dtype: torch.dtype) -> Cell[Any]:
     Its buffers are copies: spectral normalisation changes them whenever it makes a weight.
     """
     memo: dict[int, Any] = {id(buffer): buffer.detach().clone() for buffer in cell.buffers()}
-    memo |= {id(tensor): _apart(tensor) for module in cell.modules() for tensor in _tensors(vars(module))}
+    # A tensor with a history, such as a dropped weight, cannot be copied.
+    kept = tensors_in([vars(module) for module in cell.modules()])
+    memo |= {id(tensor): _apart(tensor) for tensor in kept}
     memo |= {id(weight): nn.Parameter(weight.detach(), weight.requires_grad) for weight in cell.parameters()}
     try:
         made = copy.deepcopy(cell, dict(memo))
@@ -70,15 +72,6 @@ def _stand_in(cell: Cell[Any], dtype: torch.dtype) -> Cell[Any]:
 
 def _apart(tensor: Tensor) -> Tensor:
     return tensor.detach().requires_grad_(tensor.requires_grad)
-
-
-def _tensors(value: Any) -> Iterator[Tensor]:
-    """Yield the tensors in collections; one with a history, such as a dropped weight, cannot be copied."""
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, (dict, list, tuple)):
-        for member in value.values() if isinstance(value, dict) else value:
-            yield from _tensors(member)
 
 
 def _objects(cell: nn.Module) -> dict[int, Any]:

@@ -57,12 +57,14 @@ def functional(func: Any) -> Any:
 
 
 def tensors_in(values: Any) -> Iterator[Tensor]:
-    """Return the tensors among values and in lists among them."""
+    """Return the tensors among values, and in lists and dictionaries among them."""
     for value in values:
         if isinstance(value, Tensor):
             yield value
         elif isinstance(value, (list, tuple)):
             yield from tensors_in(value)
+        elif isinstance(value, dict):
+            yield from tensors_in(value.values())
 
 
 def listed(value: Any) -> list[Any]:

@@ -17,7 +17,8 @@ HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_p
 _OF_EVERY_MODULE = frozenset(vars(nn.Module())) - {"training"} | {"_transforms"}
 HEAP_TYPE = 1 << 9
 """The flag of classes that may be changed, as those written in Python."""
-_TABLES = ("_parameters", "_buffers", "_modules")
+TABLES = ("_parameters", "_buffers", "_modules")
+"""Where a module keeps its parameters, buffers and parts."""
 _ABSENT = object()
 
 
@@ -115,7 +116,7 @@ def of_tables(
     value: nn.Module, label: str, names: Collection[str], *, everything: bool = False
 ) -> Iterator[Part]:
     """Return what these names mean among the parameters, buffers and parts of a module."""
-    for table in _TABLES:
+    for table in TABLES:
         found = vars(value)[table]
         every = everything or table in names
         for name in found if every else [name for name in names if name in found]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-_TABLES = ("_parameters", "_buffers", "_modules")
+from recurra_engine.guards.objects import TABLES
 
 
 @contextmanager
@@ -33,7 +33,7 @@ def untouched(cell: nn.Module) -> Iterator[list[str]]:
 
 
 def _attributes(module: nn.Module) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    spaces = [vars(module), *(vars(module)[name] for name in _TABLES)]
+    spaces = [vars(module), *(vars(module)[name] for name in TABLES)]
     return [(space, dict(space)) for space in spaces]
 
 

@@ -148,6 +148,11 @@ def flat(value: Any, key: Key, entry: Entry) -> Given:
     return {(*key, "name") if short else key: entry._replace(value=value)} if key else {}
 
 
+def values_in(table: Mapping[str, Any]) -> dict[Key, Any]:
+    """Return the values of nested tables by their full key."""
+    return {key: entry.value for key, entry in flat(table, (), Entry(None, "")).items()}
+
+
 def update(given: Given, later: Given) -> None:
     """Add entries; a replaced entry moves to the end."""
     for key, entry in later.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from recurra_lab.artifacts.atomic_files import read_json, write_text
 from recurra_lab.artifacts.metrics_csv import read_metrics
 from recurra_lab.artifacts.run_folder import RunFolder
 from recurra_lab.experiments import Experiment
+from recurra_lab.experiments.overrides import dotted, values_in
 from recurra_lab.reproductions.catalogue import Shipped
 from recurra_lab.runs.build import goal_of
 from recurra_lab.runs.callbacks import SOLVED
@@ -100,7 +101,8 @@ def record_of(shipped: Shipped, runs: Sequence[RunFolder]) -> Record:
 
 def options_of(experiment: Experiment) -> dict[str, Any]:
     """Return every option by its full key, without the seed."""
-    return {key: value for key, value in _flat(experiment.as_dict()) if key not in VARYING}
+    known = {dotted(key): value for key, value in values_in(experiment.as_dict()).items()}
+    return {key: value for key, value in known.items() if key not in VARYING}
 
 
 def changed_options(record: Record, file: Path) -> list[str]:
@@ -150,7 +152,7 @@ def seed_run(folder: RunFolder) -> SeedRun:
     """Return what a finished run measured."""
     experiment, outcome = Experiment.from_toml(folder.experiment), read_json(folder.outcome)
     logged = {f"metrics.{name}": value for _, name, value in read_metrics(folder.metrics)}
-    scores = dict(_flat({"scores": read_json(folder.scores)}))
+    scores = {dotted(key): value for key, value in values_in({"scores": read_json(folder.scores)}).items()}
     counted = {f"outcome.{name}": outcome[name] for name in ("steps", "sequences")}
     solved = {"outcome.solved": float(outcome["status"] == SOLVED)}
     return SeedRun(
@@ -172,14 +174,6 @@ def _curve(folder: RunFolder, score: str) -> Curve | None:
     if not rows:
         return None
     return Curve(score=score, steps=tuple(s for s, _ in rows), values=tuple(v for _, v in rows))
-
-
-def _flat(value: Mapping[str, Any], above: str = "") -> list[tuple[str, Any]]:
-    found = []
-    for name, inner in value.items():
-        key = f"{above}.{name}" if above else name
-        found += _flat(inner, key) if isinstance(inner, Mapping) else [(key, inner)]
-    return found
 
 
 def _plain(baselines: Baselines) -> dict[str, dict[str, dict[str, float]]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,6 +18,7 @@ from torch.overrides import TorchFunctionMode
 from recurra.errors import InvalidOption, RecurraError
 from recurra.task import Task
 from recurra_lab.experiments import Experiment
+from recurra_lab.experiments.overrides import dotted, values_in
 
 LARGE_BATCH = 10_000
 """Only larger batches are estimated, which takes drawing a sequence."""
@@ -80,7 +81,8 @@ def memory_errors_named(experiment: Experiment, *parts: str) -> Iterator[None]:
     except (MemoryError, RuntimeError) as error:
         if not isinstance(error, MemoryError) and not any(said in str(error) for said in REFUSED):
             raise
-        sizes = _sizes(experiment.as_dict(), parts)
+        known = values_in(experiment.as_dict()).items()
+        sizes = {dotted(key): value for key, value in known if key[0] in parts and isinstance(value, int)}
         sizes["run.batch_size"] = experiment.run.batch_size
         raise _refusal(sizes, str(error) if isinstance(error, MemoryError) else "") from error
 
@@ -113,18 +115,6 @@ def physical_bytes() -> float:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         return math.inf
-
-
-def _sizes(table: Mapping[str, Any], parts: Iterable[str], above: str = "") -> dict[str, int]:
-    """Return all integers in some sections, by key."""
-    found: dict[str, int] = {}
-    for name in parts:
-        value, key = table[name], f"{above}{name}"
-        if isinstance(value, dict):
-            found |= _sizes(value, value, f"{key}.")
-        elif isinstance(value, int):
-            found[key] = value
-    return found
 
 
 def _in_words(count: float) -> str:

@@ -15,7 +15,7 @@ from recurra_lab.artifacts.atomic_files import read_json, write_json, write_text
 from recurra_lab.artifacts.fingerprint import data_paths, fingerprint
 from recurra_lab.artifacts.run_folder import RunFolder
 from recurra_lab.experiments import Experiment
-from recurra_lab.experiments.overrides import dotted, parse_override, read_file
+from recurra_lab.experiments.overrides import dotted, parse_override, read_file, values_in
 from recurra_lab.runs.provenance import origin, versions_of
 
 
@@ -81,18 +81,9 @@ def configuration(folder: RunFolder) -> str:
 def new_options(folder: RunFolder, experiment: Experiment, overrides: Sequence[str]) -> Iterator[str]:
     """Yield one line for each option that components have gained since the run was started."""
     known = {*read_file(folder.experiment), *(key for word in overrides for key in parse_override(word))}
-    for key, value in _flat(tomllib.loads(experiment.to_toml())):
+    for key, value in values_in(tomllib.loads(experiment.to_toml())).items():
         if key not in known:
             yield f"{dotted(key)} is new since the run was started; its default is {value!r}"
-
-
-def _flat(table: dict[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    for name, value in table.items():
-        key = (*above, name)
-        if isinstance(value, dict):
-            yield from _flat(value, key)
-        else:
-            yield key, value
 
 
 def check_changes(folder: RunFolder, experiment: Experiment, overrides: Sequence[str]) -> None:
@@ -103,7 +94,7 @@ def check_changes(folder: RunFolder, experiment: Experiment, overrides: Sequence
     """
     keys = [key for word in overrides for key in parse_override(word)]
     foreign = [key for key in keys if key[0] not in ("trainer", "run")]
-    before, after = read_file(folder.experiment), dict(_flat(tomllib.loads(experiment.to_toml())))
+    before, after = read_file(folder.experiment), values_in(tomllib.loads(experiment.to_toml()))
     foreign += [key for key in before if key[-1] == "name" and after.get(key) != before[key].value]
     if overrides and foreign:
         raise InvalidOption(
