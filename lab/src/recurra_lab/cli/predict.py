@@ -33,6 +33,7 @@ def predict(
     """  # noqa: D301 (click reads the backspace)
     from recurra_lab.artifacts.tables import check_output, write_rows
     from recurra_lab.runs.trained import load
+    from recurra_lab.training.predictions import ScoresPredictions, predictions_of
 
     if output is not None:
         check_output(output)
@@ -40,12 +41,16 @@ def predict(
     if listing:
         click.echo(_listed(trained.task))
         return
-    rows = trained.rows(**_given(options, source, trained.task))
+    predictions = predictions_of(trained.task, _given(options, source, trained.task))
+    rows = trained.rows_of(predictions)
     if output is None:
         _print(rows)
     else:
         count = write_rows(output, rows)
         click.echo(f"wrote {output}: {count:,} row{'s' * (count != 1)}")
+    if isinstance(predictions, ScoresPredictions):
+        for name, value in predictions.scores(rows).items():
+            click.echo(f"{name}: {value:.4g}", err=output is None)
 
 
 def _given(words: tuple[str, ...], source: Path | None, task: Task) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from recurra_lab.artifacts.run_folder import RunFolder
 from recurra_lab.experiments import Experiment
 from recurra_lab.runs.restore import restore
 from recurra_lab.training.evaluate import as_input, evaluation_mode
-from recurra_lab.training.predictions import predictions_of
+from recurra_lab.training.predictions import Predictions, predictions_of
 from recurra_wrappers import Bidirectional
 
 
@@ -77,7 +77,6 @@ class Trained(nn.Module):
             raise IncompatibleParts("a bidirectional network reads whole sequences and cannot stream")
         return Stream(self, batch_size)
 
-    @torch.no_grad()
     def rows(self, **options: Any) -> list[Mapping[str, Any]]:
         """Return what `recurra predict` writes, column -> value: forecasts, labels, or continued text.
 
@@ -88,8 +87,13 @@ class Trained(nn.Module):
             IncompatibleParts: The task offers none; use `predict`.
             InvalidOption: An option is unknown or has a wrong value.
         """
+        return self.rows_of(predictions_of(self.task, options))
+
+    @torch.no_grad()
+    def rows_of(self, predictions: Predictions) -> list[Mapping[str, Any]]:
+        """Return the rows of predictions that were made with this run's task."""
         with evaluation_mode(self):
-            return list(predictions_of(self.task, options).rows(self))
+            return list(predictions.rows(self))
 
     @property
     def _weights(self) -> Tensor:

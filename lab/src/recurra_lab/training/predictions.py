@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from recurra import IncompatibleParts, Task
@@ -27,6 +27,15 @@ class Predicts(Protocol):
     """
 
     predictions: type[Any]
+
+
+@runtime_checkable
+class ScoresPredictions(Protocol):
+    """Predictions that are compared, as a whole, with what is known."""
+
+    def scores(self, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, float]:
+        """Return score -> value of the rows that were made; empty if nothing is known."""
+        ...
 
 
 def options_class(task: Task) -> type[Any]:

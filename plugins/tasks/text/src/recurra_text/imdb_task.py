@@ -17,6 +17,7 @@ from recurra_text.answers import Answers, Count
 from recurra_text.coding import Vocabulary, words_of
 from recurra_text.counts import entropy, most_frequent
 from recurra_text.reviews import NAME, REVISION, Splits, read_folder, read_hub
+from recurra_text.sentiment import Sentiment
 from recurra_text.synthetic_reviews import synthetic_reviews
 
 PADDING, UNKNOWN = 0, 1
@@ -57,6 +58,7 @@ class IMDB(Answers, Corpus):
         InvalidOption: Both a folder and the Hub are named, or the revision is empty.
     """
 
+    predictions = Sentiment
     stream = "IMDB"
     goal = Goal("accuracy_percent", above=85.0)
 
@@ -110,9 +112,15 @@ class IMDB(Answers, Corpus):
         """Return how many reviews a split has."""
         return len(self.labels[split])
 
-    def gather(self, split: Split, rows: Tensor) -> Batch:
-        """Return reviews of a split as a batch."""
-        reviews, labels = self.reviews[split], self.labels[split][rows]
+    def read(self, text: str) -> tuple[Tensor, Tensor]:
+        """Return a review as tokens (1, T), as in training, and its number of steps (1,)."""
+        number = {word: token for token, word in enumerate(self.words, FIRST)}
+        tokens = torch.tensor([number.get(word, UNKNOWN) for word in words_in(text)])
+        count = torch.tensor([len(tokens)])
+        return self._padded(self._shortened(tokens, count), torch.tensor([0]))
+
+    def _padded(self, reviews: Ragged, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Return reviews as tokens (B, T), and their lengths (B,)."""
         lengths = reviews.counts[rows]
         steps = self.steps if self.filled else int(lengths.max())
         x = reviews.padded(rows, steps, PADDING).long()
@@ -120,8 +128,13 @@ class IMDB(Answers, Corpus):
             # The end of each row comes round to its beginning, and with it the padding.
             x = x.gather(1, (torch.arange(steps) + lengths[:, None]) % steps)
             lengths = torch.full_like(lengths, steps)
-        mask = torch.arange(steps) == lengths[:, None] - 1
-        return Batch(x, labels[:, None] * mask, mask, lengths)
+        return x, lengths
+
+    def gather(self, split: Split, rows: Tensor) -> Batch:
+        """Return reviews of a split as a batch."""
+        x, lengths = self._padded(self.reviews[split], rows)
+        mask = torch.arange(x.shape[1]) == lengths[:, None] - 1
+        return Batch(x, self.labels[split][rows][:, None] * mask, mask, lengths)
 
     def scores(self, y: Tensor, batch: Batch) -> dict[str, Score]:
         """Return accuracy_percent, and the nats per review."""

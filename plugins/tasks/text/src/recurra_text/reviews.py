@@ -20,7 +20,8 @@ NUMBERS: Mapping[Split, int] = {"train": 25_000, "test": 25_000}
 """Reviews of each part."""
 COLUMNS = ("text", "label")
 CLASSES = {"neg": 0, "pos": 1}
-WORDS = {"negative": 0, "positive": 1, "0": 0, "1": 1, "neg": 0, "pos": 1}
+NEGATIVE, POSITIVE = "negative", "positive"
+WORDS = {NEGATIVE: 0, POSITIVE: 1, "0": 0, "1": 1, "neg": 0, "pos": 1}
 HELD_OUT, HALF = 10, 2
 """The last of so many parts of each class: for validation, and of a single file for test."""
 REMEDY = "take aclImdb_v1.tar.gz (https://ai.stanford.edu/~amaas/data/sentiment), unpacked"

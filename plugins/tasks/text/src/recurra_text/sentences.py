@@ -14,8 +14,8 @@ from recurra import Ragged, Split
 from recurra_text.coding import Vocabulary, words_of
 from recurra_text.pairs import Pairs
 
-SEPARATOR, END = 0, 0
-"""The input after a sentence, and the target after its translation; 1 is an unknown word of either."""
+SEPARATOR, END, UNKNOWN = 0, 0, 1
+"""The input after a sentence, the target after its translation, and an unknown word of either."""
 FIRST = 2
 WORD = re.compile(r"\w+|[^\w\s]")
 

@@ -52,6 +52,17 @@ def filled(path: Path, remedy: str) -> bytes:
     return data
 
 
+def sentences_in(path: Path, remedy: str) -> list[str]:
+    """Return the lines of a text file that are not empty.
+
+    Raises:
+        MissingFile: There is no such file.
+        DamagedFile: It is empty or not UTF-8.
+    """
+    check_file(path, remedy)
+    return [line for line in decoded(filled(path, remedy), path, remedy).split("\n") if line.strip()]
+
+
 def files_of(folder: Path, endings: Sequence[str], remedy: str) -> Mapping[Split, Path]:
     """Return the file of each split in a folder, such as `train.txt`, `ptb.valid.txt` and `test.txt.gz`.
 

@@ -18,6 +18,7 @@ from recurra_text.sentences import END, SEPARATOR, followers, language, rows_of,
 from recurra_text.synthetic_pairs import synthetic_pairs
 from recurra_text.tables import pinned
 from recurra_text.text_files import Share, check_sizes
+from recurra_text.translated import Translated
 
 Columns = Annotated[
     tuple[str, str],
@@ -33,7 +34,7 @@ class Translation(Answers, Corpus):
 
     One network is encoder and decoder. While it writes it receives the right word before the next (teacher
     forcing), in evaluation as well: what is scored is how well each word is predicted when those before it
-    are right. Greedy and beam search, and so BLEU, are left out.
+    are right. `recurra predict` translates freely, by beam search, and computes BLEU.
 
     The `vocabulary` most frequent words of the training split are known, of either language its own; any
     other is unknown, and to say so of a word that is unknown counts as right. Pairs of which one side is
@@ -58,6 +59,7 @@ class Translation(Answers, Corpus):
         InvalidOption: Two sources are named, the Hub without a revision, or nothing is left to train on.
     """
 
+    predictions = Translated
     stream = "Translation"
     causal = True
     goal = Goal("sentence_percent", above=99.0)
@@ -100,6 +102,7 @@ class Translation(Answers, Corpus):
         source, target = (language(spelled, side, vocabulary) for side in (0, 1))
         super().__init__(source.size + target.size - 1, target.size)
         self.names = source.names, target.names
+        self.level, self.reverse, self.longest, self.test = level, reverse, longest, spelled["test"]
         self.rows = {split: rows_of(source, target, split, reverse) for split in spelled}
 
     def count(self, split: Split) -> int:
