@@ -37,7 +37,7 @@ COSTLY = (
     "check_gradients_of_states",
 )
 """Checks of a cell that export, compile or take thousands of steps: a second each, not milliseconds."""
-MOST = 24
+MOST = 12
 """Of each costly check, the fast tests run so many, however many plugins there are."""
 
 

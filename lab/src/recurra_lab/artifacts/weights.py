@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -39,6 +40,19 @@ def load_weights(model: nn.Module, path: Path) -> None:
             raise DamagedFile(_damaged(path, "its checksum does not match its tensors"))
         load_model(model, str(path))
     except (SafetensorError, RuntimeError) as error:
+        raise DamagedFile(_damaged(path, str(error).splitlines()[0])) from None
+
+
+def parameters_in(path: Path) -> int:
+    """Return how many numbers a file of `save_weights` holds, without reading them.
+
+    Raises:
+        DamagedFile: The file cannot be read.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
         raise DamagedFile(_damaged(path, str(error).splitlines()[0])) from None
 
 

@@ -26,6 +26,7 @@ COMMANDS = {
     "evaluate": ("recurra_lab.cli.evaluate:evaluate", "Evaluate a trained model on its task's suite."),
     "predict": ("recurra_lab.cli.predict:predict", "Apply a trained model to data: forecasts, labels, text."),
     "runs": ("recurra_lab.cli.runs:runs", "List runs with their status and scores."),
+    "compare": ("recurra_lab.cli.compare:compare", "Compare runs over their seeds."),
     "find-lr": ("recurra_lab.cli.find_lr:find_lr", "Run a learning-rate range test."),
     "sweep": ("recurra_lab.cli.sweep:sweep", "Run a hyperparameter sweep."),
     "reproduce": ("recurra_lab.cli.reproduce:reproduce", "Re-run a published experiment over several seeds."),

@@ -7,11 +7,8 @@ import shlex
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
-from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
-
-from jinja2 import Environment, StrictUndefined
 
 from recurra.cell import Network
 from recurra.errors import DamagedFile, IncompatibleParts, MissingFile
@@ -26,6 +23,7 @@ from recurra_lab.reports.figures import Picture
 from recurra_lab.reports.heatmaps import pictures
 from recurra_lab.reports.rollout import example, trace
 from recurra_lab.reports.sections import sections
+from recurra_lab.reports.templates import template
 from recurra_lab.reports.text import goal_in_words, outcome_in_words, spoken
 from recurra_lab.training.evaluate import Baselines, suite_baselines
 
@@ -72,7 +70,9 @@ def write_report(
     Returns:
         The path of the report.
     """
-    page = _template().render(_facts(folder, model, task, seed, goal or task.goal, experiment, result))
+    page = template("page.html.j2").render(
+        _facts(folder, model, task, seed, goal or task.goal, experiment, result)
+    )
     with durable(folder.report) as file:
         file.write(page.encode())
     return folder.report
@@ -92,13 +92,6 @@ def write_curve(folder: RunFolder, goal: Goal, path: Path, baselines: Predictors
         )
     with durable(path) as file:
         file.write(curve.content)
-
-
-def _template() -> Any:
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.from_string(resources.files(__package__).joinpath("page.html.j2").read_text("utf-8"))
 
 
 def _facts(
