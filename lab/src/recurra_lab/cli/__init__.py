@@ -36,6 +36,7 @@ COMMANDS = {
     "list": ("recurra_lab.cli.list_:components", "List cells, tasks, optimizers and other components."),
     "plugins": ("recurra_lab.cli.plugins:plugins", "List the installed plugins without loading them."),
     "info": ("recurra_lab.cli.info:info", "Show a component and its options."),
+    "show": ("recurra_lab.cli.show:show", "Show sequences of a task."),
     "explain": ("recurra_lab.cli.explain:explain", "Show the engine level at which a cell runs, and why."),
     "schema": ("recurra_lab.cli.schema:schema", "Print the JSON schema of experiment files."),
     "doctor": ("recurra_lab.cli.doctor:doctor", "Diagnose problems with installed plugins."),
