@@ -103,3 +103,11 @@ def test_a_full_disk_is_one_sentence(root, monkeypatch):
     done = CliRunner().invoke(main, ["runs", str(root)])
     assert done.exit_code == 1
     assert done.output == "error: the output could not be written: No space left on device\n"
+
+
+def test_json_has_null_for_what_is_not_a_number(root):
+    scores = next(root.rglob("scores.json"))
+    scores.write_text('{"length-10": {"bits": NaN}}')
+    output = CliRunner().invoke(main, ["runs", str(root), "--json"]).output
+    assert "NaN" not in output
+    assert [None] in [list(run["scores"].values()) for run in json.loads(output)]

@@ -11,6 +11,7 @@ from typing import Any
 
 from recurra import InvalidOption, MissingFile, nearest
 from recurra_lab.artifacts.atomic_files import durable
+from recurra_lab.formatting import finite
 
 Row = Mapping[str, Any]
 """Column -> number, text, date or None."""
@@ -62,7 +63,7 @@ def as_text(rows: Sequence[Row]) -> str:
 
 
 def _json_lines(rows: Sequence[Row]) -> bytes:
-    return "".join(json.dumps(row, default=str, ensure_ascii=False) + "\n" for row in rows).encode()
+    return "".join(json.dumps(finite(row), default=str, ensure_ascii=False) + "\n" for row in rows).encode()
 
 
 def _parquet(rows: Sequence[Row]) -> bytes:

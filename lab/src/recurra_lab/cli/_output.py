@@ -39,8 +39,10 @@ def warn(told: Iterable[Defect | str]) -> None:
 
 
 def show_json(value: object) -> None:
-    """Print a value as JSON."""
-    click.echo(json.dumps(value, indent=2))
+    """Print a value as JSON, in which a number that is not finite is null."""
+    from recurra_lab.formatting import finite
+
+    click.echo(json.dumps(finite(value), indent=2, allow_nan=False))
 
 
 def show_result(result: RunResult | None, folder: RunFolder) -> None:

@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from recurra import InvalidInput, InvalidOption
+from recurra_prediction.dates import evenly_spaced
 from recurra_prediction.forecast import Forecast
+from recurra_prediction.series_file import read_times
 from recurra_prediction.time_series import TimeSeries
 
 
@@ -135,3 +137,21 @@ def test_integers_beyond_the_exact_ones_are_rounded(own, tmp_path):
     path = tmp_path / "new.csv"
     path.write_text("a,b\n" + f"{2**53 + 1},1\n" * 3)
     assert Forecast(task, input=path).values[0].tolist() == [2.0**53, 1.0]
+
+
+def test_a_missing_date_is_told(tmp_path):
+    path = tmp_path / "load.csv"
+    path.write_text("time,load\n2026-01-01,1\n,2\n2026-01-03,3\n")
+    with pytest.raises(InvalidInput, match="column 'time' of .*load.csv has no date in row 2"):
+        read_times(path)
+
+
+def test_steps_of_different_lengths_are_numbered(tmp_path):
+    path = tmp_path / "load.csv"
+    path.write_text("time,load\n2026-01-02,1\n2026-01-05,2\n2026-01-06,3\n")  # a weekend in between
+    assert read_times(path) == ("row", None)
+
+
+def test_months_are_evenly_spaced():
+    assert evenly_spaced([datetime(2026, month, 31 if month in (1, 3) else 28) for month in (1, 2, 3)])
+    assert not evenly_spaced([datetime(2026, 1, day) for day in (1, 2, 4)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+from collections.abc import Sequence
 from datetime import datetime
 
 
@@ -21,6 +22,12 @@ def after(before: datetime, last: datetime, steps: int) -> datetime:
     year, month = divmod(_month(last) + steps * months, 12)
     days = calendar.monthrange(year, month + 1)[1]
     return last.replace(year=year, month=month + 1, day=days if at_ends else min(last.day, days))
+
+
+def evenly_spaced(times: Sequence[datetime]) -> bool:
+    """Say whether every step is as long as the one before it, as `after` counts."""
+    triples = zip(times, times[1:], times[2:], strict=False)
+    return all(after(first, second, 1) == third for first, second, third in triples)
 
 
 def _month(when: datetime) -> int:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from recurra import DamagedFile, InvalidInput, InvalidOption, MissingFile, files, nearest
+from recurra_prediction.dates import evenly_spaced
 
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
@@ -53,12 +54,23 @@ def read_series(path: Path, columns: Sequence[str]) -> tuple[Tensor, tuple[str, 
 
 
 def read_times(path: Path) -> tuple[str, list[datetime] | None]:
-    """Return the name and the values of the first column of dates, or `row` and None."""
+    """Return the name and the values of the first column of dates; `row` and None if steps differ in length.
+
+    Raises:
+        InvalidInput: A date is missing.
+    """
     table = _read(path)
     name = next((name for name in table.column_names if _is_date(table[name])), None)
-    if name is None or table[name].null_count:
+    if name is None:
         return "row", None
-    return name, [_with_time(value) for value in table[name].to_pylist()]
+    values = table[name].to_pylist()
+    if None in values:
+        row = values.index(None) + 1
+        raise InvalidInput(
+            f"column '{name}' of {path} has no date in row {row:,}; fill in or remove the column"
+        )
+    times = [_with_time(value) for value in values]
+    return (name, times) if evenly_spaced(times) else ("row", None)
 
 
 def _with_time(value: date) -> datetime:
