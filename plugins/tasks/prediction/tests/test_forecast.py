@@ -142,7 +142,7 @@ def test_integers_beyond_the_exact_ones_are_rounded(own, tmp_path):
 def test_a_missing_date_is_told(tmp_path):
     path = tmp_path / "load.csv"
     path.write_text("time,load\n2026-01-01,1\n,2\n2026-01-03,3\n")
-    with pytest.raises(InvalidInput, match="column 'time' of .*load.csv has no date in row 2"):
+    with pytest.raises(InvalidInput, match=r"column 'time' of .*load.csv has no date in row 2"):
         read_times(path)
 
 

@@ -34,10 +34,10 @@ class Forecast(Configurable):
     """The next steps of a series, in the units of its file.
 
     One row per step: its date, in the file's first column of dates, or its number (`row`), counted from 0 at
-    the first row of the file, if there are no dates or they are not evenly spaced; then a column for each forecast column. Beyond the horizon of the network,
-    its own forecasts are its inputs. With `origins`, forecasts start from as many past steps, the latest
-    whose next `steps` are known; each row then also has its `origin`, the last step seen, and the actual
-    values, `NAME_actual`.
+    the first row of the file, if there are no dates or they are not evenly spaced; then a column for each
+    forecast column. Beyond the horizon of the network, its own forecasts are its inputs. With `origins`,
+    forecasts start from as many past steps, the latest whose next `steps` are known; each row then also has
+    its `origin`, the last step seen, and the actual values, `NAME_actual`.
 
     Raises:
         MissingFile: There is no such file; for other errors see `read_series`.
