@@ -21,6 +21,7 @@ def runs(tmp_path_factory):
     for seed in range(8):
         copy = root / "parity" / "copies" / str(seed)
         shutil.copytree(trained, copy)
+        (copy / "checksums.json").unlink()
         text = (copy / "experiment.toml").read_text().replace("seed = 0", f"seed = {seed % 4}")
         (copy / "experiment.toml").write_text(
             text.replace("hidden_size = 2", f"hidden_size = {2 + seed // 4}")

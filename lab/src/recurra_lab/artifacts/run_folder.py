@@ -144,6 +144,11 @@ class RunFolder:
         return self.path / "outcome.json"
 
     @property
+    def checksums(self) -> Path:
+        """The checksums of the small files of a finished run."""
+        return self.path / "checksums.json"
+
+    @property
     def checkpoints(self) -> Path:
         """Checkpoints and their manifests."""
         return self.path / "checkpoints"

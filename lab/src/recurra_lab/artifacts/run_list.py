@@ -11,6 +11,7 @@ from typing import Any
 from recurra import DamagedFile, MissingFile
 from recurra_lab.artifacts.atomic_files import read_json
 from recurra_lab.artifacts.run_folder import RunFolder
+from recurra_lab.artifacts.seal import check_seal
 
 UNFINISHED, DAMAGED = "unfinished", "damaged"
 
@@ -54,6 +55,7 @@ def runs_below(root: Path) -> list[RunSummary]:
 
 def _summary(folder: RunFolder) -> RunSummary:
     try:
+        check_seal(folder, [folder.experiment, folder.outcome, folder.scores])
         experiment = tomllib.loads(folder.experiment.read_text("utf-8"))
         outcome = read_json(folder.outcome) if folder.outcome.is_file() else {}
         scores = read_json(folder.scores) if folder.scores.is_file() else {}

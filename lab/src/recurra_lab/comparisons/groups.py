@@ -12,6 +12,7 @@ from recurra import Goal, InvalidOption, MissingFile
 from recurra_lab.artifacts.atomic_files import read_json
 from recurra_lab.artifacts.metrics_csv import read_metrics
 from recurra_lab.artifacts.run_folder import RunFolder
+from recurra_lab.artifacts.seal import check_seal
 from recurra_lab.artifacts.weights import parameters_in
 from recurra_lab.experiments import Experiment
 from recurra_lab.runs.build import goal_of
@@ -149,6 +150,7 @@ def _runs(paths: Sequence[Path], goal: Goal) -> list[ComparedRun]:
 
 
 def _run(folder: RunFolder, goal: Goal) -> ComparedRun:
+    check_seal(folder)
     outcome = read_json(folder.outcome)
     metric = f"validation/{goal.score}"
     return ComparedRun(

@@ -17,6 +17,7 @@ from recurra_lab.artifacts.atomic_files import durable, read_json
 from recurra_lab.artifacts.metrics_csv import read_metrics
 from recurra_lab.artifacts.result import RunResult, Scores
 from recurra_lab.artifacts.run_folder import RunFolder
+from recurra_lab.artifacts.seal import check_seal
 from recurra_lab.formatting import number
 from recurra_lab.reports.curves import NOBODY, Predictors, generalisation, learning_curve
 from recurra_lab.reports.figures import Picture
@@ -109,6 +110,7 @@ def _facts(
         experiment = _toml(text, notices)
     rows: Rows = _or(read_metrics, folder.metrics, [], notices)
     outcome, scores = _result(folder, result, notices)
+    notices += _damage(folder)
     notices += _changes(_or(read_json, folder.changes, [], notices))
     drawn, hidden = _pictures(model, task, seed)
     table = _table(scores, goal, suite_baselines(task))
@@ -164,6 +166,14 @@ def _or(read: Callable[[Path], R], path: Path, missing: R, notices: list[str]) -
     except DamagedFile as error:
         notices.append(f"{error}.")
         return missing
+
+
+def _damage(folder: RunFolder) -> Iterator[str]:
+    """Yield the sentence that a file has changed since the run ended."""
+    try:
+        check_seal(folder)
+    except DamagedFile as error:
+        yield f"{error}."
 
 
 def _changes(found: Any) -> Iterator[str]:

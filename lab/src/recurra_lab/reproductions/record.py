@@ -12,6 +12,7 @@ from recurra.errors import DamagedFile, InvalidOption, nearest
 from recurra_lab.artifacts.atomic_files import read_json, write_text
 from recurra_lab.artifacts.metrics_csv import read_metrics
 from recurra_lab.artifacts.run_folder import RunFolder
+from recurra_lab.artifacts.seal import check_seal
 from recurra_lab.experiments import Experiment
 from recurra_lab.experiments.overrides import dotted, values_in
 from recurra_lab.reproductions.catalogue import Shipped
@@ -149,7 +150,12 @@ def value_of(run: SeedRun, measure: str) -> float:
 
 
 def seed_run(folder: RunFolder) -> SeedRun:
-    """Return what a finished run measured."""
+    """Return what a finished run measured.
+
+    Raises:
+        DamagedFile: A file has changed since the run ended.
+    """
+    check_seal(folder)
     experiment, outcome = Experiment.from_toml(folder.experiment), read_json(folder.outcome)
     logged = {f"metrics.{name}": value for _, name, value in read_metrics(folder.metrics)}
     scores = {dotted(key): value for key, value in values_in({"scores": read_json(folder.scores)}).items()}

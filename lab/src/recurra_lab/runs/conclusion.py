@@ -11,6 +11,7 @@ from recurra_lab.artifacts.atomic_files import write_json
 from recurra_lab.artifacts.checkpoint import path_of, read_checkpoint
 from recurra_lab.artifacts.result import Outcome, RunResult
 from recurra_lab.artifacts.run_folder import RunFolder
+from recurra_lab.artifacts.seal import seal
 from recurra_lab.artifacts.weights import save_weights
 from recurra_lab.experiments import Experiment
 from recurra_lab.reports import write_report
@@ -46,7 +47,7 @@ def load_best(
 def conclude(
     folder: RunFolder, experiment: Experiment, parts: Parts, goal: Goal, outcome: Outcome
 ) -> RunResult:
-    """Write the model, the outcome, the scores and the report of a run; the scores come last but one.
+    """Write the model, the outcome, the scores, their checksums and the report of a run, in this order.
 
     The model comes first, so that it is not lost if it cannot be evaluated.
     """
@@ -56,6 +57,7 @@ def conclude(
     size, batches = experiment.run.evaluation_batch_size, experiment.run.suite_batches
     scores = evaluate_suite(model, task, batches=batches, batch_size=size, seed=seed)
     write_json(folder.scores, scores)
+    seal(folder)
     result = RunResult(outcome, scores)
     write_report(folder, model, task, seed, goal, experiment.as_dict(), result)
     return result

@@ -6,6 +6,7 @@ from recurra.cell import Network
 from recurra.errors import MissingFile
 from recurra.task import Task
 from recurra_lab.artifacts.run_folder import RunFolder
+from recurra_lab.artifacts.seal import check_seal
 from recurra_lab.artifacts.weights import load_weights
 from recurra_lab.experiments import Experiment
 from recurra_lab.runs.build import build
@@ -17,8 +18,9 @@ def restore(folder: RunFolder) -> tuple[Experiment, Task, Network]:
 
     Raises:
         MissingFile: The run has not finished, so it has no trained model yet.
-        DamagedFile: The model file cannot be read, or does not match the model.
+        DamagedFile: The model file cannot be read or does not match the model, or the experiment has changed.
     """
+    check_seal(folder, [folder.experiment])
     experiment = recorded_experiment(folder)
     if not folder.weights.is_file():
         raise MissingFile(

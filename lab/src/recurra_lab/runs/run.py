@@ -18,6 +18,7 @@ from recurra_lab.artifacts.atomic_files import remove_leftovers
 from recurra_lab.artifacts.checkpoint import Checkpoint, DurableCheckpoints, newest_intact
 from recurra_lab.artifacts.result import Outcome, RunResult
 from recurra_lab.artifacts.run_folder import RunFolder
+from recurra_lab.artifacts.seal import check_seal, unseal
 from recurra_lab.experiments import Experiment
 from recurra_lab.runs import callbacks
 from recurra_lab.runs.build import build, goal_of, threads
@@ -102,6 +103,7 @@ class Run:
                 rank_zero_only(record)(self.folder, self.experiment)
             else:
                 self._compare(checkpoint, overrides)
+                check_seal(self.folder)
                 self._change(checkpoint, overrides)
             for folder in (self.folder.path, self.folder.checkpoints):
                 rank_zero_only(remove_leftovers)(folder)
@@ -146,6 +148,7 @@ class Run:
     def _fit(self, checkpoint: Checkpoint | None) -> RunResult | None:
         """Train and evaluate, with the threads and the seed of the run."""
         rank_zero_only(self._identify)()
+        rank_zero_only(unseal)(self.folder)
         reseed(self.experiment.seed, -1, 0)
         with threads(self.options.threads), resumable(self.folder):
             return self._trained(checkpoint)
