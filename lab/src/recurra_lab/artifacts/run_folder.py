@@ -145,7 +145,7 @@ class RunFolder:
 
     @property
     def checksums(self) -> Path:
-        """The checksums of the small files of a finished run."""
+        """The checksums of the files of a finished run."""
         return self.path / "checksums.json"
 
     @property

@@ -1,6 +1,6 @@
-"""The checksums of the small files of a finished run, so that a damaged one is not taken for a result.
+"""The checksums of the files of a finished run: none that is damaged, or of another run, counts as a result.
 
-Checkpoints and weights hold their own.
+Checkpoints have their own.
 """
 
 from __future__ import annotations
@@ -41,21 +41,24 @@ def check_seal(folder: RunFolder, files: Sequence[Path] = ()) -> None:
         raise DamagedFile(f"{folder.checksums} is damaged; remove it to read the run without comparing")
     for path in files or _files(folder):
         if path.name in known and (not path.is_file() or _digest(path) != known[path.name]):
+            again = f"write it again with: recurra resume {folder.path}"
+            accept = f"restore it, or remove {folder.checksums} to accept the change"
             message = f"{path} has changed since the run ended: its checksum differs"
-            raise DamagedFile(f"{message}; restore it, or remove {folder.checksums} to accept the change")
+            raise DamagedFile(f"{message}; {again if path in results(folder) else accept}")
+
+
+def history(folder: RunFolder) -> tuple[Path, ...]:
+    """Return the files that say how a run was trained, which nothing can write again."""
+    return folder.experiment, folder.metrics, folder.versions, folder.origin, folder.data, folder.changes
+
+
+def results(folder: RunFolder) -> tuple[Path, ...]:
+    """Return the files that are written at the end, and again when a finished run is resumed."""
+    return folder.weights, folder.outcome, folder.scores
 
 
 def _files(folder: RunFolder) -> tuple[Path, ...]:
-    return (
-        folder.experiment,
-        folder.metrics,
-        folder.outcome,
-        folder.scores,
-        folder.versions,
-        folder.origin,
-        folder.data,
-        folder.changes,
-    )
+    return *history(folder), *results(folder)
 
 
 def _digest(path: Path) -> str:

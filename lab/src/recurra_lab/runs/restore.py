@@ -18,9 +18,10 @@ def restore(folder: RunFolder) -> tuple[Experiment, Task, Network]:
 
     Raises:
         MissingFile: The run has not finished, so it has no trained model yet.
-        DamagedFile: The model file cannot be read or does not match the model, or the experiment has changed.
+        DamagedFile: The model file cannot be read or does not match the model, or one of these has
+            changed.
     """
-    check_seal(folder, [folder.experiment])
+    check_seal(folder, [folder.experiment, folder.weights])
     experiment = recorded_experiment(folder)
     if not folder.weights.is_file():
         raise MissingFile(

@@ -18,7 +18,7 @@ from recurra_lab.artifacts.atomic_files import remove_leftovers
 from recurra_lab.artifacts.checkpoint import Checkpoint, DurableCheckpoints, newest_intact
 from recurra_lab.artifacts.result import Outcome, RunResult
 from recurra_lab.artifacts.run_folder import RunFolder
-from recurra_lab.artifacts.seal import check_seal, unseal
+from recurra_lab.artifacts.seal import check_seal, history, unseal
 from recurra_lab.experiments import Experiment
 from recurra_lab.runs import callbacks
 from recurra_lab.runs.build import build, goal_of, threads
@@ -103,7 +103,7 @@ class Run:
                 rank_zero_only(record)(self.folder, self.experiment)
             else:
                 self._compare(checkpoint, overrides)
-                check_seal(self.folder)
+                check_seal(self.folder, history(self.folder))
                 self._change(checkpoint, overrides)
             for folder in (self.folder.path, self.folder.checkpoints):
                 rank_zero_only(remove_leftovers)(folder)
