@@ -100,10 +100,12 @@ class Run:
             checkpoint = newest_intact(self.folder.checkpoints, self.tell)
             if checkpoint is None:
                 self.tell("no intact checkpoint; starting from the beginning")
+                rank_zero_only(unseal)(self.folder)
                 rank_zero_only(record)(self.folder, self.experiment)
             else:
                 self._compare(checkpoint, overrides)
                 check_seal(self.folder, history(self.folder))
+                rank_zero_only(unseal)(self.folder)
                 self._change(checkpoint, overrides)
             for folder in (self.folder.path, self.folder.checkpoints):
                 rank_zero_only(remove_leftovers)(folder)
@@ -148,7 +150,6 @@ class Run:
     def _fit(self, checkpoint: Checkpoint | None) -> RunResult | None:
         """Train and evaluate, with the threads and the seed of the run."""
         rank_zero_only(self._identify)()
-        rank_zero_only(unseal)(self.folder)
         reseed(self.experiment.seed, -1, 0)
         with threads(self.options.threads), resumable(self.folder):
             return self._trained(checkpoint)
