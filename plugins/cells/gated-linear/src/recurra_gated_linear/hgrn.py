@@ -68,7 +68,9 @@ class HGRN(Cell[HGRNState]):
         angles = BASE ** (-2 * torch.arange(hidden_size) / hidden_size)
         self.theta = nn.Parameter(angles) if rotation else None
         self.lower_bound = lower_bound
-        logit = torch.full([hidden_size], math.log(lower_bound / (1 - lower_bound))) if learned_bound else None
+        logit = (
+            torch.full([hidden_size], math.log(lower_bound / (1 - lower_bound))) if learned_bound else None
+        )
         self.bound = None if logit is None else nn.Parameter(logit)  # γ before σ
         self.norm = nn.LayerNorm(self.parts * hidden_size)
         self.to_y = nn.Linear(self.parts * hidden_size, hidden_size)

@@ -46,8 +46,8 @@ class MinGRU(Cell[MinimalState]):
     Shapes: x (B, I), h (B, H), y (B, H).  Parameters: 2 H (I + 1).
     Initialization: that of `nn.Linear`, uniform in ± 1 / √I, also for the biases.
     Differs from the paper: the log-space form is computed as written here, step by step, and not with
-    logarithms of h; both have the same values. h starts at zero; the paper's code applies g to the state at the
-    start of every call, which makes 1/2 of zero, and something else of a state that was handed over.
+    logarithms of h; both have the same values. h starts at zero; the paper's code applies g to the state at
+    the start of every call, which turns zero into 1/2 and changes a state that was handed over.
     Source: Feng, Tung, Ahmed, Bengio and Hajimirsadeghi 2024, arXiv 2410.01201.
     """
 

@@ -1,4 +1,4 @@
-"""The antisymmetric network: Euler steps of an ordinary differential equation that neither grows nor decays."""
+"""The antisymmetric network: Euler steps of a differential equation that neither explodes nor decays."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Annotated, Literal
 
 import torch
@@ -79,7 +80,7 @@ class FastGRNN(Cell[HiddenState]):
 
 def _product(inputs: int, outputs: int, rank: int | None) -> nn.Module:
     sizes = [inputs, outputs] if rank is None else [inputs, rank, outputs]
-    factors = [nn.Linear(n, m, bias=False) for n, m in zip(sizes, sizes[1:], strict=False)]
+    factors = [nn.Linear(n, m, bias=False) for n, m in pairwise(sizes)]
     for factor in factors:
         nn.init.normal_(factor.weight, std=SPREAD)
     return factors[0] if rank is None else nn.Sequential(*factors)

@@ -11,10 +11,14 @@ from torch import Tensor, nn
 from recurra import Cell
 from recurra_light_gates.shared import HiddenState, Size
 
-Beta = Annotated[float, Field(description="β: a larger value lets more of the input in for the same forgetting")]
+Beta = Annotated[
+    float, Field(description="β: a larger value lets more of the input in for the same forgetting")
+]
 Longest = Annotated[
     float | None,
-    Field(gt=1, description="T_max of chrono initialization, the longest dependency in steps; none: b_f is 1"),
+    Field(
+        gt=1, description="T_max of chrono initialization, the longest dependency in steps; none: b_f is 1"
+    ),
 ]
 
 

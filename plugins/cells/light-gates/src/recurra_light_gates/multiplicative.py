@@ -37,9 +37,7 @@ class MultiplicativeLSTM(Cell[MultiplicativeLSTMState]):
 
     contract_options = {"hidden_size": 5}
 
-    def __init__(
-        self, input_size: int, *, hidden_size: Size = 128, forget_bias: ForgetBias = 1.0
-    ) -> None:
+    def __init__(self, input_size: int, *, hidden_size: Size = 128, forget_bias: ForgetBias = 1.0) -> None:
         super().__init__(input_size, hidden_size)
         self.m_from_x = nn.Linear(input_size, hidden_size, bias=False)
         self.m_from_h = nn.Linear(hidden_size, hidden_size, bias=False)
