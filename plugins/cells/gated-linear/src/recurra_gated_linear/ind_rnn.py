@@ -72,7 +72,7 @@ class IndRNN(Cell[IndRNNState]):
 
     def step(self, x: Tensor, state: IndRNNState) -> tuple[Tensor, IndRNNState]:
         """Advance by one step: x (B, I), state -> y (B, H), state."""
-        u = self.from_h
+        u: Tensor = self.from_h
         if self.bound is not None:
             u = u + (u.clamp(-self.bound, self.bound) - u).detach()
         h = self.function(self.from_x(x) + u * state.h)

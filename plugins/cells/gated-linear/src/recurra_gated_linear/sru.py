@@ -76,7 +76,7 @@ class SRU(Cell[SRUState]):
         nn.init.constant_(self.bias[1], highway_bias)
         bound = math.sqrt(3 / self.input_size)
         nn.init.uniform_(self.from_x.weight, -bound, bound)
-        W = self.from_x.weight.split(self.output_size)
+        W = self.from_x.weight.chunk(3 + self.projects)
         if self.projects:
             W[3].mul_(self.alpha)
         if self.from_c is not None:

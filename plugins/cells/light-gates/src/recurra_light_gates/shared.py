@@ -23,5 +23,5 @@ def initialise(from_x: nn.Linear, *from_h: nn.Linear, gates: int) -> None:
     if from_x.bias is not None:
         nn.init.zeros_(from_x.bias)
     for layer in from_h:
-        for U in layer.weight.split(layer.in_features):
+        for U in layer.weight.chunk(layer.out_features // layer.in_features):
             nn.init.orthogonal_(U)
