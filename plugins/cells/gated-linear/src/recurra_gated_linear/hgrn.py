@@ -20,6 +20,8 @@ Bound = Annotated[
 Learned = Annotated[bool, Field(description="learn γ, one per unit, from this value on")]
 BASE = 10_000
 """The angles start at BASE^(−2 j / H), as in the authors' code."""
+LARGE = 1e15
+"""The square of a number far beyond this one overflows float32, and with it the variance of LN."""
 
 
 class HGRNState(NamedTuple):
@@ -44,8 +46,8 @@ class HGRN(Cell[HGRNState]):
     Parameters: (2 P + 1) H (I + 1) + 2 P H + H (P H + 1), H more with rotation, H more with a learned γ.
     Initialization: W and b that of `nn.Linear`; θ_j = 10000^{−2 j / H} for j = 0 to H − 1; LN the identity.
     Differs from the paper: a cell knows of no other layer, so γ is a constant or, with `learned_bound`, a
-    parameter σ(·) of its own layer, where the paper sums a softmax over all layers. The channel
-    mixer (GLU) between its layers is left to the model.
+    parameter σ(·) of its own layer, where the paper sums a softmax over all layers. What LN sees is kept
+    within ± 10^15. The channel mixer (GLU) between its layers is left to the model.
     Source: Qin, Yang and Zhong 2023, arXiv 2311.04823.
     """
 
@@ -87,7 +89,8 @@ class HGRN(Cell[HGRNState]):
         lambda_ = (gamma + (1 - gamma) * torch.sigmoid(forget))[:, None]  # (B, 1, H)
         turned = self._turned(state.h)
         h = turned + (1 - lambda_) * (silu(c).view_as(turned) - turned)
-        y: Tensor = self.to_y(self.norm(torch.sigmoid(g) * h.flatten(1)))
+        shown = (torch.sigmoid(g) * h.flatten(1)).clamp(-LARGE, LARGE)
+        y: Tensor = self.to_y(self.norm(shown))
         return y, HGRNState(h)
 
     def _turned(self, h: Tensor) -> Tensor:

@@ -16,6 +16,8 @@ Norm = Annotated[
     Field(description="normalise W_z x and W_n x, each over its units (layer), or add a bias instead (none)"),
 ]
 Candidate = Annotated[Literal["relu", "tanh"], Field(description="φ, activation of the candidate n")]
+LARGE = 1e15
+"""The square of a number far beyond this one overflows float32, and with it the variance of LN."""
 
 
 class LiGRU(Cell[HiddenState]):
@@ -31,8 +33,8 @@ class LiGRU(Cell[HiddenState]):
     Parameters: 2 H (I + H), and 4 H more for the gains and biases of LN, or 2 H for b.
     Initialization: W Glorot-uniform and U orthogonal, gate by gate; gains one, biases zero.
     Differs from the paper: layer normalisation takes the place of batch normalisation, which makes the
-    result of a sequence depend on the others in its batch, and in training on later steps. Its recurrent
-    dropout is an option of every model.
+    result of a sequence depend on the others in its batch, and in training on later steps. W x is kept
+    within ± 10^15. The paper's recurrent dropout is an option of every model.
     Source: Ravanelli, Brakel, Omologo and Bengio 2018, arXiv 1803.10225.
     """
 
@@ -60,7 +62,7 @@ class LiGRU(Cell[HiddenState]):
 
     def step(self, x: Tensor, state: HiddenState) -> tuple[Tensor, HiddenState]:
         """Advance by one step: x (B, I), state -> y (B, H), state."""
-        x_z, x_n = self.from_x(x).chunk(2, -1)
+        x_z, x_n = self.from_x(x).clamp(-LARGE, LARGE).chunk(2, -1)
         h_z, h_n = self.from_h(state.h).chunk(2, -1)
         n = self.function(self.norm_n(x_n) + h_n)
         h = n + torch.sigmoid(self.norm_z(x_z) + h_z) * (state.h - n)
