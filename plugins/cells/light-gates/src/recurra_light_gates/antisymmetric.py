@@ -10,8 +10,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from recurra import Cell
-from recurra_light_gates.shared import HiddenState, Size
+from recurra_light_gates.shared import HiddenCell, HiddenState, Size
 
 StepSize = Annotated[float, Field(gt=0, description="ε, step size of the Euler method")]
 Diffusion = Annotated[float, Field(ge=0, description="γ, damping that keeps the discrete steps stable")]
@@ -21,7 +20,7 @@ Spread = Annotated[
 ]
 
 
-class AntisymmetricRNN(Cell[HiddenState]):
+class AntisymmetricRNN(HiddenCell):
     """Residual network over time whose recurrent matrix is antisymmetric, up to a little damping.
 
         A = W − Wᵀ − γ I
@@ -40,8 +39,6 @@ class AntisymmetricRNN(Cell[HiddenState]):
     Source: Chang, Chen, Haber and Chi 2019, arXiv 1902.09689.
     """
 
-    contract_options = {"hidden_size": 5}
-
     def __init__(
         self,
         input_size: int,
@@ -59,10 +56,6 @@ class AntisymmetricRNN(Cell[HiddenState]):
         nn.init.normal_(self.from_x.weight, std=1 / math.sqrt(input_size))
         nn.init.zeros_(self.from_x.bias)
 
-    def initial_state(self, batch_size: int) -> HiddenState:
-        """Return zeros."""
-        return HiddenState(self.zeros(batch_size, self.output_size))
-
     def step(self, x: Tensor, state: HiddenState) -> tuple[Tensor, HiddenState]:
         """Advance by one step: x (B, I), state -> y (B, H), state."""
         h, W = state.h, self.from_h
@@ -74,7 +67,3 @@ class AntisymmetricRNN(Cell[HiddenState]):
             update = torch.sigmoid(recalled + z[0]) * update
         h = h + self.step_size * update
         return h, HiddenState(h)
-
-    def diagnostics(self, state: HiddenState) -> dict[str, Tensor]:
-        """Return the output."""
-        return {"hidden units": state.h}

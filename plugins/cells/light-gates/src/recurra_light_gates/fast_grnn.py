@@ -10,8 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from recurra import Cell
-from recurra_light_gates.shared import HiddenState, Size
+from recurra_light_gates.shared import HiddenCell, HiddenState, Size
 
 Rank = Annotated[int | None, Field(gt=0, description="rank of W, as a product of two factors; none: full")]
 RecurrentRank = Annotated[
@@ -25,7 +24,7 @@ SPREAD = 0.1
 """Standard deviation of the initial weights in the authors' code."""
 
 
-class FastGRNN(Cell[HiddenState]):
+class FastGRNN(HiddenCell):
     """Gated unit whose gate and candidate differ in their biases only, with a trainable weighted residual.
 
         a = W x + U h
@@ -41,8 +40,6 @@ class FastGRNN(Cell[HiddenState]):
     Differs from the paper: no sparse weights and no quantised activations.
     Source: Kusupati et al. 2018, arXiv 1901.02358.
     """
-
-    contract_options = {"hidden_size": 5}
 
     def __init__(
         self,
@@ -62,20 +59,12 @@ class FastGRNN(Cell[HiddenState]):
         self.bias = nn.Parameter(torch.ones(2, hidden_size))  # rows: z, n
         self.zeta, self.nu = nn.Parameter(torch.tensor(zeta)), nn.Parameter(torch.tensor(nu))
 
-    def initial_state(self, batch_size: int) -> HiddenState:
-        """Return zeros."""
-        return HiddenState(self.zeros(batch_size, self.output_size))
-
     def step(self, x: Tensor, state: HiddenState) -> tuple[Tensor, HiddenState]:
         """Advance by one step: x (B, I), state -> y (B, H), state."""
         a, (b_z, b_n) = self.from_x(x) + self.from_h(state.h), self.bias.unbind()
         z, n = torch.sigmoid(a + b_z), self.function(a + b_n)
         h = (torch.sigmoid(self.zeta) * (1 - z) + torch.sigmoid(self.nu)) * n + z * state.h
         return h, HiddenState(h)
-
-    def diagnostics(self, state: HiddenState) -> dict[str, Tensor]:
-        """Return the output."""
-        return {"hidden units": state.h}
 
 
 def _product(inputs: int, outputs: int, rank: int | None) -> nn.Module:

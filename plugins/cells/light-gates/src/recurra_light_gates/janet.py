@@ -8,8 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from recurra import Cell
-from recurra_light_gates.shared import HiddenState, Size
+from recurra_light_gates.shared import HiddenCell, HiddenState, Size
 
 Beta = Annotated[
     float, Field(description="β: a larger value lets more of the input in for the same forgetting")
@@ -22,7 +21,7 @@ Longest = Annotated[
 ]
 
 
-class JANET(Cell[HiddenState]):
+class JANET(HiddenCell):
     """Just another network: an LSTM that keeps the forget gate alone, which also scales the input.
 
         s = W_s x + U_s h + b_s;  n = tanh(W_n x + U_n h + b_n)
@@ -35,8 +34,6 @@ class JANET(Cell[HiddenState]):
     Source: van der Westhuizen and Lasenby 2018, arXiv 1804.04849; chrono initialization: Tallec and
     Ollivier 2018, arXiv 1804.11188.
     """
-
-    contract_options = {"hidden_size": 5}
 
     def __init__(
         self, input_size: int, *, hidden_size: Size = 128, beta: Beta = 1.0, longest: Longest = None
@@ -54,16 +51,8 @@ class JANET(Cell[HiddenState]):
         else:
             b_s.uniform_(1.0, longest).log_()
 
-    def initial_state(self, batch_size: int) -> HiddenState:
-        """Return zeros."""
-        return HiddenState(self.zeros(batch_size, self.output_size))
-
     def step(self, x: Tensor, state: HiddenState) -> tuple[Tensor, HiddenState]:
         """Advance by one step: x (B, I), state -> y (B, H), state."""
         s, n = (self.from_x(x) + self.from_h(state.h)).chunk(2, -1)
         h = torch.sigmoid(s) * state.h + torch.sigmoid(self.beta - s) * torch.tanh(n)
         return h, HiddenState(h)
-
-    def diagnostics(self, state: HiddenState) -> dict[str, Tensor]:
-        """Return the output."""
-        return {"hidden units": state.h}

@@ -8,8 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from recurra import Cell
-from recurra_light_gates.shared import HiddenState, Size, initialise
+from recurra_light_gates.shared import HiddenCell, HiddenState, Size, initialise
 
 Norm = Annotated[
     Literal["layer", "none"],
@@ -20,7 +19,7 @@ LARGE = 1e15
 """The square of a number far beyond this one overflows float32, and with it the variance of LN."""
 
 
-class LiGRU(Cell[HiddenState]):
+class LiGRU(HiddenCell):
     """Light gated recurrent unit: a GRU without reset gate, with ReLU candidates and normalised inputs.
 
         z = σ(LN(W_z x) + U_z h);  n = φ(LN(W_n x) + U_n h)          norm = layer
@@ -38,8 +37,6 @@ class LiGRU(Cell[HiddenState]):
     Source: Ravanelli, Brakel, Omologo and Bengio 2018, arXiv 1803.10225.
     """
 
-    contract_options = {"hidden_size": 5}
-
     def __init__(
         self,
         input_size: int,
@@ -56,10 +53,6 @@ class LiGRU(Cell[HiddenState]):
         made = nn.LayerNorm if norm == "layer" else nn.Identity
         self.norm_z, self.norm_n = made(hidden_size), made(hidden_size)
 
-    def initial_state(self, batch_size: int) -> HiddenState:
-        """Return zeros."""
-        return HiddenState(self.zeros(batch_size, self.output_size))
-
     def step(self, x: Tensor, state: HiddenState) -> tuple[Tensor, HiddenState]:
         """Advance by one step: x (B, I), state -> y (B, H), state."""
         x_z, x_n = self.from_x(x).clamp(-LARGE, LARGE).chunk(2, -1)
@@ -67,7 +60,3 @@ class LiGRU(Cell[HiddenState]):
         n = self.function(self.norm_n(x_n) + h_n)
         h = n + torch.sigmoid(self.norm_z(x_z) + h_z) * (state.h - n)
         return h, HiddenState(h)
-
-    def diagnostics(self, state: HiddenState) -> dict[str, Tensor]:
-        """Return the output."""
-        return {"hidden units": state.h}

@@ -5,11 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from recurra import Cell
-from recurra_light_gates.shared import HiddenState, Size, initialise
+from recurra_light_gates.shared import HiddenCell, HiddenState, Size, initialise
 
 
-class MGU(Cell[HiddenState]):
+class MGU(HiddenCell):
     """Minimal gated unit: a GRU whose single gate f takes the place of both r and 1 − z.
 
         f = σ(W_f x + U_f h + b_f)
@@ -24,18 +23,12 @@ class MGU(Cell[HiddenState]):
     Source: Zhou, Wu, Zhang and Zhou 2016, arXiv 1603.09420.
     """
 
-    contract_options = {"hidden_size": 5}
-
     def __init__(self, input_size: int, *, hidden_size: Size = 128) -> None:
         super().__init__(input_size, hidden_size)
         self.from_x = nn.Linear(input_size, 2 * hidden_size)  # rows: f, n
         self.f_from_h = nn.Linear(hidden_size, hidden_size, bias=False)
         self.n_from_h = nn.Linear(hidden_size, hidden_size, bias=False)
         initialise(self.from_x, self.f_from_h, self.n_from_h, gates=2)
-
-    def initial_state(self, batch_size: int) -> HiddenState:
-        """Return zeros."""
-        return HiddenState(self.zeros(batch_size, self.output_size))
 
     def step(self, x: Tensor, state: HiddenState) -> tuple[Tensor, HiddenState]:
         """Advance by one step: x (B, I), state -> y (B, H), state."""
@@ -45,7 +38,3 @@ class MGU(Cell[HiddenState]):
         n = torch.tanh(n + self.n_from_h(f * h))
         h = h + f * (n - h)
         return h, HiddenState(h)
-
-    def diagnostics(self, state: HiddenState) -> dict[str, Tensor]:
-        """Return the output."""
-        return {"hidden units": state.h}

@@ -5,11 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from recurra import Cell
-from recurra_light_gates.shared import HiddenState, Size, initialise
+from recurra_light_gates.shared import HiddenCell, HiddenState, Size, initialise
 
 
-class MinimalRNN(Cell[HiddenState]):
+class MinimalRNN(HiddenCell):
     """Network that mixes an embedding of the input into its state, by a single gate.
 
         z = tanh(W x + b)
@@ -24,8 +23,6 @@ class MinimalRNN(Cell[HiddenState]):
     Source: Chen 2017, arXiv 1711.06788.
     """
 
-    contract_options = {"hidden_size": 5}
-
     def __init__(self, input_size: int, *, hidden_size: Size = 128) -> None:
         super().__init__(input_size, hidden_size)
         self.from_x = nn.Linear(input_size, hidden_size)
@@ -34,17 +31,9 @@ class MinimalRNN(Cell[HiddenState]):
         initialise(self.from_x, self.from_z, self.from_h, gates=1)
         nn.init.zeros_(self.from_z.bias)
 
-    def initial_state(self, batch_size: int) -> HiddenState:
-        """Return zeros."""
-        return HiddenState(self.zeros(batch_size, self.output_size))
-
     def step(self, x: Tensor, state: HiddenState) -> tuple[Tensor, HiddenState]:
         """Advance by one step: x (B, I), state -> y (B, H), state."""
         z = torch.tanh(self.from_x(x))
         u = torch.sigmoid(self.from_h(state.h) + self.from_z(z))
         h = z + u * (state.h - z)
         return h, HiddenState(h)
-
-    def diagnostics(self, state: HiddenState) -> dict[str, Tensor]:
-        """Return the output."""
-        return {"hidden units": state.h}
