@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from recurra import InvalidOption, leaves
-from recurra_gated_linear.ind_rnn import IndRNN, IndRNNState
+from recurra_gated_linear.ind_rnn import IndRNN
+from recurra_gated_linear.shared import HiddenState
 
 I_, H, B, T = 3, 4, 2, 6
 
@@ -22,7 +23,7 @@ def test_two_units_by_hand(activation, expected):
         cell.from_x.weight.fill_(1.0)
         cell.from_x.bias.fill_(-0.5)
         cell.from_h.copy_(torch.tensor([0.5, -2.0]))
-    y, _ = cell.step(torch.full([1, 1], 2.0).double(), IndRNNState(torch.tensor([[0.0, 2.0]]).double()))
+    y, _ = cell.step(torch.full([1, 1], 2.0).double(), HiddenState(torch.tensor([[0.0, 2.0]]).double()))
     assert y[0].tolist() == pytest.approx(expected, abs=1e-15)
 
 
@@ -54,7 +55,7 @@ def test_with_steps_the_weight_is_bounded_and_can_come_back():
     with torch.no_grad():
         cell.from_x.weight.zero_()
         cell.from_h.copy_(torch.tensor([5.0, -5.0, 1.5]))
-    x, state = torch.zeros(1, 1).double(), IndRNNState(torch.ones(1, 3).double())
+    x, state = torch.zeros(1, 1).double(), HiddenState(torch.ones(1, 3).double())
     y, _ = cell.step(x, state)
     assert y[0].tolist() == [2.0, 0.0, 1.5]
     y.sum().backward()

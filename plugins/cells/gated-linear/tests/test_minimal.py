@@ -10,7 +10,8 @@ from torch import nn
 from torch.nn.functional import pad, softplus
 
 from recurra import InvalidOption, leaves
-from recurra_gated_linear.minimal import MinGRU, MinimalState, MinLSTM
+from recurra_gated_linear.minimal import MinGRU, MinLSTM
+from recurra_gated_linear.shared import HiddenState
 
 I_, H, B, T = 3, 4, 2, 7
 CELLS = (MinGRU, MinLSTM)
@@ -44,7 +45,7 @@ def test_one_unit_by_hand(kind, rows, kept, form, u, g):
         cell.from_x.weight.copy_(torch.tensor([*rows, u], dtype=torch.float64)[:, None])
         cell.from_x.bias.zero_()
     x, h = torch.ones(1, 1).double(), torch.full([1, 1], 4.0).double()
-    y, state = cell.step(x, MinimalState(h))
+    y, state = cell.step(x, HiddenState(h))
     assert y.item() == pytest.approx(kept * 4 + (1 - kept) * g, abs=1e-14)
     assert torch.equal(state.h, y)
 
@@ -123,7 +124,7 @@ def test_closed_gates_of_minlstm_share_evenly():
     with torch.no_grad():
         cell.from_x.weight.copy_(torch.tensor([[-1e4], [-1e4], [2.0]]))
         cell.from_x.bias.zero_()
-    y, _ = cell.step(torch.ones(1, 1), MinimalState(torch.full([1, 1], 6.0)))
+    y, _ = cell.step(torch.ones(1, 1), HiddenState(torch.full([1, 1], 6.0)))
     assert y.item() == 4.0  # (6 + 2) / 2, although f and i are both zero in float32
 
 

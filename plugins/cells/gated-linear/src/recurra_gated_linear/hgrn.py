@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import silu
 
 from recurra import Cell, InvalidOption
-from recurra_gated_linear.options import Size
+from recurra_gated_linear.shared import Size
 
 Rotation = Annotated[bool, Field(description="h is complex and turns by a learned angle at every step")]
 Bound = Annotated[

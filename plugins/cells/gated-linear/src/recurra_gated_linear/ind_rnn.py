@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from recurra import Cell, Tags
-from recurra_gated_linear.options import Size
+from recurra import Tags
+from recurra_gated_linear.shared import HiddenCell, HiddenState, Size
 
 Activation = Annotated[Literal["relu", "tanh"], Field(description="activation of the units")]
 Steps = Annotated[
@@ -23,13 +23,7 @@ Growth = Annotated[
 FUNCTIONS: Mapping[str, Callable[[Tensor], Tensor]] = {"relu": torch.relu, "tanh": torch.tanh}
 
 
-class IndRNNState(NamedTuple):
-    """The state: the output h (B, H)."""
-
-    h: Tensor
-
-
-class IndRNN(Cell[IndRNNState]):
+class IndRNN(HiddenCell):
     """Network whose units are independent over time: its recurrent weight is a vector u.
 
         y = h' = φ(W x + u ∘ h + b)
@@ -45,8 +39,6 @@ class IndRNN(Cell[IndRNNState]):
     networks normalise the batch between layers.
     Source: Li, Li, Cook, Zhu and Gao 2018, arXiv 1803.04831.
     """
-
-    contract_options = {"hidden_size": 5}
 
     def __init__(
         self,
@@ -66,18 +58,10 @@ class IndRNN(Cell[IndRNNState]):
         nn.init.xavier_uniform_(self.from_x.weight)
         nn.init.zeros_(self.from_x.bias)
 
-    def initial_state(self, batch_size: int) -> IndRNNState:
-        """Return zeros."""
-        return IndRNNState(self.zeros(batch_size, self.output_size))
-
-    def step(self, x: Tensor, state: IndRNNState) -> tuple[Tensor, IndRNNState]:
+    def step(self, x: Tensor, state: HiddenState) -> tuple[Tensor, HiddenState]:
         """Advance by one step: x (B, I), state -> y (B, H), state."""
         u: Tensor = self.from_h
         if self.bound is not None:
             u = u + (u.clamp(-self.bound, self.bound) - u).detach()
         h = self.function(self.from_x(x) + u * state.h)
-        return h, IndRNNState(h)
-
-    def diagnostics(self, state: IndRNNState) -> dict[str, Tensor]:
-        """Return the output."""
-        return {"hidden units": state.h}
+        return h, HiddenState(h)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
-from recurra import Cell
-from recurra_gated_linear.options import Size
+from recurra_gated_linear.shared import HiddenCell, HiddenState, Size
 
 Form = Annotated[
     Literal["log-space", "vanilla"],
@@ -28,13 +27,7 @@ def positive(u: Tensor) -> Tensor:
 FORMS: Mapping[str, Callable[[Tensor], Tensor]] = {"log-space": positive, "vanilla": torch.positive}
 
 
-class MinimalState(NamedTuple):
-    """The state: the output h (B, H)."""
-
-    h: Tensor
-
-
-class MinGRU(Cell[MinimalState]):
+class MinGRU(HiddenCell):
     """Minimal gated recurrent unit: neither the gate nor the candidate depends on the previous state.
 
         z = σ(W_z x + b_z)
@@ -51,29 +44,19 @@ class MinGRU(Cell[MinimalState]):
     Source: Feng, Tung, Ahmed, Bengio and Hajimirsadeghi 2024, arXiv 2410.01201.
     """
 
-    contract_options = {"hidden_size": 5}
-
     def __init__(self, input_size: int, *, hidden_size: Size = 128, form: Form = "log-space") -> None:
         super().__init__(input_size, hidden_size)
         self.g = FORMS[form]
         self.from_x = nn.Linear(input_size, 2 * hidden_size)  # rows: z, h
 
-    def initial_state(self, batch_size: int) -> MinimalState:
-        """Return zeros."""
-        return MinimalState(self.zeros(batch_size, self.output_size))
-
-    def step(self, x: Tensor, state: MinimalState) -> tuple[Tensor, MinimalState]:
+    def step(self, x: Tensor, state: HiddenState) -> tuple[Tensor, HiddenState]:
         """Advance by one step: x (B, I), state -> y (B, H), state."""
         z, candidate = self.from_x(x).chunk(2, -1)
         h = state.h + torch.sigmoid(z) * (self.g(candidate) - state.h)
-        return h, MinimalState(h)
-
-    def diagnostics(self, state: MinimalState) -> dict[str, Tensor]:
-        """Return the output."""
-        return {"hidden units": state.h}
+        return h, HiddenState(h)
 
 
-class MinLSTM(Cell[MinimalState]):
+class MinLSTM(HiddenCell):
     """Minimal LSTM: gates that depend on the input only and sum to one, and no output gate.
 
         f = σ(W_f x + b_f);  i = σ(W_i x + b_i)
@@ -89,8 +72,6 @@ class MinLSTM(Cell[MinimalState]):
     Source: Feng, Tung, Ahmed, Bengio and Hajimirsadeghi 2024, arXiv 2410.01201.
     """
 
-    contract_options = {"hidden_size": 5}
-
     def __init__(
         self,
         input_size: int,
@@ -105,17 +86,9 @@ class MinLSTM(Cell[MinimalState]):
         with torch.no_grad():
             self.from_x.bias[:hidden_size] += forget_bias
 
-    def initial_state(self, batch_size: int) -> MinimalState:
-        """Return zeros."""
-        return MinimalState(self.zeros(batch_size, self.output_size))
-
-    def step(self, x: Tensor, state: MinimalState) -> tuple[Tensor, MinimalState]:
+    def step(self, x: Tensor, state: HiddenState) -> tuple[Tensor, HiddenState]:
         """Advance by one step: x (B, I), state -> y (B, H), state."""
         f, i, candidate = self.from_x(x).chunk(3, -1)
         i = torch.sigmoid(logsigmoid(i) - logsigmoid(f))
         h = state.h + i * (self.g(candidate) - state.h)
-        return h, MinimalState(h)
-
-    def diagnostics(self, state: MinimalState) -> dict[str, Tensor]:
-        """Return the output."""
-        return {"hidden units": state.h}
+        return h, HiddenState(h)

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from recurra import Cell
-from recurra_gated_linear.options import Size
+from recurra_gated_linear.shared import Size
 
 Pooling = Annotated[
     Literal["f", "fo", "ifo"],

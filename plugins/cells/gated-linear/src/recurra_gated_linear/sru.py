@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from recurra import Cell
-from recurra_gated_linear.options import Size
+from recurra_gated_linear.shared import Size
 
 Version = Annotated[
     Literal["v1", "v2"], Field(description="v2: gates see c too, as at EMNLP 2018; v1: gates see x only")
