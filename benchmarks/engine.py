@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from engine_cells import MinimalGatedUnit, MultiplicativeLSTM, NormalisedLSTM
+from engine_cells import NormalisedLSTM
 from torch import Tensor, nn
 
 from recurra import sequence
@@ -93,9 +93,9 @@ def cells(inputs: int, units: int) -> Iterator[tuple[str, nn.Module]]:
     original = load("cell", "lstm-1997")
     yield "`lstm-1997`", original(inputs, blocks=units, block_size=1, gates_feed_back=False)
     yield "`lstm-1997`, gates as sources", original(inputs, blocks=units, block_size=1)
-    yield "minimal gated unit", MinimalGatedUnit(inputs, hidden_size=units)
+    yield "minimal gated unit", load("cell", "mgu")(inputs, hidden_size=units)
     yield "LSTM, layer-normalised", NormalisedLSTM(inputs, hidden_size=units)
-    yield "LSTM, multiplicative", MultiplicativeLSTM(inputs, hidden_size=units)
+    yield "LSTM, multiplicative", load("cell", "multiplicative-lstm")(inputs, hidden_size=units)
 
 
 def _first(module: nn.Module, level: str | None = None, **options: Any) -> Run:

@@ -1,4 +1,4 @@
-"""Cells that no plugin ships, written as their papers write a step, for `benchmarks/engine.py`."""
+"""A cell that no plugin ships, written as its paper writes a step, for `benchmarks/engine.py`."""
 
 from __future__ import annotations
 
@@ -10,37 +10,11 @@ from torch import Tensor, nn
 from recurra import Cell
 
 
-class Hidden(NamedTuple):
-    """h (B, H), the output of the step before."""
-
-    h: Tensor
-
-
 class HiddenAndCell(NamedTuple):
     """h (B, H), the output of the step before, and c (B, H), the content of the cells."""
 
     h: Tensor
     c: Tensor
-
-
-class MinimalGatedUnit(Cell[Hidden]):
-    """f = σ(W_f [h, x] + b_f);  h~ = tanh(W_h [f h, x] + b_h);  h' = (1 - f) h + f h~."""
-
-    def __init__(self, input_size: int, *, hidden_size: int = 128) -> None:
-        super().__init__(input_size, hidden_size)
-        self.gate = nn.Linear(hidden_size + input_size, hidden_size)
-        self.candidate = nn.Linear(hidden_size + input_size, hidden_size)
-
-    def initial_state(self, batch_size: int) -> Hidden:
-        """Return zeros."""
-        return Hidden(self.zeros(batch_size, self.output_size))
-
-    def step(self, x: Tensor, state: Hidden) -> tuple[Tensor, Hidden]:
-        """Advance by one step."""
-        f = torch.sigmoid(self.gate(torch.cat([state.h, x], -1)))
-        candidate = torch.tanh(self.candidate(torch.cat([f * state.h, x], -1)))
-        h = (1 - f) * state.h + f * candidate
-        return h, Hidden(h)
 
 
 class NormalisedLSTM(Cell[HiddenAndCell]):
@@ -63,27 +37,4 @@ class NormalisedLSTM(Cell[HiddenAndCell]):
         i, f, g, o = gates.chunk(4, -1)
         c = torch.sigmoid(f) * state.c + torch.sigmoid(i) * torch.tanh(g)
         h = torch.sigmoid(o) * torch.tanh(self.norm_c(c))
-        return h, HiddenAndCell(h, c)
-
-
-class MultiplicativeLSTM(Cell[HiddenAndCell]):
-    """m = (W_mx x) (W_mh h), and LSTM with m in place of h."""
-
-    def __init__(self, input_size: int, *, hidden_size: int = 128) -> None:
-        super().__init__(input_size, hidden_size)
-        self.m_from_x = nn.Linear(input_size, hidden_size, bias=False)
-        self.m_from_h = nn.Linear(hidden_size, hidden_size, bias=False)
-        self.from_x = nn.Linear(input_size, 4 * hidden_size)
-        self.from_m = nn.Linear(hidden_size, 4 * hidden_size, bias=False)
-
-    def initial_state(self, batch_size: int) -> HiddenAndCell:
-        """Return zeros."""
-        return HiddenAndCell(*(self.zeros(batch_size, self.output_size) for _ in range(2)))
-
-    def step(self, x: Tensor, state: HiddenAndCell) -> tuple[Tensor, HiddenAndCell]:
-        """Advance by one step."""
-        m = self.m_from_x(x) * self.m_from_h(state.h)
-        i, f, g, o = (self.from_x(x) + self.from_m(m)).chunk(4, -1)
-        c = torch.sigmoid(f) * state.c + torch.sigmoid(i) * torch.tanh(g)
-        h = torch.sigmoid(o) * torch.tanh(c)
         return h, HiddenAndCell(h, c)
