@@ -108,9 +108,9 @@ def test_a_longer_time_counts_as_the_largest_stable_step(kind):
     [
         (
             lambda: CoRNN(1, gamma=1.0, epsilon=0.0, dt=2.5),
-            "CoRNN: dt = 2.5 is unstable; the largest stable step is 2",
+            "CoRNN: dt = 2.5 must be at most 2, or the method is unstable",
         ),
-        (lambda: LEM(1, dt=1.5), "LEM: dt = 1.5 is unstable; the largest stable step is 1"),
+        (lambda: LEM(1, dt=1.5), "LEM: dt = 1.5 must be at most 1, or the method is unstable"),
     ],
 )
 def test_an_unstable_step_is_refused(make, told):

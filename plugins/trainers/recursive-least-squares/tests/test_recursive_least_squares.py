@@ -208,9 +208,9 @@ class Ongoing(Pairs):
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_force_makes_a_chaotic_network_generate_a_sine(seed):
-    """300 units that are chaotic by themselves learn for 5,000 steps, then go on without targets."""
-    target = torch.sin(2 * math.pi * torch.arange(6000.0).double() / 60)[None, :, None]
-    silence, cut = torch.zeros_like(target), 5000
+    """300 units that are chaotic by themselves learn 25 periods, then go on without targets for 4."""
+    target = torch.sin(2 * math.pi * torch.arange(3480.0).double() / 120)[None, :, None]
+    silence, cut = torch.zeros_like(target), 3000
     task = Ongoing(silence[:, :cut], target[:, :cut])
     chaos = {"leaky": "potentials", "leak": 0.1, "spectral_radius": 1.5}
     torch.manual_seed(seed)

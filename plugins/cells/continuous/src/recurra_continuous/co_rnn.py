@@ -36,7 +36,7 @@ class CoRNN(TimedCell[CoRNNState]):
     the elapsed time.
     Initialization: all weights and b uniform in ±1/√(I + 2 H), as in `nn.Linear`. y and z zero.
     Differs from the paper: nothing known. The defaults are those of the authors' code for sequential MNIST.
-    Source: Rusch and Mishra 2021, arXiv 2010.00951, equation 3.
+    Source: Rusch and Mishra 2021, arXiv 2010.00951.
     """
 
     contract_options = {"hidden_size": 5}

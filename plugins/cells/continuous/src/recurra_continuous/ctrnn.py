@@ -37,6 +37,7 @@ class CTRNN(TimedCell[CTRNNState]):
         α = 1 − exp(−Δt / τ)            exponential
         α = min(Δt / τ, 1)              euler
 
+    `euler` takes no Δt beyond τ: a constant one is rejected, and a longer elapsed time counts as τ.
     Both methods hold f(h) during a step and are exact to first order in Δt. The exponential one solves the
     leak exactly: where W is zero, two steps of Δt/2 with the same x equal one step of Δt.
 

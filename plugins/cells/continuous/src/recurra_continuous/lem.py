@@ -31,7 +31,7 @@ class LEM(TimedCell[LEMState]):
     the elapsed time.
     Initialization: all weights and biases uniform in ±1/√H. y and z zero.
     Differs from the paper: nothing known. The authors' code has a second bias in most sums.
-    Source: Rusch, Mishra, Erichson and Mahoney 2022, arXiv 2110.04744, equation 3.
+    Source: Rusch, Mishra, Erichson and Mahoney 2022, arXiv 2110.04744.
     """
 
     contract_options = {"hidden_size": 5}

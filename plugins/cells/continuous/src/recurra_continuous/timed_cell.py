@@ -35,7 +35,7 @@ class TimedCell(Cell[S]):
         units: H, the width of the output of `advance`.
         elapsed: Where the elapsed time comes from.
         dt: Δt for an elapsed time of 1.
-        longest: The largest Δt for which the method is stable; a longer elapsed time counts as this.
+        longest: The largest Δt that the method allows; a longer elapsed time counts as this.
 
     Raises:
         InvalidOption: x has nothing but the elapsed time, or dt exceeds `longest`.
@@ -49,7 +49,7 @@ class TimedCell(Cell[S]):
             told = "needs an input of at least 2 channels, the last of which is the time"
             raise InvalidOption(f"{who}: elapsed = 'last-channel' {told}; got {input_size}")
         if dt > longest:
-            raise InvalidOption(f"{who}: dt = {dt} is unstable; the largest stable step is {longest:.6g}")
+            raise InvalidOption(f"{who}: dt = {dt} must be at most {longest:.6g}, or the method is unstable")
         super().__init__(input_size, units + timed)
         self.timed, self.inputs, self.dt, self.longest = timed, input_size - timed, dt, longest
 
