@@ -16,6 +16,7 @@ from recurra_continuous.co_rnn import CoRNN
 from recurra_continuous.ctrnn import CTRNN
 from recurra_continuous.lem import LEM
 from recurra_continuous.ltc import LTC
+from recurra_wrappers import Stacked
 
 CELLS = (CTRNN, LTC, CfC, CoRNN, LEM)
 FLOWS = [
@@ -112,6 +113,17 @@ def test_a_chunk_continues_where_the_last_one_ended(kind):
     second, end = cell(x[:, 3:], state)
     assert torch.equal(torch.cat([first, second], 1), y)
     assert all(torch.equal(one, other) for one, other in zip(end, last, strict=True))
+
+
+@pytest.mark.parametrize("kind", CELLS)
+def test_every_layer_of_a_stack_reads_the_time(kind):
+    first = made(kind)
+    second = kind(first.output_size, hidden_size=2, elapsed="last-channel").double()
+    x = torch.rand(B, 4, I_).double()
+    y, _ = Stacked([first, second])(x)
+    assert y.shape == (B, 4, 2 + 1)
+    assert torch.equal(y[..., -1], x[..., -1])
+    assert second.inputs == H
 
 
 @pytest.mark.parametrize("kind", CELLS)
