@@ -31,6 +31,11 @@ RULES = {
     "windows": ["copy", "lstm", *OPTIONS, "trainer.k1=3"],
     "noise and average": ["copy", "lstm", *OPTIONS, "trainer.weight_noise=0.1", "trainer.averaging=ema"],
     "hebbian": ["copy", "lstm", *OPTIONS, "trainer=hebbian"],
+    "rls": ["copy", "leaky-echo-state", *OPTIONS, "cell.density=1.0", "trainer=rls"],
+    "force": [
+        *("copy", "leaky-echo-state", *OPTIONS, "cell.density=1.0", "cell.feedback=8"),
+        *("run.max_steps=6", "trainer=force"),
+    ],
     "history-compression": [
         *("chunker-stream", "history-compressor", *FEW, "trainer=history-compression"),
         *("run.max_steps=6", "run.validate_every=3"),

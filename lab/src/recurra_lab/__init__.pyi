@@ -16,6 +16,7 @@ from recurra_lab.snapshots.task import SnapshotTask as SnapshotTask
 from recurra_lab.snapshots.task import load_snapshot as load_snapshot
 from recurra_lab.snapshots.task import write_snapshot as write_snapshot
 from recurra_lab.training.capabilities import Evolvable as Evolvable
+from recurra_lab.training.capabilities import FeedsBack as FeedsBack
 from recurra_lab.training.capabilities import FindsTrees as FindsTrees
 from recurra_lab.training.capabilities import RunsPopulations as RunsPopulations
 from recurra_lab.training.capabilities import ScoresPopulations as ScoresPopulations
@@ -58,3 +59,4 @@ from recurra_lab.training.population import losses as losses
 from recurra_lab.training.population import run_each as run_each
 from recurra_lab.training.predictions import Predictions as Predictions
 from recurra_lab.training.predictions import Predicts as Predicts
+from recurra_lab.training.readout_rule import ReadoutRule as ReadoutRule

@@ -39,6 +39,18 @@ class TakesTargets(Protocol):
 
 
 @runtime_checkable
+class FeedsBack(Protocol):
+    """A cell that reads at every step what a readout says of its previous output.
+
+    Source: Sussillo and Abbott 2009.
+    """
+
+    def fed_back(self) -> nn.Linear | None:
+        """Return the cell's copy of the readout, y (B, H) -> (B, O); None if nothing is fed back."""
+        ...
+
+
+@runtime_checkable
 class Evolvable(Protocol):
     """A module whose structure can be evolved."""
 

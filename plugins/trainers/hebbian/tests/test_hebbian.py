@@ -6,7 +6,6 @@ import torch
 
 from recurra import Batch, Cell, GeneratedTask, Goal, IncompatibleParts, NoState, Score
 from recurra_contract.harness import BATCH_SIZE, SEED, CellOf, OpaqueCell, SaveAt, fit, module_of
-from recurra_hebbian.due import due
 from recurra_hebbian.trainer import Hebbian
 from recurra_lab import Model
 from recurra_lab.training.batches import Batches
@@ -120,28 +119,6 @@ def test_only_scored_steps_after_the_washout_count():
     same, same_bias = learned(x[kept][:, None], target[kept][:, None], ridge=0.1)
     torch.testing.assert_close(weight, same)
     torch.testing.assert_close(bias, same_bias)
-
-
-@pytest.mark.parametrize(
-    ("target", "wanted"),
-    [
-        (torch.tensor([[[0.5], [-3.0]]]), [[[0.5], [-3.0]]]),
-        (torch.tensor([[[0.0], [1.0]]]), [[[-1.0], [1.0]]]),
-        (torch.tensor([[2, 0]]), [[[-1.0, -1.0, 1.0], [1.0, -1.0, -1.0]]]),
-    ],
-)
-def test_what_is_due(target, wanted):
-    width = len(wanted[0][0])
-    task = Pairs(torch.zeros(1, 2, 1), torch.zeros(1, 2, width))
-    batch = task.sample(1, torch.Generator())._replace(target=target)
-    assert due(task, batch).tolist() == wanted
-
-
-def test_targets_of_another_width_are_refused():
-    task = Pairs(torch.zeros(1, 2, 1), torch.zeros(1, 2, 3))
-    batch = task.sample(1, torch.Generator())._replace(target=torch.zeros(1, 2, 2))
-    with pytest.raises(IncompatibleParts, match="needs targets as wide as outputs"):
-        due(task, batch)
 
 
 def test_nothing_but_the_readout_moves_and_a_cell_without_gradients_will_do():

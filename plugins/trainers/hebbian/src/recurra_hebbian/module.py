@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, cast
+from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from recurra import Batch, Network, Task
-from recurra_hebbian.due import due
-from recurra_lab import LearningModule
+from recurra_lab import ReadoutRule
 
 
-class HebbianModule(LearningModule):
+class HebbianModule(ReadoutRule):
     """Accumulates the correlations and sets the readout after every batch; the sums are saved.
 
     Args:
@@ -37,28 +36,19 @@ class HebbianModule(LearningModule):
         ridge: float,
         washout: int,
     ) -> None:
-        super().__init__(model, task, seed)
-        self.readout, self.ridge, self.washout = readout, ridge, washout
-        self.automatic_optimization = False
-        wide = self._readout.in_features + 1
+        super().__init__(model, task, seed, rule="hebbian", washout=washout)
+        self.hebb, self.ridge = readout == "hebb", ridge
+        wide = self.readout.in_features + 1
         zeros = torch.zeros(wide, wide, dtype=torch.float64)
         self.register_buffer("squares", zeros)  # Σ [h 1] [h 1]ᵀ
         self.register_buffer("products", zeros.new_zeros(wide, task.output_size))  # Σ [h 1] dᵀ
 
-    @property
-    def _readout(self) -> nn.Linear:
-        return cast(nn.Linear, self.model.readout)
-
-    def configure_optimizers(self) -> Any:
-        """Return nothing: there is no gradient."""
-        return None
-
     @torch.no_grad()
     def training_loss(self, batch: Batch) -> Tensor:
         """Return the loss of a batch with the readout as it was, then set it anew."""
-        h, state = self._features(batch)
+        h, state = self.features(batch.x, self.initial_state_for(batch), batch.lengths)
         self.carry_over(state, batch)
-        y = self._readout(h)
+        y = self.readout(h)
         loss = self.loss_of(y, state, batch)
         self.record(y, batch)
         if torch.isfinite(loss):  # else the run stops here, and the sums stay good
@@ -66,31 +56,20 @@ class HebbianModule(LearningModule):
             self._set()
         return loss
 
-    def _features(self, batch: Batch) -> tuple[Tensor, Any]:
-        """Return what the readout reads, (B, T, H), and the final state."""
-        seen: list[Tensor] = []
-        hook = self._readout.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
-        try:
-            _, state = self.model(batch.x, self.initial_state_for(batch), lengths=batch.lengths)
-        finally:
-            hook.remove()
-        return seen[0], state
-
     def _add(self, h: Tensor, batch: Batch) -> None:
-        counts = batch.mask & (torch.arange(batch.mask.shape[1], device=h.device) >= self.washout)
-        features = torch.cat([h, torch.ones_like(h[..., :1])], -1)[counts].to(torch.float64)
+        used = self.used(batch)
+        features = self.with_ones(h[used])
         self.squares += self._sum_over_ranks(features.T @ features)
-        self.products += self._sum_over_ranks(features.T @ due(self.task, batch)[counts])
+        self.products += self._sum_over_ranks(features.T @ self.targets(batch)[used])
 
     def _sum_over_ranks(self, value: Tensor) -> Tensor:
         return self.mean_over_ranks(value) * self.world_size
 
     def _set(self) -> None:
-        hebb = self.readout == "hebb"
-        found = self.products if hebb else _ridge(self.squares, self.products, self.ridge)
-        self._readout.weight.copy_(found[:-1].T)
-        if self._readout.bias is not None:
-            self._readout.bias.copy_(found[-1] * (not hebb))
+        if not self.hebb:
+            self.set_readout(_ridge(self.squares, self.products, self.ridge))
+            return
+        self.set_readout(torch.cat([self.products[:-1], torch.zeros_like(self.products[-1:])]))
 
 
 def _ridge(squares: Tensor, products: Tensor, penalty: float) -> Tensor:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
-from torch import nn
 
-from recurra import IncompatibleParts, Network, Task, Trainer
+from recurra import Network, Task, Trainer
 
 if TYPE_CHECKING:
     from recurra_hebbian.module import HebbianModule
@@ -52,6 +51,4 @@ class Hebbian(Trainer):
         """
         from recurra_hebbian.module import HebbianModule
 
-        if not isinstance(model.readout, nn.Linear):
-            raise IncompatibleParts("trainer 'hebbian' sets the readout; choose model.readout=linear")
         return HebbianModule(model, task, seed, readout=self.readout, ridge=self.ridge, washout=self.washout)
