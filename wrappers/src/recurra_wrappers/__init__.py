@@ -7,6 +7,8 @@ is a cell again, so wrappers can be nested.
 from recurra_wrappers.base import CellWrapper as CellWrapper
 from recurra_wrappers.bidirectional import Bidirectional as Bidirectional
 from recurra_wrappers.bidirectional import reverse as reverse
+from recurra_wrappers.block import Block as Block
+from recurra_wrappers.block import BlockState as BlockState
 from recurra_wrappers.dropout import DroppedState as DroppedState
 from recurra_wrappers.dropout import RecurrentDropout as RecurrentDropout
 from recurra_wrappers.initial_state import LearnedInitialState as LearnedInitialState
