@@ -23,6 +23,7 @@ from recurra_wrappers import (
     LayerNormalised,
     LearnedInitialState,
     NormalisedLinears,
+    OrthogonalWeights,
     RecurrentDropout,
     Stacked,
     Zoneout,
@@ -62,6 +63,7 @@ TOGETHER = {
     "normalised states": ALONE["normalised states"],
     "normalised linears": NormalisedLinears,
     "block": whole_block,
+    "orthogonal weights": OrthogonalWeights,
 }
 SKIP_AND_DROPOUT = "skip and dropout"
 SMALL = {"toy": maker("cell", ToyCell), "toy with memory": driven_by_toy(ToyMemory)}

@@ -11,6 +11,7 @@ from torch.nn.functional import layer_norm, linear, rms_norm
 
 from recurra import Cell, IncompatibleParts
 from recurra_wrappers.base import CellWrapper, Only, check_used, map_leaves, selected_leaves, updated_output
+from recurra_wrappers.recurrent_matrices import evaluating
 
 NormKind = Literal["layer", "rms", "none"]
 LARGE = 1e15
@@ -204,15 +205,12 @@ class NormalisedLinears(CellWrapper):
 def _check_called(cell: Cell[Any], layers: dict[str, nn.Linear]) -> None:
     called: set[nn.Module] = set()
     hooks = [m.register_forward_hook(lambda m, *_: called.add(m)) for m in layers.values()]
-    training = {module: module.training for module in cell.modules()}
     try:
-        with torch.no_grad():
-            cell.eval().step(cell.zeros(1, cell.input_size), cell.initial_state(1))
+        with torch.no_grad(), evaluating(cell):
+            cell.step(cell.zeros(1, cell.input_size), cell.initial_state(1))
     finally:
         for hook in hooks:
             hook.remove()
-        for module, was in training.items():
-            module.training = was
     missed = [name for name, layer in layers.items() if layer not in called]
     if missed:
         message = f"{type(cell).__name__} uses the weights of {', '.join(missed)} without calling the layer"

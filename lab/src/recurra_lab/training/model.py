@@ -108,6 +108,7 @@ def _wrapped(cell: Ref, width: int, options: ModelOptions) -> Cell[Any]:
     built: Cell[Any] = cell.build(width)
     if options.layer_norm == "linears":
         built = NormalisedLinears(built)
+    built = options.weights.applied(built)
     if options.learned_initial_state:
         built = LearnedInitialState(built)
     if options.layer_norm in ("outputs", "states"):

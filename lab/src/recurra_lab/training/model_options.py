@@ -13,8 +13,10 @@ from recurra_lab.training.wrapper_options import (
     NO_BLOCK,
     NO_DROPOUT,
     NO_ZONEOUT,
+    UNCONSTRAINED,
     BlockChoice,
     DropoutOptions,
+    WeightsChoice,
     ZoneoutOptions,
 )
 from recurra_wrappers.stacked import Drop, Skip
@@ -44,6 +46,8 @@ class ModelOptions(Options):
     cell (`recurra_wrappers.NormalisedLinears`), its `outputs` or its `states`
     (`recurra_wrappers.LayerNormalised`). For `skip` and `dropout` see `recurra_wrappers.Layers`.
 
+    `weights` constrains the recurrent matrices of every cell (`recurra_wrappers.ConstrainedWeights`).
+
     `block=residual` makes every layer a residual block around its cell (`recurra_wrappers.Block`), with the
     other wrappers inside; the last block normalises its output. A Mamba has `layers=6 block=residual
     block.expand=2 block.norm=rms block.convolution=4 block.gate=true` around a selective state space; `stack`
@@ -66,6 +70,9 @@ class ModelOptions(Options):
         ZoneoutOptions, Field(description="zoneout: randomly keep entries of the previous state")
     ] = NO_ZONEOUT
     layer_norm: Annotated[Normalise, Field(description="which part of a cell to normalise")] = "none"
+    weights: Annotated[
+        WeightsChoice, Field(description="constraint of the recurrent matrices of every cell")
+    ] = UNCONSTRAINED
     block: Annotated[BlockChoice, Field(description="make every layer a residual block")] = NO_BLOCK
     learned_initial_state: Annotated[bool, Field(description="learn the initial state of every cell")] = False
     embedding_size: Annotated[Count, Field(description="embedding size of tokens")] = 64

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from recurra.cell import Cell
 from recurra.config.options import Options
 from recurra_lab.training.optim.choice import Choice
+from recurra_wrappers import (
+    DaleWeights,
+    LowRankWeights,
+    OrthogonalWeights,
+    SparseWeights,
+    SpectralWeights,
+    WeightNormalised,
+)
 from recurra_wrappers.base import Only
 from recurra_wrappers.block import (
     Convolution,
@@ -18,6 +27,7 @@ from recurra_wrappers.block import (
     Residual,
     Width,
 )
+from recurra_wrappers.constrained import Bound, Density, Excitatory, Rank
 from recurra_wrappers.dropout import DroppedInputs, DroppedNames, DroppedOutputs, DroppedStates
 from recurra_wrappers.zoneout import Kept
 
@@ -60,5 +70,83 @@ class ResidualBlock(Choice):
     residual: Residual = True
 
 
+class Unconstrained(Choice):
+    """The cell's own weights."""
+
+    name: Literal["none"] = "none"
+
+    def applied(self, cell: Cell[Any]) -> Cell[Any]:
+        """Return the cell."""
+        return cell
+
+
+class Orthogonal(Choice):
+    """Options of `recurra_wrappers.OrthogonalWeights`."""
+
+    name: Literal["orthogonal"] = "orthogonal"
+
+    def applied(self, cell: Cell[Any]) -> Cell[Any]:
+        """Return the cell with orthogonal recurrent matrices."""
+        return OrthogonalWeights(cell)
+
+
+class Spectral(Choice):
+    """Options of `recurra_wrappers.SpectralWeights`."""
+
+    name: Literal["spectral"] = "spectral"
+    bound: Bound = 1.0
+
+    def applied(self, cell: Cell[Any]) -> Cell[Any]:
+        """Return the cell with recurrent matrices of a bounded norm."""
+        return SpectralWeights(cell, bound=self.bound)
+
+
+class WeightNorm(Choice):
+    """Options of `recurra_wrappers.WeightNormalised`."""
+
+    name: Literal["weight-norm"] = "weight-norm"
+
+    def applied(self, cell: Cell[Any]) -> Cell[Any]:
+        """Return the cell with normalised rows of its recurrent matrices."""
+        return WeightNormalised(cell)
+
+
+class Dale(Choice):
+    """Options of `recurra_wrappers.DaleWeights`."""
+
+    name: Literal["dale"] = "dale"
+    excitatory: Excitatory = 0.8
+
+    def applied(self, cell: Cell[Any]) -> Cell[Any]:
+        """Return the cell with units that excite or inhibit."""
+        return DaleWeights(cell, excitatory=self.excitatory)
+
+
+class Sparse(Choice):
+    """Options of `recurra_wrappers.SparseWeights`."""
+
+    name: Literal["sparse"] = "sparse"
+    density: Density = 0.2
+
+    def applied(self, cell: Cell[Any]) -> Cell[Any]:
+        """Return the cell with few recurrent connections."""
+        return SparseWeights(cell, density=self.density)
+
+
+class LowRank(Choice):
+    """Options of `recurra_wrappers.LowRankWeights`."""
+
+    name: Literal["low-rank"] = "low-rank"
+    rank: Rank = 8
+
+    def applied(self, cell: Cell[Any]) -> Cell[Any]:
+        """Return the cell with recurrent matrices of a low rank."""
+        return LowRankWeights(cell, rank=self.rank)
+
+
 BlockChoice = Annotated[NoBlock | ResidualBlock, Field(discriminator="name")]
-NO_DROPOUT, NO_ZONEOUT, NO_BLOCK = DropoutOptions(), ZoneoutOptions(), NoBlock()
+WeightsChoice = Annotated[
+    Unconstrained | Orthogonal | Spectral | WeightNorm | Dale | Sparse | LowRank, Field(discriminator="name")
+]
+NO_DROPOUT, NO_ZONEOUT = DropoutOptions(), ZoneoutOptions()
+NO_BLOCK, UNCONSTRAINED = NoBlock(), Unconstrained()
