@@ -73,3 +73,38 @@ def test_mistakes_are_one_sentence():
         Model(ToyTask(), Ref("cell", "feed-forward"), weights={"name": "sparse"})
     with pytest.raises(InvalidOption, match="rank"):
         Model(ToyTask(), LSTM, weights={"name": "orthogonal", "rank": 3})
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sentence"),
+    [
+        (
+            ["model.weights.rank=3"],
+            "model.weights.rank=3: unknown key model.weights.rank; none has no option 'rank', which"
+            " belongs to model.weights=low-rank",
+        ),
+        (
+            ["model.weights=spectral", "model.weights.rank=3"],
+            "model.weights.rank=3: unknown key model.weights.rank; spectral has no option 'rank', which"
+            " belongs to model.weights=low-rank",
+        ),
+        (
+            ["model.weights=spectral", "model.weights.bound=0"],
+            "model.weights.bound=0: expected a number greate",
+        ),
+        (
+            ["model.weights=orthogonall"],
+            "model.weights=orthogonall: there is no model.weights 'orthogonall'; expected one of none,"
+            " orthogonal, spectral, weight-norm, dale, sparse, low-rank; did you mean 'orthogonal'?",
+        ),
+        (
+            ["model.block.gate=true"],
+            "model.block.gate=true: unknown key model.block.gate; none has no option",
+        ),
+    ],
+)
+def test_a_wrong_option_on_the_command_line_is_one_sentence(overrides, sentence):
+    with pytest.raises(InvalidOption) as told:
+        Experiment.compose("copy", "lstm", overrides=overrides)
+    assert str(told.value).startswith(sentence)
+    assert "\n" not in str(told.value)
