@@ -19,9 +19,11 @@ from recurra_contract.examples.cells import driven_by_toy
 from recurra_contract.kit import maker
 from recurra_lab import Model
 from recurra_wrappers import (
+    Block,
     LayerNormalised,
     LearnedInitialState,
     NormalisedLinears,
+    OrthogonalWeights,
     RecurrentDropout,
     Stacked,
     Zoneout,
@@ -41,6 +43,12 @@ def two_layers(make, input_size):
     return Stacked([first, make(input_size=input_size + first.output_size)], skip=True, dropout=0.3)
 
 
+def whole_block(cell):
+    """A block with every part, from 3 features to a stream of 4."""
+    parts = {"convolution": 3, "gate": True, "feed_forward": "glu", "norm_output": True}
+    return Block(cell, 3, width=4, norm="rms", **parts)
+
+
 ALONE = {
     "dropout": fully_dropped,
     "zoneout": lambda cell: Zoneout(cell, p=0.2),
@@ -48,11 +56,14 @@ ALONE = {
     "normalised outputs": LayerNormalised,
     "normalised states": lambda cell: LayerNormalised(cell, outputs=False, states=True),
     "normalised linears": NormalisedLinears,
+    "block": whole_block,
 }
 TOGETHER = {
     "what draws and starts": lambda cell: fully_dropped(Zoneout(LearnedInitialState(cell), p=0.2)),
     "normalised states": ALONE["normalised states"],
     "normalised linears": NormalisedLinears,
+    "block": whole_block,
+    "orthogonal weights": OrthogonalWeights,
 }
 SKIP_AND_DROPOUT = "skip and dropout"
 SMALL = {"toy": maker("cell", ToyCell), "toy with memory": driven_by_toy(ToyMemory)}

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn.functional import layer_norm, linear
+from torch.nn.functional import layer_norm, linear, rms_norm
 
 from recurra import Cell, IncompatibleParts
 from recurra_wrappers.base import CellWrapper, Only, check_used, map_leaves, selected_leaves, updated_output
+from recurra_wrappers.recurrent_matrices import evaluating
 
+NormKind = Literal["layer", "rms", "none"]
 LARGE = 1e15
 """The square of a number far beyond this one overflows float32, and the variance with it."""
 
 
 def normalised(v: Tensor) -> Tensor:
     """Bring the last axis of v to mean 0 and variance 1, with 1e-5 added to the variance."""
+    return layer_norm(_moderate(v), v.shape[-1:])
+
+
+def _moderate(v: Tensor) -> Tensor:
     # Normalising takes any factor out again, so this one changes nothing but what would overflow.
     scale = (v.detach().abs().amax(-1, keepdim=True) / LARGE).clamp(min=1)
-    return layer_norm(v / scale, v.shape[-1:])
+    return v / scale
 
 
 class Norm(nn.Module):
@@ -39,6 +45,38 @@ class Norm(nn.Module):
     def forward(self, v: Tensor) -> Tensor:
         """Normalise the last axis of v (..., n)."""
         return self.gain * normalised(v) + self.shift
+
+
+class RMSNorm(nn.Module):
+    """Root mean square normalisation with a gain.
+
+        g ∘ v / √(mean(v²) + 1e-5)
+
+    Shapes: v (..., n).  Parameters: n.  Starts with g one.
+    Source: Zhang and Sennrich 2019, arXiv 1910.07467.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones(size))
+
+    def forward(self, v: Tensor) -> Tensor:
+        """Normalise the last axis of v (..., n)."""
+        return self.gain * rms_norm(_moderate(v), v.shape[-1:], eps=1e-5)
+
+
+def norm_of(kind: NormKind, who: str, size: int) -> nn.Module:
+    """Return a normalisation of so many features, for a part named `who`; for `none` the identity.
+
+    Raises:
+        IncompatibleParts: A single number would be normalised: it would always be zero.
+    """
+    if kind == "none":
+        return nn.Identity()
+    if size == 1:
+        message = f"{who}: a single feature would be normalised, which leaves nothing of it"
+        raise IncompatibleParts(f"{message}; choose norm = 'none' or more features")
+    return Norm(size) if kind == "layer" else RMSNorm(size)
 
 
 class LayerNormalised(CellWrapper):
@@ -167,15 +205,12 @@ class NormalisedLinears(CellWrapper):
 def _check_called(cell: Cell[Any], layers: dict[str, nn.Linear]) -> None:
     called: set[nn.Module] = set()
     hooks = [m.register_forward_hook(lambda m, *_: called.add(m)) for m in layers.values()]
-    training = {module: module.training for module in cell.modules()}
     try:
-        with torch.no_grad():
-            cell.eval().step(cell.zeros(1, cell.input_size), cell.initial_state(1))
+        with torch.no_grad(), evaluating(cell):
+            cell.step(cell.zeros(1, cell.input_size), cell.initial_state(1))
     finally:
         for hook in hooks:
             hook.remove()
-        for module, was in training.items():
-            module.training = was
     missed = [name for name, layer in layers.items() if layer not in called]
     if missed:
         message = f"{type(cell).__name__} uses the weights of {', '.join(missed)} without calling the layer"

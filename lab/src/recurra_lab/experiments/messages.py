@@ -13,7 +13,7 @@ from recurra.config.describe import lacks_item, listed, sentence, values_in_full
 from recurra.config.options import present_name
 from recurra.errors import InvalidOption, nearest
 from recurra_lab.experiments.overrides import Entry, Given, Key, dotted, name_at, under
-from recurra_lab.experiments.resolve import Problem, Section
+from recurra_lab.experiments.resolve import Problem, Section, Unresolved
 from recurra_lab.extensions.choices import sound_alternatives
 
 MOST_OPTIONS = 10
@@ -51,6 +51,8 @@ def problems_of(error: ValidationError, root: Section, given: Given) -> list[Pro
     found: dict[tuple[str, str], Problem] = {}
     for details in error.errors():
         key, section, field = _located(root, details)
+        if section.owner is Unresolved:  # whose name has an error of its own
+            continue
         for text, entry in _explained(key, section, field, root, given, details):
             origin = entry.origin if entry else ""
             found.setdefault((dotted(key), origin), Problem(InvalidOption(text), entry))
@@ -59,7 +61,11 @@ def problems_of(error: ValidationError, root: Section, given: Given) -> list[Pro
 
 def _located(root: Section, details: ErrorDetails) -> tuple[Key, Section, FieldInfo | None]:
     section, key = root, Key()
-    for step in map(str, details["loc"]):
+    steps = [str(step) for step in details["loc"]]
+    for number, step in enumerate(steps, 1):
+        known = step in section.parts or step in section.fields
+        if step == section.name and number < len(steps) and not known:
+            continue  # pydantic names the alternative before its options
         if step in section.parts:
             section, key = section.parts[step], (*key, step)
         elif step in section.fields:

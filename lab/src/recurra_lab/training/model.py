@@ -12,9 +12,11 @@ from recurra.config.ref import Ref
 from recurra.errors import IncompatibleParts, InvalidInput
 from recurra.task import Task
 from recurra_lab.training.input_formats import INPUT_FORMATS, TreeEmbedding
-from recurra_lab.training.model_options import NO_DROPOUT, NO_ZONEOUT, ModelOptions
+from recurra_lab.training.model_options import ModelOptions
+from recurra_lab.training.wrapper_options import NO_DROPOUT, NO_ZONEOUT, ResidualBlock
 from recurra_wrappers import (
     Bidirectional,
+    Block,
     LayerNormalised,
     Layers,
     LearnedInitialState,
@@ -75,8 +77,9 @@ class Model(Network):
 def _sequencer(cell: Ref, width: int, options: ModelOptions) -> SequenceLayer:
     built: list[Any] = []
     reads = width
-    for each in [cell] * options.layers + list(options.stack):
-        built.append(_layer(each, reads, options))
+    cells = [cell] * options.layers + list(options.stack)
+    for number, each in enumerate(cells, 1):
+        built.append(_layer(each, reads, options, last=number == len(cells)))
         reads = built[-1].output_size + (width if options.skip else 0)
     if len(built) == 1 and not options.dropout:
         return built[0]  # type: ignore[no-any-return]
@@ -84,9 +87,20 @@ def _sequencer(cell: Ref, width: int, options: ModelOptions) -> SequenceLayer:
     return layers(built, skip=options.skip, dropout=options.dropout)
 
 
-def _layer(cell: Ref, width: int, options: ModelOptions) -> SequenceLayer:
-    ahead = _wrapped(cell, width, options)
-    return Bidirectional(ahead, _wrapped(cell, width, options)) if options.bidirectional else ahead
+def _layer(cell: Ref, width: int, options: ModelOptions, last: bool) -> SequenceLayer:
+    ahead = _direction(cell, width, options, last)
+    return Bidirectional(ahead, _direction(cell, width, options, last)) if options.bidirectional else ahead
+
+
+def _direction(cell: Ref, width: int, options: ModelOptions, last: bool) -> Cell[Any]:
+    """Build a cell with its wrappers, and the block around it; only the last block normalises its output."""
+    block = options.block
+    if not isinstance(block, ResidualBlock):
+        return _wrapped(cell, width, options)
+    stream = block.width or width
+    inner = _wrapped(cell, max(1, round(block.expand * stream)), options)
+    chosen = {name: value for name, value in block.arguments().items() if name not in ("width", "expand")}
+    return Block(inner, width, width=stream, norm_output=last, **chosen)
 
 
 def _wrapped(cell: Ref, width: int, options: ModelOptions) -> Cell[Any]:
@@ -94,6 +108,7 @@ def _wrapped(cell: Ref, width: int, options: ModelOptions) -> Cell[Any]:
     built: Cell[Any] = cell.build(width)
     if options.layer_norm == "linears":
         built = NormalisedLinears(built)
+    built = options.weights.applied(built)
     if options.learned_initial_state:
         built = LearnedInitialState(built)
     if options.layer_norm in ("outputs", "states"):

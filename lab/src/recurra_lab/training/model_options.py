@@ -9,10 +9,17 @@ from pydantic import BeforeValidator, ConfigDict, Field
 
 from recurra.config.options import Options
 from recurra.config.ref import Ref
-from recurra_wrappers.base import Only
-from recurra_wrappers.dropout import DroppedInputs, DroppedNames, DroppedOutputs, DroppedStates
+from recurra_lab.training.wrapper_options import (
+    NO_BLOCK,
+    NO_DROPOUT,
+    NO_ZONEOUT,
+    UNCONSTRAINED,
+    BlockChoice,
+    DropoutOptions,
+    WeightsChoice,
+    ZoneoutOptions,
+)
 from recurra_wrappers.stacked import Drop, Skip
-from recurra_wrappers.zoneout import Kept
 
 Count = Annotated[int, Field(gt=0)]
 Normalise = Literal["none", "linears", "outputs", "states"]
@@ -32,31 +39,19 @@ def _as_cell(value: Any) -> Any:
 AnyCell = Annotated[Ref, BeforeValidator(_as_cell)]
 
 
-class DropoutOptions(Options):
-    """Options of `recurra_wrappers.RecurrentDropout`."""
-
-    inputs: DroppedInputs = 0.0
-    outputs: DroppedOutputs = 0.0
-    states: DroppedStates = 0.0
-    only: DroppedNames = ()
-
-
-class ZoneoutOptions(Options):
-    """Options of `recurra_wrappers.Zoneout`."""
-
-    p: Kept = 0.0
-    only: Only = ()
-
-
-NO_DROPOUT, NO_ZONEOUT = DropoutOptions(), ZoneoutOptions()
-
-
 class ModelOptions(Options):
     """Embedding (for tokens), one or more layers of a cell, and a linear readout at every step.
 
     `recurrent_dropout` and `zoneout` wrap every cell; `layer_norm` normalises the `linears` inside each
     cell (`recurra_wrappers.NormalisedLinears`), its `outputs` or its `states`
     (`recurra_wrappers.LayerNormalised`). For `skip` and `dropout` see `recurra_wrappers.Layers`.
+
+    `weights` constrains the recurrent matrices of every cell (`recurra_wrappers.ConstrainedWeights`).
+
+    `block=residual` makes every layer a residual block around its cell (`recurra_wrappers.Block`), with the
+    other wrappers inside; the last block normalises its output. A Mamba has `layers=6 block=residual
+    block.expand=2 block.norm=rms block.convolution=4 block.gate=true` around a selective state space; `stack`
+    adds blocks around other cells.
     """
 
     model_config = ConfigDict(title="Model")
@@ -75,6 +70,10 @@ class ModelOptions(Options):
         ZoneoutOptions, Field(description="zoneout: randomly keep entries of the previous state")
     ] = NO_ZONEOUT
     layer_norm: Annotated[Normalise, Field(description="which part of a cell to normalise")] = "none"
+    weights: Annotated[
+        WeightsChoice, Field(description="constraint of the recurrent matrices of every cell")
+    ] = UNCONSTRAINED
+    block: Annotated[BlockChoice, Field(description="make every layer a residual block")] = NO_BLOCK
     learned_initial_state: Annotated[bool, Field(description="learn the initial state of every cell")] = False
     embedding_size: Annotated[Count, Field(description="embedding size of tokens")] = 64
     readout: Annotated[

@@ -7,7 +7,17 @@ from recurra_contract import tasks as checks
 from recurra_formal_languages.chomsky import PROBLEMS, Chomsky
 from recurra_formal_languages.tomita import Tomita
 
-NAMES = ("continual-reber", "anbn", "anbmbman", "anbncn", "tomita", "parity", "dyck", "chomsky")
+NAMES = (
+    "continual-reber",
+    "anbn",
+    "anbmbman",
+    "anbncn",
+    "tomita",
+    "parity",
+    "dyck",
+    "chomsky",
+    "word-problem",
+)
 OF_DATA = (
     checks.check_mask_lies_within_lengths,
     checks.check_batch_has_declared_shapes,
@@ -54,6 +64,11 @@ def test_dyck(check):
 
 @contract("task", NAMES[7])
 def test_chomsky(check):
+    check()
+
+
+@contract("task", NAMES[8], {"cyclic": {"group": "Z7", "length": 10, "longest": 20}})
+def test_word_problem(check):
     check()
 
 

@@ -52,4 +52,11 @@ def recurra_components() -> Iterable[Component]:
             "fifteen transductions along the Chomsky hierarchy, evaluated on longer strings",
             "Deletang et al. 2023",
         ),
+        Component(
+            "task",
+            "word-problem",
+            f"{HERE}.word_problem:WordProblem",
+            "multiply elements of a finite group, such as S5: the test of state tracking",
+            "Merrill, Petty and Sabharwal 2024",
+        ),
     ]
