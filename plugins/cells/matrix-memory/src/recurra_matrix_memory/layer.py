@@ -1,0 +1,105 @@
+"""A matrix memory as a layer of its own: projections around it, as in the published layers."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import layer_norm, rms_norm
+
+from recurra import Cell
+from recurra_matrix_memory.memory import MatrixMemory
+from recurra_matrix_memory.options import NormKind
+from recurra_matrix_memory.recurrence import swish
+
+S = TypeVar("S")
+NORM_EPSILON = 1e-5
+
+
+class HeadNorm(nn.Module):
+    """Normalise what each head reads, then scale every channel: (B, h V) -> (B, h V).
+
+    `rms` divides by the root of the mean square; `layer` subtracts the mean before, and adds a bias after.
+    `layer` over each head is the group normalisation of h groups.
+
+    Parameters: h V with `rms`, 2 h V with `layer`, 0 with `none`.  Initialization: gain one, bias zero.
+    """
+
+    def __init__(self, heads: int, size: int, kind: NormKind, epsilon: float = NORM_EPSILON) -> None:
+        super().__init__()
+        self.head, self.kind, self.epsilon = (heads, size), kind, epsilon
+        self.gain = nn.Parameter(torch.ones(heads * size)) if kind != "none" else None
+        self.bias = nn.Parameter(torch.zeros(heads * size)) if kind == "layer" else None
+
+    def forward(self, r: Tensor) -> Tensor:
+        """Normalise r (B, h V)."""
+        if self.gain is None:
+            return r
+        normalise = rms_norm if self.bias is None else layer_norm
+        normed = normalise(r.unflatten(-1, self.head), self.head[1:], eps=self.epsilon).flatten(1)
+        return self.gain * normed if self.bias is None else self.gain * normed + self.bias
+
+
+class MatrixCell(Cell[S]):
+    """A memory driven by the input alone, its reads normalised, gated and projected.
+
+        r = memory(W x);  y = W_o (norm(r) ∘ swish(W_g x))
+
+    The factor swish(W_g x) exists only with `gate`.
+
+    Shapes: x (B, I), y (B, H); the state is that of the memory.
+    Parameters: I P (P the width of the memory's interface), h V H, h V I with `gate`, those of the norm, and
+    those of the memory.
+    Initialization: all weights Glorot-uniform.
+
+    Args:
+        input_size: I.
+        memory: The memory.
+        hidden_size: H.
+        norm: The kind of `HeadNorm`.
+        gate: Whether there is a W_g.
+        interface: The layer that drives the memory, instead of W.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        memory: MatrixMemory[S],
+        hidden_size: int,
+        *,
+        norm: NormKind,
+        gate: bool,
+        interface: nn.Module | None = None,
+    ) -> None:
+        super().__init__(input_size, hidden_size)
+        self.memory, width = memory, memory.output_size
+        self.interface = interface or projection(input_size, memory.input_size)
+        self.norm = HeadNorm(memory.heads, memory.value_size, norm)
+        self.gate = projection(input_size, width) if gate else None
+        self.output = projection(width, hidden_size)
+
+    def initial_state(self, batch_size: int) -> S:
+        """Return the initial state of the memory."""
+        return self.memory.initial_state(batch_size)
+
+    def step(self, x: Tensor, state: S) -> tuple[Tensor, S]:
+        """Advance by one step: x (B, I), state -> y (B, H), state."""
+        r, state = self.memory.step(self.interface(x), state)
+        r = self.norm(r)
+        if self.gate is not None:
+            r = r * swish(self.gate(x))
+        return self.output(r), state
+
+    def diagnostics(self, state: S) -> dict[str, Tensor]:
+        """Return the diagnostics of the memory."""
+        return self.memory.diagnostics(state)
+
+
+def projection(inputs: int, outputs: int, *, bias: bool = False) -> nn.Linear:
+    """Return a linear layer with Glorot-uniform weights and, if any, zero biases."""
+    layer = nn.Linear(inputs, outputs, bias=bias)
+    nn.init.xavier_uniform_(layer.weight)
+    if bias:
+        nn.init.zeros_(layer.bias)
+    return layer
