@@ -11,8 +11,18 @@ MEMBERS = [
         "sums of values under positive keys, normalised by the sum of the keys",
         "Katharopoulos et al. 2020",
     ),
-    ("retention", "decayed:Retention", "linear attention with a fixed decay for each head", "Sun et al. 2023"),
-    ("gla", "decayed:GLA", "gated linear attention: a decay for each key, from the input", "Yang et al. 2023"),
+    (
+        "retention",
+        "decayed:Retention",
+        "linear attention with a fixed decay per head",
+        "Sun et al. 2023",
+    ),
+    (
+        "gla",
+        "decayed:GLA",
+        "gated linear attention: decays from the input",
+        "Yang et al. 2023",
+    ),
     (
         "delta",
         "delta:Delta",
@@ -21,8 +31,13 @@ MEMBERS = [
     ),
     ("gated-delta", "delta:GatedDelta", "the delta rule with a decay for each head", "Yang et al. 2024"),
     ("delta-product", "delta:DeltaProduct", "several delta rules in each step", "Siems et al. 2025"),
-    ("rwkv-7", "rwkv7:RWKV7", "a delta rule that removes and writes by different keys", "Peng et al. 2025"),
-    ("fast-weights", "fast_weights:FastWeights", "fast weights that attend to recent states", "Ba et al. 2016"),
+    ("rwkv-7", "rwkv7:RWKV7", "a delta rule that removes and writes under two keys", "Peng et al. 2025"),
+    (
+        "fast-weights",
+        "fast_weights:FastWeights",
+        "weights that attend to recent states",
+        "Ba et al. 2016",
+    ),
 ]
 
 

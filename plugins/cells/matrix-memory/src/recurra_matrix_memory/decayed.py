@@ -121,7 +121,8 @@ class GLAMemory(PlainMatrixMemory):
 
     Shapes: interface (B, h (3 K + V)) holds q, k, v and a, r (B, h V).
     Parameters: none.  Initialization: S zero.
-    Differs from the paper: the numbers of q, k and v are held within ±1e4. The factor 1/√K is that of its code.
+    Differs from the paper: the numbers of q, k and v are held within ±1e4. The factor
+    1/√K is that of its code.
     Source: Yang, Wang, Shen, Panda and Kim 2023, arXiv 2312.06635, equation 3 and section 4.4.
     """
 

@@ -56,7 +56,12 @@ class DeltaRuleMemory(PlainMatrixMemory):
     """
 
     def __init__(
-        self, shape: tuple[int, int, int], *, negative_eigenvalues: bool, products: int = 1, forgets: bool = False
+        self,
+        shape: tuple[int, int, int],
+        *,
+        negative_eigenvalues: bool,
+        products: int = 1,
+        forgets: bool = False,
     ) -> None:
         _, V, K = shape
         super().__init__(shape, (K, products * K, products * V, products, *[1] * forgets))

@@ -37,7 +37,7 @@ class HeadNorm(nn.Module):
         if self.gain is None:
             return r
         normalise = rms_norm if self.bias is None else layer_norm
-        normed = normalise(r.unflatten(-1, self.head), self.head[1:], eps=self.epsilon).flatten(1)
+        normed = normalise(torch.unflatten(r, -1, self.head), self.head[1:], eps=self.epsilon).flatten(1)
         return self.gain * normed if self.bias is None else self.gain * normed + self.bias
 
 

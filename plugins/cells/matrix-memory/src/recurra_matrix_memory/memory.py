@@ -39,7 +39,7 @@ class MatrixMemory(Memory[S]):
     def split(self, interface: Tensor) -> list[Tensor]:
         """Return the sections of the interface, (B, h, size) each."""
         sections = torch.split(interface, self.sizes, -1)
-        return [section.unflatten(-1, (self.heads, -1)) for section in sections]
+        return [torch.unflatten(section, -1, (self.heads, -1)) for section in sections]
 
     def diagnostics(self, state: Any) -> dict[str, Tensor]:
         """Return the length of the value under each key, head by head."""

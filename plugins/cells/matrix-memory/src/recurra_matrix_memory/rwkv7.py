@@ -51,7 +51,7 @@ class RWKV7Memory(PlainMatrixMemory):
 
     def __init__(self, *, heads: Heads = 4, head_size: HeadSize = 16) -> None:
         super().__init__((heads, head_size, head_size), [head_size] * 5)
-        self.xi = nn.Parameter(torch.linspace(0.76, 0.66, heads * head_size).unflatten(0, (heads, -1)))
+        self.xi = nn.Parameter(torch.linspace(0.76, 0.66, heads * head_size).view(heads, head_size))
         self.alpha = nn.Parameter(torch.full((heads, head_size), 1.02))
 
     def parts(self, interface: Tensor) -> Parts:

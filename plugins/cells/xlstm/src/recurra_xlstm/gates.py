@@ -12,9 +12,7 @@ from torch.nn.functional import layer_norm, logsigmoid
 
 NORM_EPSILON = 1e-5
 Heads = Annotated[int, Field(gt=0, description="h, number of heads")]
-ForgetGate = Annotated[
-    Literal["sigmoid", "exponential"], Field(description="the forget gate: σ(f̃), or e^f̃")
-]
+ForgetGate = Annotated[Literal["sigmoid", "exponential"], Field(description="the forget gate: σ(f̃), or e^f̃")]
 Norm = Annotated[bool, Field(description="normalise the output of each head")]
 
 

@@ -15,8 +15,9 @@ KeySize = Annotated[int, Field(gt=0, description="K, width of a key and of a que
 ValueSize = Annotated[int, Field(gt=0, description="V, width of a value, per head")]
 LARGEST = 1e4
 """No number of a key, query or value is larger: their products stay finite in float32."""
-LARGEST_EXPONENT = 80.0
-"""e^−m is at most e^80, which is finite in float32 and bfloat16; beyond it, the output is zero anyway."""
+EXPONENTS = -14.0, 80.0
+"""Bounds of −m in the divisor, e^−m. It is then never zero, as it might be where nᵀ q is, and finite in
+float32; where it is e^80, the output is zero anyway."""
 FORGET_BIAS, INPUT_BIAS_SCALE = (3.0, 6.0), 0.1
 
 
@@ -43,9 +44,9 @@ class MLSTM(Cell[MLSTMState]):
     Parameters: h (2 K + 2 V + 2) (I + 1), and h V with `norm`.
     Initialization: W Glorot-uniform, b zero; w_i and w_f zero, b_i normal with deviation 0.1, b_f from 3 to 6
     over the heads; gain one; C, n and m zero.
-    Differs from the paper: the numbers of q, k and v are held within ±1e4 and −m' in the exponent below 80.
-    The block around the cell (up-projection, convolution, skip and gate) is left out; the gates read x,
-    where its code lets them read q, k and v.
+    Differs from the paper: the numbers of q, k and v are held within ±1e4 and −m' in the exponent within −14
+    and 80. The block around the cell (up-projection, convolution, skip and gate) is left out; the gates read
+    x, where its code lets them read q, k and v.
     Source: Beck et al. 2024, arXiv 2405.04517, section 2.3 and appendix A; the initial gates are those of
     its code.
     """
@@ -94,7 +95,7 @@ class MLSTM(Cell[MLSTMState]):
         i, f, m = stabilised(raw_i, self.log_forget(raw_f), state.m)
         C = f[..., None] * state.C + (i * v)[..., :, None] * k[..., None, :]
         n = f * state.n + i * k
-        smallest = torch.exp((-m).clamp_max(LARGEST_EXPONENT))
+        smallest = torch.exp((-m).clamp(*EXPONENTS))
         divisor = torch.maximum((n * q).sum(-1, keepdim=True).abs(), smallest)
         h = (C @ q[..., None]).squeeze(-1) / divisor
         return torch.sigmoid(o) * self.norm(h), MLSTMState(C, n, m)
@@ -102,7 +103,9 @@ class MLSTM(Cell[MLSTMState]):
     def _vectors(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return q, k (B, h, K), v (B, h, V) and õ (B, h V)."""
         *vectors, o = torch.split(self.vectors(x), self.sizes, -1)
-        q, k, v = (vector.unflatten(-1, (self.heads, -1)).clamp(-LARGEST, LARGEST) for vector in vectors)
+        q, k, v = (
+            torch.unflatten(vector, -1, (self.heads, -1)).clamp(-LARGEST, LARGEST) for vector in vectors
+        )
         return q, k * self.key_scale, v, o
 
     def diagnostics(self, state: MLSTMState) -> dict[str, Tensor]:

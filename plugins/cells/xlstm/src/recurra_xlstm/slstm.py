@@ -18,7 +18,7 @@ BIAS, BIAS_RANGE, BIAS_POWER = 5.0, 12.0, 0.3
 
 
 class SLSTMState(NamedTuple):
-    """The state, (B, H) each: the output h, the cell c, the normaliser n and the logarithm of their scale m."""
+    """The state, (B, H) each: output h, cell c, normaliser n, and m, the logarithm of their scale."""
 
     h: Tensor
     c: Tensor
@@ -62,7 +62,7 @@ class SLSTM(Cell[SLSTMState]):
     ) -> None:
         if hidden_size % heads:
             message = f"SLSTM: hidden_size = {hidden_size} is no multiple of heads = {heads}"
-            raise InvalidOption(f"{message}; the nearest are {_multiples(hidden_size, heads)}")
+            raise InvalidOption(f"{message}; the nearest: {_multiples(hidden_size, heads)}")
         super().__init__(input_size, hidden_size)
         self.head, self.log_forget = (heads, hidden_size // heads), LOGARITHMS[forget_gate]
         self.from_x = nn.Linear(input_size, 4 * hidden_size)  # rows: i, f, z, o, each head by head
@@ -92,11 +92,11 @@ class SLSTM(Cell[SLSTMState]):
         c = f * state.c + i * torch.tanh(z)
         n = f * state.n + i
         h = torch.sigmoid(o) * (c / n)
-        return self.norm(h.unflatten(-1, self.head)), SLSTMState(h, c, n, m)
+        return self.norm(torch.unflatten(h, -1, self.head)), SLSTMState(h, c, n, m)
 
     def _raw(self, x: Tensor, h: Tensor) -> list[Tensor]:
         """Return ĩ, f̃, z̃ and õ: x (B, I), h (B, H) -> (B, H) each."""
-        from_h = torch.einsum("bhd,hde->bhe", h.unflatten(-1, self.head), self.from_h)
+        from_h = torch.einsum("bhd,hde->bhe", torch.unflatten(h, -1, self.head), self.from_h)
         by_gate = zip(self.from_x(x).chunk(4, -1), from_h.chunk(4, -1), strict=True)
         return [from_x + recurrent.flatten(1) for from_x, recurrent in by_gate]
 
