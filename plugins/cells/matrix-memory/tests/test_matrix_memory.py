@@ -126,13 +126,14 @@ def test_fast_weights_attend_by_hand():
 
 @pytest.mark.parametrize("norm", ["none", "rms", "layer"])
 def test_the_layer_equals_its_equation(norm):
-    """y = W_o (norm(r) ∘ swish(W_g x)), head by head."""
+    """y = W_o (norm(r) ∘ swish(W_g x + b_g)), head by head."""
     torch.manual_seed(0)
-    cell = DeltaCell(3, hidden_size=5, heads=2, key_size=3, value_size=4, norm=norm, gate=True).double()
-    for p in cell.norm.parameters():
+    cell = DeltaCell(3, hidden_size=5, heads=2, key_size=3, value_size=4, norm=norm, gate=True)
+    cell = cell.double()
+    for p in cell.parameters():
         torch.nn.init.normal_(p)
     x = torch.randn(2, 6, 3, dtype=torch.float64)
-    r, _ = cell.memory(x @ cell.interface.weight.T)
+    r, _ = cell.memory(x @ cell.interface.weight.T + cell.interface.bias)
     heads = []
     for head, r_h in enumerate(r.chunk(2, -1)):
         own = slice(4 * head, 4 * head + 4)
@@ -141,7 +142,7 @@ def test_the_layer_equals_its_equation(norm):
             size = ((centred**2).mean(-1, keepdim=True) + 1e-5) ** 0.5
             r_h = cell.norm.gain[own] * centred / size
         heads.append(r_h + cell.norm.bias[own] if norm == "layer" else r_h)
-    g = x @ cell.gate.weight.T
+    g = x @ cell.gate.weight.T + cell.gate.bias
     expected = (torch.cat(heads, -1) * g / (1 + torch.exp(-g))) @ cell.output.weight.T
     torch.testing.assert_close(cell(x)[0], expected, rtol=1e-11, atol=1e-12)
 
@@ -157,7 +158,9 @@ def test_rwkv_7_equals_its_equations():
     w, a = cell.from_w, cell.from_a
     raw_w = torch.tanh(x_w @ w.down.weight.T) @ w.up.weight.T + w.up.bias
     raw_a = x_a @ a.down.weight.T @ a.up.weight.T + a.up.bias
-    r, k, v = (of @ W.weight.T for of, W in ((x_r, cell.from_r), (x_k, cell.from_k), (x_v, cell.from_v)))
+    r, k, v = (
+        of @ W.weight.T + W.bias for of, W in ((x_r, cell.from_r), (x_k, cell.from_k), (x_v, cell.from_v))
+    )
     read, _ = cell.memory(torch.cat([r, raw_w, k, v, raw_a], -1))
     k = k * (1 + (torch.sigmoid(raw_a) - 1) * cell.memory.alpha.flatten())
     bonus = (r * cell.rho.flatten() * k).unflatten(-1, (2, 4)).sum(-1, keepdim=True)
@@ -184,20 +187,24 @@ SIZE = {"hidden_size": 5, "heads": 2, "key_size": 6, "value_size": 4}
 I_, H, h, K, V, R = 3, 5, 2, 6, 4, 7
 COUNTS = [
     ("linear-attention", SIZE, h * (2 * K + V) * (I_ + 1) + h * V * H),
-    ("retention", SIZE, h * (2 * K + V) * I_ + h * V * (H + I_) + 2 * h * V),
+    ("retention", SIZE, h * (2 * K + V) * (I_ + 1) + h * V * (H + I_ + 1) + 2 * h * V),
     (
         "gla",
         {**SIZE, "gate_rank": R},
-        h * (2 * K + V) * I_ + R * I_ + h * K * (R + 1) + h * V * (H + I_) + 2 * h * V,
+        h * (2 * K + V) * (I_ + 1) + R * I_ + h * K * (R + 1) + h * V * (H + I_ + 1) + 2 * h * V,
     ),
-    ("delta", SIZE, h * (2 * K + V + 1) * I_ + h * V * H + h * V),
-    ("delta", {**SIZE, "gate": True, "norm": "none"}, h * (2 * K + V + 1) * I_ + h * V * (H + I_)),
-    ("gated-delta", SIZE, h * (2 * K + V + 2) * I_ + h * V * (H + I_) + h * V + 2 * h),
-    ("delta-product", {**SIZE, "products": 3}, h * (K + 3 * (K + V + 1)) * I_ + h * V * H + h * V),
+    ("delta", SIZE, h * (2 * K + V + 1) * (I_ + 1) + h * V * H + h * V),
+    (
+        "delta",
+        {**SIZE, "gate": True, "norm": "none", "bias": False},
+        h * (2 * K + V + 1) * I_ + h * V * (H + I_),
+    ),
+    ("gated-delta", SIZE, h * (2 * K + V + 2) * (I_ + 1) + h * V * (H + I_ + 1) + h * V + 2 * h),
+    ("delta-product", {**SIZE, "products": 3}, h * (K + 3 * (K + V + 1)) * (I_ + 1) + h * V * H + h * V),
     (
         "rwkv-7",
         {"hidden_size": H, "heads": h, "head_size": K, "rank": R},
-        3 * h * K * I_ + h * K * H + 6 * I_ + 3 * R * (I_ + h * K) + 7 * h * K,
+        3 * h * K * (I_ + 1) + h * K * H + 6 * I_ + 3 * R * (I_ + h * K) + 7 * h * K,
     ),
     ("fast-weights", {"hidden_size": H}, H * (I_ + H + 1) + 2 * H),
 ]

@@ -12,7 +12,7 @@ from torch.nn.functional import logsigmoid
 from recurra import InvalidOption
 from recurra_matrix_memory.layer import MatrixCell, projection
 from recurra_matrix_memory.memory import MatrixState, PlainMatrixMemory
-from recurra_matrix_memory.options import Count, Gate, Heads, HiddenSize, KeySize, Norm, ValueSize
+from recurra_matrix_memory.options import Bias, Count, Gate, Heads, HiddenSize, KeySize, Norm, ValueSize
 from recurra_matrix_memory.recurrence import bounded, read, written
 
 Rotation = Annotated[
@@ -85,14 +85,14 @@ class RetentionMemory(PlainMatrixMemory):
 class RetentionCell(MatrixCell[MatrixState]):
     """Multi-scale retention, the layer of the RetNet.
 
-        r = memory(W x);  y = W_o (norm(r) ∘ swish(W_g x))
+        r = memory(W x + b);  y = W_o (norm(r) ∘ swish(W_g x + b_g))
 
     The memory is `RetentionMemory`; the norm is that of a group per head.
 
     Shapes: x (B, I), S (B, h, V, K), y (B, H).
-    Parameters: h (2 K + V) I + h V (H + I) + 2 h V.
-    Initialization: all weights Glorot-uniform; gain of the norm one, bias zero.
-    Differs from the paper: see `RetentionMemory`.
+    Parameters: h (2 K + V) (I + 1) + h V (H + I + 1) + 2 h V.
+    Initialization: all weights Glorot-uniform, biases zero; gain of the norm one, bias zero.
+    Differs from the paper: W and W_g have biases unless `bias` is false; see also `RetentionMemory`.
     Source: Sun et al. 2023, arXiv 2307.08621, equation 8.
     """
 
@@ -109,9 +109,10 @@ class RetentionCell(MatrixCell[MatrixState]):
         rotation: Rotation = True,
         norm: Norm = "layer",
         gate: Gate = True,
+        bias: Bias = True,
     ) -> None:
         memory = RetentionMemory(heads=heads, key_size=key_size, value_size=value_size, rotation=rotation)
-        super().__init__(input_size, memory, hidden_size, norm=norm, gate=gate)
+        super().__init__(input_size, memory, hidden_size, norm=norm, gate=gate, bias=bias)
 
 
 class GLAMemory(PlainMatrixMemory):
@@ -148,13 +149,13 @@ class GLAMemory(PlainMatrixMemory):
 
 
 class GLAInterface(nn.Module):
-    """The layer that drives a `GLAMemory`: W x for q, k and v, and W_2 W_1 x + b for a."""
+    """The layer that drives a `GLAMemory`: W x + b for q, k and v, and W_2 W_1 x + c for a."""
 
-    def __init__(self, input_size: int, memory: GLAMemory, rank: int) -> None:
+    def __init__(self, input_size: int, memory: GLAMemory, rank: int, *, bias: bool) -> None:
         super().__init__()
         gates = memory.sizes[-1]
-        self.vectors = projection(input_size, memory.input_size - gates)
-        self.down = projection(input_size, rank)
+        self.vectors = projection(input_size, memory.input_size - gates, bias=bias)
+        self.down = projection(input_size, rank, bias=False)
         self.up = projection(rank, gates, bias=True)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -165,14 +166,15 @@ class GLAInterface(nn.Module):
 class GLACell(MatrixCell[MatrixState]):
     """Gated linear attention as a layer.
 
-        r = memory([W x, W_2 W_1 x + b]);  y = W_o (norm(r) ∘ swish(W_g x))
+        r = memory([W x + b, W_2 W_1 x + c]);  y = W_o (norm(r) ∘ swish(W_g x + b_g))
 
     The memory is `GLAMemory`; W_1 (R, I) and W_2 (h K, R) compute its gates.
 
     Shapes: x (B, I), S (B, h, V, K), y (B, H).
-    Parameters: h (2 K + V) I + R I + h K (R + 1) + h V (H + I) + 2 h V.
-    Initialization: all weights Glorot-uniform; b zero; gain of the norm one, bias zero.
-    Differs from the paper: W_g has no bias; see also `GLAMemory`.
+    Parameters: h (2 K + V) (I + 1) + R I + h K (R + 1) + h V (H + I + 1) + 2 h V.
+    Initialization: all weights Glorot-uniform, biases zero; gain of the norm one, bias zero.
+    Differs from the paper: W has a bias unless `bias` is false, which takes that of W_g too; see
+    also `GLAMemory`.
     Source: Yang, Wang, Shen, Panda and Kim 2023, arXiv 2312.06635, section 4.4.
     """
 
@@ -190,8 +192,11 @@ class GLACell(MatrixCell[MatrixState]):
         gate_rank: Rank = 16,
         norm: Norm = "layer",
         gate: Gate = True,
+        bias: Bias = True,
     ) -> None:
         sizes = {"heads": heads, "key_size": key_size, "value_size": value_size}
         memory = GLAMemory(**sizes, temperature=temperature)
-        interface = GLAInterface(input_size, memory, gate_rank)
-        super().__init__(input_size, memory, hidden_size, norm=norm, gate=gate, interface=interface)
+        interface = GLAInterface(input_size, memory, gate_rank, bias=bias)
+        super().__init__(
+            input_size, memory, hidden_size, norm=norm, gate=gate, bias=bias, interface=interface
+        )

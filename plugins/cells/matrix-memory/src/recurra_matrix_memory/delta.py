@@ -13,6 +13,7 @@ from torch.nn.functional import softplus
 from recurra_matrix_memory.layer import MatrixCell
 from recurra_matrix_memory.memory import MatrixState, PlainMatrixMemory
 from recurra_matrix_memory.options import (
+    Bias,
     Count,
     Gate,
     Heads,
@@ -108,15 +109,15 @@ class DeltaMemory(DeltaRuleMemory):
 class DeltaCell(MatrixCell[MatrixState]):
     """DeltaNet: the delta rule as a layer.
 
-        r = memory(W x);  y = W_o norm(r)
+        r = memory(W x + b);  y = W_o norm(r)
 
-    The memory is `DeltaMemory`; with `gate`, norm(r) is multiplied by swish(W_g x).
+    The memory is `DeltaMemory`; with `gate`, norm(r) is multiplied by swish(W_g x + b_g).
 
     Shapes: x (B, I), S (B, h, V, K), y (B, H).
-    Parameters: h (2 K + V + 1) I + h V H + h V; h V I more with `gate`.
-    Initialization: all weights Glorot-uniform; gain of the norm one.
-    Differs from the paper: no short convolution of q, k and v; a gain of the norm for each channel of each
-    head. See `DeltaMemory` too.
+    Parameters: h (2 K + V + 1) (I + 1) + h V H + h V; h V (I + 1) more with `gate`.
+    Initialization: all weights Glorot-uniform, biases zero; gain of the norm one.
+    Differs from the paper: no short convolution of q, k and v; W and W_g have biases unless `bias` is false;
+    a gain of the norm for each channel of each head. See `DeltaMemory` too.
     Source: Yang, Wang, Zhang, Shen and Kim 2024, arXiv 2406.06484.
     """
 
@@ -133,10 +134,11 @@ class DeltaCell(MatrixCell[MatrixState]):
         negative_eigenvalues: NegativeEigenvalues = False,
         norm: Norm = "rms",
         gate: Gate = False,
+        bias: Bias = True,
     ) -> None:
         sizes = {"heads": heads, "key_size": key_size, "value_size": value_size}
         memory = DeltaMemory(**sizes, negative_eigenvalues=negative_eigenvalues)
-        super().__init__(input_size, memory, hidden_size, norm=norm, gate=gate)
+        super().__init__(input_size, memory, hidden_size, norm=norm, gate=gate, bias=bias)
 
 
 class GatedDeltaMemory(DeltaRuleMemory):
@@ -170,13 +172,14 @@ class GatedDeltaMemory(DeltaRuleMemory):
 class GatedDeltaCell(MatrixCell[MatrixState]):
     """Gated DeltaNet: the gated delta rule as a layer.
 
-        r = memory(W x);  y = W_o (norm(r) ∘ swish(W_g x))
+        r = memory(W x + b);  y = W_o (norm(r) ∘ swish(W_g x + b_g))
 
     The memory is `GatedDeltaMemory`.
 
     Shapes: x (B, I), S (B, h, V, K), y (B, H).
-    Parameters: h (2 K + V + 2) I + h V (H + I) + h V + 2 h.
-    Initialization: all weights Glorot-uniform; gain of the norm one; gates as in `GatedDeltaMemory`.
+    Parameters: h (2 K + V + 2) (I + 1) + h V (H + I + 1) + h V + 2 h.
+    Initialization: all weights Glorot-uniform, biases zero; gain of the norm one; gates as in
+    `GatedDeltaMemory`.
     Differs from the paper: as `DeltaCell`.
     Source: Yang, Kautz and Hatamizadeh 2024, arXiv 2412.06464, figure 1.
     """
@@ -194,10 +197,11 @@ class GatedDeltaCell(MatrixCell[MatrixState]):
         negative_eigenvalues: NegativeEigenvalues = False,
         norm: Norm = "rms",
         gate: Gate = True,
+        bias: Bias = True,
     ) -> None:
         sizes = {"heads": heads, "key_size": key_size, "value_size": value_size}
         memory = GatedDeltaMemory(**sizes, negative_eigenvalues=negative_eigenvalues)
-        super().__init__(input_size, memory, hidden_size, norm=norm, gate=gate)
+        super().__init__(input_size, memory, hidden_size, norm=norm, gate=gate, bias=bias)
 
 
 class DeltaProductMemory(DeltaRuleMemory):
@@ -238,13 +242,14 @@ class DeltaProductMemory(DeltaRuleMemory):
 class DeltaProductCell(MatrixCell[MatrixState]):
     """DeltaProduct: several delta rules per step as a layer.
 
-        r = memory(W x);  y = W_o norm(r)
+        r = memory(W x + b);  y = W_o norm(r)
 
-    The memory is `DeltaProductMemory`; with `gate`, norm(r) is multiplied by swish(W_g x).
+    The memory is `DeltaProductMemory`; with `gate`, norm(r) is multiplied by swish(W_g x + b_g).
 
     Shapes: x (B, I), S (B, h, V, K), y (B, H).
-    Parameters: h (K + n (K + V + 1)) I + h V H + h V; h V I more with `gate`, h I + 2 h with `forgets`.
-    Initialization: all weights Glorot-uniform; gain of the norm one.
+    Parameters: h (K + n (K + V + 1)) (I + 1) + h V H + h V; h V (I + 1) more with `gate`, and
+    h (I + 3) with `forgets`.
+    Initialization: all weights Glorot-uniform, biases zero; gain of the norm one.
     Differs from the paper: as `DeltaCell`.
     Source: Siems et al. 2025, arXiv 2502.10297.
     """
@@ -264,6 +269,7 @@ class DeltaProductCell(MatrixCell[MatrixState]):
         forgets: Forgets = False,
         norm: Norm = "rms",
         gate: Gate = False,
+        bias: Bias = True,
     ) -> None:
         memory = DeltaProductMemory(
             heads=heads,
@@ -273,4 +279,4 @@ class DeltaProductCell(MatrixCell[MatrixState]):
             negative_eigenvalues=negative_eigenvalues,
             forgets=forgets,
         )
-        super().__init__(input_size, memory, hidden_size, norm=norm, gate=gate)
+        super().__init__(input_size, memory, hidden_size, norm=norm, gate=gate, bias=bias)

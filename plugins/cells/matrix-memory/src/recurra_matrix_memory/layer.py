@@ -44,14 +44,14 @@ class HeadNorm(nn.Module):
 class MatrixCell(Cell[S]):
     """A memory driven by the input alone, its reads normalised, gated and projected.
 
-        r = memory(W x);  y = W_o (norm(r) ∘ swish(W_g x))
+        r = memory(W x + b);  y = W_o (norm(r) ∘ swish(W_g x + b_g))
 
-    The factor swish(W_g x) exists only with `gate`.
+    The factor with W_g exists only with `gate`, b and b_g only with `bias`.
 
     Shapes: x (B, I), y (B, H); the state is that of the memory.
-    Parameters: I P (P the width of the memory's interface), h V H, h V I with `gate`, those of the norm, and
-    those of the memory.
-    Initialization: all weights Glorot-uniform.
+    Parameters: P (I + 1) (P the width of the memory's interface), h V H, h V (I + 1) with `gate`, and those
+    of the norm and of the memory.
+    Initialization: all weights Glorot-uniform, biases zero.
 
     Args:
         input_size: I.
@@ -59,6 +59,8 @@ class MatrixCell(Cell[S]):
         hidden_size: H.
         norm: The kind of `HeadNorm`.
         gate: Whether there is a W_g.
+        bias: Whether W and W_g have biases. A layer inside of a network does without them; as the first layer
+            it would be blind to steps at which x is zero.
         interface: The layer that drives the memory, instead of W.
     """
 
@@ -70,14 +72,15 @@ class MatrixCell(Cell[S]):
         *,
         norm: NormKind,
         gate: bool,
+        bias: bool,
         interface: nn.Module | None = None,
     ) -> None:
         super().__init__(input_size, hidden_size)
         self.memory, width = memory, memory.output_size
-        self.interface = interface or projection(input_size, memory.input_size)
+        self.interface = interface or projection(input_size, memory.input_size, bias=bias)
         self.norm = HeadNorm(memory.heads, memory.value_size, norm)
-        self.gate = projection(input_size, width) if gate else None
-        self.output = projection(width, hidden_size)
+        self.gate = projection(input_size, width, bias=bias) if gate else None
+        self.output = projection(width, hidden_size, bias=False)
 
     def initial_state(self, batch_size: int) -> S:
         """Return the initial state of the memory."""
@@ -96,7 +99,7 @@ class MatrixCell(Cell[S]):
         return self.memory.diagnostics(state)
 
 
-def projection(inputs: int, outputs: int, *, bias: bool = False) -> nn.Linear:
+def projection(inputs: int, outputs: int, *, bias: bool) -> nn.Linear:
     """Return a linear layer with Glorot-uniform weights and, if any, zero biases."""
     layer = nn.Linear(inputs, outputs, bias=bias)
     nn.init.xavier_uniform_(layer.weight)

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from recurra_matrix_memory.layer import MatrixCell, projection
+from recurra_matrix_memory.layer import MatrixCell
 from recurra_matrix_memory.memory import MatrixMemory
-from recurra_matrix_memory.options import Gate, Heads, HiddenSize, KeySize, Norm, ValueSize
+from recurra_matrix_memory.options import Bias, Gate, Heads, HiddenSize, KeySize, Norm, ValueSize
 from recurra_matrix_memory.recurrence import bounded, read, written
 
 DIVISOR_EPSILON = 1e-6
@@ -59,11 +59,11 @@ class LinearAttentionCell(MatrixCell[LinearAttentionState]):
         r = memory(W x + b);  y = W_o r
 
     The memory is `LinearAttentionMemory`. The options `norm` and `gate` add what later layers have,
-    y = W_o (norm(r) ∘ swish(W_g x)).
+    y = W_o (norm(r) ∘ swish(W_g x + b_g)).
 
     Shapes: x (B, I), S (B, h, V, K), z (B, h, K), y (B, H).
-    Parameters: h (2 K + V) (I + 1) + h V H; h V I more with `gate`, and those of the norm.
-    Initialization: W, W_o and W_g Glorot-uniform, b zero.
+    Parameters: h (2 K + V) (I + 1) + h V H; h V (I + 1) more with `gate`, and those of the norm.
+    Initialization: W, W_o and W_g Glorot-uniform, biases zero.
     Differs from the paper: W_o has no bias, and nothing of the transformer around the layer is here:
     positions, feed-forward layers, residual connections. See `LinearAttentionMemory` too.
     Source: Katharopoulos, Vyas, Pappas and Fleuret 2020, arXiv 2006.16236.
@@ -81,10 +81,10 @@ class LinearAttentionCell(MatrixCell[LinearAttentionState]):
         value_size: ValueSize = 32,
         norm: Norm = "none",
         gate: Gate = False,
+        bias: Bias = True,
     ) -> None:
         memory = LinearAttentionMemory(heads=heads, key_size=key_size, value_size=value_size)
-        interface = projection(input_size, memory.input_size, bias=True)
-        super().__init__(input_size, memory, hidden_size, norm=norm, gate=gate, interface=interface)
+        super().__init__(input_size, memory, hidden_size, norm=norm, gate=gate, bias=bias)
 
 
 def _phi(u: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ ValueSize = Annotated[Count, Field(description="V, width of a value, per head")]
 NormKind = Literal["none", "rms", "layer"]
 Norm = Annotated[NormKind, Field(description="normalisation of what a head reads, in the cell")]
 Gate = Annotated[bool, Field(description="multiply what was read by swish(W_g x)")]
+Bias = Annotated[bool, Field(description="give W and W_g biases; without them, x = 0 gives y = 0")]
 NegativeEigenvalues = Annotated[
     bool, Field(description="β in (0, 2) rather than (0, 1): a step may reflect S along k")
 ]

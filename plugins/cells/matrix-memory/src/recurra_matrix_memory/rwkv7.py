@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from recurra import Cell
 from recurra_matrix_memory.layer import HeadNorm, projection
 from recurra_matrix_memory.memory import MatrixState, PlainMatrixMemory
-from recurra_matrix_memory.options import Count, Heads, HiddenSize
+from recurra_matrix_memory.options import Bias, Count, Heads, HiddenSize
 from recurra_matrix_memory.recurrence import bounded, outer, read, unit, written
 
 HeadSize = Annotated[Count, Field(description="K, width of a key, a query and a value, per head")]
@@ -85,7 +85,7 @@ class LowRank(nn.Module):
     def __init__(self, sizes: tuple[int, int, int], function: nn.Module, *, bias: bool) -> None:
         super().__init__()
         inputs, rank, outputs = sizes
-        self.down, self.function = projection(inputs, rank), function
+        self.down, self.function = projection(inputs, rank, bias=False), function
         self.up = projection(rank, outputs, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -98,18 +98,20 @@ class RWKV7Cell(Cell[RWKV7State]):
     """The time mixing of RWKV-7, as a layer.
 
         x_s = x + μ_s ∘ (x⁻ − x)  for each stream s of r, w, k, v, a and g;  x⁻ is x of the step before
-        r = W_r x_r;  k = W_k x_k;  v = W_v x_v;  w̃ = W_2 tanh(W_1 x_w) + w_0;  ã = A_2 A_1 x_a + a_0
-        g = G_2 σ(G_1 x_g);  y = W_o (g ∘ (norm(S' r) + (r · (ρ ∘ k̃)) v))
+        r = W_r x_r + b_r;  k = W_k x_k + b_k;  v = W_v x_v + b_v;  w̃ = W_2 tanh(W_1 x_w) + w_0
+        ã = A_2 A_1 x_a + a_0;  g = G_2 σ(G_1 x_g);  y = W_o (g ∘ (norm(S' r) + (r · (ρ ∘ k̃)) v))
 
     S' is that of `RWKV7Memory`; the norm is that of a group per head.
 
     Shapes: x (B, I), S (B, h, K, K), y (B, H).
-    Parameters: 3 h K I + h K H + 6 I + 3 R (I + h K) + 7 h K.
-    Initialization: weights Glorot-uniform; μ_s of channel i is 1 − (i/I)^p, p = 0.2 for r and g, 0.9 for w
-    and a, 0.7 for k and v; w_0 from −5.5 to 0.5 along the channels, a_0 −0.19, ρ −0.04; gain one, bias zero.
-    Differs from the paper: the residual of v to the first layer is left out, since a cell does not see other
-    layers, and with it the embedding and the channel mixing around the layer; the three ranks are equal; the
-    zigzag within w_0 and a_0, the orthogonal weights and the zero W_o of its initialization are left out.
+    Parameters: 3 h K (I + 1) + h K H + 6 I + 3 R (I + h K) + 7 h K.
+    Initialization: weights Glorot-uniform, b zero; μ_s of channel i is 1 − (i/I)^p, p = 0.2 for r and g, 0.9
+    for w and a, 0.7 for k and v; w_0 from −5.5 to 0.5 along the channels, a_0 −0.19, ρ −0.04; gain one, bias
+    of the norm zero.
+    Differs from the paper: b_r, b_k and b_v, unless `bias` is false. The residual of v to the first layer is
+    left out, since a cell does not see other layers, and with it the embedding and the channel mixing around
+    the layer; the three ranks are equal; the zigzag within w_0 and a_0, the orthogonal weights and the zero
+    W_o of its initialization are left out.
     Source: Peng et al. 2025, arXiv 2503.14456, section 4.
     """
 
@@ -123,19 +125,20 @@ class RWKV7Cell(Cell[RWKV7State]):
         heads: Heads = 4,
         head_size: HeadSize = 32,
         rank: Rank = 32,
+        bias: Bias = True,
     ) -> None:
         super().__init__(input_size, hidden_size)
         self.memory = RWKV7Memory(heads=heads, head_size=head_size)
         width = self.memory.output_size
         powers = torch.tensor([0.2, 0.9, 0.7, 0.7, 0.9, 0.2])[:, None]
         self.mu = nn.Parameter(1 - (torch.arange(input_size) / input_size) ** powers)
-        self.from_r, self.from_k, self.from_v = (projection(input_size, width) for _ in range(3))
+        self.from_r, self.from_k, self.from_v = (projection(input_size, width, bias=bias) for _ in range(3))
         self.from_w = LowRank((input_size, rank, width), nn.Tanh(), bias=True)
         self.from_a = LowRank((input_size, rank, width), nn.Identity(), bias=True)
         self.from_g = LowRank((input_size, rank, width), nn.Sigmoid(), bias=False)
         self.rho = nn.Parameter(torch.full((heads, head_size), -0.04))
         self.norm = HeadNorm(heads, head_size, "layer", head_size * NORM_EPSILON)
-        self.output = projection(width, hidden_size)
+        self.output = projection(width, hidden_size, bias=False)
         with torch.no_grad():
             self.from_w.up.bias.copy_(torch.linspace(-5.5, 0.5, width))
             self.from_a.up.bias.fill_(-0.19)
