@@ -49,7 +49,7 @@ class RetentionMemory(PlainMatrixMemory):
     cos: Tensor
     sin: Tensor
 
-    contract_options = {"heads": 2, "key_size": 4, "value_size": 2}
+    contract_options = {"heads": 2, "key_size": 4, "value_size": 4}
 
     def __init__(
         self,
@@ -91,7 +91,7 @@ class RetentionCell(MatrixCell[MatrixState]):
 
     Shapes: x (B, I), S (B, h, V, K), y (B, H).
     Parameters: h (2 K + V) (I + 1) + h V (H + I + 1) + 2 h V.
-    Initialization: all weights Glorot-uniform, biases zero; gain of the norm one, bias zero.
+    Initialization: all weights Glorot-uniform, biases uniform in ±1/√I; gain of the norm one, bias zero.
     Differs from the paper: W and W_g have biases unless `bias` is false; see also `RetentionMemory`.
     Source: Sun et al. 2023, arXiv 2307.08621, equation 8.
     """
@@ -127,7 +127,7 @@ class GLAMemory(PlainMatrixMemory):
     Source: Yang, Wang, Shen, Panda and Kim 2023, arXiv 2312.06635, equation 3 and section 4.4.
     """
 
-    contract_options = {"heads": 2, "key_size": 3, "value_size": 2}
+    contract_options = {"heads": 2, "key_size": 4, "value_size": 4}
 
     def __init__(
         self,
@@ -172,7 +172,7 @@ class GLACell(MatrixCell[MatrixState]):
 
     Shapes: x (B, I), S (B, h, V, K), y (B, H).
     Parameters: h (2 K + V) (I + 1) + R I + h K (R + 1) + h V (H + I + 1) + 2 h V.
-    Initialization: all weights Glorot-uniform, biases zero; gain of the norm one, bias zero.
+    Initialization: all weights Glorot-uniform, biases uniform in ±1/√I; gain of the norm one, bias zero.
     Differs from the paper: W has a bias unless `bias` is false, which takes that of W_g too; see
     also `GLAMemory`.
     Source: Yang, Wang, Shen, Panda and Kim 2023, arXiv 2312.06635, section 4.4.

@@ -93,7 +93,7 @@ class DeltaMemory(DeltaRuleMemory):
     Zhang, Shen and Kim 2024, arXiv 2406.06484; β in (0, 2): Grazzi et al. 2024, arXiv 2411.12537.
     """
 
-    contract_options = {"heads": 2, "key_size": 3, "value_size": 2}
+    contract_options = {"heads": 2, "key_size": 4, "value_size": 4}
 
     def __init__(
         self,
@@ -115,7 +115,7 @@ class DeltaCell(MatrixCell[MatrixState]):
 
     Shapes: x (B, I), S (B, h, V, K), y (B, H).
     Parameters: h (2 K + V + 1) (I + 1) + h V H + h V; h V (I + 1) more with `gate`.
-    Initialization: all weights Glorot-uniform, biases zero; gain of the norm one.
+    Initialization: all weights Glorot-uniform, biases uniform in ±1/√I; gain of the norm one.
     Differs from the paper: no short convolution of q, k and v; W and W_g have biases unless `bias` is false;
     a gain of the norm for each channel of each head. See `DeltaMemory` too.
     Source: Yang, Wang, Zhang, Shen and Kim 2024, arXiv 2406.06484.
@@ -155,7 +155,7 @@ class GatedDeltaMemory(DeltaRuleMemory):
     Source: Yang, Kautz and Hatamizadeh 2024, arXiv 2412.06464.
     """
 
-    contract_options = {"heads": 2, "key_size": 3, "value_size": 2}
+    contract_options = {"heads": 2, "key_size": 4, "value_size": 4}
 
     def __init__(
         self,
@@ -178,7 +178,7 @@ class GatedDeltaCell(MatrixCell[MatrixState]):
 
     Shapes: x (B, I), S (B, h, V, K), y (B, H).
     Parameters: h (2 K + V + 2) (I + 1) + h V (H + I + 1) + h V + 2 h.
-    Initialization: all weights Glorot-uniform, biases zero; gain of the norm one; gates as in
+    Initialization: all weights Glorot-uniform, biases uniform in ±1/√I; gain of the norm one; gates as in
     `GatedDeltaMemory`.
     Differs from the paper: as `DeltaCell`.
     Source: Yang, Kautz and Hatamizadeh 2024, arXiv 2412.06464, figure 1.
@@ -219,7 +219,7 @@ class DeltaProductMemory(DeltaRuleMemory):
     Source: Siems et al. 2025, arXiv 2502.10297.
     """
 
-    contract_options = {"heads": 2, "key_size": 3, "value_size": 2}
+    contract_options = {"heads": 2, "key_size": 4, "value_size": 4}
 
     def __init__(
         self,
@@ -249,7 +249,7 @@ class DeltaProductCell(MatrixCell[MatrixState]):
     Shapes: x (B, I), S (B, h, V, K), y (B, H).
     Parameters: h (K + n (K + V + 1)) (I + 1) + h V H + h V; h V (I + 1) more with `gate`, and
     h (I + 3) with `forgets`.
-    Initialization: all weights Glorot-uniform, biases zero; gain of the norm one.
+    Initialization: all weights Glorot-uniform, biases uniform in ±1/√I; gain of the norm one.
     Differs from the paper: as `DeltaCell`.
     Source: Siems et al. 2025, arXiv 2502.10297.
     """

@@ -87,7 +87,8 @@ class FastWeightsCell(Cell[FastWeightsState]):
 
     Shapes: x (B, I), h (B, H), A (B, H, H), y (B, H).
     Parameters: H (I + H + 1) + 2 H.
-    Initialization: C Glorot-uniform, W 0.05 times the identity, b zero; gain one, bias zero; h and A zero.
+    Initialization: C Glorot-uniform, W 0.05 times the identity, b uniform in ±1/√I; gain one and
+    bias of the norm zero; h and A zero.
     Differs from the paper: z has a bias; see also `FastWeightsMemory`.
     Source: Ba, Hinton, Mnih, Leibo and Ionescu 2016, arXiv 1610.06258.
     """

@@ -51,7 +51,7 @@ class MatrixCell(Cell[S]):
     Shapes: x (B, I), y (B, H); the state is that of the memory.
     Parameters: P (I + 1) (P the width of the memory's interface), h V H, h V (I + 1) with `gate`, and those
     of the norm and of the memory.
-    Initialization: all weights Glorot-uniform, biases zero.
+    Initialization: all weights Glorot-uniform, biases uniform in ±1/√I.
 
     Args:
         input_size: I.
@@ -100,9 +100,10 @@ class MatrixCell(Cell[S]):
 
 
 def projection(inputs: int, outputs: int, *, bias: bool) -> nn.Linear:
-    """Return a linear layer with Glorot-uniform weights and, if any, zero biases."""
+    """Return a linear layer with Glorot-uniform weights; its biases, if any, are uniform in ±1/√inputs.
+
+    With biases of zero, the reads and the gate at a step without input would both be zero: a saddle point.
+    """
     layer = nn.Linear(inputs, outputs, bias=bias)
     nn.init.xavier_uniform_(layer.weight)
-    if bias:
-        nn.init.zeros_(layer.bias)
     return layer

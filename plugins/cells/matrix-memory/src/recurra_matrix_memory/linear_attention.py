@@ -34,7 +34,7 @@ class LinearAttentionMemory(MatrixMemory[LinearAttentionState]):
     Source: Katharopoulos, Vyas, Pappas and Fleuret 2020, arXiv 2006.16236, equations 16 to 20.
     """
 
-    contract_options = {"heads": 2, "key_size": 3, "value_size": 2}
+    contract_options = {"heads": 2, "key_size": 4, "value_size": 4}
 
     def __init__(self, *, heads: Heads = 4, key_size: KeySize = 16, value_size: ValueSize = 16) -> None:
         super().__init__((heads, value_size, key_size), (key_size, key_size, value_size))
@@ -63,7 +63,7 @@ class LinearAttentionCell(MatrixCell[LinearAttentionState]):
 
     Shapes: x (B, I), S (B, h, V, K), z (B, h, K), y (B, H).
     Parameters: h (2 K + V) (I + 1) + h V H; h V (I + 1) more with `gate`, and those of the norm.
-    Initialization: W, W_o and W_g Glorot-uniform, biases zero.
+    Initialization: W, W_o and W_g Glorot-uniform, biases uniform in ±1/√I.
     Differs from the paper: W_o has no bias, and nothing of the transformer around the layer is here:
     positions, feed-forward layers, residual connections. See `LinearAttentionMemory` too.
     Source: Katharopoulos, Vyas, Pappas and Fleuret 2020, arXiv 2006.16236.

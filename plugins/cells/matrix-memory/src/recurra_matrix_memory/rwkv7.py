@@ -47,7 +47,7 @@ class RWKV7Memory(PlainMatrixMemory):
     Source: Peng et al. 2025, arXiv 2503.14456, equations 12 to 17.
     """
 
-    contract_options = {"heads": 2, "head_size": 3}
+    contract_options = {"heads": 2, "head_size": 4}
 
     def __init__(self, *, heads: Heads = 4, head_size: HeadSize = 16) -> None:
         super().__init__((heads, head_size, head_size), [head_size] * 5)
@@ -105,9 +105,9 @@ class RWKV7Cell(Cell[RWKV7State]):
 
     Shapes: x (B, I), S (B, h, K, K), y (B, H).
     Parameters: 3 h K (I + 1) + h K H + 6 I + 3 R (I + h K) + 7 h K.
-    Initialization: weights Glorot-uniform, b zero; μ_s of channel i is 1 − (i/I)^p, p = 0.2 for r and g, 0.9
-    for w and a, 0.7 for k and v; w_0 from −5.5 to 0.5 along the channels, a_0 −0.19, ρ −0.04; gain one, bias
-    of the norm zero.
+    Initialization: weights Glorot-uniform, b uniform in ±1/√I; μ_s of channel i is 1 − (i/I)^p, p = 0.2
+    for r and g, 0.9 for w and a, 0.7 for k and v; w_0 from −5.5 to 0.5 along the channels, a_0 −0.19,
+    ρ −0.04; gain one, bias of the norm zero.
     Differs from the paper: b_r, b_k and b_v, unless `bias` is false. The residual of v to the first layer is
     left out, since a cell does not see other layers, and with it the embedding and the channel mixing around
     the layer; the three ranks are equal; the zigzag within w_0 and a_0, the orthogonal weights and the zero

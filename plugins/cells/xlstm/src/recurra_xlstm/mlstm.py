@@ -51,7 +51,7 @@ class MLSTM(Cell[MLSTMState]):
     its code.
     """
 
-    contract_options = {"heads": 2, "key_size": 3, "value_size": 2}
+    contract_options = {"heads": 2, "key_size": 4, "value_size": 4}
 
     def __init__(
         self,
