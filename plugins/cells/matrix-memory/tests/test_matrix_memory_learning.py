@@ -32,7 +32,7 @@ def test_associative_recall_is_learned(name):
     readout = torch.nn.Linear(64, BITS)
     optimizer = torch.optim.Adam([*cell.parameters(), *readout.parameters()], lr=1e-2)
     losses = []
-    for _ in range(400):
+    for _ in range(250):
         x, value = recall(rng)
         loss = binary_cross_entropy_with_logits(readout(cell(x)[0][:, -1]), value)
         optimizer.zero_grad()

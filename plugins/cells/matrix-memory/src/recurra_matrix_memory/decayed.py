@@ -39,7 +39,7 @@ class RetentionMemory(PlainMatrixMemory):
     Parameters: none.  Initialization: S zero.
     Differs from the paper: the rotation has no xPos growth, as in its own code; the axes of a pair are
     K/2 apart instead of adjacent; the numbers of q, k and v are held within ±1e4.
-    Source: Sun et al. 2023, arXiv 2307.08621, equations 5 to 8.
+    Source: Sun et al. 2023, arXiv 2307.08621.
 
     Raises:
         InvalidOption: `rotation` with an odd `key_size`.
@@ -93,7 +93,7 @@ class RetentionCell(MatrixCell[MatrixState]):
     Parameters: h (2 K + V) (I + 1) + h V (H + I + 1) + 2 h V.
     Initialization: all weights Glorot-uniform, biases uniform in ±1/√I; gain of the norm one, bias zero.
     Differs from the paper: W and W_g have biases unless `bias` is false; see also `RetentionMemory`.
-    Source: Sun et al. 2023, arXiv 2307.08621, equation 8.
+    Source: Sun et al. 2023, arXiv 2307.08621.
     """
 
     contract_options = {"hidden_size": 5, **RetentionMemory.contract_options}
@@ -124,7 +124,7 @@ class GLAMemory(PlainMatrixMemory):
     Parameters: none.  Initialization: S zero.
     Differs from the paper: the numbers of q, k and v are held within ±1e4. The factor
     1/√K is that of its code.
-    Source: Yang, Wang, Shen, Panda and Kim 2023, arXiv 2312.06635, equation 3 and section 4.4.
+    Source: Yang, Wang, Shen, Panda and Kim 2023, arXiv 2312.06635.
     """
 
     contract_options = {"heads": 2, "key_size": 4, "value_size": 4}
@@ -175,7 +175,7 @@ class GLACell(MatrixCell[MatrixState]):
     Initialization: all weights Glorot-uniform, biases uniform in ±1/√I; gain of the norm one, bias zero.
     Differs from the paper: W has a bias unless `bias` is false, which takes that of W_g too; see
     also `GLAMemory`.
-    Source: Yang, Wang, Shen, Panda and Kim 2023, arXiv 2312.06635, section 4.4.
+    Source: Yang, Wang, Shen, Panda and Kim 2023, arXiv 2312.06635.
     """
 
     contract_options = {"hidden_size": 5, "gate_rank": 2, **GLAMemory.contract_options}

@@ -181,7 +181,7 @@ class GatedDeltaCell(MatrixCell[MatrixState]):
     Initialization: all weights Glorot-uniform, biases uniform in ±1/√I; gain of the norm one; gates as in
     `GatedDeltaMemory`.
     Differs from the paper: as `DeltaCell`.
-    Source: Yang, Kautz and Hatamizadeh 2024, arXiv 2412.06464, figure 1.
+    Source: Yang, Kautz and Hatamizadeh 2024, arXiv 2412.06464.
     """
 
     contract_options = {"hidden_size": 5, **GatedDeltaMemory.contract_options}

@@ -37,7 +37,7 @@ class FastWeightsMemory(Memory[FastWeightsMemoryState]):
     Shapes: interface z (B, H), r (B, H).
     Parameters: 2 H.  Initialization: A zero; gain one and bias zero.
     Differs from the paper: z is held within ±1e4.
-    Source: Ba, Hinton, Mnih, Leibo and Ionescu 2016, arXiv 1610.06258, equations 1, 2 and 5.
+    Source: Ba, Hinton, Mnih, Leibo and Ionescu 2016, arXiv 1610.06258.
     """
 
     contract_options = {"size": 4}

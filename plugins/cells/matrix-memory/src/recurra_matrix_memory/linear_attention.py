@@ -31,7 +31,7 @@ class LinearAttentionMemory(MatrixMemory[LinearAttentionState]):
     Parameters: none.  Initialization: S and z zero.
     Differs from the paper: the numbers of q, k and v are held within ±1e4. As in its code, 1e-6 is added to
     the divisor.
-    Source: Katharopoulos, Vyas, Pappas and Fleuret 2020, arXiv 2006.16236, equations 16 to 20.
+    Source: Katharopoulos, Vyas, Pappas and Fleuret 2020, arXiv 2006.16236.
     """
 
     contract_options = {"heads": 2, "key_size": 4, "value_size": 4}

@@ -44,7 +44,7 @@ class RWKV7Memory(PlainMatrixMemory):
     Shapes: interface (B, 5 h K) holds r, w̃, k, v and ã, r' (B, h K).
     Parameters: 2 h K, ξ and α.  Initialization: S zero; ξ from 0.76 to 0.66 along the channels, α 1.02.
     Differs from the paper: 1e-6 is added to the squared length; the raw numbers are held within ±1e4.
-    Source: Peng et al. 2025, arXiv 2503.14456, equations 12 to 17.
+    Source: Peng et al. 2025, arXiv 2503.14456.
     """
 
     contract_options = {"heads": 2, "head_size": 4}
@@ -112,7 +112,7 @@ class RWKV7Cell(Cell[RWKV7State]):
     left out, since a cell does not see other layers, and with it the embedding and the channel mixing around
     the layer; the three ranks are equal; the zigzag within w_0 and a_0, the orthogonal weights and the zero
     W_o of its initialization are left out.
-    Source: Peng et al. 2025, arXiv 2503.14456, section 4.
+    Source: Peng et al. 2025, arXiv 2503.14456.
     """
 
     contract_options = {"hidden_size": 5, "rank": 2, **RWKV7Memory.contract_options}
