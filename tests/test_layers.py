@@ -16,7 +16,7 @@ from recurra.plugins import registry
 
 from .packages import FRAMEWORK, PLUGINS, ROOT, module_of, name_of
 
-WORDS_OF_THE_FRAMEWORK = {"copy"}
+WORDS_OF_THE_FRAMEWORK = {"copy", "delta"}
 """Names of components that mean something else there."""
 
 
