@@ -26,4 +26,4 @@ def block_eigenvectors(order: int, blocks: int) -> tuple[Tensor, Tensor, Tensor]
     frequencies, V = torch.linalg.eigh(-1j * skew)  # ascending, in pairs of opposite sign
     half = size // 2
     frequency = frequencies[half:].repeat(blocks).to(torch.get_default_dtype())
-    return torch.full_like(frequency, 0.5), frequency, torch.block_diag(*[V[:, half:]] * blocks)
+    return torch.full_like(frequency, 0.5), frequency, torch.kron(torch.eye(blocks), V[:, half:].contiguous())

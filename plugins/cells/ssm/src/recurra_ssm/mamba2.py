@@ -92,9 +92,9 @@ class Mamba2(Cell[Mamba2State]):
         """Advance by one step: x (B, I), state -> y (B, H), state."""
         width, inner = self.sizes[0], sum(self.sizes)
         projected = self.from_x(x).clamp(-LARGEST, LARGEST)
-        z, v, delta = projected.split([width, inner, self.D.shape[0]], -1)
+        z, v, delta = torch.split(projected, [width, inner, self.D.shape[0]], -1)
         v, window = self.conv(v, state.window)
-        u, B, C = silu(v).split(self.sizes, -1)
+        u, B, C = torch.split(silu(v), self.sizes, -1)
         y, S = self._advance(u, B, C, softplus(delta + self.delta_bias), state.S)
         return self.to_y(self._normalised(y * silu(z))), Mamba2State(S, window)
 
@@ -111,7 +111,7 @@ class Mamba2(Cell[Mamba2State]):
 
     def _normalised(self, y: Tensor) -> Tensor:
         """Return y (B, D), divided group by group by the root of its mean square, times w."""
-        grouped = y.unflatten(-1, (self.shape[0], -1))
+        grouped = y.view(-1, self.shape[0], self.sizes[0] // self.shape[0])
         mean = (grouped * grouped).mean(-1, keepdim=True)
         return self.scale * (grouped * torch.rsqrt(mean + EPSILON)).flatten(1)
 

@@ -9,9 +9,9 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from recurra import Cell
+from recurra import Cell, InvalidOption
 from recurra_ssm.complex_state import ComplexState, moduli, product
-from recurra_ssm.options import Longest, Shortest, Size, check_divides, check_range
+from recurra_ssm.options import Longest, Shortest, Size, check_range
 from recurra_ssm.step_sizes import log_step_sizes
 from recurra_ssm.zero_order_hold import zero_order_hold
 
@@ -67,7 +67,8 @@ class S4D(Cell[ComplexState]):
         dt_max: Longest = 0.1,
     ) -> None:
         super().__init__(input_size, hidden_size)
-        check_divides("S4D", ("2", 2), ("state_size", state_size))
+        if state_size % 2:
+            raise InvalidOption(f"S4D: state_size = {state_size} must be even")
         check_range("S4D", ("dt_min", "dt_max"), dt_min, dt_max)
         self.pairs = state_size // 2
         decay, frequency = initial_eigenvalues(spectrum, self.pairs)
