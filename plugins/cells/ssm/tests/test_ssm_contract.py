@@ -1,4 +1,4 @@
-"""The cells hold their contracts in each of their forms, and all of them are compiled."""
+"""The cells hold their contracts and all of them are compiled."""
 
 import shutil
 
@@ -13,16 +13,9 @@ from recurra_ssm.rg_lru import RGLRU
 from recurra_ssm.s4d import S4D
 from recurra_ssm.s5 import S5
 
-REAL = {"real": {"spectrum": "real"}}
-
 
 @contract("cell", "s4d")
 def test_contract_of_s4d(check):
-    check()
-
-
-@contract("cell", "s4d", REAL)
-def test_contract_of_s4d_in_the_other_form(check):
     check()
 
 
