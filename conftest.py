@@ -37,8 +37,8 @@ COSTLY = (
     "check_gradients_of_states",
 )
 """Checks of a cell that export, compile or take thousands of steps: a second each, not milliseconds."""
-MOST = 12
-"""Of each costly check, the fast tests run so many, however many plugins there are."""
+MOST_COSTLY, MOST = 12, 64
+"""Of each check, the fast tests run so many, however many plugins there are."""
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -172,17 +172,17 @@ def parts(monkeypatch):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark costly checks beyond the first `MOST` as slow; a component's default form comes before others.
+    """Mark checks beyond the first `MOST` of their name as slow; default forms come before others.
 
-    Every check has the same forms, since a form's checks share compiled steps.
+    Every costly check has the same forms, since a form's checks share compiled steps.
     """
-    costly = defaultdict(list)
+    checks = defaultdict(list)
     for item in items:
-        if checked(item) in COSTLY:
-            costly[checked(item)].append(item)
-    for check, found in costly.items():
+        if name := checked(item):
+            checks[name].append(item)
+    for check, found in checks.items():
         found.sort(key=partial(precedence, check=check))
-        for item in found[MOST:]:
+        for item in found[MOST_COSTLY if check in COSTLY else MOST :]:
             item.add_marker(pytest.mark.slow)
 
 

@@ -21,7 +21,13 @@ from .elsewhere import Elsewhere, good, run
 NAMES = {kind: f"outside-{kind}" for kind in KINDS}
 DISTS = {kind: f"recurra-{name}" for kind, name in NAMES.items()}
 EXPERIMENTS = "def recurra_experiments"
-FEW = ("run.max_steps=4", "run.suite_batches=1", "run.evaluation_batch_size=4", "run.validation_batches=1", "run.progress=false")
+FEW = (
+    "run.max_steps=4",
+    "run.suite_batches=1",
+    "run.evaluation_batch_size=4",
+    "run.validation_batches=1",
+    "run.progress=false",
+)
 CHEAP = "not (check_export or equal_steps or equals_steps or _resets or _states)"
 """All checks of a contract that compile nothing, and all other tests."""
 WORDS = {
