@@ -114,6 +114,8 @@ def pointwise(op: str, *args: Node) -> Node:
 
 def _neutral(op: str, args: tuple[Node, ...], shape: Shape) -> Node | None:
     a, b = args[0], args[-1]
+    if op == "where" and is_const(a):
+        return expand(args[1] if a.data[0] else b, shape)
     if op == "add" and is_const(a, 0):
         return const(b.data[0], shape) if is_const(b) else b
     if (op in ("add", "sub") and is_const(b, 0)) or (op in ("mul", "div") and is_const(b, 1)):

@@ -116,14 +116,15 @@ def _unless_nan(a: Node, compares: Node, otherwise: Node) -> Node:
 
 @rule("lerp")
 def _lerp(a: Node, b: Node, weight: Any) -> Node:
-    # By torch's two formulas, which differ where a or b is infinite.
+    # By torch's two formulas, which differ where a or b is infinite; its slope is that of a third.
     weight, apart = node(weight), pointwise("sub", b, a)
     from_a = pointwise("add", a, pointwise("mul", weight, apart))
     from_b = pointwise("sub", b, pointwise("mul", pointwise("sub", const(1), weight), apart))
-    if graph.is_const(weight):
-        return from_a if abs(weight.data[0]) < HALFWAY else from_b
     near_a = pointwise("lt", pointwise("abs", weight), const(HALFWAY))
-    return pointwise("where", near_a, from_a, from_b)
+    if graph.is_const(weight):
+        near_a = const(abs(weight.data[0]) < HALFWAY)
+    shares = pointwise("mul", a, pointwise("sub", const(1), weight)), pointwise("mul", b, weight)
+    return graph.straight_through(pointwise("where", near_a, from_a, from_b), pointwise("add", *shares))
 
 
 @rule("addcmul")

@@ -30,7 +30,10 @@ def _mean(a: Node, dims: Any = None, keepdim: bool = False) -> Node:
 
 @rule("var")
 def _var(a: Node, dims: Any = None, *, correction: Number = 1, keepdim: bool = False) -> Node:
-    centred = pointwise("sub", a, _mean(a, dims, keepdim=True))
+    mean = _mean(a, dims, keepdim=True)
+    # As in torch, an infinite number makes no NaN of the others' gradients by way of the mean.
+    finite = pointwise("lt", pointwise("abs", mean), const(math.inf))
+    centred = pointwise("sub", a, pointwise("where", finite, mean, stop(mean)))
     count = math.prod(a.shape[d] for d in dims_of(a, dims))
     return pointwise("mul", _sum(square(centred), dims, keepdim), const(1 / max(count - correction, 0)))
 
@@ -48,12 +51,22 @@ def _std(a: Node, dims: Any = None, *, correction: Number = 1, keepdim: bool = F
 
 @rule("var_mean")
 def _var_mean(a: Node, dims: Any = None, *, correction: Number = 1, keepdim: bool = False) -> list[Node]:
-    return [_var(a, dims, correction=correction, keepdim=keepdim), _mean(a, dims, keepdim)]
+    return [_var(a, dims, correction=correction, keepdim=keepdim), _running_mean(a, dims, keepdim)]
 
 
 @rule("std_mean")
 def _std_mean(a: Node, dims: Any = None, *, correction: Number = 1, keepdim: bool = False) -> list[Node]:
-    return [_std(a, dims, correction=correction, keepdim=keepdim), _mean(a, dims, keepdim)]
+    return [_std(a, dims, correction=correction, keepdim=keepdim), _running_mean(a, dims, keepdim)]
+
+
+def _running_mean(a: Node, dims: Any, keepdim: bool) -> Node:
+    """Return the mean as torch has it beside a variance: NaN after an infinity that is not the last element."""
+    kept, mean = dims_of(a, dims), _mean(a, dims, keepdim)
+    before = a
+    if len(kept) == 1:
+        before = graph.cut(a, kept[0], 0, a.shape[kept[0]] - 1) if a.shape[kept[0]] > 1 else const(0, a.shape)
+    finite = pointwise("lt", pointwise("abs", _sum(before, dims, keepdim)), const(math.inf))
+    return pointwise("add", mean, stop(pointwise("where", finite, const(0), const(math.nan))))
 
 
 @rule("amax")
