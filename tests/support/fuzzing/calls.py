@@ -55,6 +55,25 @@ class Call:
         """Return the dtype of the cell and x."""
         return torch.float64 if self.numbers == "float64" else torch.float32
 
+    @property
+    def traits(self) -> list[str]:
+        """Return what is special about it."""
+        named = {
+            "one row": self.batch == 1,
+            "one step": self.steps == 1,
+            "lengths": self.lengths is not None,
+            "a length of zero": self.lengths is not None and 0 in self.lengths,
+            "resets": self.resets,
+            "states": self.states,
+            "given state": self.given,
+            "NaN and infinities": self.wild,
+            "training mode": self.training,
+            "no gradients": not self.gradients,
+            "second derivatives": self.second,
+            "called twice": self.twice,
+        }
+        return [*(name for name, holds in named.items() if holds), self.numbers]
+
     def __str__(self) -> str:
         return ", ".join(f"{k}={v}" for k, v in vars(self).items() if v not in (False, None))
 

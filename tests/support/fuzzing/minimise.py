@@ -19,14 +19,20 @@ def minimised(d: Draft, fails: Fails) -> Draft:
         d: A cell that fails.
         fails: Says whether a draft still fails; one that cannot be built does not.
     """
-    changed = True
-    while changed:
-        changed = False
-        for smaller in _smaller(d):
-            if _still(smaller, fails):
-                d, changed = smaller, True
-                break
+    before = None
+    while d is not before:
+        before = d
+        for i in reversed(range(len(d.statements))):
+            d = _first(_without_statement(d, i), fails) or d
+        for i in range(len(d.after)):
+            d = _first(_without_change(d, i), fails) or d
+        for i in reversed(range(len(d.init))):
+            d = _first(_without_weight(d, i), fails) or d
     return d
+
+
+def _first(smaller: Iterator[Draft], fails: Fails) -> Draft | None:
+    return next((draft for draft in smaller if _still(draft, fails)), None)
 
 
 def _still(d: Draft, fails: Fails) -> bool:
@@ -36,30 +42,29 @@ def _still(d: Draft, fails: Fails) -> bool:
         return False
 
 
-def _smaller(d: Draft) -> Iterator[Draft]:
-    """Yield drafts with a little less, from the last statement to the first."""
-    for i in reversed(range(len(d.statements))):
-        rest = (*d.statements[:i], *d.statements[i + 1 :])
-        name = d.statements[i].name
-        if not _uses(d, name):
-            yield replace(d, statements=rest)
-            continue
-        for other in _instead(d, i):
-            yield _renamed(replace(d, statements=rest), name, other)
-    for i, (after, before) in enumerate(zip(d.after, d.unpacked, strict=True)):
-        if after != before:
-            yield replace(d, after=(*d.after[:i], before, *d.after[i + 1 :]))
-    for i, start in enumerate(d.starts):
-        if " + " in start:
-            yield replace(d, starts=(*d.starts[:i], start.split(" + ")[0], *d.starts[i + 1 :]))
-    yield from _without_weights(d)
+def _without_statement(d: Draft, i: int) -> Iterator[Draft]:
+    rest = replace(d, statements=(*d.statements[:i], *d.statements[i + 1 :]))
+    name = d.statements[i].name
+    if not _uses(d, name):
+        yield rest
+        return
+    for other in _instead(d, i):
+        yield _renamed(rest, name, other)
 
 
-def _without_weights(d: Draft) -> Iterator[Draft]:
-    for i, line in enumerate(d.init):
-        name = re.match(r"self\.(?:register_buffer\(')?(\w+)", line)[1]
-        if not _uses(d, name):
-            yield replace(d, init=(*d.init[:i], *d.init[i + 1 :]))
+def _without_change(d: Draft, i: int) -> Iterator[Draft]:
+    """Yield drafts in which a state stays as it is, and starts at zero."""
+    before, start = d.unpacked[i], d.starts[i].split(" + ")[0]
+    if d.after[i] != before:
+        yield replace(d, after=(*d.after[:i], before, *d.after[i + 1 :]))
+    if d.starts[i] != start:
+        yield replace(d, starts=(*d.starts[:i], start, *d.starts[i + 1 :]))
+
+
+def _without_weight(d: Draft, i: int) -> Iterator[Draft]:
+    name = re.match(r"self\.(?:register_buffer\(')?(\w+)", d.init[i])
+    if name and not _uses(d, name[1]):
+        yield replace(d, init=(*d.init[:i], *d.init[i + 1 :]))
 
 
 def _uses(d: Draft, name: str) -> bool:

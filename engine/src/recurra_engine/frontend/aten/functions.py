@@ -59,10 +59,11 @@ def _asinh(a: Node) -> Node:
     odd = pointwise("where", pointwise("lt", b, const(0)), pointwise("neg", value), value)
     # abs has no slope at 0, where the function is its argument
     odd = pointwise("where", pointwise("eq", b, const(0)), b, odd)
-    # Of large numbers the square may be infinite, and torch's slope is almost nothing.
+    # The square may be infinite; torch's slope is then zero.
     logarithm = pointwise("log", pointwise("where", large, pointwise("abs", a), const(1)))
     above = _times(_plus(logarithm, math.log(2)), pointwise("sign", a))
-    return pointwise("where", large, above, odd)
+    overflows = pointwise("eq", square(a), const(math.inf))
+    return pointwise("where", large, pointwise("where", overflows, stop(above), above), odd)
 
 
 @rule("acosh")
