@@ -63,11 +63,13 @@ def _where(compared: list[Record], tried: int) -> str:
     rows = [(level, asked[level], reached[level]) for level in sorted(asked)]
     failing = f"{tried - len(compared)} cells fail in the loop itself, where there is nothing to compare."
     explained = sum(r.get("explained", 0) for r in compared)
-    left_out = sum(bool(r.get("left_out")) for r in compared)
+    left_out, left_over = (sum(bool(r.get(what)) for r in compared) for what in ("left_out", "left_over"))
     notes = (
         f"{failing} In {explained} comparisons rounding explains what differs. In {left_out} cells that are "
         "called with NaN or infinities, autograd has NaN where it multiplies the zeros with which it fills up "
-        "the gradient of a slice by an infinite slope; the engine computes nothing there."
+        "the gradient of a slice, or of a row past its length, by an infinite slope; the engine computes nothing "
+        f"there. In {left_over} others it is the engine that multiplies NaN by zero: the gradient of what the next "
+        "step does not read, for which autograd computes nothing."
     )
     why = _table(("reason", "times"), [(k, n) for k, n in reasons.most_common() if n])
     return f"## Where they ran\n\n{_table(('level', 'asked for', 'reached'), rows)}\n{notes}\n\nWhy not:\n\n{why}"

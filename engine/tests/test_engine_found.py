@@ -92,6 +92,29 @@ def test_variances_of_infinities(name):
     assert_found_alike(VARIANCES[name], "scan")
 
 
+@pytest.mark.filterwarnings("ignore:.*degrees of freedom")
+def test_a_variance_of_one_number():
+    """A step with the variance of one number could not be traced."""
+    assert_found_alike(lambda a, b: a[:, :1].var(-1, keepdim=True) * b + a, "scan")
+
+
+class Halves(Toy):
+    """Complex numbers of a row that begins at an odd place of what is kept."""
+
+    def step(self, x, h):
+        turned = torch.complex(x, x) * torch.exp(1j * x)
+        return torch.cat([h, torch.view_as_real(turned).flatten(1), h], 1), h
+
+
+@pytest.mark.parametrize("level", FAST)
+def test_complex_numbers_at_odd_places(level):
+    """Complex numbers raised an error where their parts begin at an odd place in memory."""
+    cell = made(Halves)
+    x, state = drawn(cell, 2, 3)
+    assert_runs(cell, x, state, level)
+    assert_level_is_loop(cell, x, state, torch.tensor([0, 2]), level)
+
+
 def test_lerp_by_a_tensor():
     """The gradient of `lerp` by a tensor was NaN where what was not chosen was infinite."""
     assert_found_alike(lambda a, b: torch.lerp(a, b, torch.full_like(a, 0.7)) + b.lerp(a, 0.2), "scan")

@@ -79,6 +79,17 @@ class Draft:
         """Say whether autograd fills up gradients with zeros, which the engine leaves out."""
         return any(c in PARTS_OF or c.startswith(("in place", "split_with", "conv")) for c in self.constructs)
 
+    @property
+    def forgets(self) -> bool:
+        """Say whether something of the state is not read, or not for its gradient."""
+        pending, seen = [self.y, *self.after], set()
+        made = {s.name: " ".join(s.lines) for s in self.statements}
+        while pending:
+            names = set(re.findall(r"\b[st]\d+\b", pending.pop())) - seen
+            seen |= names
+            pending += [made[name] for name in names & made.keys()]
+        return any(".detach()" in text for text in (*made.values(), *self.after)) or not seen >= {*self.unpacked}
+
 
 def draft(seed: int, number: int) -> Draft:
     """Draw a cell."""

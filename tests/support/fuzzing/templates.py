@@ -12,8 +12,7 @@ ACTIVATIONS = {
     **{
         f: f"F.{f}({{a}})"
         for f in (
-            "silu softplus logsigmoid softsign relu6 hardtanh gelu mish hardsigmoid hardswish softshrink "
-            "hardshrink tanhshrink leaky_relu"
+            "silu softplus logsigmoid softsign gelu mish tanhshrink leaky_relu"
         ).split()
     },
     "glu": "F.glu(torch.cat([{a}, {o}], -1), -1)",
@@ -24,7 +23,6 @@ ACTIVATIONS = {
     "softmax": "torch.softmax({a}, {d})",
     "log_softmax": "torch.log_softmax({a}, {d})",
     "leaky_relu with a slope": "F.leaky_relu({a}, {p})",
-    "hardtanh between numbers": "F.hardtanh({a}, -{p}, {p})",
 }
 ELEMENTWISE = {
     **{
@@ -84,9 +82,18 @@ GUARDED = {
     "remainder": ("torch.remainder({a}, {p})", "torch.remainder({a}, {b})"),
     "fmod": ("torch.fmod({a}, {p})", "torch.fmod({a}, {b})"),
     "elu": ("F.elu({a}, {p}) + F.celu({o}, {p})", "F.elu({a}.nan_to_num(0.0), {p})"),
+    **{
+        f: (f"F.{f}({{a}})", f"F.{f}({{a}}.nan_to_num(0.0))")
+        for f in "relu6 hardtanh hardsigmoid hardswish softshrink hardshrink".split()
+    },
+    "hardtanh between numbers": ("F.hardtanh({a}, -{p}, {p})", "F.hardtanh({a}.nan_to_num(0.0), -{p}, {p})"),
     "selu": ("F.selu({a})", "F.selu({a}.nan_to_num(0.0))"),
 }
-"""The first is for numbers, the second where NaN and infinities are wanted."""
+"""The first is for numbers, the second where NaN and infinities are wanted.
+
+Torch's slope of a NaN in what has corners depends on where in memory the NaN is: on whether it falls to the part
+of the kernel for vectors or to the rest.
+"""
 
 REDUCTIONS = {
     **{f: f"torch.{f}({{a}}, {{d}}, keepdim={{k}})" for f in "sum mean amax amin prod logsumexp".split()},

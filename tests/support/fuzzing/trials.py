@@ -37,12 +37,15 @@ class Outcome:
         explained: How many results were apart by what rounding explains.
         left_out: How many gradients were NaN in the loop alone, where autograd multiplies zeros by infinite
             slopes: zeros that it fills in or, in second derivatives, the slope of a slope that is set to zero.
+        left_over: How many gradients were NaN at the level alone, where it multiplies NaN by the zeros that are
+            the gradient of a state that the next step does not read.
     """
 
     levels: dict[str, str] = field(default_factory=dict)
     differences: dict[str, str] = field(default_factory=dict)
     explained: int = 0
     left_out: int = 0
+    left_over: int = 0
 
 
 def tried(d: Draft, levels: tuple[str, ...], c: Call | None = None) -> Outcome:
@@ -122,6 +125,8 @@ def _apart(d: Draft, c: Call, got: Results, want: Results, outcome: Outcome, bou
         zeros_count = (c.wild and (d.takes_parts or c.lengths is not None)) or name.startswith("second")
         if text and zeros_count and _only_left_out(a, b):
             outcome.left_out += 1
+        elif text and c.wild and d.forgets and name.startswith("gradient") and _only_left_out(b, a):
+            outcome.left_over += 1
         elif text:
             found[name] = f"{name} {text}"
     return found
@@ -151,7 +156,7 @@ def _difference(a: Tensor, b: Tensor, bound: float) -> str | None:
 
 
 def _only_left_out(a: Tensor, b: Tensor) -> bool:
-    """Say whether all that is unlike is NaN in the loop."""
+    """Say whether all that is unlike is NaN in the second."""
     same = (a == b) | (a.isnan() & b.isnan()) | ((a - b).abs() <= BOUNDS["float64"] * b.abs().clamp(min=1))
     return bool((same | b.isnan()).all())
 

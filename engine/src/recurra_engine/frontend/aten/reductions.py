@@ -35,7 +35,8 @@ def _var(a: Node, dims: Any = None, *, correction: Number = 1, keepdim: bool = F
     finite = pointwise("lt", pointwise("abs", mean), const(math.inf))
     centred = pointwise("sub", a, pointwise("where", finite, mean, stop(mean)))
     count = math.prod(a.shape[d] for d in dims_of(a, dims))
-    return pointwise("mul", _sum(square(centred), dims, keepdim), const(1 / max(count - correction, 0)))
+    free = max(count - correction, 0)
+    return pointwise("mul", _sum(square(centred), dims, keepdim), const(1 / free if free else math.inf))
 
 
 def _root(a: Node) -> Node:
