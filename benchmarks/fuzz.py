@@ -97,8 +97,9 @@ def records(log: Path) -> list[dict[str, Any]]:
 
 def run(chunks: list[Chunk], processes: int) -> None:
     """Try all chunks, several at a time; a process that dies is a finding, and its other cells are tried."""
-    import fuzzing.trials
     import torch
+
+    import fuzzing.trials
 
     torch.set_num_threads(1)
     fuzzing.trials.warm_up()

@@ -17,14 +17,24 @@ FOUND = Path(__file__).parents[1] / "engine" / "tests" / "test_engine_found.py"
 """Tests of what the generator has found, each with a docstring that says what it was."""
 HEAD = """# Random cells beside the loop
 
-{tried:,} of {asked:,} random cells were tried. **{differing} of them differed from the loop by more than rounding.**
+{tried:,} of {asked:,} random cells were tried.
+**{differing} of them differed from the loop by more than rounding.**
 
 Cell number N of a seed is always the same: `python benchmarks/fuzz.py --show N` prints it, calls it, and
 minimises it if it differs. Each is compared with the loop in outputs, states and gradients of x, the state
-and every weight. A difference in float64 that is above 1e-12 of the largest element counts as rounding only if
-it is within 50 times what changing the last bit of every operation at random makes of the loop itself.
+and every weight. A difference in float64 that is above 1e-12 of the largest element counts as rounding only
+if it is within 50 times what changing the last bit of every operation at random makes of the loop itself.
 {machine}
 Written by `benchmarks/fuzz.py`.
+"""
+NOTES = """{failing} cells fail in the loop itself, where there is nothing to compare. In {explained}
+comparisons rounding explains what differs.
+
+Two kinds of differences where there are NaN or infinities are known, and are not counted above. In {left_out}
+cells autograd has NaN where it multiplies zeros by an infinite slope: those with which it fills up the
+gradient of a slice or of a row past its length or, in second derivatives, those that stand for a slope that
+there is not. The engine computes nothing there. In {left_over} cells it is the engine that multiplies NaN by
+zero: by the gradient of what the next step does not read, for which autograd computes nothing.
 """
 Record = dict[str, Any]
 
@@ -61,18 +71,14 @@ def _where(compared: list[Record], tried: int) -> str:
             reached[level] += ran == level
             reasons[_kind(ran)] += ran != level
     rows = [(level, asked[level], reached[level]) for level in sorted(asked)]
-    failing = f"{tried - len(compared)} cells fail in the loop itself, where there is nothing to compare."
-    explained = sum(r.get("explained", 0) for r in compared)
-    left_out, left_over = (sum(bool(r.get(what)) for r in compared) for what in ("left_out", "left_over"))
-    notes = (
-        f"{failing} In {explained} comparisons rounding explains what differs. In {left_out} cells that are "
-        "called with NaN or infinities, autograd has NaN where it multiplies the zeros with which it fills up "
-        "the gradient of a slice, or of a row past its length, by an infinite slope; the engine computes nothing "
-        f"there. In {left_over} others it is the engine that multiplies NaN by zero: the gradient of what the next "
-        "step does not read, for which autograd computes nothing."
+    notes = NOTES.format(
+        failing=tried - len(compared),
+        explained=sum(r.get("explained", 0) for r in compared),
+        **{what: sum(bool(r.get(what)) for r in compared) for what in ("left_out", "left_over")},
     )
     why = _table(("reason", "times"), [(k, n) for k, n in reasons.most_common() if n])
-    return f"## Where they ran\n\n{_table(('level', 'asked for', 'reached'), rows)}\n{notes}\n\nWhy not:\n\n{why}"
+    where = _table(("level", "asked for", "reached"), rows)
+    return f"## Where they ran\n\n{where}\n{notes}\nWhy not:\n\n{why}"
 
 
 def _kind(reason: str) -> str:
@@ -94,7 +100,8 @@ def _constructs(compared: list[Record]) -> str:
         times = sorted((counted[name], name) for name in table)
         rows.append((family, len(table), sum(n for n, _ in times), f"{times[0][1]} ({times[0][0]})"))
     head = ("family", "constructs", "uses", "rarest")
-    each = ", ".join(f"{name} {counted[name]}" for table in (*FAMILIES.values(), *WRITERS.values()) for name in table)
+    tables = (*FAMILIES.values(), *WRITERS.values())
+    each = ", ".join(f"{name} {counted[name]}" for table in tables for name in table)
     return f"## Constructs\n\n{_table(head, rows)}\nCells with each: {each}.\n"
 
 
@@ -111,6 +118,10 @@ def _differences(differing: list[Record]) -> str:
 def _earlier() -> str:
     """Return what was found before and mended, from the tests of it."""
     tree = ast.parse(FOUND.read_text("utf-8"))
-    told = [ast.get_docstring(f) for f in tree.body if isinstance(f, ast.FunctionDef) and f.name.startswith("test")]
+    told = [
+        ast.get_docstring(f)
+        for f in tree.body
+        if isinstance(f, ast.FunctionDef) and f.name.startswith("test")
+    ]
     lines = "\n".join(f"- {' '.join(text.split())}" for text in told if text)
     return f"## Found before, and mended\n\nEach has a test in `engine/tests/{FOUND.name}`.\n\n{lines}\n"

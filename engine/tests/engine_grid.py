@@ -50,4 +50,6 @@ def assert_found_alike(function, level):
         a, b = (
             torch.zeros(9, WIDTH).double() if t is None else t.reshape(9, -1) for t in (got[what], expected)
         )
-        torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-10, equal_nan=True, msg=lambda m, n=what: f"{n}: {m}")
+        torch.testing.assert_close(
+            a, b, rtol=1e-10, atol=1e-10, equal_nan=True, msg=lambda m, n=what: f"{n}: {m}"
+        )

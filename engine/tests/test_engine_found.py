@@ -1,13 +1,24 @@
-"""What random cells have found: each was a difference from the loop, and has a test so that it stays mended."""
+"""What random cells have found: each was a difference from the loop, and has a test now that it is mended."""
 
 import copy
 
 import pytest
 import torch
 from engine_cells import made
-from engine_compare import FAST, assert_alike, assert_level_is_loop, assert_runs, drawn, results, weighed
+from engine_compare import (
+    FAST,
+    assert_alike,
+    assert_level_is_loop,
+    assert_runs,
+    drawn,
+    level_of,
+    results,
+    weighed,
+)
 from engine_grid import GRID, NAN, assert_found_alike
 from engine_toys import Toy
+from torch.func import functional_call
+from torch.nn import functional
 from torch.nn.utils import parametrizations
 
 from recurra import sequence
@@ -92,6 +103,14 @@ def test_variances_of_infinities(name):
     assert_found_alike(VARIANCES[name], "scan")
 
 
+def test_sums_of_a_negative_zero():
+    """A sum of one number that is a negative zero was negative, which a reciprocal shows."""
+    assert_found_alike(lambda a, b: 1 / (a.clamp(-1, 1) * -0.0).cumsum(-1) + b, "scan")
+    assert_found_alike(
+        lambda a, b: 1 / (a * -0.0)[:, :1].sum(-1, keepdim=True) + 1 / (b * -0.0 + 0.0), "scan"
+    )
+
+
 @pytest.mark.filterwarnings("ignore:.*degrees of freedom")
 def test_a_variance_of_one_number():
     """A step with the variance of one number could not be traced."""
@@ -149,3 +168,62 @@ def test_asinh_of_large_numbers():
     """The inverse hyperbolic sine was infinite for numbers whose square is."""
     large = torch.cat([GRID.nan_to_num(NAN, 1e200, -1e200)[:5], torch.tensor([3e9]).double()])
     assert_found_alike(lambda a, b: torch.asinh(a * large) + torch.asinh(b * -1e9), "scan")
+
+
+@pytest.mark.parametrize("level", FAST)
+def test_two_inner_steps_of_learning_to_learn(level):
+    """Second derivatives through weights that are themselves made of gradients, as in learning to learn."""
+    found = {}
+    for name in ("loop", level):
+        cell = made(LearnedStart)
+        x, _ = drawn(cell, 3, 3)
+        weights = dict(cell.named_parameters())
+        with sequence.using(name):
+            for _ in range(2):
+                loss = weighed(
+                    functional_call(cell, weights, (x, None), {"lengths": torch.tensor([3, 0, 2])})[0]
+                )
+                slopes = torch.autograd.grad(loss.square(), list(weights.values()), create_graph=True)
+                weights = {key: w - 0.1 * g for (key, w), g in zip(weights.items(), slopes, strict=True)}
+            loss = weighed(functional_call(cell, weights, (x, None))[0])
+        found[name] = dict(enumerate(torch.autograd.grad(loss, list(cell.parameters()))))
+    assert_alike(found[level], found["loop"], 1e-10)
+
+
+class Units(Toy):
+    """A unit of torch's beside a module that names what torch keeps its functions under."""
+
+    def __init__(self, input_size: int = 3, *, hidden_size: int = 5) -> None:
+        super().__init__(input_size, hidden_size=hidden_size)
+        self.unit = torch.nn.RNNCell(hidden_size, hidden_size)
+
+    def step(self, x, h):
+        h = functional._VF.tanh(self.unit(self.x(x), h))
+        return h, h
+
+
+def test_units_of_torch_beside_its_functions():
+    """A step that reads the place where torch keeps its functions of C, as its units do, ran in the loop."""
+    cell = made(Units)
+    x, state = drawn(cell, 2, 3)
+    assert_runs(cell, x, state, "scan")
+    assert_level_is_loop(cell, x, state, level="scan")
+
+
+class Counting(Toy):
+    """Its state has a whole number."""
+
+    def initial_state(self, batch_size):
+        return self.zeros(batch_size, self.output_size), torch.zeros(batch_size, dtype=torch.long)
+
+    def step(self, x, state):
+        h = torch.tanh(self.h(state[0]) / (1 + state[1][:, None]))
+        return h, (h, state[1] + 1)
+
+
+def test_whole_numbers_in_the_state_run_in_the_loop_and_it_says_so():
+    cell = made(Counting)
+    x = torch.randn(2, 3, 3, dtype=torch.float64)
+    choice = level_of(cell, x, cell.initial_state(2), "native")
+    assert choice.level == "loop"
+    assert choice.why_not["native"] == "the state is not entirely torch.float64"

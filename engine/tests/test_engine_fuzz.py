@@ -1,13 +1,13 @@
-"""Random cells beside the loop, and the generator itself; `benchmarks/fuzz.py` tries as many as there is time for."""
+"""Random cells beside the loop, and their generator; `benchmarks/fuzz.py` tries as many as time allows."""
 
 import pytest
 import torch
+
 from fuzzing import calls
 from fuzzing.cells import built, draft, source
 from fuzzing.minimise import minimised
 from fuzzing.rounding import spread
 from fuzzing.trials import tried
-
 from recurra_engine.passes import vjp
 
 FAST, SLOW = range(30), range(30, 400)
@@ -20,7 +20,7 @@ def differences(numbers, levels):
         drawn = draft(0, number)
         try:
             outcome = tried(drawn, levels)
-        except Exception:  # noqa: S112, the loop itself fails
+        except Exception:
             continue
         if outcome.differences:
             found[number] = (outcome.differences, source(drawn))
@@ -64,7 +64,9 @@ def with_gradient(construct):
 @pytest.mark.slow
 def test_a_wrong_slope_is_found_and_the_cell_minimised(monkeypatch):
     right = vjp.SLOPES["sin"]
-    monkeypatch.setitem(vjp.SLOPES, "sin", lambda n, g: [vjp.pointwise("mul", vjp.const(1.001), right(n, g)[0])])
+    monkeypatch.setitem(
+        vjp.SLOPES, "sin", lambda n, g: [vjp.pointwise("mul", vjp.const(1.001), right(n, g)[0])]
+    )
     wrong = with_gradient("sin")
     call = calls.call(wrong)
     small = minimised(wrong, lambda d: bool(tried(d, ("scan",), call).differences))

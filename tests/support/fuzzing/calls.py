@@ -144,7 +144,11 @@ def _called(cell: Cell[Any], c: Call, x: Tensor, state: Any, resets: Any) -> dic
             again, after = cell(x.flip(1), after, lengths=lengths)
             y = torch.cat([y, again], 1)
     found = {"y": y, **dict(leaves(after, "final"))}
-    wanted = {"x": x, **dict(leaves(() if state is None else state, "state")), **dict(cell.named_parameters())}
+    wanted = {
+        "x": x,
+        **dict(leaves(() if state is None else state, "state")),
+        **dict(cell.named_parameters()),
+    }
     wanted = {name: tensor for name, tensor in wanted.items() if tensor.requires_grad}
     return {**{n: v.detach() for n, v in found.items()}, **_gradients(found, wanted, c)}
 
@@ -169,9 +173,7 @@ def _pulled(
     if not pairs or not wanted:
         return dict.fromkeys(wanted)
     values, weights = zip(*pairs, strict=True)
-    found = torch.autograd.grad(
-        values, list(wanted.values()), weights, create_graph=again, allow_unused=True
-    )
+    found = torch.autograd.grad(values, list(wanted.values()), weights, create_graph=again, allow_unused=True)
     return dict(zip(wanted, found, strict=True))
 
 

@@ -16,9 +16,20 @@ from fuzzing.writer import Drawn, Misfit, Statement, Writer
 from recurra import Cell
 
 WEIGHTS = {
-    **{"activations": 2.0, "elementwise": 4, "guarded": 2, "reductions": 3, "scans and orders": 1.2},
-    **{"movement": 3, "parts": 2, "products": 4, "weights alone": 0.8, "in place": 1, "shapes": 2},
-    **{"modules": 1, "parametrizations": 0.4, "own gradients": 0.3},
+    "activations": 2.0,
+    "elementwise": 4,
+    "guarded": 2,
+    "reductions": 3,
+    "scans and orders": 1.2,
+    "movement": 3,
+    "parts": 2,
+    "products": 4,
+    "weights alone": 0.8,
+    "in place": 1,
+    "shapes": 2,
+    "modules": 1,
+    "parametrizations": 0.4,
+    "own gradients": 0.3,
 }
 """How likely each family of constructs is."""
 SIZES = (1, 2, 3, 4, 5, 8, 17, 20)
@@ -88,7 +99,9 @@ class Draft:
             names = set(re.findall(r"\b[st]\d+\b", pending.pop())) - seen
             seen |= names
             pending += [made[name] for name in names & made.keys()]
-        return any(".detach()" in text for text in (*made.values(), *self.after)) or not seen >= {*self.unpacked}
+        return any(".detach()" in text for text in (*made.values(), *self.after)) or not seen >= {
+            *self.unpacked
+        }
 
 
 def draft(seed: int, number: int) -> Draft:
@@ -172,7 +185,9 @@ def _following(w: Writer, name: str, shape: tuple[int, ...]) -> str:
         return f"{name}.detach()"
     fits = [s.name for s in w.statements if s.shape == shape]
     made = w.random.choice(fits) if fits and kind < 0.7 else _fitted(w, shape)
-    how = w.random.choice(("torch.tanh({})", "torch.tanh({})", "torch.sin({})", "0.5 * {}", "torch.sigmoid({})"))
+    how = w.random.choice(
+        ("torch.tanh({})", "torch.tanh({})", "torch.sin({})", "0.5 * {}", "torch.sigmoid({})")
+    )
     mixed = how if kind < 0.8 else f"0.9 * {name} + 0.1 * {how}"
     return w.write("state", mixed.format(made))
 
@@ -193,7 +208,9 @@ def _as_row(w: Writer) -> str:
     if len(unused) > 1 and w.random.random() < 0.7:
         return w.write("output", f"torch.cat([{', '.join(f'{a}.flatten(1)' for a in unused)}], 1)")
     a = w.choice()
-    return a if len(w.shape(a)) == 1 and w.random.random() < 0.7 else w.write("output", f"{a}.flatten(1) * 1.5")
+    return (
+        a if len(w.shape(a)) == 1 and w.random.random() < 0.7 else w.write("output", f"{a}.flatten(1) * 1.5")
+    )
 
 
 def _start(w: Writer, shape: tuple[int, ...]) -> str:

@@ -1,4 +1,4 @@
-"""The shortest cell that still differs: statements are replaced by what is there before them, and left out."""
+"""The shortest cell that still differs: statements are replaced by what is there before them, or left out."""
 
 from __future__ import annotations
 
@@ -86,5 +86,7 @@ def _instead(d: Draft, i: int) -> Iterator[str]:
 
 def _renamed(d: Draft, name: str, other: str) -> Draft:
     swap = lambda text: re.sub(rf"\b{name}\b", other, text)  # noqa: E731
-    statements = tuple(Statement(s.name, s.shape, tuple(map(swap, s.lines)), s.construct) for s in d.statements)
+    statements = tuple(
+        Statement(s.name, s.shape, tuple(map(swap, s.lines)), s.construct) for s in d.statements
+    )
     return replace(d, statements=statements, y=swap(d.y), after=tuple(map(swap, d.after)))

@@ -82,7 +82,9 @@ def _changed(*lines: str) -> Callable[[Writer], str]:
         a = w.choice()
         o = w.choice(w.shape(a), but=a)
         given = {"o": o, "V": w.weight(w.shape(a)[-1])}
-        return w.write("", f"{a}.clone()", *(line.replace("@o", o).replace("@V", given["V"]) for line in lines))
+        return w.write(
+            "", f"{a}.clone()", *(line.replace("@o", o).replace("@V", given["V"]) for line in lines)
+        )
 
     return write
 
@@ -137,15 +139,13 @@ def conv1d(w: Writer) -> str:
     channels, size = w.shape(m)[0], w.random.randint(1, min(3, w.shape(m)[1]))
     stride, padding = w.random.choice((1, 2)), w.random.choice((0, 1))
     groups = w.random.choice((1, channels))
-    W = w.weight(channels * w.random.choice((1, 2)), channels // groups, size)  # noqa: N806
-    return w.write(
-        "", f"F.conv1d({m}, {W}, stride={stride}, padding={padding}, groups={groups}, dilation=1)"
-    )
+    W = w.weight(channels * w.random.choice((1, 2)), channels // groups, size)
+    return w.write("", f"F.conv1d({m}, {W}, stride={stride}, padding={padding}, groups={groups}, dilation=1)")
 
 
 def conv2d(w: Writer) -> str:
     """Write a convolution over both dimensions of a matrix."""
-    m, W = w.choice(2), w.weight(2, 1, 2, 2)  # noqa: N806
+    m, W = w.choice(2), w.weight(2, 1, 2, 2)
     return w.write("", f"F.conv2d({m}.unsqueeze(1), {W}, padding=1).flatten(2)")
 
 

@@ -15,14 +15,16 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 
-EXACT = frozenset(
-    "abs alias amax amin cat clone constant_pad_nd copy cummax cummin detach diag_embed empty empty_like expand "
-    "expand_as eye fill flip full full_like gather index index_copy index_put index_select masked_fill max "
-    "maximum median min minimum neg new_empty new_full new_ones new_zeros nan_to_num ones ones_like relu repeat "
-    "roll round scatter select_backward sign slice_backward sort split stack t topk tril triu trunc where zero "
-    "zeros zeros_like arange scalar_tensor clamp clamp_min clamp_max hardtanh threshold threshold_backward "
-    "floor ceil unfold_backward kthvalue heaviside _to_copy lift_fresh value_selecting_reduction_backward".split()
-)
+_EXACT = """
+    _to_copy abs alias amax amin arange cat ceil clamp clamp_max clamp_min clone constant_pad_nd copy
+    cummax cummin detach diag_embed empty empty_like expand expand_as eye fill flip floor full full_like
+    gather hardtanh heaviside index index_copy index_put index_select kthvalue lift_fresh masked_fill
+    max maximum median min minimum nan_to_num neg new_empty new_full new_ones new_zeros ones ones_like
+    relu repeat roll round scalar_tensor scatter select_backward sign slice_backward sort split stack t
+    threshold threshold_backward topk tril triu trunc unfold_backward value_selecting_reduction_backward
+    where zero zeros zeros_like
+"""
+EXACT = frozenset(_EXACT.split())
 """Operators that only move or choose numbers, or whose results are whole."""
 
 

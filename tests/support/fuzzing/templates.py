@@ -1,19 +1,17 @@
 """Constructs that are one expression. Letters in braces are drawn by `writer.Drawn`.
 
-    a, o, b    a value; one of its shape; one that broadcasts with it, a weight or a number
-    r, s       a row (B, N), and one of its size; m, n: a matrix (B, M, N), and one of its shape
-    d, e       a dimension of a, of m; k: whether it is kept
-    c, p       a number; a positive number
-    V, W, S    weights: one for each last element of a; (N, K) and (N, N) for a row r
+a, o, b    a value; one of its shape; one that broadcasts with it, a weight or a number
+r, s       a row (B, N), and one of its size; m, n: a matrix (B, M, N), and one of its shape
+d, e       a dimension of a, of m; k: whether it is kept
+c, p       a number; a positive number
+V, W, S    weights: one for each last element of a; (N, K) and (N, N) for a row r
 """
 
 ACTIVATIONS = {
-    **{f: f"torch.{f}({{a}})" for f in "sigmoid tanh relu exp".split()},
+    **{f: f"torch.{f}({{a}})" for f in ["sigmoid", "tanh", "relu", "exp"]},
     **{
         f: f"F.{f}({{a}})"
-        for f in (
-            "silu softplus logsigmoid softsign gelu mish tanhshrink leaky_relu"
-        ).split()
+        for f in ["silu", "softplus", "logsigmoid", "softsign", "gelu", "mish", "tanhshrink", "leaky_relu"]
     },
     "glu": "F.glu(torch.cat([{a}, {o}], -1), -1)",
     "gelu of tanh": "F.gelu({a}, approximate='tanh')",
@@ -28,10 +26,28 @@ ELEMENTWISE = {
     **{
         f: f"torch.{f}({{a}})"
         for f in (
-            "erf erfc sin cos atan asinh sinc sign floor ceil round trunc frac abs neg square expm1".split()
+            [
+                "erf",
+                "erfc",
+                "sin",
+                "cos",
+                "atan",
+                "asinh",
+                "sinc",
+                "sign",
+                "floor",
+                "ceil",
+                "round",
+                "trunc",
+                "frac",
+                "abs",
+                "neg",
+                "square",
+                "expm1",
+            ]
         )
     },
-    **{f: f"torch.{f}({{a}}, {{b}})" for f in "maximum minimum atan2 logaddexp hypot".split()},
+    **{f: f"torch.{f}({{a}}, {{b}})" for f in ["maximum", "minimum", "atan2", "logaddexp", "hypot"]},
     "plus": "{a} + {b}",
     "minus": "{a} - {b}",
     "times": "{a} * {b}",
@@ -84,19 +100,22 @@ GUARDED = {
     "elu": ("F.elu({a}, {p}) + F.celu({o}, {p})", "F.elu({a}.nan_to_num(0.0), {p})"),
     **{
         f: (f"F.{f}({{a}})", f"F.{f}({{a}}.nan_to_num(0.0))")
-        for f in "relu6 hardtanh hardsigmoid hardswish softshrink hardshrink".split()
+        for f in ["relu6", "hardtanh", "hardsigmoid", "hardswish", "softshrink", "hardshrink"]
     },
     "hardtanh between numbers": ("F.hardtanh({a}, -{p}, {p})", "F.hardtanh({a}.nan_to_num(0.0), -{p}, {p})"),
     "selu": ("F.selu({a})", "F.selu({a}.nan_to_num(0.0))"),
 }
 """The first is for numbers, the second where NaN and infinities are wanted.
 
-Torch's slope of a NaN in what has corners depends on where in memory the NaN is: on whether it falls to the part
-of the kernel for vectors or to the rest.
+Torch's slope of a NaN in what has corners depends on where in memory the NaN is: whether the part of the
+kernel for vectors meets it, or the rest.
 """
 
 REDUCTIONS = {
-    **{f: f"torch.{f}({{a}}, {{d}}, keepdim={{k}})" for f in "sum mean amax amin prod logsumexp".split()},
+    **{
+        f: f"torch.{f}({{a}}, {{d}}, keepdim={{k}})"
+        for f in ["sum", "mean", "amax", "amin", "prod", "logsumexp"]
+    },
     "var": "torch.var({a}, {d}, correction={i}, keepdim={k})",
     "std": "torch.std({a} + {V}, {d}, keepdim={k})",
     "var_mean": "torch.cat(torch.var_mean({m}, {e}), -1)",
@@ -198,7 +217,7 @@ PRODUCTS = {
     "weight with a matrix": "{Y} @ {m}",
     "bmm": "torch.bmm({m}, {n}.mT)",
     "matmul": "{m}.mT @ {n}",
-    "matrix with a row": "({m} @ {s}.mean(-1, keepdim=True)[:, None].expand(-1, {m}.shape[2], 1)).squeeze(-1)",
+    "matrix with a row": "({m} @ {t}[..., None]).squeeze(-1)",
     "einsum": "torch.einsum('bi,ij,bj->bi', {r}, {S}, {s})",
     "einsum of matrices": "torch.einsum('bij,bik->bjk', {m}, {n})",
     "einsum with a weight": "torch.einsum('bij,jk->bik', {m}, {X})",
@@ -212,9 +231,7 @@ PRODUCTS = {
     "bilinear": "F.bilinear({r}, {s}, {S}[None])",
     "attention": "F.scaled_dot_product_attention({m}, {n}, {m})",
     "attention with a mask": "F.scaled_dot_product_attention({m}, {m}, {n}, is_causal=True)",
-    "content addressing": (
-        "(torch.softmax(({m} * {t}[:, None]).sum(-1), -1)[:, None] @ {m}).squeeze(1)"
-    ),
+    "content addressing": ("(torch.softmax(({m} * {t}[:, None]).sum(-1), -1)[:, None] @ {m}).squeeze(1)"),
     "written memory": "{m} * (1 - torch.sigmoid({t})[:, None]) + torch.tanh({t})[:, None] * {c}",
     "avg_pool1d": "F.avg_pool1d({m}, 2, 1)",
     "max_pool1d": "F.max_pool1d({m}, 2, 1)",

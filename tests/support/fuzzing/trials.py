@@ -36,9 +36,9 @@ class Outcome:
         differences: For each level, what differs.
         explained: How many results were apart by what rounding explains.
         left_out: How many gradients were NaN in the loop alone, where autograd multiplies zeros by infinite
-            slopes: zeros that it fills in or, in second derivatives, the slope of a slope that is set to zero.
-        left_over: How many gradients were NaN at the level alone, where it multiplies NaN by the zeros that are
-            the gradient of a state that the next step does not read.
+            slopes: zeros that it fills in or, in second derivatives, a slope that is set to zero.
+        left_over: How many gradients were NaN at the level alone, where it multiplies NaN by the zeros that
+            are the gradient of a state that the next step does not read.
     """
 
     levels: dict[str, str] = field(default_factory=dict)
@@ -85,7 +85,7 @@ def _tried_at(d: Draft, c: Call, level: str, want: Results, outcome: Outcome) ->
 
 
 def _is_refused(ran: str) -> bool:
-    """Say whether a level was refused because of what it computes; the loop ran, but should not have had to."""
+    """Say whether a level was refused because of what it computes, so that the loop ran without need."""
     return "differs from the loop's" in ran or "verification failed" in ran
 
 
@@ -106,7 +106,9 @@ def differences(d: Draft, c: Call, got: Results, want: Results, outcome: Outcome
         return None
     for samples in (SAMPLES, MORE_SAMPLES):
         limits = _limits(d, c, want, samples)
-        apart = {name: text for name, text in apart.items() if not _within(got[name], want[name], limits[name])}
+        apart = {
+            name: text for name, text in apart.items() if not _within(got[name], want[name], limits[name])
+        }
         if not apart:
             outcome.explained += 1
             return None

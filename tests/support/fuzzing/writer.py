@@ -225,29 +225,29 @@ class Drawn(dict[str, str]):
     def _p(self) -> str:
         return str(self.w.random.choice((0.1, 0.5, 0.7, 1.0, 2.0)))
 
-    def _I(self) -> str:  # noqa: N802
+    def _I(self) -> str:
         size = self.w.shape(self["r"])[-1]
         return str([self.w.random.randrange(size) for _ in range(self.w.random.randint(1, 5))])
 
-    def _V(self) -> str:  # noqa: N802
+    def _V(self) -> str:
         return self.w.weight(self._last())
 
-    def _W(self) -> str:  # noqa: N802
+    def _W(self) -> str:
         return self.w.weight(self.w.shape(self["r"])[-1], self.w.random.choice((1, 2, 3, 5, 8, 17)))
 
-    def _S(self) -> str:  # noqa: N802
+    def _S(self) -> str:
         return self.w.weight(*[self.w.shape(self["r"])[-1]] * 2)
 
-    def _G(self) -> str:  # noqa: N802
+    def _G(self) -> str:
         n = self.w.shape(self["r"])[-1]
         return self.w.weight(n, 2 * n)
 
-    def _J(self) -> str:  # noqa: N802
+    def _J(self) -> str:
         joined = self.w.shape(self["r"])[-1] + self.w.shape(self["q"])[-1]
         return self.w.weight(joined, self.w.random.choice((1, 3, 4, 17)))
 
-    def _X(self) -> str:  # noqa: N802
+    def _X(self) -> str:
         return self.w.weight(self.w.shape(self["m"])[-1], self.w.random.choice((1, 2, 4)))
 
-    def _Y(self) -> str:  # noqa: N802
+    def _Y(self) -> str:
         return self.w.weight(self.w.random.choice((1, 2, 4)), self.w.shape(self["m"])[0])

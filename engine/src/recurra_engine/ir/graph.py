@@ -83,7 +83,8 @@ _known: weakref.WeakValueDictionary[tuple[Any, ...], Node] = weakref.WeakValueDi
 def make(op: str, args: Iterable[Node], shape: Sequence[int], *data: Any) -> Node:
     """Return the node, the same object for the same arguments."""
     args, shape = tuple(args), tuple(shape)
-    key = (op, tuple(map(id, args)), shape, tuple((type(d), d) for d in data))
+    sign = math.copysign(1, data[0]) if op == "const" else 0  # zeros of both signs are equal
+    key = (op, tuple(map(id, args)), shape, tuple((type(d), d) for d in data), sign)
     node = _known.get(key)  # it keeps its arguments alive, so their addresses name nothing else
     if node is None:
         node = _known[key] = Node(op, args, shape, data)

@@ -19,7 +19,16 @@ for _op in SAME:
 
 @rule("add")
 def _add(a: Any, b: Any, *, alpha: Number = 1) -> Node:
-    return pointwise("add", node(a), scaled(b, alpha))
+    a, b = node(a), scaled(b, alpha)
+    if graph.is_const(a, 0) or graph.is_const(b, 0):
+        a, b = plus_zero(a), plus_zero(b)
+    return pointwise("add", a, b)
+
+
+def plus_zero(a: Node) -> Node:
+    """Return a + 0, which is a but for a zero that is negative: a graph leaves out what adds nothing."""
+    positive = pointwise("where", pointwise("eq", a, const(0)), const(0), a)
+    return a if graph.is_const(a) else graph.straight_through(positive, a)
 
 
 @rule("sub")

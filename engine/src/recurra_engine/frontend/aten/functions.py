@@ -8,7 +8,6 @@ from recurra_engine.frontend.aten.elementwise import square
 from recurra_engine.frontend.aten.rules import Untranslated, node, rule
 from recurra_engine.ir.graph import Node, Number, const, pointwise, stop, straight_through
 
-
 LARGE = 1e9
 """From here on, the root of a square plus one is the number itself."""
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from recurra_engine.frontend.aten.elementwise import square
+from recurra_engine.frontend.aten.elementwise import plus_zero, square
 from recurra_engine.frontend.aten.rules import Untranslated, dims_of, rule
 from recurra_engine.ir import graph
 from recurra_engine.ir.graph import Node, Number, const, largest, pointwise, reshape, softmax, stop, total
@@ -19,7 +19,8 @@ def _kept(a: Node, reduced: Node, dims: Any, keepdim: bool) -> Node:
 
 @rule("sum")
 def _sum(a: Node, dims: Any = None, keepdim: bool = False) -> Node:
-    return _kept(a, total(a, dims_of(a, dims)), dims, keepdim)
+    made = total(a, dims_of(a, dims))
+    return _kept(a, plus_zero(a) if made is a else made, dims, keepdim)
 
 
 @rule("mean")
@@ -61,7 +62,7 @@ def _std_mean(a: Node, dims: Any = None, *, correction: Number = 1, keepdim: boo
 
 
 def _running_mean(a: Node, dims: Any, keepdim: bool) -> Node:
-    """Return the mean as torch has it beside a variance: NaN after an infinity that is not the last element."""
+    """Return the mean as torch has it beside a variance: NaN if an infinity is not the last element."""
     kept, mean = dims_of(a, dims), _mean(a, dims, keepdim)
     before = a
     if len(kept) == 1:
