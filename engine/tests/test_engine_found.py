@@ -111,6 +111,13 @@ def test_sums_of_a_negative_zero():
     )
 
 
+def test_the_sign_of_a_normalised_zero():
+    """A layer's norm without a bias gave negative zeros for negative weights, which an angle shows."""
+    weight = torch.tensor([1.0, -1.0, 2.0, -2.0, 0.5, -0.5], dtype=torch.float64)
+    of_zeros = lambda a: functional.layer_norm(a.detach() * 0, (6,), weight, None, 0.1)  # noqa: E731
+    assert_found_alike(lambda a, b: torch.atan2(b.nan_to_num(0.0) * 0, of_zeros(a.nan_to_num(0.0))), "scan")
+
+
 @pytest.mark.filterwarnings("ignore:.*degrees of freedom")
 def test_a_variance_of_one_number():
     """A step with the variance of one number could not be traced."""
@@ -172,7 +179,6 @@ def test_asinh_of_large_numbers():
 
 @pytest.mark.parametrize("level", FAST)
 def test_two_inner_steps_of_learning_to_learn(level):
-    """Second derivatives through weights that are themselves made of gradients, as in learning to learn."""
     found = {}
     for name in ("loop", level):
         cell = made(LearnedStart)

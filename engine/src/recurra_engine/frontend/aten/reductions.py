@@ -159,7 +159,7 @@ def _layer_norm(a: Node, shape: Sequence[int], weight: Any, bias: Any, eps: Numb
     scale = pointwise("rsqrt", pointwise("add", variance, const(eps)))
     y = pointwise("mul", pointwise("sub", a, mean), scale)
     y = y if weight is None else pointwise("mul", y, weight)
-    return [y if bias is None else pointwise("add", y, bias), mean, scale]
+    return [plus_zero(y) if bias is None else pointwise("add", y, bias), mean, scale]
 
 
 @rule("native_group_norm")
