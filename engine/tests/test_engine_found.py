@@ -23,6 +23,8 @@ from torch.nn.utils import parametrizations
 
 from recurra import sequence
 
+LEVELS = ["scan", pytest.param("native", marks=pytest.mark.slow)]
+
 
 class LearnedStart(Toy):
     """A weight is read by the step and makes the first state."""
@@ -39,7 +41,7 @@ class LearnedStart(Toy):
         return h, h
 
 
-@pytest.mark.parametrize("level", FAST)
+@pytest.mark.parametrize("level", LEVELS)
 def test_second_derivatives_where_the_state_is_made_of_a_weight(level):
     """The gradient of a weight that the step reads and the first state is made of counted the state's part
     twice, when second derivatives were asked for."""
@@ -64,7 +66,7 @@ class Row(Toy):
         return h, h
 
 
-@pytest.mark.parametrize("level", FAST)
+@pytest.mark.parametrize("level", LEVELS)
 def test_a_condition_that_is_known_beforehand(level):
     """The triangle of a matrix of one element, and other choices that depend on nothing, ran in the loop,
     because the compiled step raised an error."""
@@ -74,7 +76,7 @@ def test_a_condition_that_is_known_beforehand(level):
     assert_level_is_loop(cell, x, state, level=level)
 
 
-@pytest.mark.parametrize("level", FAST)
+@pytest.mark.parametrize("level", LEVELS)
 def test_the_trial_leaves_the_estimate_of_a_spectral_norm_alone(level):
     """The trial of a level moved the estimate of a spectral norm, so that training went on from elsewhere."""
     cell = made(LearnedStart)
@@ -132,7 +134,7 @@ class Halves(Toy):
         return torch.cat([h, torch.view_as_real(turned).flatten(1), h], 1), h
 
 
-@pytest.mark.parametrize("level", FAST)
+@pytest.mark.parametrize("level", LEVELS)
 def test_complex_numbers_at_odd_places(level):
     """Complex numbers raised an error where their parts begin at an odd place in memory."""
     cell = made(Halves)
@@ -177,7 +179,7 @@ def test_asinh_of_large_numbers():
     assert_found_alike(lambda a, b: torch.asinh(a * large) + torch.asinh(b * -1e9), "scan")
 
 
-@pytest.mark.parametrize("level", FAST)
+@pytest.mark.parametrize("level", LEVELS)
 def test_two_inner_steps_of_learning_to_learn(level):
     found = {}
     for name in ("loop", level):
