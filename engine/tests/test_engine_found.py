@@ -6,7 +6,6 @@ import pytest
 import torch
 from engine_cells import made
 from engine_compare import (
-    FAST,
     assert_alike,
     assert_level_is_loop,
     assert_runs,
