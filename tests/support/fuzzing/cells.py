@@ -1,6 +1,6 @@
 """Cell number N of seed S: always the same text, whatever was drawn before it.
 
-`templates` and `parts` hold the constructs, `writer` draws what they need. `calls` draws how a cell is called,
+`templates` and `parts` hold the constructs, `writer` draws what they need. `calls` draws how one is called,
 `trials` compares it with the loop, `rounding` says what of a difference is rounding, and `minimise` shortens.
 """
 
