@@ -1,19 +1,14 @@
 """NaN and infinities: results have them where the loop has them, and gradients where autograd does."""
 
-import math
-
 import pytest
 import torch
 from engine_cells import Lstm, Masked, ResetAfter, made
-from engine_compare import FAST, assert_alike, assert_runs, drawn, results
+from engine_compare import FAST, assert_alike, drawn, results
+from engine_grid import INF, NAN, assert_found_alike, found
 from engine_operators import KINKS, WIDTH
-from engine_toys import Kinks, Toy
+from engine_toys import Kinks
 from torch.nn import functional as F
 
-from recurra import sequence
-
-NAN, INF = math.nan, math.inf
-GRID = torch.tensor([NAN, INF, -INF, 0.0, 1.0, -2.0], dtype=torch.float64)
 FUNCTIONS = KINKS | {
     "zero times": lambda a, b: 0.0 * a + b,
     "times zero": lambda a, b: a * 0.0 * b,
@@ -36,44 +31,9 @@ FUNCTIONS = KINKS | {
 }
 
 
-class Of(Toy):
-    """Puts out a function of input and state, and leaves the state alone."""
-
-    def __init__(self, function):
-        super().__init__(WIDTH, hidden_size=WIDTH)
-        self.function = function
-
-    def step(self, x, h):
-        return self.function(x, h), h
-
-
-def pairs():
-    """Return x and h in which all numbers of the grid meet, and each is alone among others."""
-    alone = [torch.tensor([0.5, -1.0, v, 2.0, 0.3, -0.7], dtype=torch.float64) for v in (NAN, INF, -INF)]
-    x = torch.stack([*(GRID.roll(i) for i in range(6)), *alone])
-    h = torch.stack([*[GRID] * 6, *alone[::-1]])
-    return x[:, None].requires_grad_(), h.requires_grad_()
-
-
-def found(function, level):
-    cell = Of(function).double()
-    x, h = pairs()
-    assert level == "loop" or assert_runs(cell, x, h, level) is None
-    with sequence.using(level):
-        y, _ = cell(x, h)
-    slopes = torch.linspace(0.5, 2, y.numel(), dtype=y.dtype).view_as(y)
-    gradients = torch.autograd.grad(y, [x, h], slopes, allow_unused=True)
-    return dict(zip(("y", "x", "h"), (y, *gradients), strict=True))
-
-
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_functions_and_their_slopes(name):
-    got, want = (found(FUNCTIONS[name], level) for level in ("scan", "loop"))
-    for what, expected in want.items():
-        a, b = (
-            torch.zeros(9, WIDTH).double() if t is None else t.reshape(9, -1) for t in (got[what], expected)
-        )
-        torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-10, equal_nan=True)
+    assert_found_alike(FUNCTIONS[name], "scan")
 
 
 def side_by_side(a, b):

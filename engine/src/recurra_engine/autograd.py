@@ -173,6 +173,8 @@ def _recorded(ctx: Any, inputs: list[Tensor], lengths: Tensor | None, gradients:
     """Run forward once more with every operation recorded, and let autograd differentiate that."""
     asked = ctx.needs_input_grad[3:]
     with torch.enable_grad():
+        # Aliases: a state may be made of a weight, whose gradient would then count what comes by way of both.
+        inputs = [tensor.view_as(tensor) for tensor in inputs]
         outputs, _ = ctx.made.forward(ctx.made.inference, inputs, ctx.n, lengths, eager.BACKEND)
         wanted = [tensor for tensor, need in zip(inputs, asked, strict=True) if need]
         pairs = [(o, g) for o, g in zip(outputs, gradients, strict=True) if o.requires_grad]

@@ -58,10 +58,10 @@ def _stand_in(cell: Cell[Any], dtype: torch.dtype) -> Cell[Any]:
 
     Its buffers are copies: spectral normalisation changes them whenever it makes a weight.
     """
-    memo: dict[int, Any] = {id(buffer): buffer.detach().clone() for buffer in cell.buffers()}
     # A tensor with a history, such as a dropped weight, cannot be copied.
     kept = tensors_in([vars(module) for module in cell.modules()])
-    memo |= {id(tensor): _apart(tensor) for tensor in kept}
+    memo: dict[int, Any] = {id(tensor): _apart(tensor) for tensor in kept}
+    memo |= {id(buffer): buffer.detach().clone() for buffer in cell.buffers()}  # some are among those
     memo |= {id(weight): nn.Parameter(weight.detach(), weight.requires_grad) for weight in cell.parameters()}
     try:
         made = copy.deepcopy(cell, dict(memo))

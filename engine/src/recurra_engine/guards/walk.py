@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType, SimpleNamespace
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from recurra.state import map_state
@@ -30,6 +31,8 @@ IMPLICIT = frozenset({"step", "forward", "__call__", "__init__", "__new__"})
 DESCRIPTIVE = frozenset(("__doc__", "__module__", "__name__", "__qualname__"))
 HARMLESS = ("abc", "contextlib", "enum", "typing")
 """Modules of Python's library whose own globals and attributes no step depends on."""
+NAMESPACE = type(torch._C._VariableFunctions)
+"""Holds torch's functions of C, which do not change, and nothing else."""
 
 
 def walked(cell: nn.Module, weights: Sequence[Tensor], witness: Witness, held: Sequence[Tensor]) -> Walk:
@@ -177,7 +180,7 @@ class Walk:
             yield from parts.of_sequence(value, label)
         elif isinstance(value, MAPPINGS):
             yield from parts.of_mapping(value, label)
-        elif not objects.is_python(kind) and not isinstance(value, SimpleNamespace):
+        elif not objects.is_python(kind) and not isinstance(value, (SimpleNamespace, NAMESPACE)):
             self._refuse(label, f"of type {kind.__name__}, whose changes cannot be noticed")
             return
         if not holds_members or kind.__flags__ & objects.HEAP_TYPE:

@@ -83,7 +83,8 @@ _known: weakref.WeakValueDictionary[tuple[Any, ...], Node] = weakref.WeakValueDi
 def make(op: str, args: Iterable[Node], shape: Sequence[int], *data: Any) -> Node:
     """Return the node, the same object for the same arguments."""
     args, shape = tuple(args), tuple(shape)
-    key = (op, tuple(map(id, args)), shape, tuple((type(d), d) for d in data))
+    sign = math.copysign(1, data[0]) if op == "const" else 0  # zeros of both signs are equal
+    key = (op, tuple(map(id, args)), shape, tuple((type(d), d) for d in data), sign)
     node = _known.get(key)  # it keeps its arguments alive, so their addresses name nothing else
     if node is None:
         node = _known[key] = Node(op, args, shape, data)
@@ -114,6 +115,8 @@ def pointwise(op: str, *args: Node) -> Node:
 
 def _neutral(op: str, args: tuple[Node, ...], shape: Shape) -> Node | None:
     a, b = args[0], args[-1]
+    if op == "where" and is_const(a):
+        return expand(args[1] if a.data[0] else b, shape)
     if op == "add" and is_const(a, 0):
         return const(b.data[0], shape) if is_const(b) else b
     if (op in ("add", "sub") and is_const(b, 0)) or (op in ("mul", "div") and is_const(b, 1)):

@@ -184,10 +184,28 @@ def _torch(node: Node, lead: int) -> Call:
     return run
 
 
+class _StraightThrough(torch.autograd.Function):
+    """The value of one tensor with the gradient of another, which may be no number."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(value: Tensor, source: Tensor) -> Tensor:
+        return value.clone()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        pass
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, Tensor]:
+        return None, gradients[0]
+
+
 def _straight_through(value: Tensor, source: Tensor) -> Tensor:
     if not torch.is_grad_enabled():
         return value
-    return value.detach() + (source - source.detach())
+    return _StraightThrough.apply(*torch.broadcast_tensors(value, source))  # type: ignore[no-any-return,no-untyped-call]
 
 
 MOVES: dict[str, Callable[[Node, int], Call]] = {

@@ -51,7 +51,7 @@ class Kind:
     def typed(self, numbers: Tensor) -> Tensor:
         """Return a node's numbers as what torch was given."""
         if self.dtype.is_complex:
-            return torch.view_as_complex(numbers.contiguous())
+            return torch.view_as_complex(numbers)
         return numbers if self.continuous else numbers.to(self.dtype)
 
 
@@ -119,7 +119,7 @@ class TorchCall:
 
     def typed(self, values: Sequence[Tensor]) -> list[Tensor]:
         """Return the numbers of nodes as what torch is given."""
-        return [kind.typed(value) for kind, value in zip(self.given, values, strict=True)]
+        return [kind.typed(_placed(value)) for kind, value in zip(self.given, values, strict=True)]
 
     def results(self, typed: Sequence[Tensor]) -> list[Tensor]:
         """Return what torch gives."""
@@ -129,6 +129,12 @@ class TorchCall:
             return self.function(*(t.flatten(0, 1) if o else t for t, o in zip(typed, self.own, strict=True)))
         made: list[Tensor] = vmap(self.function, tuple(0 if own else None for own in self.own))(*typed)
         return made
+
+
+def _placed(numbers: Tensor) -> Tensor:
+    """Return numbers at an even place, where torch sees pairs of them as complex numbers."""
+    even = numbers.is_contiguous() and numbers.storage_offset() % 2 == 0
+    return numbers if even else numbers.clone(memory_format=torch.contiguous_format)
 
 
 def _as(kind: Kind, numbers: Tensor, like: Tensor) -> Tensor:
@@ -184,7 +190,7 @@ class Gradient:
         sizes = [kind.size for kind in self.of.made]
         each = torch.split_with_sizes(g, sizes, -1) if len(sizes) > 1 else [g]
         parts = zip(record.made, each, self.of.made, strict=True)
-        known = [(part, _as(kind, back, part)) for part, back, kind in parts if part.requires_grad]
+        known = [(part, _as(kind, _placed(back), part)) for part, back, kind in parts if part.requires_grad]
         if not known:
             return g.new_zeros(g.shape[0], self.size)
         found = torch.autograd.grad(

@@ -144,13 +144,18 @@ def _minus(a: Node) -> Node:
 def _pow(n: Node, g: Node) -> list[Node | None]:
     a, b = n.args
     if graph.is_const(b):
-        if b.data[0] == 0:
-            return [None, None]
-        return [_mul(g, b, pointwise("pow", a, const(b.data[0] - 1))), None]
+        lower = _nothing(g) if b.data[0] == 0 else _mul(g, b, pointwise("pow", a, const(b.data[0] - 1)))
+        return [lower, None]
     lower = _mul(g, b, pointwise("pow", a, _less(b, const(1))))
-    zero = pointwise("eq", a, const(0))  # at 0^b, PyTorch's gradient of the exponent is 0
-    log = pointwise("log", pointwise("where", zero, const(1), a))
-    return [pointwise("where", pointwise("eq", b, const(0)), const(0), lower), _mul(g, n, log)]
+    # At 0^b, PyTorch's gradient of the exponent is 0 unless b is negative.
+    zero = _mul(pointwise("eq", a, const(0)), pointwise("ge", b, const(0)))
+    of_b = pointwise("where", zero, const(0), _mul(g, _mul(n, pointwise("log", a))))
+    return [pointwise("where", pointwise("eq", b, const(0)), const(0), lower), of_b]
+
+
+def _nothing(g: Node) -> Node:
+    """Return zeros that are a gradient: what they are multiplied by may be infinite, as in autograd."""
+    return _mul(pointwise("gt", pointwise("abs", g), const(math.inf)), const(0))
 
 
 def _chosen(op: str) -> Slope:
@@ -189,6 +194,7 @@ SLOPES: dict[str, Slope] = {
     "atan2": lambda n, g: _atan2(n.args[0], n.args[1], g),
     "fmod": lambda n, g: [g, _minus(_mul(g, pointwise("trunc", _over(*n.args))))],
     "remainder": lambda n, g: [g, _minus(_mul(g, floor_divided(*n.args)))],
+    **dict.fromkeys((*graph.STEPS, "sign"), lambda n, g: [_nothing(g)]),
     "add": lambda n, g: [g, g],
     "sub": lambda n, g: [g, _minus(g)],
     "mul": lambda n, g: [_mul(g, n.args[1]), _mul(g, n.args[0])],

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.nn.utils import prune
 
 from recurra import InvalidOption, Ref, leaves
 from recurra.config.options import keyword_options
@@ -146,6 +147,20 @@ def test_autocast_computes_in_bfloat16_and_keeps_the_state(reset):
 def test_wrong_options_are_refused_by_name(options, told):
     with pytest.raises(InvalidOption, match=told):
         GRU(I_, **options)
+
+
+@pytest.mark.parametrize("reset", RESETS)
+def test_pruned_recurrent_weights_train(reset):
+    cell = GRU(I_, hidden_size=H, reset=reset)
+    prune.l1_unstructured(cell.from_h, "weight", 0.5)
+    masked = cell.from_h.weight_mask == 0
+    kept = cell.from_h.weight_orig.detach().clone()
+    for _ in range(2):
+        cell(torch.randn(B, T, I_))[0].square().sum().backward()
+        torch.optim.SGD(cell.parameters(), 0.1).step()
+    moved = cell.from_h.weight_orig.detach() != kept
+    assert moved.any()
+    assert not moved[masked].any()
 
 
 def test_the_readme_names_every_option_and_its_code_runs():

@@ -138,4 +138,9 @@ def _nan_to_num(
     largest = torch.finfo(a.dtype).max
     above = torch.where(a == torch.inf, largest if posinf is None else posinf, a)
     below = torch.where(above == -torch.inf, -largest if neginf is None else neginf, above)
-    return torch.where(below.isnan(), nan or 0.0, below)
+    value = torch.where(below.isnan(), nan or 0.0, below)
+    # Torch multiplies the gradient by zero where a is not finite, and it may be infinite.
+    made = a * (a.abs() < torch.inf).to(a.dtype)
+    with torch.no_grad():
+        made.copy_(value)
+    return made

@@ -19,7 +19,16 @@ for _op in SAME:
 
 @rule("add")
 def _add(a: Any, b: Any, *, alpha: Number = 1) -> Node:
-    return pointwise("add", node(a), scaled(b, alpha))
+    a, b = node(a), scaled(b, alpha)
+    if graph.is_const(a, 0) or graph.is_const(b, 0):
+        a, b = plus_zero(a), plus_zero(b)
+    return pointwise("add", a, b)
+
+
+def plus_zero(a: Node) -> Node:
+    """Return a + 0, which is a but for a zero that is negative: a graph leaves out what adds nothing."""
+    positive = pointwise("where", pointwise("eq", a, const(0)), const(0), a)
+    return a if graph.is_const(a) else graph.straight_through(positive, a)
 
 
 @rule("sub")
@@ -116,14 +125,15 @@ def _unless_nan(a: Node, compares: Node, otherwise: Node) -> Node:
 
 @rule("lerp")
 def _lerp(a: Node, b: Node, weight: Any) -> Node:
-    # By torch's two formulas, which differ where a or b is infinite.
+    # By torch's two formulas, which differ where a or b is infinite; its slope is that of a third.
     weight, apart = node(weight), pointwise("sub", b, a)
     from_a = pointwise("add", a, pointwise("mul", weight, apart))
     from_b = pointwise("sub", b, pointwise("mul", pointwise("sub", const(1), weight), apart))
-    if graph.is_const(weight):
-        return from_a if abs(weight.data[0]) < HALFWAY else from_b
     near_a = pointwise("lt", pointwise("abs", weight), const(HALFWAY))
-    return pointwise("where", near_a, from_a, from_b)
+    if graph.is_const(weight):
+        near_a = const(abs(weight.data[0]) < HALFWAY)
+    shares = pointwise("mul", a, pointwise("sub", const(1), weight)), pointwise("mul", b, weight)
+    return graph.straight_through(pointwise("where", near_a, from_a, from_b), pointwise("add", *shares))
 
 
 @rule("addcmul")

@@ -8,6 +8,9 @@ from recurra_engine.frontend.aten.elementwise import square
 from recurra_engine.frontend.aten.rules import Untranslated, node, rule
 from recurra_engine.ir.graph import Node, Number, const, pointwise, stop, straight_through
 
+LARGE = 1e9
+"""From here on, the root of a square plus one is the number itself."""
+
 
 def _plus(a: Node, b: Node | Number) -> Node:
     return pointwise("add", a, node(b))
@@ -47,15 +50,19 @@ def _cosh(a: Node) -> Node:
 
 @rule("asinh")
 def _asinh(a: Node) -> Node:
-    infinite = _isinf(a)
-    b = pointwise("where", infinite, const(0), a)
+    large = pointwise("gt", pointwise("abs", a), const(LARGE))
+    b = pointwise("where", large, const(0), a)
     size = pointwise("abs", b)
     root = pointwise("sqrt", _plus(square(b), 1))
     value = pointwise("log1p", _plus(size, _over(square(size), _plus(root, 1))))
     odd = pointwise("where", pointwise("lt", b, const(0)), pointwise("neg", value), value)
     # abs has no slope at 0, where the function is its argument
     odd = pointwise("where", pointwise("eq", b, const(0)), b, odd)
-    return pointwise("where", infinite, stop(a), odd)
+    # The square may be infinite; torch's slope is then zero.
+    logarithm = pointwise("log", pointwise("where", large, pointwise("abs", a), const(1)))
+    above = _times(_plus(logarithm, math.log(2)), pointwise("sign", a))
+    overflows = pointwise("eq", square(a), const(math.inf))
+    return pointwise("where", large, pointwise("where", overflows, stop(above), above), odd)
 
 
 @rule("acosh")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recurra_engine.frontend.aten.rules import rule, scaled
+from recurra_engine.frontend.aten.rules import Untranslated, rule, scaled
 from recurra_engine.ir.graph import Node, Number, const, dot, pointwise, reshape, total
 
 
@@ -29,6 +29,8 @@ def _dot(a: Node, b: Node) -> Node:
 
 @rule("addmm", "baddbmm")
 def _addmm(c: Node, a: Node, b: Node, *, beta: Number = 1, alpha: Number = 1) -> Node:
+    if alpha == 0:
+        raise Untranslated("the step multiplies a product by zero, which torch then leaves out, NaN and all")
     product = _mm(a, b) if len(a.shape) == 2 else dot(a, b)
     # With beta = 0 torch does not read c, whose NaN would show.
     return pointwise("add", scaled(product, alpha), scaled(c, beta) if beta else const(0))

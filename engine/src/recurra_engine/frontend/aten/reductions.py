@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from recurra_engine.frontend.aten.elementwise import square
+from recurra_engine.frontend.aten.elementwise import plus_zero, square
 from recurra_engine.frontend.aten.rules import Untranslated, dims_of, rule
 from recurra_engine.ir import graph
 from recurra_engine.ir.graph import Node, Number, const, largest, pointwise, reshape, softmax, stop, total
@@ -19,7 +19,8 @@ def _kept(a: Node, reduced: Node, dims: Any, keepdim: bool) -> Node:
 
 @rule("sum")
 def _sum(a: Node, dims: Any = None, keepdim: bool = False) -> Node:
-    return _kept(a, total(a, dims_of(a, dims)), dims, keepdim)
+    made = total(a, dims_of(a, dims))
+    return _kept(a, plus_zero(a) if made is a else made, dims, keepdim)
 
 
 @rule("mean")
@@ -30,9 +31,13 @@ def _mean(a: Node, dims: Any = None, keepdim: bool = False) -> Node:
 
 @rule("var")
 def _var(a: Node, dims: Any = None, *, correction: Number = 1, keepdim: bool = False) -> Node:
-    centred = pointwise("sub", a, _mean(a, dims, keepdim=True))
+    mean = _mean(a, dims, keepdim=True)
+    # As in torch, an infinite number makes no NaN of the others' gradients by way of the mean.
+    finite = pointwise("lt", pointwise("abs", mean), const(math.inf))
+    centred = pointwise("sub", a, pointwise("where", finite, mean, stop(mean)))
     count = math.prod(a.shape[d] for d in dims_of(a, dims))
-    return pointwise("mul", _sum(square(centred), dims, keepdim), const(1 / max(count - correction, 0)))
+    free = max(count - correction, 0)
+    return pointwise("mul", _sum(square(centred), dims, keepdim), const(1 / free if free else math.inf))
 
 
 def _root(a: Node) -> Node:
@@ -48,12 +53,22 @@ def _std(a: Node, dims: Any = None, *, correction: Number = 1, keepdim: bool = F
 
 @rule("var_mean")
 def _var_mean(a: Node, dims: Any = None, *, correction: Number = 1, keepdim: bool = False) -> list[Node]:
-    return [_var(a, dims, correction=correction, keepdim=keepdim), _mean(a, dims, keepdim)]
+    return [_var(a, dims, correction=correction, keepdim=keepdim), _running_mean(a, dims, keepdim)]
 
 
 @rule("std_mean")
 def _std_mean(a: Node, dims: Any = None, *, correction: Number = 1, keepdim: bool = False) -> list[Node]:
-    return [_std(a, dims, correction=correction, keepdim=keepdim), _mean(a, dims, keepdim)]
+    return [_std(a, dims, correction=correction, keepdim=keepdim), _running_mean(a, dims, keepdim)]
+
+
+def _running_mean(a: Node, dims: Any, keepdim: bool) -> Node:
+    """Return the mean as torch has it beside a variance: NaN if an infinity is not the last element."""
+    kept, mean = dims_of(a, dims), _mean(a, dims, keepdim)
+    before = a
+    if len(kept) == 1:
+        before = graph.cut(a, kept[0], 0, a.shape[kept[0]] - 1) if a.shape[kept[0]] > 1 else const(0, a.shape)
+    finite = pointwise("lt", pointwise("abs", _sum(before, dims, keepdim)), const(math.inf))
+    return pointwise("add", mean, stop(pointwise("where", finite, const(0), const(math.nan))))
 
 
 @rule("amax")
@@ -144,7 +159,7 @@ def _layer_norm(a: Node, shape: Sequence[int], weight: Any, bias: Any, eps: Numb
     scale = pointwise("rsqrt", pointwise("add", variance, const(eps)))
     y = pointwise("mul", pointwise("sub", a, mean), scale)
     y = y if weight is None else pointwise("mul", y, weight)
-    return [y if bias is None else pointwise("add", y, bias), mean, scale]
+    return [plus_zero(y) if bias is None else pointwise("add", y, bias), mean, scale]
 
 
 @rule("native_group_norm")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from recurra_engine.frontend.aten.elementwise import plus_zero
 from recurra_engine.frontend.aten.rules import rule
 from recurra_engine.ir.graph import Node, cat, const, cut, pointwise, reshape
 
@@ -13,6 +14,8 @@ def _cumsum(a: Node, dim: int, **_: Any) -> Node:
     """Add to every element the one before, then to pairs the pair before, and so on."""
     dim %= max(len(a.shape), 1)
     reach, n = 1, a.shape[dim] if a.shape else 1
+    if a.shape and n:
+        a = cat([plus_zero(cut(a, dim, 0, 1)), cut(a, dim, 1, n)], dim)
     while reach < n:
         before = const(0, (*a.shape[:dim], reach, *a.shape[dim + 1 :]))
         a = pointwise("add", cat([before, cut(a, dim, 0, n - reach)], dim), a)

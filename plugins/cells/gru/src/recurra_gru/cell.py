@@ -73,6 +73,8 @@ class GRU(Cell[GRUState]):
             h_r, h_z, h_n = self.from_h(h).chunk(3, -1)
             n = self.function(x_n + torch.sigmoid(x_r + h_r) * (h_n + self.reset_bias))
         else:
+            if self.from_h._forward_pre_hooks:
+                self.from_h(h)  # torch's pruning makes the weight when its layer is called
             U_rz, U_n = torch.split(self.from_h.weight, [2 * self.output_size, self.output_size])
             h_r, h_z = linear(h, U_rz).chunk(2, -1)
             n = self.function(x_n + linear(torch.sigmoid(x_r + h_r) * h, U_n))
