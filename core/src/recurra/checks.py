@@ -46,6 +46,8 @@ def checked_lengths(module: Any, x: Tensor, lengths: Tensor | None) -> Tensor | 
         return None
     who, (batch_size, steps) = type(module).__name__, x.shape[:2]
     _check_kind_of_lengths(who, batch_size, lengths)
+    if torch.compiler.is_dynamo_compiling():  # which knows no values; the operator in the graph checks them
+        return lengths.to(x.device, torch.int64)
     if not batch_size:
         return None
     # Both ends are read at once, since reading a number of a GPU waits for all its work.

@@ -136,6 +136,12 @@ def run(
         resets: (B, T) booleans, true where the state is reset before the step.
         states: Return the state after every step instead, with (B, T) in front of every tensor.
     """
+    if torch.compiler.is_dynamo_compiling() and not torch.compiler.is_exporting():
+        from recurra.compiling import captured
+
+        result = captured(cell, x, state, lengths, resets, states)
+        if result is not None:
+            return result
     if resets is None and not states:
         return _in_segments(cell, x, state, lengths)
     if states and x.shape[1] == 0:

@@ -5,7 +5,9 @@ Each is made once for a cell, since an engine remembers what it compiled for a c
 
 from __future__ import annotations
 
+import itertools
 import math
+import weakref
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
@@ -53,14 +55,31 @@ def _size(leaf: Tensor) -> int:
     return math.prod(leaf.shape[1:])
 
 
-class Transforms:
-    """What was made of the cell that keeps this; copies and pickles of the cell start with nothing made."""
+_numbers = itertools.count()
+_owners: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 
-    def __init__(self) -> None:
+
+class Transforms:
+    """What was made of the cell that keeps this; copies and pickles of the cell start with nothing made.
+
+    Attributes:
+        made: By whether it has resets, and whether it puts out its states.
+        number: The cell's own, by which an operator in a compiled graph finds the cell (`numbered`).
+    """
+
+    def __init__(self, owner: Any = None) -> None:
         self.made: dict[tuple[bool, bool], nn.Module] = {}
+        self.number = next(_numbers)
+        if owner is not None:
+            _owners[self.number] = owner
 
     def __reduce__(self) -> tuple[type[Transforms], tuple[()]]:
         return Transforms, ()
+
+
+def numbered(number: int) -> Any:
+    """Return the cell with this number, or None if it is gone."""
+    return _owners.get(number)
 
 
 def transformed(cell: Any, resets: bool, states: bool) -> Any:
