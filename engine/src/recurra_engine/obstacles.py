@@ -48,8 +48,10 @@ def _under_transform() -> bool:
     return not all(isinstance(mode, DeviceContext) for mode in function_modes())
 
 
-def under_functorch() -> bool:
+def under_functorch(*, besides_vmap: bool = False) -> bool:
     """Say whether a transform of `torch.func` is active, or forward-mode differentiation."""
-    if torch._C._functorch.peek_interpreter_stack() is not None:
+    stack = torch._C._functorch.get_interpreter_stack() or ()
+    harmless = torch._C._functorch.TransformType.Vmap if besides_vmap else None
+    if any(interpreter.key() != harmless for interpreter in stack):
         return True
     return torch.autograd.forward_ad._current_level >= 0

@@ -13,6 +13,7 @@ from torch._C import DispatchKey
 
 from recurra import sequence
 from recurra.checks import checked_lengths
+from recurra.parametrized import evaluated_once, parametrized
 from recurra.state import leaves, map_state
 from recurra.transforms import numbered
 from recurra_engine.dispatch import outside_hooks
@@ -45,6 +46,7 @@ class Call:
         width: O.
         dtype: The dtype of y.
         cast: What autocast casts to, or None.
+        place: Where a graph calls a cell that draws random numbers, since equal calls count as one; else 0.
     """
 
     number: int
@@ -58,6 +60,7 @@ class Call:
     width: int
     dtype: torch.dtype
     cast: torch.dtype | None
+    place: int
 
     @property
     def inputs(self) -> list[Tensor]:
@@ -92,7 +95,7 @@ class Call:
             RuntimeError: It would draw other random numbers.
         """
         if record is None:
-            if self._cell().training and self._cell().tags.stochastic:
+            if self.place:
                 raise RuntimeError(
                     f"{type(self._cell()).__name__}: the backward pass must run forward again, since what was "
                     "saved was copied, as by a hook on saved tensors; its random numbers would differ"
@@ -115,7 +118,8 @@ class Call:
         cell, n = self._cell(), len(self.state)
         x, parts, tensors = given[0], iter(given[1 : 1 + n]), given[1 + n :]
         lengths = None if self.lengths is None else checked_lengths(cell, x, self.lengths)
-        with standing_in(cell, tensors, self.resets is not None, self.states) as one:
+        with standing_in(cell, tensors, self.resets is not None, self.states) as one, evaluated_once(one):
+            parametrized(one)  # first of all: torch keeps one value for a module and all its copies
             state = map_state(lambda _: next(parts), structure_of(cell))
             y, after = sequence.run(one, x, state, lengths, resets=self.resets, states=self.states)
         results = [y, *(part for _, part in leaves(after))]

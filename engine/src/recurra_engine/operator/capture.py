@@ -10,7 +10,7 @@ from torch import Tensor
 from recurra.state import leaves, map_state, mixes_precisions
 
 from recurra_engine.operator import sequence as _operators  # noqa: F401 (registers them)
-from recurra_engine.operator.description import described
+from recurra_engine.operator.description import described, new_place
 from recurra_engine.stand_in import Place
 
 
@@ -21,7 +21,7 @@ def capture(
     found = described(cell._transforms.number, x.dtype)
     if found is None:
         return None
-    places, constants, width, dtype = found
+    places, constants, width, dtype, draws = found
     parts = dict(cell.named_modules())
     if not _as_before(parts, constants):
         return None
@@ -30,8 +30,10 @@ def capture(
     wanted = torch.is_grad_enabled()
     needs = [wanted and tensor.requires_grad for tensor in (x, *carried, *tensors)]
     cast = torch.get_autocast_dtype(x.device.type) if mixes_precisions(x) else None
-    y, *after = torch.ops.recurra.sequence(
-        cell._transforms.number, x, carried, tensors, lengths, resets, states, needs, width, dtype, cast
+    place = new_place() if draws else 0
+    number = cell._transforms.number
+    y, *after, _ = torch.ops.recurra.sequence(
+        number, x, carried, tensors, lengths, resets, states, needs, width, dtype, cast, place
     )
     given = iter(after)
     return y, map_state(lambda _: next(given), state)

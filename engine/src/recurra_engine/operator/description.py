@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import weakref
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch._functorch.pyfunctorch import temporarily_clear_interpreter_stack
 
 from recurra import sequence
 from recurra.rng import preserve_rng_state
 from recurra.state import leaves, map_state
 from recurra.transforms import numbered
+from recurra_engine.dispatch import outside_hooks
 from recurra_engine.guards.objects import own_names
 from recurra_engine.guards.untouched import untouched
 from recurra_engine.obstacles import under_functorch
@@ -27,13 +30,23 @@ class Description(NamedTuple):
         constants: Where it keeps other values that never change, and these.
         width: O, the size of y.
         dtype: The dtype of y.
+        draws: Whether its steps may draw random numbers, or change buffers: equal calls differ.
     """
 
     tensors: tuple[Place, ...]
     constants: tuple[tuple[Place, Any], ...]
     width: int
     dtype: torch.dtype
+    draws: bool
 
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def new_place() -> int:
+    """Return a number for a place in a graph, larger than zero."""
+    return next(_places)
+
+
+_places = itertools.count(1)
 
 _structures: weakref.WeakKeyDictionary[nn.Module, Any] = weakref.WeakKeyDictionary()
 
@@ -42,10 +55,10 @@ _structures: weakref.WeakKeyDictionary[nn.Module, Any] = weakref.WeakKeyDictiona
 def described(number: int, dtype: torch.dtype) -> tuple[Any, ...] | None:
     """Return the description of a cell, or None where its sequences cannot be one operator."""
     cell = numbered(number)
-    if cell is None or under_functorch():
+    if cell is None or under_functorch(besides_vmap=True):
         return None
     try:
-        with preserve_rng_state(), torch.enable_grad():
+        with preserve_rng_state(), torch.enable_grad(), outside_hooks(), temporarily_clear_interpreter_stack():
             return _tried(cell, dtype)
     except Exception:  # a step may do anything; the loop is traced instead, and tells what is wrong
         return None
@@ -65,7 +78,8 @@ def _tried(cell: Any, dtype: torch.dtype) -> Description | None:
     same = [_kind(a) == _kind(b) for (_, a), b in zip(leaves(state), results[1:], strict=True)]
     if touched or not all(same) or not _sources(results) <= {id(tensor) for tensor in given}:
         return None
-    return Description(tuple(places), tuple(_constants(cell)), y.shape[-1], y.dtype)
+    draws = (cell.tags.stochastic and cell.training) or any(tensor._version for tensor in given)
+    return Description(tuple(places), tuple(_constants(cell)), y.shape[-1], y.dtype, draws)
 
 
 def structure_of(cell: Any) -> Any:

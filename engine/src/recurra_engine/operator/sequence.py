@@ -11,13 +11,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from recurra_engine.operator.batching import as_rows, one_by_one
 from recurra_engine.operator.call import Call
 from recurra_engine.operator.records import record_of, ticket_of
 
 SEQUENCE, BACKWARD = "recurra::sequence", "recurra::sequence_backward"
 _CALL = (
     "int number, Tensor x, Tensor[] state, Tensor[] tensors, Tensor? lengths, Tensor? resets, bool states, "
-    "bool[] needs, SymInt width, ScalarType dtype, ScalarType? cast"
+    "bool[] needs, SymInt width, ScalarType dtype, ScalarType? cast, int place"
 )
 # A cell may draw random numbers, and it runs Python code, which a CUDA graph would not replay.
 _TAGS = tuple(
@@ -82,3 +83,5 @@ torch.library.register_fake(SEQUENCE, _sequence_like)
 torch.library.register_fake(BACKWARD, _backward_like)
 torch.library.register_autograd(SEQUENCE, _differentiate, setup_context=_save)
 torch.library.register_autograd(BACKWARD, _refuse)
+torch.library.register_vmap(SEQUENCE, as_rows(torch.ops.recurra.sequence.default))
+torch.library.register_vmap(BACKWARD, one_by_one(torch.ops.recurra.sequence_backward.default))
