@@ -59,11 +59,15 @@ def checked_lengths(module: Any, x: Tensor, lengths: Tensor | None) -> Tensor | 
 
 
 def _check_kind_of_lengths(who: str, batch_size: int, lengths: Tensor) -> None:
-    wanted = f"{who}: lengths must be a tensor ({batch_size},) of integers"
     if not isinstance(lengths, Tensor):
-        raise InvalidInput(f"{wanted}, got {type(lengths).__name__}")
+        raise InvalidInput(_bad_lengths(who, batch_size, type(lengths).__name__))
     if lengths.shape != (batch_size,) or lengths.dtype not in INTEGER_DTYPES:
-        raise InvalidInput(f"{wanted}, got {tuple(lengths.shape)} of {lengths.dtype}")
+        raise InvalidInput(_bad_lengths(who, batch_size, f"{tuple(lengths.shape)} of {lengths.dtype}"))
+
+
+def _bad_lengths(who: str, batch_size: int, got: str) -> str:
+    # Written for a mistake alone: a compiled graph whose text names a size is for that size.
+    return f"{who}: lengths must be a tensor ({batch_size},) of integers, got {got}"
 
 
 def checked_resets(module: Any, x: Tensor, resets: Tensor | None) -> Tensor | None:

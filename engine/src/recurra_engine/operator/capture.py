@@ -21,14 +21,13 @@ def capture(
     found = described(cell._transforms.number, x.dtype)
     if found is None:
         return None
-    places, constants, width, dtype, draws = found
+    places, constants, width, dtype, mapped, draws = found
     parts = dict(cell.named_modules())
     if not _as_before(parts, constants):
         return None
     tensors = [getattr(parts[path], name) for path, name in places]
     carried = [part for _, part in leaves(state)]
-    wanted = torch.is_grad_enabled()
-    needs = [wanted and tensor.requires_grad for tensor in (x, *carried, *tensors)]
+    needs = [_may_need_gradient(tensor, mapped) for tensor in (x, *carried, *tensors)]
     cast = torch.get_autocast_dtype(x.device.type) if mixes_precisions(x) else None
     place = new_place() if draws else 0
     number = cell._transforms.number
@@ -37,6 +36,11 @@ def capture(
     )
     given = iter(after)
     return y, map_state(lambda _: next(given), state)
+
+
+def _may_need_gradient(tensor: Tensor, mapped: bool) -> bool:
+    wanted = tensor.is_floating_point() if mapped else tensor.requires_grad
+    return wanted and torch.is_grad_enabled()
 
 
 def _as_before(parts: dict[str, Any], constants: tuple[tuple[Place, Any], ...]) -> bool:

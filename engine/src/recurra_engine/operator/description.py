@@ -30,6 +30,7 @@ class Description(NamedTuple):
         constants: Where it keeps other values that never change, and these.
         width: O, the size of y.
         dtype: The dtype of y.
+        mapped: Whether `vmap` is active, which hides who needs gradients.
         draws: Whether its steps may draw random numbers, or change buffers: equal calls differ.
     """
 
@@ -37,6 +38,7 @@ class Description(NamedTuple):
     constants: tuple[tuple[Place, Any], ...]
     width: int
     dtype: torch.dtype
+    mapped: bool
     draws: bool
 
 
@@ -57,14 +59,15 @@ def described(number: int, dtype: torch.dtype) -> tuple[Any, ...] | None:
     cell = numbered(number)
     if cell is None or under_functorch(besides_vmap=True):
         return None
+    mapped = under_functorch()
     try:
         with preserve_rng_state(), torch.enable_grad(), outside_hooks(), temporarily_clear_interpreter_stack():
-            return _tried(cell, dtype)
+            return _tried(cell, dtype, mapped)
     except Exception:  # a step may do anything; the loop is traced instead, and tells what is wrong
         return None
 
 
-def _tried(cell: Any, dtype: torch.dtype) -> Description | None:
+def _tried(cell: Any, dtype: torch.dtype, mapped: bool) -> Description | None:
     """Run a step for one row with other tensors, and see whether it reads these alone."""
     places = tensors_of(cell)
     given = [_apart(tensor) for tensor in places.values()]
@@ -79,7 +82,7 @@ def _tried(cell: Any, dtype: torch.dtype) -> Description | None:
     if touched or not all(same) or not _sources(results) <= {id(tensor) for tensor in given}:
         return None
     draws = (cell.tags.stochastic and cell.training) or any(tensor._version for tensor in given)
-    return Description(tuple(places), tuple(_constants(cell)), y.shape[-1], y.dtype, draws)
+    return Description(tuple(places), tuple(_constants(cell)), y.shape[-1], y.dtype, mapped, draws)
 
 
 def structure_of(cell: Any) -> Any:
