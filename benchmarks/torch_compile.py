@@ -4,9 +4,9 @@
 
 Writes `benchmarks/results/torch-compile.md`. A network of one recurrent layer and a readout is compiled by
 Inductor, with the LSTM of recurra and with `nn.LSTM`, for sequences of several lengths. The first training
-step (forward and backward) compiles; its seconds on the wall are given, the median of some compilations that
-take turns. A first compilation of something else, and of the cell's own C code, goes before. Later training
-steps are given as ratios: both take turns in one process, and the median and quartiles of the ratios are shown.
+step (forward and backward) compiles; its seconds on the wall are given, the median of compilations that take
+turns. A first compilation of something else, and of the cell's own C code, goes before. Later training
+steps are given as ratios: both take turns in one process, and the median and quartiles of ratios are shown.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def compilations(steps: int, rounds: int) -> dict[str, float]:
 
 
 def calls(steps: int, rounds: int) -> dict[str, list[float]]:
-    """Return the time of compiled steps over that of the same network without torch.compile, and over nn.LSTM's."""
+    """Return the time of compiled steps relative to that of other networks, turn by turn."""
     torch.compiler.reset()
     x, times = torch.randn(BATCH, steps, INPUTS), max(3, 300 // steps)
     plain = networks()
@@ -125,11 +125,12 @@ def heading(compiled: int, rounds: int) -> list[str]:
         "# Inside torch.compile",
         "",
         f"An LSTM of {HIDDEN} units with a readout, batch {BATCH}, {INPUTS} inputs, one thread, compiled by "
-        f"Inductor. Seconds of the first training step: median of {compiled}. Time of later steps: ratios, median "
-        f"(quartiles) of {rounds} alternating rounds. {machine}. Written by `benchmarks/torch_compile.py`.",
+        f"Inductor. Seconds of the first training step: median of {compiled}. Time of later steps: ratios, "
+        f"median (quartiles) of {rounds} alternating rounds. {machine}. Written by "
+        "`benchmarks/torch_compile.py`.",
         "",
-        "| T | compiling recurra [s] | compiling `nn.LSTM` [s] | recurra, compiled / not | recurra / `nn.LSTM`, "
-        "both compiled |",
+        "| T | compiling recurra [s] | compiling `nn.LSTM` [s] | recurra, compiled / not "
+        "| recurra / `nn.LSTM`, both compiled |",
         "| --- | --- | --- | --- | --- |",
     ]
 

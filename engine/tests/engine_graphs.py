@@ -61,5 +61,3 @@ def noisy(kind):
             return y, nn.functional.dropout(after, 0.5, self.training)
 
     return Noisy
-
-

@@ -73,7 +73,7 @@ def test_random_numbers_are_not_drawn_again():
     cell, x, h = case(noisy(Joined))
     with torch.autograd.graph.saved_tensors_hooks(torch.clone, lambda tensor: tensor):
         y = call(cell, x, h, place=1)[0]
-    with pytest.raises(RuntimeError, match="its random numbers would differ"):
+    with pytest.raises(RuntimeError, match="with other random numbers"):
         y.sum().backward()
 
 
@@ -120,7 +120,9 @@ def test_vmap_maps_over_inputs_and_over_weights(how):
 
     xs, Ws = (torch.stack([value.detach(), 2 * value.detach()]) for value in (x, cell.W.weight))
     for given, axes in (((xs, Ws[0]), (0, None)), ((xs, Ws), (0, 0)), ((xs[0], Ws), (None, 0))):
-        one_by_one = [run(*(a if d is None else a[i] for a, d in zip(given, axes, strict=True))) for i in (0, 1)]
+        one_by_one = [
+            run(*(a if d is None else a[i] for a, d in zip(given, axes, strict=True))) for i in (0, 1)
+        ]
         want = [torch.stack(results) for results in zip(*one_by_one, strict=True)]
         got = torch.func.vmap(run, in_dims=axes)(*given)
         torch.testing.assert_close(list(got), want, rtol=0, atol=1e-12)

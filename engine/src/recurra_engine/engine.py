@@ -40,7 +40,7 @@ class CompilingEngine:
         resets: Tensor | None,
         states: bool,
     ) -> Any:
-        """Run a cell as one operator while `torch.compile` traces, or return NotImplemented; see `operator`."""
+        """Run a cell as one operator of a traced graph, or return NotImplemented; see `operator`."""
         from recurra_engine.operator.capture import capture
 
         result = capture(cell, x, state, lengths, resets, states)

@@ -30,11 +30,12 @@ def as_rows(operator: Callable[..., list[Tensor]]) -> Callable[..., Any]:
     def rule(info: Any, dims: Sequence[Dims], *arguments: Any) -> tuple[list[Tensor], list[int | None]]:
         number, x, state, tensors, lengths, resets, states, needs, *rest = arguments
         if any(dim is not None for dim in dims[3]) or any(needs) or rest[-1]:
-            return singly(info, dims, *arguments)
+            one_by_one: tuple[list[Tensor], list[int | None]] = singly(info, dims, *arguments)
+            return one_by_one
         given = _rows((x, state, lengths, resets), (dims[1], dims[2], *dims[4:6]), info.batch_size)
         x, state, lengths, resets = given
         *results, ticket = operator(number, x, state, tensors, lengths, resets, states, needs, *rest)
-        apart = [result.unflatten(0, (info.batch_size, -1)) for result in results]
+        apart = [torch.unflatten(result, 0, (info.batch_size, -1)) for result in results]
         return [*apart, ticket], [*[0] * len(apart), None]
 
     return rule

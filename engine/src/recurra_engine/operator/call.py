@@ -89,17 +89,16 @@ class Call:
             return Record(wanted, self._run(given))
 
     def gradients(self, record: Record | None, given: Sequence[Tensor | None]) -> list[Tensor]:
-        """Return the gradients of the inputs that need one; without a record, the call runs once more.
+        """Return the gradients of inputs that need one; without a record, the call runs once more.
 
         Raises:
             RuntimeError: It would draw other random numbers.
         """
         if record is None:
             if self.place:
-                raise RuntimeError(
-                    f"{type(self._cell()).__name__}: the backward pass must run forward again, since what was "
-                    "saved was copied, as by a hook on saved tensors; its random numbers would differ"
-                )
+                who, why = type(self._cell()).__name__, "what was saved was copied, as by a hook on saved tensors"
+                again = "the backward pass would have to run forward again, with other random numbers"
+                raise RuntimeError(f"{who}: {why}, so {again}")
             record = self.recorded()
         with _with_autograd(False):
             return [gradient.contiguous() for gradient in record.gradients(given)]

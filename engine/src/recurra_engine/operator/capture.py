@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from recurra.state import leaves, map_state, mixes_precisions
-
 from recurra_engine.operator import sequence as _operators  # noqa: F401 (registers them)
 from recurra_engine.operator.description import described, new_place
 from recurra_engine.stand_in import Place
@@ -17,7 +16,7 @@ from recurra_engine.stand_in import Place
 def capture(
     cell: Any, x: Tensor, state: Any, lengths: Tensor | None, resets: Tensor | None, states: bool
 ) -> tuple[Tensor, Any] | None:
-    """Run a cell over x (B, T, I) as `recurra.sequence.run` does, or return None where that must be traced."""
+    """Run a cell over x (B, T, I) as `sequence.run` does, or return None where the loop must be traced."""
     found = described(cell._transforms.number, x.dtype)
     if found is None:
         return None
@@ -45,7 +44,4 @@ def _may_need_gradient(tensor: Tensor, mapped: bool) -> bool:
 
 def _as_before(parts: dict[str, Any], constants: tuple[tuple[Place, Any], ...]) -> bool:
     """Say whether nothing was set since the traced function began, which the operator would not see."""
-    for (path, name), value in constants:
-        if getattr(parts[path], name) != value:
-            return False
-    return True
+    return all(getattr(parts[path], name) == value for (path, name), value in constants)

@@ -61,7 +61,12 @@ def described(number: int, dtype: torch.dtype) -> tuple[Any, ...] | None:
         return None
     mapped = under_functorch()
     try:
-        with preserve_rng_state(), torch.enable_grad(), outside_hooks(), temporarily_clear_interpreter_stack():
+        with (
+            preserve_rng_state(),
+            torch.enable_grad(),
+            outside_hooks(),
+            temporarily_clear_interpreter_stack(),
+        ):
             return _tried(cell, dtype, mapped)
     except Exception:  # a step may do anything; the loop is traced instead, and tells what is wrong
         return None

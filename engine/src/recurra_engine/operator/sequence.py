@@ -30,8 +30,6 @@ torch.library.define(SEQUENCE, f"({_CALL}) -> Tensor[]", tags=_TAGS)
 torch.library.define(BACKWARD, f"(Tensor?[] gradients, Tensor ticket, {_CALL}) -> Tensor[]", tags=_TAGS)
 
 
-
-
 def _sequence(*arguments: Any) -> list[Tensor]:
     call = Call(*arguments)
     record = call.recorded() if any(call.needs) else None
@@ -74,7 +72,9 @@ def _differentiate(ctx: Any, gradients: Sequence[Tensor | None]) -> tuple[Any, .
 
 
 def _refuse(ctx: Any, *gradients: Any) -> None:
-    raise NotImplementedError("a compiled sequence has no second derivative; call the cell outside torch.compile")
+    raise NotImplementedError(
+        "a compiled sequence has no second derivative; call the cell outside torch.compile"
+    )
 
 
 torch.library.impl(SEQUENCE, "default", _sequence)
