@@ -30,8 +30,6 @@ def same_as_eager(cell, run, x, state, **how):
 
 def operands(cell, x, state, lengths=None, resets=None, *, states=False, place=0):
     """Return the operator's arguments for a cell whose state is one tensor."""
-    from recurra_engine.operator import sequence  # noqa: F401 (it registers the operators)
-
     tensors = list(tensors_of(cell).values())
     needs = [tensor.requires_grad for tensor in (x, state, *tensors)]
     call = cell._transforms.number, x, [state], tensors, lengths, resets, states, needs

@@ -15,6 +15,8 @@ from torch.utils.checkpoint import checkpoint
 
 from recurra import sequence
 
+# Inductor and forward-mode differentiation import what torch itself calls deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
 RESETS = torch.tensor([[0, 0, 1, 0, 0, 1], [1, 0, 0, 0, 0, 0], [0, 1, 1, 0, 0, 0], [0] * 6]).bool()
 LENGTHS = torch.tensor([6, 0, 2, 4])
 HOW = [{}, {"lengths": LENGTHS}, {"resets": RESETS, "states": True}]
@@ -228,7 +230,6 @@ def test_dropped_weights_and_functional_calls(backend):
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")
 def test_transforms_of_torch():
     cell = made(Joined)
     xs = torch.stack([drawn(cell, seed=seed)[0].detach() for seed in range(3)])

@@ -2,6 +2,7 @@
 
 import gc
 import weakref
+from importlib import import_module
 
 import pytest
 import torch
@@ -19,6 +20,7 @@ HOW = [{}, {"lengths": torch.tensor([4, 0, 2])}, {"resets": RESETS}, {"states": 
 @pytest.fixture(autouse=True)
 def in_the_loop():
     """Run in the loop, which compiles no C."""
+    import_module("recurra_engine.operator.sequence")  # which imports torch's compiler
     with sequence.using("loop"):
         yield
 

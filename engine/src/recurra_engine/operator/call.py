@@ -96,7 +96,7 @@ class Call:
         """
         if record is None:
             if self.place:
-                who, why = type(self._cell()).__name__, "what was saved was copied, as by a hook on saved tensors"
+                who, why = type(self._cell()).__name__, "what was saved was copied, as by a hook"
                 again = "the backward pass would have to run forward again, with other random numbers"
                 raise RuntimeError(f"{who}: {why}, so {again}")
             record = self.recorded()

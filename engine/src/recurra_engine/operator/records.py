@@ -1,8 +1,8 @@
 """What the gradient of a call needs, kept for as long as the graph keeps the call's ticket.
 
 A ticket is a tensor of one byte among the operator's results, and the memory of that byte keeps the record:
-when the ticket is freed, as after the backward pass or at once by a checkpoint, so is the record. A ticket that
-was copied, by hooks on saved tensors or by `vmap`, leads to no record: the backward pass runs forward again.
+when the ticket is freed, as after the backward pass or at once by a checkpoint, so is the record. A ticket
+that was copied, by hooks on saved tensors or by `vmap`, has no record: the backward pass runs forward again.
 """
 
 from __future__ import annotations
