@@ -60,14 +60,12 @@ def checked_lengths(module: Any, x: Tensor, lengths: Tensor | None) -> Tensor | 
 
 def _check_kind_of_lengths(who: str, batch_size: int, lengths: Tensor) -> None:
     if not isinstance(lengths, Tensor):
-        raise InvalidInput(_bad_lengths(who, batch_size, type(lengths).__name__))
-    if lengths.shape != (batch_size,) or lengths.dtype not in INTEGER_DTYPES:
-        raise InvalidInput(_bad_lengths(who, batch_size, f"{tuple(lengths.shape)} of {lengths.dtype}"))
-
-
-def _bad_lengths(who: str, batch_size: int, got: str) -> str:
-    # Written for a mistake alone: a compiled graph whose text names a size is for that size.
-    return f"{who}: lengths must be a tensor ({batch_size},) of integers, got {got}"
+        got = type(lengths).__name__
+    elif lengths.shape == (batch_size,) and lengths.dtype in INTEGER_DTYPES:
+        return  # before the message: a compiled graph whose text names a size is for that size
+    else:
+        got = f"{tuple(lengths.shape)} of {lengths.dtype}"
+    raise InvalidInput(f"{who}: lengths must be a tensor ({batch_size},) of integers, got {got}")
 
 
 def checked_resets(module: Any, x: Tensor, resets: Tensor | None) -> Tensor | None:

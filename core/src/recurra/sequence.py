@@ -137,11 +137,12 @@ def run(
         states: Return the state after every step instead, with (B, T) in front of every tensor.
     """
     if _in_a_compiled_graph():
-        from recurra.compiling import captured
+        from recurra.compiling import captures, capturing
 
-        result = captured(cell, x, state, lengths, resets, states)
-        if result is not None:
-            return result
+        for name in capturing() if hasattr(cell, "_transforms") else ():
+            result: Any = captures[name](cell, x, state, lengths, resets, states)
+            if result is not NotImplemented:
+                return result  # type: ignore[no-any-return]
     if resets is None and not states:
         return _in_segments(cell, x, state, lengths)
     if states and x.shape[1] == 0:

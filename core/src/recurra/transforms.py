@@ -56,30 +56,21 @@ def _size(leaf: Tensor) -> int:
 
 
 _numbers = itertools.count()
-_owners: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+owners: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+"""The cells by the numbers of their transforms, by which operators in compiled graphs find them."""
 
 
 class Transforms:
-    """What was made of the cell that keeps this; copies and pickles of the cell start with nothing made.
-
-    Attributes:
-        made: By whether it has resets, and whether it puts out its states.
-        number: The cell's own, by which an operator in a compiled graph finds the cell (`numbered`).
-    """
+    """What was made of the cell that keeps this; copies and pickles of the cell start with nothing made."""
 
     def __init__(self, owner: Any = None) -> None:
         self.made: dict[tuple[bool, bool], nn.Module] = {}
         self.number = next(_numbers)
         if owner is not None:
-            _owners[self.number] = owner
+            owners[self.number] = owner
 
     def __reduce__(self) -> tuple[type[Transforms], tuple[()]]:
         return Transforms, ()
-
-
-def numbered(number: int) -> Any:
-    """Return the cell with this number, or None if it is gone."""
-    return _owners.get(number)
 
 
 def transformed(cell: Any, resets: bool, states: bool) -> Any:

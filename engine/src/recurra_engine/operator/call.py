@@ -15,7 +15,7 @@ from recurra import sequence
 from recurra.checks import checked_lengths
 from recurra.parametrized import evaluated_once, parametrized
 from recurra.state import leaves, map_state
-from recurra.transforms import numbered
+from recurra.transforms import owners
 from recurra_engine.dispatch import outside_hooks
 from recurra_engine.frontend.operators import place_of
 from recurra_engine.operator.description import structure_of
@@ -108,7 +108,7 @@ class Call:
         return torch.autocast(device, self.cast, enabled=self.cast is not None)
 
     def _cell(self) -> Any:
-        cell = numbered(self.number)
+        cell = owners.get(self.number)
         if cell is None:
             raise RuntimeError("a compiled graph calls a cell that is gone, or that of another process")
         return cell

@@ -14,7 +14,7 @@ from torch._functorch.pyfunctorch import temporarily_clear_interpreter_stack
 from recurra import sequence
 from recurra.rng import preserve_rng_state
 from recurra.state import leaves, map_state
-from recurra.transforms import numbered
+from recurra.transforms import owners
 from recurra_engine.dispatch import outside_hooks
 from recurra_engine.guards.objects import own_names
 from recurra_engine.guards.untouched import untouched
@@ -56,7 +56,7 @@ _structures: weakref.WeakKeyDictionary[nn.Module, Any] = weakref.WeakKeyDictiona
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def described(number: int, dtype: torch.dtype) -> tuple[Any, ...] | None:
     """Return the description of a cell, or None where its sequences cannot be one operator."""
-    cell = numbered(number)
+    cell = owners.get(number)
     if cell is None or under_functorch(besides_vmap=True):
         return None
     mapped = under_functorch()
