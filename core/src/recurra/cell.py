@@ -84,7 +84,7 @@ class SequenceLayer(nn.Module, abc.ABC):
 
     def __setstate__(self, state: Any) -> None:
         """Restore a copy or a pickle, for which nothing has been made of the cell."""
-        super().__setstate__(state)
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
         self._transforms = Transforms(self)
 
     @abc.abstractmethod

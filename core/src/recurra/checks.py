@@ -58,7 +58,7 @@ def checked_lengths(module: Any, x: Tensor, lengths: Tensor | None) -> Tensor | 
     return None if shortest == steps else lengths.to(x.device, torch.int64)
 
 
-def _check_kind_of_lengths(who: str, batch_size: int, lengths: Tensor) -> None:
+def _check_kind_of_lengths(who: str, batch_size: int, lengths: Any) -> None:
     if not isinstance(lengths, Tensor):
         got = type(lengths).__name__
     elif lengths.shape == (batch_size,) and lengths.dtype in INTEGER_DTYPES:

@@ -1,4 +1,4 @@
-"""Engines that capture sequences; imported while `torch.compile` traces, since torch imports its compiler here."""
+"""Engines that capture sequences; imported while torch.compile traces, since it imports torch's compiler."""
 
 from typing import Any
 
