@@ -127,8 +127,8 @@ def heading(compiled: int, rounds: int) -> list[str]:
         "# Inside torch.compile",
         "",
         f"An LSTM of {HIDDEN} units with a readout, batch {BATCH}, {INPUTS} inputs, one thread, compiled by "
-        f"Inductor without its caches. Seconds of the first training step: median of {compiled}. Time of later "
-        f"steps: ratios, median (quartiles) of {rounds} alternating rounds. {machine}. Written by "
+        f"Inductor without its caches. Seconds of the first training step: median of {compiled}. Time of "
+        f"later steps: ratios, median (quartiles) of {rounds} alternating rounds. {machine}. Written by "
         "`benchmarks/torch_compile.py`.",
         "",
         "| T | compiling recurra [s] | compiling `nn.LSTM` [s] | recurra, compiled / not "
