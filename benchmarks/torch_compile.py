@@ -131,6 +131,9 @@ def heading(compiled: int, rounds: int) -> list[str]:
         f"later steps: ratios, median (quartiles) of {rounds} alternating rounds. {machine}. Written by "
         "`benchmarks/torch_compile.py`.",
         "",
+        "By default torch compiles nothing of a model that contains `nn.LSTM` (`torch._dynamo.config.allow_rnn`), "
+        "so that column is what skipping it costs.",
+        "",
         "| T | compiling recurra [s] | compiling `nn.LSTM` [s] | recurra, compiled / not "
         "| recurra / `nn.LSTM`, both compiled |",
         "| --- | --- | --- | --- | --- |",
