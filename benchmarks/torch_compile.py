@@ -127,12 +127,13 @@ def heading(compiled: int, rounds: int) -> list[str]:
         "# Inside torch.compile",
         "",
         f"An LSTM of {HIDDEN} units with a readout, batch {BATCH}, {INPUTS} inputs, one thread, compiled by "
-        f"Inductor without its caches. Seconds of the first training step: median of {compiled}. Time of "
+        f"Inductor. Seconds of the first training step: median of {compiled}. Time of "
         f"later steps: ratios, median (quartiles) of {rounds} alternating rounds. {machine}. Written by "
         "`benchmarks/torch_compile.py`.",
         "",
-        "By default torch compiles nothing of a model that contains `nn.LSTM` (`torch._dynamo.config.allow_rnn`), "
-        "so that column is what skipping it costs.",
+        "Inductor's caches of graphs are off, but kernels that it has built before on this machine are used again. "
+        "By default torch compiles nothing of a model with `nn.LSTM` (`torch._dynamo.config.allow_rnn`), so that "
+        "column is what skipping it costs.",
         "",
         "| T | compiling recurra [s] | compiling `nn.LSTM` [s] | recurra, compiled / not "
         "| recurra / `nn.LSTM`, both compiled |",
