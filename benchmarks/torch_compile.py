@@ -131,9 +131,9 @@ def heading(compiled: int, rounds: int) -> list[str]:
         f"later steps: ratios, median (quartiles) of {rounds} alternating rounds. {machine}. Written by "
         "`benchmarks/torch_compile.py`.",
         "",
-        "Inductor's caches of graphs are off, but kernels that it has built before on this machine are used again. "
-        "By default torch compiles nothing of a model with `nn.LSTM` (`torch._dynamo.config.allow_rnn`), so that "
-        "column is what skipping it costs.",
+        "Inductor's caches of graphs are off, but kernels that it has built before on this machine are used "
+        "again. By default torch compiles nothing of a model with `nn.LSTM` "
+        "(`torch._dynamo.config.allow_rnn`), so that column is what skipping it costs.",
         "",
         "| T | compiling recurra [s] | compiling `nn.LSTM` [s] | recurra, compiled / not "
         "| recurra / `nn.LSTM`, both compiled |",
