@@ -15,7 +15,7 @@ def beside(name):
     spec.loader.exec_module(module)
 
 
-HELPERS = ("toys", "cells", "calling", "operators", "constructs", "compare", "grid")
+HELPERS = ("toys", "cells", "calling", "operators", "constructs", "compare", "graphs", "grid")
 for _name in HELPERS:
     beside(f"engine_{_name}")  # at once, since tests are made for each of their cells and functions
 

@@ -80,7 +80,12 @@ class SequenceLayer(nn.Module, abc.ABC):
         super().__init__()
         # Without numbers: it moves with a layer that has no parameters, and says where that is.
         self.register_buffer("_anchor", torch.empty(0), persistent=False)
-        self._transforms = Transforms()
+        self._transforms = Transforms(self)
+
+    def __setstate__(self, state: Any) -> None:
+        """Restore a copy or a pickle, for which nothing has been made of the cell."""
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
+        self._transforms = Transforms(self)
 
     @abc.abstractmethod
     def initial_state(self, batch_size: int) -> Any:

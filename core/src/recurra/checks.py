@@ -46,6 +46,8 @@ def checked_lengths(module: Any, x: Tensor, lengths: Tensor | None) -> Tensor | 
         return None
     who, (batch_size, steps) = type(module).__name__, x.shape[:2]
     _check_kind_of_lengths(who, batch_size, lengths)
+    if torch.compiler.is_dynamo_compiling():  # which knows no values; the operator in the graph checks them
+        return lengths.to(x.device, torch.int64)
     if not batch_size:
         return None
     # Both ends are read at once, since reading a number of a GPU waits for all its work.
@@ -56,12 +58,14 @@ def checked_lengths(module: Any, x: Tensor, lengths: Tensor | None) -> Tensor | 
     return None if shortest == steps else lengths.to(x.device, torch.int64)
 
 
-def _check_kind_of_lengths(who: str, batch_size: int, lengths: Tensor) -> None:
-    wanted = f"{who}: lengths must be a tensor ({batch_size},) of integers"
+def _check_kind_of_lengths(who: str, batch_size: int, lengths: Any) -> None:
     if not isinstance(lengths, Tensor):
-        raise InvalidInput(f"{wanted}, got {type(lengths).__name__}")
-    if lengths.shape != (batch_size,) or lengths.dtype not in INTEGER_DTYPES:
-        raise InvalidInput(f"{wanted}, got {tuple(lengths.shape)} of {lengths.dtype}")
+        got = type(lengths).__name__
+    elif lengths.shape == (batch_size,) and lengths.dtype in INTEGER_DTYPES:
+        return  # before the message: a compiled graph whose text names a size is for that size
+    else:
+        got = f"{tuple(lengths.shape)} of {lengths.dtype}"
+    raise InvalidInput(f"{who}: lengths must be a tensor ({batch_size},) of integers, got {got}")
 
 
 def checked_resets(module: Any, x: Tensor, resets: Tensor | None) -> Tensor | None:

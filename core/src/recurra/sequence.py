@@ -136,6 +136,13 @@ def run(
         resets: (B, T) booleans, true where the state is reset before the step.
         states: Return the state after every step instead, with (B, T) in front of every tensor.
     """
+    if _in_a_compiled_graph():
+        from recurra.compiling import captures, capturing
+
+        for name in capturing() if hasattr(cell, "_transforms") else ():
+            result: Any = captures[name](cell, x, state, lengths, resets, states)
+            if result is not NotImplemented:
+                return result  # type: ignore[no-any-return]
     if resets is None and not states:
         return _in_segments(cell, x, state, lengths)
     if states and x.shape[1] == 0:
@@ -147,6 +154,10 @@ def run(
         return _step_by_step(cell, x, state, lengths)
     y, state = _in_segments(cell, x, state, lengths)
     return transforms.separated(y, state, lengths) if put_out else (y, state)
+
+
+def _in_a_compiled_graph() -> bool:
+    return torch.compiler.is_dynamo_compiling() and not torch.compiler.is_exporting()
 
 
 def _in_segments(cell: Any, x: Tensor, state: S, lengths: Tensor | None) -> tuple[Tensor, S]:
@@ -183,6 +194,8 @@ def _at_best_level(cell: Any, x: Tensor, state: Any, lengths: Tensor | None) -> 
 
 
 def _by_an_engine(cell: Any, x: Tensor, state: Any, lengths: Tensor | None) -> tuple[Tensor, Any] | None:
+    if _in_a_compiled_graph():
+        return None
     # While a program is exported the loop would be unrolled, which would fix the number of steps.
     forced = _forced_level()
     exporting = torch.compiler.is_exporting()

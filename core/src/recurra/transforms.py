@@ -5,7 +5,9 @@ Each is made once for a cell, since an engine remembers what it compiled for a c
 
 from __future__ import annotations
 
+import itertools
 import math
+import weakref
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
@@ -53,11 +55,19 @@ def _size(leaf: Tensor) -> int:
     return math.prod(leaf.shape[1:])
 
 
+_numbers = itertools.count()
+owners: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+"""The cells by the numbers of their transforms, by which operators in compiled graphs find them."""
+
+
 class Transforms:
     """What was made of the cell that keeps this; copies and pickles of the cell start with nothing made."""
 
-    def __init__(self) -> None:
+    def __init__(self, owner: Any = None) -> None:
         self.made: dict[tuple[bool, bool], nn.Module] = {}
+        self.number = next(_numbers)
+        if owner is not None:
+            owners[self.number] = owner
 
     def __reduce__(self) -> tuple[type[Transforms], tuple[()]]:
         return Transforms, ()

@@ -117,11 +117,12 @@ def _next(
         return Guard(), choice
     del known[: 1 - MOST_CHANGES]
     # What a trial saves for its gradients is not for the caller's hooks, such as a checkpoint's.
-    with _outside_hooks():
+    with outside_hooks():
         return _chosen(cell, x, state, level)
 
 
-def _outside_hooks() -> AbstractContextManager[Any]:
+def outside_hooks() -> AbstractContextManager[Any]:
+    """Keep what autograd saves from the caller's hooks on saved tensors."""
     # Only where there are some: where they are forbidden, adding one is an error.
     hooked = torch._C._autograd._top_saved_tensors_default_hooks(False)
     return saved_tensors_hooks(_as_it_is, _as_it_is) if hooked else nullcontext()

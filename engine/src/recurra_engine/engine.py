@@ -26,9 +26,25 @@ class CompilingEngine:
 
             return export.run(cell, x, state, lengths)
         from recurra_engine import dispatch
+        from recurra_engine.stand_in import original
 
-        compiled = dispatch.choose(cell, x, state).compiled
+        compiled = dispatch.choose(original(cell), x, state).compiled
         return NotImplemented if compiled is None else compiled.run(cell, x, state, lengths)
+
+    def capture(
+        self,
+        cell: Any,
+        x: Tensor,
+        state: Any,
+        lengths: Tensor | None,
+        resets: Tensor | None,
+        states: bool,
+    ) -> Any:
+        """Run a cell as one operator of a traced graph, or return NotImplemented; see `operator`."""
+        from recurra_engine.operator.capture import capture
+
+        result = capture(cell, x, state, lengths, resets, states)
+        return NotImplemented if result is None else result
 
     def run_many(
         self, cell: Any, weights: Mapping[str, Tensor], x: Tensor, state: Any, lengths: Tensor | None

@@ -43,8 +43,15 @@ def _obstacle_of_state(x: Tensor, state: Any) -> str | None:
 def _under_transform() -> bool:
     if torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack() or torch._C._get_tracing_state():
         return True
-    if torch._C._functorch.peek_interpreter_stack() is not None:
+    if under_functorch():
         return True
-    if not all(isinstance(mode, DeviceContext) for mode in function_modes()):
+    return not all(isinstance(mode, DeviceContext) for mode in function_modes())
+
+
+def under_functorch(*, besides_vmap: bool = False) -> bool:
+    """Say whether a transform of `torch.func` is active, or forward-mode differentiation."""
+    stack = torch._C._functorch.get_interpreter_stack() or ()
+    harmless = torch._C._functorch.TransformType.Vmap if besides_vmap else None
+    if any(interpreter.key() != harmless for interpreter in stack):
         return True
     return torch.autograd.forward_ad._current_level >= 0
