@@ -22,7 +22,6 @@ from recurra.data import files as files
 from recurra.data.corpus import Corpus as Corpus
 from recurra.data.ragged import Ragged as Ragged
 from recurra.data.ragged import unpadded as unpadded
-from recurra.device import placement as placement
 from recurra.errors import DamagedFile as DamagedFile
 from recurra.errors import IncompatibleParts as IncompatibleParts
 from recurra.errors import InvalidInput as InvalidInput
@@ -45,6 +44,7 @@ from recurra.state import NoState as NoState
 from recurra.state import detach as detach
 from recurra.state import leaves as leaves
 from recurra.state import map_state as map_state
+from recurra.state import placement as placement
 from recurra.state import select as select
 from recurra.task import Batch as Batch
 from recurra.task import Evaluation as Evaluation

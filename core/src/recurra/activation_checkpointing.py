@@ -41,9 +41,8 @@ def checkpointing(every: Every | None) -> Iterator[None]:
 
 def segment_length(steps: int) -> int | None:
     """Return the steps of a segment of a sequence that is to be cut, or None."""
-    if torch.compiler.is_dynamo_compiling():
-        return None  # a trace sees no context variables; a captured sequence is cut when it runs
-    every = _every.get()
+    # A trace of torch.compile sees no context variables; a captured sequence is cut when it runs.
+    every = None if torch.compiler.is_dynamo_compiling() else _every.get()
     if every is None or not torch.is_grad_enabled():
         return None
     size = math.isqrt(max(steps - 1, 0)) + 1 if every == "sqrt" else every

@@ -15,9 +15,9 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 from recurra import sequence
 from recurra.checks import check_generator, check_input, check_state, checked_lengths, checked_resets
 from recurra.config.options import Configurable
-from recurra.device import placement
 from recurra.errors import IncompatibleParts, InvalidInput
 from recurra.rng import drawing_from
+from recurra.state import placement
 from recurra.transforms import Transforms
 
 S = TypeVar("S")
@@ -138,8 +138,9 @@ class SequenceLayer(nn.Module, abc.ABC):
         """
         if isinstance(x, PackedSequence):
             if lengths is not None:
-                who = type(self).__name__
-                raise InvalidInput(f"{who}: lengths must be None, since a packed x has its own")
+                raise InvalidInput(
+                    f"{type(self).__name__}: lengths must be None, since a packed x has its own"
+                )
             return self._forward_packed(x, state, resets=resets, states=states, rng=rng)
         check_input(self, x)
         lengths, resets = checked_lengths(self, x, lengths), checked_resets(self, x, resets)

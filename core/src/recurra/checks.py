@@ -8,10 +8,9 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
-from recurra.device import first_tensor
 from recurra.errors import InvalidInput
 from recurra.rng import preserve_rng_state
-from recurra.state import Structure, misfit, mixes_precisions, structure_of
+from recurra.state import Structure, first_tensor, misfit, mixes_precisions, structure_of
 
 INTEGER_DTYPES = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
@@ -59,12 +58,10 @@ def checked_lengths(module: Any, x: Tensor, lengths: Tensor | None) -> Tensor | 
 
 
 def _check_kind_of_lengths(who: str, batch_size: int, lengths: Any) -> None:
-    if not isinstance(lengths, Tensor):
-        got = type(lengths).__name__
-    elif lengths.shape == (batch_size,) and lengths.dtype in INTEGER_DTYPES:
+    is_tensor = isinstance(lengths, Tensor)
+    if is_tensor and lengths.shape == (batch_size,) and lengths.dtype in INTEGER_DTYPES:
         return  # before the message: a compiled graph whose text names a size is for that size
-    else:
-        got = f"{tuple(lengths.shape)} of {lengths.dtype}"
+    got = f"{tuple(lengths.shape)} of {lengths.dtype}" if is_tensor else type(lengths).__name__
     raise InvalidInput(f"{who}: lengths must be a tensor ({batch_size},) of integers, got {got}")
 
 
@@ -87,9 +84,7 @@ def check_generator(module: Any, x: Tensor, rng: Any) -> None:
     if not isinstance(rng, torch.Generator):
         raise InvalidInput(f"{who}: rng must be a torch.Generator, got {type(rng).__name__}")
     if x.device.type not in ("cpu", "cuda"):
-        raise InvalidInput(
-            f"{who}: rng supports the CPU and CUDA, but x is on {x.device}; seed torch instead"
-        )
+        raise InvalidInput(f"{who}: rng supports CPU and CUDA, but x is on {x.device}; seed torch instead")
     if rng.device != x.device:
         message = f"rng is on {rng.device} but x is on {x.device}"
         raise InvalidInput(f"{who}: {message}; create it with torch.Generator('{x.device}')")

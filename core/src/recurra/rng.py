@@ -24,7 +24,9 @@ def generator_of(*words: object) -> torch.Generator:
 @contextmanager
 def preserve_rng_state() -> Iterator[None]:
     """Restore the states of torch's generators on exit."""
-    with torch.random.fork_rng(range(torch.cuda.device_count()) if _cuda_is_used() else ()):
+    # Before CUDA is used it has drawn nothing, and to initialise it would keep processes from forking.
+    used = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    with torch.random.fork_rng(range(torch.cuda.device_count()) if used else ()):
         yield
 
 
@@ -49,8 +51,3 @@ def _default_generator(device: torch.device) -> torch.Generator:
         return torch.default_generator
     torch.cuda.init()  # type: ignore[no-untyped-call]
     return torch.cuda.default_generators[device.index or 0]
-
-
-def _cuda_is_used() -> bool:
-    # Before that, no CUDA device has drawn anything, and to initialise one would keep processes from forking.
-    return bool(torch.cuda.is_initialized())  # type: ignore[no-untyped-call]

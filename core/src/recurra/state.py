@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from typing import Any, NamedTuple, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from recurra.errors import InvalidInput
 
@@ -106,3 +107,17 @@ def mixes_precisions(tensor: Tensor) -> bool:
 def in_precision_of(old: S, new: Any) -> S:
     """Return a new state in the dtypes of the one it replaces, which autocast may have lowered."""
     return map_state(lambda before, after: after.to(before.dtype), old, new)
+
+
+def first_tensor(module: nn.Module) -> Tensor:
+    """Return a tensor with the device and the dtype of a module: its first parameter, else its first buffer.
+
+    Every module with a `SequenceLayer` in it has one, since each of these has an anchor.
+    """
+    return next(t for t in chain(module.parameters(), module.buffers()) if t.is_floating_point())
+
+
+def placement(module: nn.Module) -> dict[str, Any]:
+    """Return device and dtype of what a module computes, as arguments of torch's functions."""
+    like = first_tensor(module)
+    return {"device": like.device, "dtype": like.dtype}

@@ -19,15 +19,17 @@ from recurra.state import leaves, map_state, mixes_precisions, select
 S = TypeVar("S")
 
 
-class _WithResets(nn.Module):
-    """Reads [x, mark] (B, I + 1), and starts anew before a step whose mark is 1."""
-
-    def __init__(self, cell: Any) -> None:
+class _Around(nn.Module):
+    def __init__(self, cell: Any, output_size: int | None = None) -> None:
         super().__init__()
-        self.cell, self.output_size = cell, cell.output_size
+        self.cell, self.output_size = cell, output_size
 
     def initial_state(self, batch_size: int) -> Any:
         return self.cell.initial_state(batch_size)
+
+
+class _WithResets(_Around):
+    """Reads [x, mark] (B, I + 1), and starts anew before a step whose mark is 1."""
 
     def step(self, x: Tensor, state: S) -> tuple[Tensor, S]:
         start = self.cell.initial_state(x.shape[0])
@@ -35,15 +37,8 @@ class _WithResets(nn.Module):
         return y, after
 
 
-class _WithStates(nn.Module):
+class _WithStates(_Around):
     """Puts out [y, s], where s is all tensors of the state after the step, one after the other."""
-
-    def __init__(self, cell: Any) -> None:
-        super().__init__()
-        self.cell = cell
-
-    def initial_state(self, batch_size: int) -> Any:
-        return self.cell.initial_state(batch_size)
 
     def step(self, x: Tensor, state: S) -> tuple[Tensor, S]:
         y, after = self.cell.step(x, state)
@@ -81,7 +76,7 @@ def transformed(cell: Any, resets: bool, states: bool) -> Any:
     made = {} if torch.compiler.is_compiling() else cell._transforms.made
     known = made.get((resets, states))
     if known is None:
-        inner = _WithResets(cell) if resets else cell
+        inner = _WithResets(cell, cell.output_size) if resets else cell
         known = made.setdefault((resets, states), _WithStates(inner) if states else inner)
     return known
 

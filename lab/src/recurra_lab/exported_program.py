@@ -13,9 +13,8 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
 from recurra.cell import Cell, Network, SequenceLayer
-from recurra.device import placement
 from recurra.errors import IncompatibleParts
-from recurra.state import leaves, map_state
+from recurra.state import leaves, map_state, placement
 from recurra_lab.training.input_formats import TreeEmbedding
 
 EXAMPLE = (3, 5)

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from recurra.capabilities.graphs import GraphTask
 from recurra.config.ref import Ref
-from recurra.device import placement
 from recurra.errors import IncompatibleParts
 from recurra.plugins import registry
+from recurra.state import placement
 from recurra.task import Task
 from recurra_lab.training.capabilities import FindsTrees
 from recurra_lab.training.forests import forest, most_certain, parsed
