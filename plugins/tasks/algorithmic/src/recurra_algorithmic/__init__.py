@@ -1,7 +1,6 @@
 """The algorithmic tasks of the Neural Turing Machine paper as a recurra plugin."""
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from recurra import Component, hookimpl
 
@@ -34,9 +33,3 @@ def recurra_components() -> Iterable[Component]:
         Component("task", name, f"recurra_algorithmic.{target}", summary, PAPER, default=name == "copy")
         for name, (target, summary) in TASKS.items()
     ]
-
-
-@hookimpl
-def recurra_experiments() -> Iterable[Path]:
-    """Return the experiments that come with the plugin."""
-    return sorted((Path(__file__).parent / "experiments").glob("*/*.toml"))
