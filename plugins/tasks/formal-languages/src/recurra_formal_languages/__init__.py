@@ -1,6 +1,7 @@
 """Formal languages as a recurra plugin; every command reads this module, so it imports nothing heavy."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from recurra import Component, hookimpl
 
@@ -60,3 +61,9 @@ def recurra_components() -> Iterable[Component]:
             "Merrill, Petty and Sabharwal 2024",
         ),
     ]
+
+
+@hookimpl
+def recurra_experiments() -> Iterable[Path]:
+    """Return the experiments that come with the plugin."""
+    return sorted((Path(__file__).parent / "experiments").glob("*/*.toml"))

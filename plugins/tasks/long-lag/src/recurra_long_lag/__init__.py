@@ -1,6 +1,7 @@
 """Long time lags as a recurra plugin; every command imports this module, so it imports nothing heavy."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from recurra import Component, hookimpl
 
@@ -52,3 +53,9 @@ def recurra_components() -> Iterable[Component]:
         Component("task", name, f"recurra_long_lag.{target}", summary, paper)
         for name, (target, summary, paper) in TASKS.items()
     ]
+
+
+@hookimpl
+def recurra_experiments() -> Iterable[Path]:
+    """Return the experiments that come with the plugin."""
+    return sorted((Path(__file__).parent / "experiments").glob("*/*.toml"))

@@ -1,6 +1,7 @@
 """Prediction tasks as a recurra plugin; every command reads this module, so it imports nothing heavy."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from recurra import Component, hookimpl
 
@@ -53,3 +54,9 @@ def recurra_components() -> Iterable[Component]:
             "forecast the columns of a CSV or Parquet file",
         ),
     ]
+
+
+@hookimpl
+def recurra_experiments() -> Iterable[Path]:
+    """Return the experiments that come with the plugin."""
+    return sorted((Path(__file__).parent / "experiments").glob("*/*.toml"))

@@ -1,6 +1,7 @@
 """Precise timing as a recurra plugin; every command reads this module, so it imports nothing heavy."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from recurra import Component, hookimpl
 
@@ -20,3 +21,9 @@ def recurra_components() -> Iterable[Component]:
         Component("task", name, f"recurra_timing.{target}", summary, PAPER)
         for name, (target, summary) in tasks.items()
     ]
+
+
+@hookimpl
+def recurra_experiments() -> Iterable[Path]:
+    """Return the experiments that come with the plugin."""
+    return sorted((Path(__file__).parent / "experiments").glob("*/*.toml"))
