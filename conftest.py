@@ -37,7 +37,7 @@ COSTLY = (
     "check_gradients_of_states",
 )
 """Checks of a cell that export, compile or take thousands of steps: a second each, not milliseconds."""
-MOST_COSTLY, MOST = 12, 64
+MOST_COSTLY, MOST = 8, 40
 """Of each check, the fast tests run so many, however many plugins there are."""
 
 
