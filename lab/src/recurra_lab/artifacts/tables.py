@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from recurra import InvalidOption, MissingFile, nearest
-from recurra_lab.artifacts.atomic_files import durable
+from recurra import InvalidOption, nearest
+from recurra_lab.artifacts.atomic_files import check_place, durable
 from recurra_lab.formatting import finite
 
 Row = Mapping[str, Any]
@@ -39,10 +39,7 @@ def check_output(path: Path) -> Callable[[Sequence[Row]], bytes]:
         names = ", ".join(FORMATS)
         message = f"{path} must end in one of {names}, which says the format"
         raise InvalidOption(message + nearest(suffix, FORMATS))
-    if path.is_dir():
-        raise InvalidOption(f"{path} is a folder; name a file to write")
-    if not path.parent.is_dir():
-        raise MissingFile(f"the folder {path.parent} does not exist; create it, or name another file")
+    check_place(path)
     return FORMATS[suffix]
 
 
