@@ -7,8 +7,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from click.testing import CliRunner
 
 from recurra_lab import load, train
+from recurra_lab.cli.predict import predict
 from recurra_own_data.predictions import Labelled
 from recurra_own_data.sequence_classification_task import SequenceClassification
 from recurra_own_data.sequence_regression_task import SequenceRegression
@@ -104,3 +106,17 @@ def test_a_decimal_target(tmp_path):
     pq.write_table(pa.table({"x": [[1.0]] * 20, "target": targets}), path)
     task = SequenceRegression(file=path)
     assert task.read["train"].cells["target"][0] == 0.25 * (task.read["train"].names[0] - 1)
+
+
+def test_a_warning_that_the_training_file_has_changed(tmp_path):
+    path = tmp_path / "data.jsonl"
+    rows = [{"x": [n], "label": "ab"[n % 2]} for n in range(20)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    model = {"cell": {"hidden_size": 2}, "run": {"max_steps": 1, "progress": False}}
+    run = train("sequence-classification", "elman", task={"file": path}, out=tmp_path, **model)
+    path.write_text(path.read_text().replace('"a"', '"c"'))
+    with pytest.warns(UserWarning, match="has changed since the run was started; the predictions are wrong"):
+        load(run)
+    printed = CliRunner().invoke(predict, [str(run.path)])
+    assert "warning: " in printed.stderr
+    assert "p_c" in printed.stdout
