@@ -13,6 +13,8 @@ from recurra import InvalidOption, nearest
 from recurra_lab.artifacts.atomic_files import check_place, durable
 from recurra_lab.formatting import finite
 
+ESCAPED = "backslashreplace"
+"""Half of a surrogate pair, which JSON can hold and UTF-8 cannot, is written as an escape."""
 Row = Mapping[str, Any]
 """Column -> number, text, date or None."""
 
@@ -60,7 +62,9 @@ def as_text(rows: Sequence[Row]) -> str:
 
 
 def _json_lines(rows: Sequence[Row]) -> bytes:
-    return "".join(json.dumps(finite(row), default=str, ensure_ascii=False) + "\n" for row in rows).encode()
+    return "".join(json.dumps(finite(row), default=str, ensure_ascii=False) + "\n" for row in rows).encode(
+        errors=ESCAPED
+    )
 
 
 def _parquet(rows: Sequence[Row]) -> bytes:
@@ -68,13 +72,17 @@ def _parquet(rows: Sequence[Row]) -> bytes:
     import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
     file = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(list(rows)), file)
+    try:
+        pq.write_table(pa.Table.from_pylist(list(rows)), file)
+    except (pa.ArrowException, UnicodeEncodeError):
+        message = "a column holds values of several kinds or no valid text, which Parquet refuses"
+        raise InvalidOption(f"{message}; write .jsonl") from None
     return file.getvalue()
 
 
 FORMATS: Mapping[str, Callable[[Sequence[Row]], bytes]] = {
-    ".csv": lambda rows: as_csv(rows).encode(),
+    ".csv": lambda rows: as_csv(rows).encode(errors=ESCAPED),
     ".jsonl": _json_lines,
     ".parquet": _parquet,
-    ".txt": lambda rows: as_text(rows).encode(),
+    ".txt": lambda rows: as_text(rows).encode(errors=ESCAPED),
 }

@@ -64,9 +64,7 @@ def changed_data(folder: RunFolder, experiment: Experiment) -> Iterator[Path]:
 
 
 SCORES = "the scores are those on the present data"
-PREDICTIONS = (
-    "the predictions are wrong if what training learned from it, such as classes, has changed too"
-)
+PREDICTIONS = "the predictions are wrong if what training learned from it, such as classes, has changed too"
 
 
 def warnings_of_data(folder: RunFolder, experiment: Experiment, what: str = SCORES) -> Iterator[str]:
