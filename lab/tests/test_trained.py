@@ -202,3 +202,13 @@ def test_the_output_is_a_file_in_any_case_and_a_link_stays_one(tmp_path):
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(InvalidOption, match="is a folder; name a file"):
         write_rows(tmp_path / "folder.csv", [{"a": 1}])
+
+
+def test_rows_that_a_format_cannot_hold(tmp_path):
+    half = [{"label": "\ud800"}]
+    for name in ("x.csv", "x.jsonl", "x.txt"):
+        write_rows(tmp_path / name, half)
+        assert "\\ud800" in (tmp_path / name).read_text("utf-8")
+    for rows in (half, [{"actual": 1}, {"actual": "?"}]):
+        with pytest.raises(InvalidOption, match=r"which Parquet refuses; write .jsonl"):
+            write_rows(tmp_path / "x.parquet", rows)

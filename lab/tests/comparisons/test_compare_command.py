@@ -80,11 +80,30 @@ def test_another_variant_decides(runs, tmp_path):
         (["."], "there is no finished run in ."),
         (["--task", "parity"], "--cell CELL is missing"),
         (["--task", "parity", "--cell", "gruu"], "did you mean 'gru'"),
+        (["--task", "parity", "--cell", "gru", "-o", "no/page.html"], "the folder no does not exist"),
+        ([".", "-o", "."], ". is a folder; name a file to write"),
     ],
 )
 def test_mistakes_are_one_sentence(words, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert message in str(told(*words, code=1).exception)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("scores.json", "{}"),
+        ("scores.json", "[]"),
+        ("scores.json", '{"test": {"wrong_share": null}}'),
+        ("outcome.json", "{}"),
+        ("outcome.json", "[]"),
+    ],
+)
+def test_a_damaged_run_without_checksums(runs, tmp_path, name, content):
+    shutil.copytree(runs / "parity" / "copies" / "0", tmp_path / "run")
+    (tmp_path / "run" / name).write_text(content)
+    fault = told(tmp_path / "run", "-o", tmp_path / "page.html", code=1).exception
+    assert f"{name} is damaged: it does not hold what a run writes; write it again with" in str(fault)
 
 
 def test_a_variant_that_no_run_has(runs):

@@ -1,12 +1,14 @@
 """A difference counts only if it is more than the chance of seeds."""
 
+import itertools
 import math
 
 import pytest
 
 from recurra import Goal
-from recurra_lab.comparisons.groups import ComparedRun, Comparison, Group, median
+from recurra_lab.comparisons.groups import ComparedRun, Comparison, Group, median, rank
 from recurra_lab.comparisons.pictures import over_seeds
+from recurra_lab.comparisons.table import rows
 from recurra_lab.comparisons.verdict import differences, holm, mann_whitney
 
 LOW = Goal("error", below=0.1)
@@ -90,3 +92,15 @@ def test_a_run_that_ended_keeps_its_last_value():
     assert steps.tolist() == [5, 10, 20]
     assert math.isnan(values[0, 0])
     assert values[:, 1:].tolist() == [[4.0, 4.0], [9.0, 2.0]]
+
+
+@pytest.mark.parametrize(
+    ("goal", "middle"), [(LOW, "0.3"), (Goal("error", above=0.9), "0.1")], ids=["low", "high"]
+)
+@pytest.mark.parametrize("values", list(itertools.permutations([math.nan, 0.1, 0.3])))
+def test_not_a_number_counts_as_the_worst_value_in_the_table(values, goal, middle):
+    found = Comparison("copy", goal, [group("gru", values)], ["test"])
+    (row,) = rows(found, ["test"])
+    assert row.cells[2].text == f"{middle} (0.1 to 0.3, 1 not a number)"
+    assert row.cells[2].value == float(middle)
+    assert rank(found.values(found.groups[0]), goal) == abs(float(middle)) * (1 if goal is LOW else -1)

@@ -27,6 +27,11 @@ def test_symbols_are_numbers():
     assert text.splitlines() == ["input   3 12  0", "target  · 12  0"]
 
 
+def test_symbols_of_one_step_stand_below_each_other():
+    x, target = torch.tensor([12, 3, 41]), torch.tensor([0, 7, 5])
+    assert as_text(Sample(x, target, MASK), 80).splitlines() == ["input  12  3 41", "target  ·  7  5"]
+
+
 def test_long_sequences_are_cut_to_the_width():
     tokens, x = torch.arange(50), torch.ones(50, 1)
     mask = torch.ones(50, dtype=torch.bool)

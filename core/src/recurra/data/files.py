@@ -57,7 +57,7 @@ def content_of(path: Path, kind: str, remedy: str) -> bytes:
     """
     try:
         data = path.read_bytes()
-        return gzip.decompress(data) if path.suffix == ".gz" else data
+        return gzip.decompress(data) if path.suffix.lower() == ".gz" else data
     except (OSError, EOFError, zlib.error) as error:
         raise unreadable(path, kind, error, remedy) from None
 

@@ -11,11 +11,24 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from recurra.errors import DamagedFile, MissingFile, RecurraError
+from recurra.errors import DamagedFile, InvalidOption, MissingFile, RecurraError
 from recurra_lab.errors import RunFailed
 
 LEFTOVER = re.compile(r"\..+\.[0-9a-f]{16}\.tmp")
 """Name of the temporary file that a killed process leaves behind."""
+
+
+def check_place(path: Path) -> None:
+    """Check that a file can be put where its path says, before anything is computed for it.
+
+    Raises:
+        InvalidOption: There is a folder of that name.
+        MissingFile: There is no folder to put it in.
+    """
+    if path.is_dir():
+        raise InvalidOption(f"{path} is a folder; name a file to write")
+    if not path.parent.is_dir():
+        raise MissingFile(f"the folder {path.parent} does not exist; create it, or name another file")
 
 
 @contextmanager

@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from recurra import InvalidOption, MissingFile, nearest
-from recurra_lab.artifacts.atomic_files import durable
+from recurra import InvalidOption, nearest
+from recurra_lab.artifacts.atomic_files import check_place, durable
 from recurra_lab.formatting import finite
 
+ESCAPED = "backslashreplace"
+"""Half of a surrogate pair, which JSON can hold and UTF-8 cannot, is written as an escape."""
 Row = Mapping[str, Any]
 """Column -> number, text, date or None."""
 
@@ -39,10 +41,7 @@ def check_output(path: Path) -> Callable[[Sequence[Row]], bytes]:
         names = ", ".join(FORMATS)
         message = f"{path} must end in one of {names}, which says the format"
         raise InvalidOption(message + nearest(suffix, FORMATS))
-    if path.is_dir():
-        raise InvalidOption(f"{path} is a folder; name a file to write")
-    if not path.parent.is_dir():
-        raise MissingFile(f"the folder {path.parent} does not exist; create it, or name another file")
+    check_place(path)
     return FORMATS[suffix]
 
 
@@ -63,7 +62,9 @@ def as_text(rows: Sequence[Row]) -> str:
 
 
 def _json_lines(rows: Sequence[Row]) -> bytes:
-    return "".join(json.dumps(finite(row), default=str, ensure_ascii=False) + "\n" for row in rows).encode()
+    return "".join(json.dumps(finite(row), default=str, ensure_ascii=False) + "\n" for row in rows).encode(
+        errors=ESCAPED
+    )
 
 
 def _parquet(rows: Sequence[Row]) -> bytes:
@@ -71,13 +72,17 @@ def _parquet(rows: Sequence[Row]) -> bytes:
     import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
     file = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(list(rows)), file)
+    try:
+        pq.write_table(pa.Table.from_pylist(list(rows)), file)
+    except (pa.ArrowException, UnicodeEncodeError):
+        message = "a column holds values of several kinds or no valid text, which Parquet refuses"
+        raise InvalidOption(f"{message}; write .jsonl") from None
     return file.getvalue()
 
 
 FORMATS: Mapping[str, Callable[[Sequence[Row]], bytes]] = {
-    ".csv": lambda rows: as_csv(rows).encode(),
+    ".csv": lambda rows: as_csv(rows).encode(errors=ESCAPED),
     ".jsonl": _json_lines,
     ".parquet": _parquet,
-    ".txt": lambda rows: as_text(rows).encode(),
+    ".txt": lambda rows: as_text(rows).encode(errors=ESCAPED),
 }

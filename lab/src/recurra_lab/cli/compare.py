@@ -46,9 +46,11 @@ def compare(
     Runs that differ in their seed alone form a group. With --task and --cell, every cell is trained on every
     task first; KEY=VALUE sets options of all runs. Finished runs are reused, so the command can be repeated.
     """  # noqa: D301 (click reads the backspace)
+    from recurra_lab.artifacts.atomic_files import check_place
     from recurra_lab.comparisons.groups import comparisons_of, finished_below
     from recurra_lab.comparisons.page import write_page
 
+    check_place(output)
     folders: list[RunFolder]
     if tasks or cells:
         folders = _trained(words, tasks, cells, seeds, at_once, out, as_json)

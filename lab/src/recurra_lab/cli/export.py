@@ -6,8 +6,6 @@ from pathlib import Path
 
 import click
 
-from recurra.errors import MissingFile
-
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
@@ -15,15 +13,14 @@ from recurra.errors import MissingFile
 @click.option("--streaming", is_flag=True, help="Export a program that also takes an initial state.")
 def export(run: Path, to: Path | None, streaming: bool) -> None:
     """Export the trained model of the run in folder RUN; `torch.export.load` reads the file."""
-    from recurra_lab.artifacts.atomic_files import durable
+    from recurra_lab.artifacts.atomic_files import check_place, durable
     from recurra_lab.artifacts.run_folder import RunFolder
     from recurra_lab.exported_program import save_program
     from recurra_lab.runs.restore import restore
 
     folder = RunFolder.open(run)
     to = to or folder.path / "model.pt2"
-    if not to.parent.is_dir():
-        raise MissingFile(f"--to {to}: the folder {to.parent} does not exist")
+    check_place(to)
     _, _, model = restore(folder)
     with durable(to) as file:
         save_program(model, file, streaming=streaming)

@@ -31,16 +31,21 @@ def predict(
 
     Without --output the predictions are printed.
     """  # noqa: D301 (click reads the backspace)
+    from recurra_lab.artifacts.run_folder import RunFolder
     from recurra_lab.artifacts.tables import check_output, write_rows
-    from recurra_lab.runs.trained import load
+    from recurra_lab.cli._output import warn
+    from recurra_lab.runs.record import PREDICTIONS, warnings_of_data
+    from recurra_lab.runs.trained import loaded
     from recurra_lab.training.predictions import ScoresPredictions, predictions_of
 
     if output is not None:
         check_output(output)
-    trained = load(run)
+    folder = RunFolder.open(run)
+    trained = loaded(folder)
     if listing:
         click.echo(_listed(trained.task))
         return
+    warn(warnings_of_data(folder, trained.experiment, PREDICTIONS))
     predictions = predictions_of(trained.task, _given(options, source, trained.task))
     rows = trained.rows_of(predictions)
     if output is None:

@@ -32,12 +32,14 @@ def show(
     """  # noqa: D301 (click reads the backspace)
     from recurra import InvalidOption
     from recurra.plugins import registry
-    from recurra_lab.artifacts.atomic_files import durable
+    from recurra_lab.artifacts.atomic_files import check_place, durable
     from recurra_lab.experiments.overrides import options_under
     from recurra_lab.reports.samples import as_text, picture, samples
 
-    if output is not None and output.suffix.lower() not in PICTURES:
-        raise InvalidOption(f"{output} must end in one of {', '.join(PICTURES)}, which says the format")
+    if output is not None:
+        if output.suffix.lower() not in PICTURES:
+            raise InvalidOption(f"{output} must end in one of {', '.join(PICTURES)}, which says the format")
+        check_place(output)
     made = registry.load("task", task)(**options_under("task", overrides))
     found = samples(made.supervised(), count, seed, split)
     width = shutil.get_terminal_size().columns

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from recurra import Goal, InvalidOption, MissingFile
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+
+from recurra import DamagedFile, Goal, InvalidOption, MissingFile
 from recurra_lab.artifacts.atomic_files import read_json
 from recurra_lab.artifacts.metrics_csv import read_metrics
 from recurra_lab.artifacts.run_folder import RunFolder
@@ -22,6 +24,15 @@ from recurra_lab.runs.seed_runs import is_finished
 IRRELEVANT = ("seed", "run.progress", "run.checkpoint_every", "run.workers", "run.threads")
 """Options that do not tell groups apart."""
 Options = Mapping[str, Any]
+Scores = Annotated[dict[str, dict[str, float]], Field(min_length=1)]
+
+
+class Outcome(BaseModel):
+    """What is read of the outcome of a run; early runs lack the CPU time."""
+
+    status: str
+    steps: int
+    cpu_seconds: float = float("nan")
 
 
 @dataclass(frozen=True)
@@ -83,6 +94,10 @@ class Comparison:
     def values(self, group: Group, variant: str | None = None) -> list[float]:
         """Return the goal's score of each seed on a variant, by default the first."""
         return [run.value(variant or self.variants[0], self.goal.score) for run in group.runs]
+
+    def median(self, group: Group, variant: str) -> float:
+        """Return the median of a variant over seeds, where NaN is the worst value there is."""
+        return median(self.values(group, variant), lambda value: _cost(value, self.goal))
 
 
 def finished_below(folders: Iterable[Path]) -> list[RunFolder]:
@@ -151,31 +166,39 @@ def _runs(paths: Sequence[Path], goal: Goal) -> list[ComparedRun]:
 
 def _run(folder: RunFolder, goal: Goal) -> ComparedRun:
     check_seal(folder)
-    outcome = read_json(folder.outcome)
+    outcome = _read(Outcome, folder, folder.outcome)
     metric = f"validation/{goal.score}"
     return ComparedRun(
         seed=recorded_experiment(folder).seed,
-        solved=outcome["status"] == "solved",
-        steps=outcome["steps"],
-        cpu_seconds=outcome.get("cpu_seconds", float("nan")),
+        solved=outcome.status == "solved",
+        steps=outcome.steps,
+        cpu_seconds=outcome.cpu_seconds,
         parameters=parameters_in(folder.weights),
-        scores=read_json(folder.scores),
+        scores=_read(Scores, folder, folder.scores),
         curve=[(step, value) for step, name, value in read_metrics(folder.metrics) if name == metric],
     )
 
 
+def _read(kind: Any, folder: RunFolder, path: Path) -> Any:
+    try:
+        return TypeAdapter(kind).validate_python(read_json(path))
+    except ValidationError:
+        again = f"write it again with: recurra resume {folder.path}"
+        raise DamagedFile(f"{path} is damaged: it does not hold what a run writes; {again}") from None
+
+
 def rank(values: Sequence[float], goal: Goal) -> float:
     """Return what to sort values by, the best first: their median, NaN as the worst there is."""
-    return median([_cost(value, goal) for value in values])
+    return _cost(median(values, lambda value: _cost(value, goal)), goal)
 
 
 def _cost(value: float, goal: Goal) -> float:
     return float("inf") if value != value else -value if goal.above is not None else value
 
 
-def median(values: Sequence[float]) -> float:
-    """Return the median, where infinite values count as such."""
-    known = sorted(values)
+def median(values: Sequence[float], order: Callable[[float], Any] = lambda x: (x != x, x)) -> float:
+    """Return the median in an order, by default with NaN last; infinite values count as such."""
+    known = sorted(values, key=order)
     low, high = known[(len(known) - 1) // 2], known[len(known) // 2]
     return low if low == high else (low + high) / 2
 

@@ -64,9 +64,7 @@ def _curves(found: Comparison) -> Picture | None:
 
 def _map(found: Comparison) -> Picture:
     """Draw the medians of all groups and variants; each column has its own colours, the best is dark."""
-    medians = np.array(
-        [[np.median(found.values(group, v)) for v in found.variants] for group in found.groups]
-    )
+    medians = np.array([[found.median(group, v) for v in found.variants] for group in found.groups])
     figure, axes = blank(height=ROW_HEIGHT * len(found.groups), bottom=0.8)
     axes.imshow(
         _shades(medians, found.goal.above is not None),

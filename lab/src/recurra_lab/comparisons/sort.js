@@ -9,7 +9,9 @@ for (const table of document.querySelectorAll("table.sortable")) {
       const value = (row) => row.cells[column].dataset.value ?? row.cells[column].textContent;
       const rows = [...body.rows].sort((a, b) => value(a).localeCompare(value(b), "en", { numeric: true }) * (down ? -1 : 1));
       const numeric = [...body.rows].every((row) => row.cells[column].dataset.value !== undefined);
-      if (numeric) rows.sort((a, b) => (Number(value(a)) - Number(value(b))) * (down ? -1 : 1));
+      const amount = (row) => Number(value(row).replace("inf", "Infinity"));
+      const lacking = (row) => Number(Number.isNaN(amount(row)));
+      if (numeric) rows.sort((a, b) => lacking(a) - lacking(b) || (amount(a) - amount(b)) * (down ? -1 : 1));
       body.append(...rows);
     });
   });

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from statistics import median
 from typing import NamedTuple
 
-from recurra_lab.comparisons.groups import ComparedRun, Comparison, Group
+from recurra_lab.comparisons.groups import ComparedRun, Comparison, Group, median
 from recurra_lab.formatting import duration, number
 from recurra_lab.reports.text import spoken
 
@@ -40,7 +39,9 @@ def _row(found: Comparison, group: Group, variants: Sequence[str]) -> Row:
     runs = group.runs
     solved = sum(run.solved for run in runs)
     cells = [Cell(len(runs), str(len(runs))), Cell(solved / len(runs), f"{solved} of {len(runs)}")]
-    cells += [_spread(found.values(group, variant), number) for variant in variants]
+    cells += [
+        _spread(found.values(group, variant), number, found.median(group, variant)) for variant in variants
+    ]
     cells += [
         _spread([run.steps for run in runs], lambda value: f"{value:,.0f}"),
         _spread([run.cpu_seconds for run in runs], duration),
@@ -49,10 +50,13 @@ def _row(found: Comparison, group: Group, variants: Sequence[str]) -> Row:
     return Row(group.name, cells)
 
 
-def _spread(values: Sequence[float], shown: Callable[[float], str]) -> Cell:
-    middle = median(values)
-    span = f" ({shown(min(values))} to {shown(max(values))})" if len(set(values)) > 1 else ""
-    return Cell(middle, shown(middle) + span)
+def _spread(values: Sequence[float], shown: Callable[[float], str], middle: float | None = None) -> Cell:
+    middle = median(values) if middle is None else middle
+    known = [value for value in values if value == value]
+    notes = [f"{shown(min(known))} to {shown(max(known))}"] if len(set(known)) > 1 else []
+    if known and len(known) < len(values):
+        notes.append(f"{len(values) - len(known)} not a number")
+    return Cell(middle, f"{shown(middle)} ({', '.join(notes)})" if notes else shown(middle))
 
 
 def _weights(runs: Sequence[ComparedRun]) -> Cell:

@@ -44,15 +44,25 @@ def as_text(sample: Sample, width: int) -> str:
     Vectors are shades from the smallest value to the largest; a dot is a step that is not scored.
     """
     shown = max(1, width - LABEL)
-    lines = [*_part("input", sample.x, None, shown), *_part("target", sample.target, sample.mask, shown)]
+    wide = _width(sample.x, sample.target[sample.mask]) if _is_symbols(sample.x) else 0
+    lines = [
+        *_part("input", sample.x, None, shown, wide),
+        *_part("target", sample.target, sample.mask, shown, wide),
+    ]
     scored = "".join("^" if due else BLANK for due in sample.mask[:shown].tolist())
     if not _is_symbols(sample.x):
         lines.append(f"{'scored':{LABEL}}{scored}".rstrip())
     return "\n".join(lines)
 
 
-def _part(name: str, values: Tensor, mask: Tensor | None, shown: int) -> Iterator[str]:
-    rows = _symbols(values, mask, shown) if _is_symbols(values) else _shaded(values, mask, shown)
+def _width(*symbols: Tensor) -> int:
+    """Return how many characters the longest number has, so that steps stand below each other."""
+    values = [value for part in symbols if _is_symbols(part) for value in part.tolist()]
+    return max((len(str(value)) for value in values), default=1)
+
+
+def _part(name: str, values: Tensor, mask: Tensor | None, shown: int, wide: int) -> Iterator[str]:
+    rows = _symbols(values, mask, shown, wide) if _is_symbols(values) else _shaded(values, mask, shown)
     for number, row in enumerate(rows):
         yield f"{name if number == 0 else '':{LABEL}}{row}".rstrip()
 
@@ -61,10 +71,10 @@ def _is_symbols(values: Tensor) -> bool:
     return not values.is_floating_point() and values.dtype != torch.bool and values.dim() == 1
 
 
-def _symbols(values: Tensor, mask: Tensor | None, shown: int) -> list[str]:
+def _symbols(values: Tensor, mask: Tensor | None, shown: int, wide: int) -> list[str]:
     due = [True] * len(values) if mask is None else mask.tolist()
     words = [str(value) if known else DOT for value, known in zip(values.tolist(), due, strict=True)]
-    wide = max(map(len, words), default=1)
+    wide = max(wide, *map(len, words), 1)
     between = " " if wide > 1 else ""  # digits alone stand below the steps of vectors
     fitting = (shown - 1) // (wide + len(between)) or 1
     more = f" … {len(words) - fitting:,} more" if len(words) > fitting else ""

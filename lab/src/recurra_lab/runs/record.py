@@ -63,10 +63,14 @@ def changed_data(folder: RunFolder, experiment: Experiment) -> Iterator[Path]:
             yield path
 
 
-def warnings_of_data(folder: RunFolder, experiment: Experiment) -> Iterator[str]:
+SCORES = "the scores are those on the present data"
+PREDICTIONS = "the predictions are wrong if what training learned from it, such as classes, has changed too"
+
+
+def warnings_of_data(folder: RunFolder, experiment: Experiment, what: str = SCORES) -> Iterator[str]:
     """Yield one line for each change of the data that concerns an evaluation."""
     for path in changed_data(folder, experiment):
-        yield f"{path} has changed since the run was started; the scores are those on the present data"
+        yield f"{path} has changed since the run was started; {what}"
 
 
 def configuration(folder: RunFolder) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from recurra import IncompatibleParts, InvalidInput, Network, SupervisedTask, Task, detach
 from recurra_lab.artifacts.run_folder import RunFolder
 from recurra_lab.experiments import Experiment
+from recurra_lab.runs.record import PREDICTIONS, warnings_of_data
 from recurra_lab.runs.restore import restore
 from recurra_lab.training.evaluate import as_input, evaluation_mode
 from recurra_lab.training.predictions import Predictions, predictions_of
@@ -22,6 +24,8 @@ from recurra_wrappers import Bidirectional
 def load(run: str | os.PathLike[str]) -> Trained:
     """Return the trained network of a run, in evaluation mode and on the CPU.
 
+    Warns if a data file has changed since training, since a task learns its classes and scales from it.
+
     Args:
         run: The folder of a finished run.
 
@@ -29,7 +33,16 @@ def load(run: str | os.PathLike[str]) -> Trained:
         MissingFile: There is no such run, or it has not finished.
         DamagedFile: The weights cannot be read, or do not match the network.
     """
-    experiment, task, network = restore(RunFolder.open(Path(run)))
+    folder = RunFolder.open(Path(run))
+    trained = loaded(folder)
+    for line in warnings_of_data(folder, trained.experiment, PREDICTIONS):
+        warnings.warn(line, stacklevel=2)
+    return trained
+
+
+def loaded(folder: RunFolder) -> Trained:
+    """Return the trained network of a run, as `load` does, without a look at whether its data has changed."""
+    experiment, task, network = restore(folder)
     return Trained(network, task, experiment).eval()
 
 

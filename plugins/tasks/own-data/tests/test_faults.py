@@ -6,6 +6,7 @@ import re
 import pytest
 
 from recurra import RecurraError
+from recurra.plugins import registry
 from recurra_own_data.predictions import Labelled
 from recurra_own_data.sequence_classification_task import SequenceClassification
 from recurra_own_data.sequence_regression_task import SequenceRegression
@@ -63,6 +64,11 @@ WHOLE_FILES = [
     (b"[1, 2]\n", "data.jsonl has no JSON object on line 1; write one JSON object on each line", {}),
     ([{"x": [1], "label": "a"}] * 9, "column 'label' of data.jsonl has only the label 'a' in training", {}),
     (GOOD[:2], "data.jsonl has 2 sequences, too few for a validation share of 0.15", {}),
+    (
+        GOOD[:2],
+        "data.jsonl has 2 sequences, too few for a test share of 0.4",
+        {"validation_share": 0.4, "test_share": 0.4},
+    ),
     (GOOD, "task.target: data.jsonl has no column 'labels'; did you mean 'label'?", {"target": ("labels",)}),
     (GOOD, "task.input: data.jsonl has no column 'y'", {"input": ("y",)}),
     (GOOD, "task.input and task.target both name the column 'label'", {"input": ("label",)}),
@@ -106,15 +112,14 @@ def test_a_wrong_file_or_option_is_named(tmp_path, content, message, options):
         ),
         ("id,x,label\n1,2,a\n,3,b\n", "column 'id' of data.csv, row 2, names no sequence"),
         (
-            "id,x,label\n1,,a\n2,3,b\n",
+            "id,x,label\n1,,a\n2,3,b\n3,3,a\n4,3,b\n",
             "column 'x' of data.csv, row 1: no value, and a finite number was expected",
         ),
     ],
 )
 def test_a_wrong_csv_is_named(tmp_path, content, message):
     options = {"sequence": "id"} if content.startswith("id") else {}
-    shares = {"validation_share": 0, "test_share": 0}
-    assert message in fault_of(tmp_path, SequenceClassification, content, "data.csv", **options, **shares)
+    assert message in fault_of(tmp_path, SequenceClassification, content, "data.csv", **options)
 
 
 def test_a_parquet_file_that_is_none(tmp_path):
@@ -183,3 +188,54 @@ def test_a_file_to_predict_of_another_kind(tmp_path):
     task = SequenceClassification()
     with pytest.raises(RecurraError, match="row 1: 'text' is not a sequence"):
         list(Labelled(task, input=path).rows(lambda x, state, lengths: (x, state)))
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([{"x": [1], "label": True}, {"x": [2], "label": 1}], "labels of several kinds, True and 1; write"),
+        ([{"x": [1], "label": 1}, {"x": [2], "label": "1"}], "labels of several kinds, 1 and '1'; write"),
+        ([{"x": [[], []], "label": 1}, {"x": [[]], "label": 2}], "row 1: the sequence is empty"),
+        ([{"x": [1e308], "label": 1}, {"x": [-1e308], "label": 2}], "1e+308, and a finite number"),
+        ([{"x": [1], "label": float("nan")}], "row 1: no value; fill in or remove the row"),
+    ],
+)
+def test_labels_and_numbers_that_no_network_learns(tmp_path, rows, message):
+    fault = fault_of(tmp_path, SequenceClassification, rows * 16)
+    assert message.replace("row 1", "row") in re.sub(r"row \d+", "row", fault)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("x;label\n1,5;a\n", "data.csv cannot be read as CSV"),
+        ("x;label\n1;a\n", "data.csv separates its columns by ';'; write commas"),
+        ("x\tlabel\n1\ta\n", "data.csv separates its columns by '\\t'; write commas"),
+        ("x,label\n1,é\n".encode("latin-1"), "data.csv cannot be read as text in UTF-8"),
+    ],
+)
+def test_a_csv_of_another_kind(tmp_path, content, message):
+    assert message in fault_of(tmp_path, SequenceClassification, content, "data.csv")
+
+
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_no_split_is_empty(tmp_path, split):
+    with pytest.raises(RecurraError, match=f"{split}_share"):
+        registry.load("task", "sequence-classification")(**{f"{split}_share": 0.0})
+
+
+@pytest.mark.parametrize("tags", [["a"], ["a", "b", "a"]])
+def test_tags_to_compare_with_are_as_many_as_steps(tmp_path, tags):
+    path = tmp_path / "new.jsonl"
+    path.write_text(json.dumps({"values": [1, 0], "tags": tags}) + "\n")
+    with pytest.raises(RecurraError, match=f"row 1: {len(tags)} tags for 2 steps"):
+        Labelled(Tagging(), input=path)
+
+
+def test_a_file_to_predict_without_an_input_column(tmp_path):
+    train, new = tmp_path / "train.jsonl", tmp_path / "new.jsonl"
+    train.write_text("".join(json.dumps({**row, "y": [0, 1]}) + "\n" for row in GOOD))
+    new.write_text('{"x": [1, 2], "z": [1, 2]}\n')
+    task = SequenceClassification(file=train)
+    with pytest.raises(RecurraError, match=re.escape("new.jsonl has no column 'y'")):
+        Labelled(task, input=new)

@@ -75,7 +75,7 @@ def test_rows_are_steps_of_the_sequence_they_name(tmp_path):
     text = "who,x,label\n" + "".join(
         f"{who},{10 * who + step},{'ab'[who % 2]}\n" for step in (1, 2) for who in range(8)
     )
-    path = tmp_path / "long.csv.gz"
+    path = tmp_path / "long.csv.GZ"
     path.write_bytes(gzip.compress(text.encode()))
     task = SequenceClassification(file=path, sequence="who", **WHOLE)
     assert {name: len(x) for name, (x, _) in all_of(task).items()} == dict.fromkeys(range(8), 2)

@@ -20,11 +20,16 @@ class Classes:
         where: The file and the column, for messages.
 
     Raises:
-        InvalidInput: There are fewer than two different labels.
+        InvalidInput: There are fewer than two different labels, or they are of several kinds.
     """
 
     def __init__(self, labels: Sequence[Any], where: str) -> None:
-        self.names = sorted(set(labels), key=lambda label: (str(type(label)), label))
+        kinds = {_kind(label): label for label in labels}
+        if len(kinds) > 1:
+            one, other, *_ = kinds.values()
+            message = f"{where} has labels of several kinds, {one!r} and {other!r}"
+            raise InvalidInput(f"{message}; write all as text")
+        self.names = sorted(set(labels))
         self._number = {label: number for number, label in enumerate(self.names)}
         if len(self.names) < 2:
             found = f"only the label {self.names[0]!r}" if self.names else "no label"
@@ -68,6 +73,10 @@ def constant(known: Tensor, due: Tensor, classes: int) -> Mapping[str, float]:
     shares = shares / shares.sum()
     accuracy = 100 * float((due == shares.argmax()).double().mean())
     return {"accuracy_percent": accuracy, "nats": -float(shares.log()[due].mean())}
+
+
+def _kind(label: Any) -> type:
+    return float if type(label) is int else type(label)
 
 
 def _listed(names: Sequence[Any]) -> str:

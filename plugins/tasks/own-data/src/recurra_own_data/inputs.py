@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import abc
 import re
-import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import chain
@@ -20,6 +19,9 @@ Level = Literal["word", "character"]
 Kind = Literal["vectors", "tokens"]
 WORD = re.compile(r"\w+|[^\w\s]")
 UNKNOWN = 0
+LARGEST = torch.finfo(torch.float32).max
+ROUNDING = 1e-12
+"""A deviation below this part of the mean is the rounding error of values that are all the same."""
 REMEDY = "fill in or remove the row"
 
 
@@ -92,7 +94,7 @@ class Numbers(Encoder):
         self.size = steps.shape[1]
         deviation = steps.std(0, correction=0)
         self.mean = steps.mean(0)
-        self.deviation = torch.where(deviation > 0, deviation, 1.0)
+        self.deviation = torch.where(deviation > ROUNDING * self.mean.abs(), deviation, 1.0)
 
     def encoded(self, found: Sequences, longest: int | None) -> Ragged:
         """Return vectors in the default dtype."""
@@ -169,14 +171,14 @@ def _channels(found: Sequences, column: str, number: int) -> Tensor:
         raise InvalidInput(
             f"{message}, or, if rows are steps, set task.sequence to the column that tells sequences apart"
         )
-    if not cell:
+    if not cell or cell[0] == []:
         raise InvalidInput(f"{found.place(column, number)}: the sequence is empty; {REMEDY}")
     try:
         x = torch.tensor(cell, dtype=torch.float64)
     except (TypeError, ValueError, RuntimeError, OverflowError):
         x = torch.full((1, 1), torch.nan)
     x = x[:, None] if x.dim() == 1 else x
-    if x.dim() != 2 or not bool(x.isfinite().all()):
+    if x.dim() != 2 or not bool((x.abs() <= LARGEST).all()):
         step, value = _first_wrong(cell)
         message = f"{found.place(column, number, step)}: {_shown(value)}, and a finite number was expected"
         raise InvalidInput(f"{message}; {REMEDY}, or leave the column out of task.input")
@@ -184,8 +186,8 @@ def _channels(found: Sequences, column: str, number: int) -> Tensor:
 
 
 def is_finite(value: Any) -> bool:
-    """Say whether a value of a file is a number that a float can hold."""
-    return isinstance(value, int | float) and abs(value) <= sys.float_info.max
+    """Say whether a value of a file is a number that a float in single precision can hold."""
+    return isinstance(value, int | float) and abs(value) <= LARGEST
 
 
 def _first_wrong(cell: Sequence[Any]) -> tuple[int, Any]:

@@ -20,7 +20,7 @@ from recurra_own_data.splits import divided
 from recurra_own_data.table import Table
 
 Count = Annotated[int, Field(gt=0)]
-Share = Annotated[float, Field(ge=0, lt=1)]
+Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 class OwnData(Corpus):
@@ -88,8 +88,10 @@ class OwnData(Corpus):
             raise InvalidOption(
                 f"task.target names {len(target)} columns; {type(self).__name__} has one target"
             )
+        self.texts = tables["train"].texts
         self.target = self._target_of(tables["train"], target)
-        self.input, self.sequence, self.longest = input, sequence, longest
+        self.sequence, self.longest = sequence, longest
+        self.inputs = self._inputs_of(tables["train"], input)
         read: Mapping[Split, Sequences] = {
             split: self.sequences(table, self.target) for split, table in tables.items()
         }
@@ -106,17 +108,21 @@ class OwnData(Corpus):
         """Return the sequences of a table, with the target columns that are asked for."""
         if self.sequence is not None:
             table.checked([self.sequence], "sequence")
-        others = {*self.target, self.sequence}
-        self.inputs = tuple(self.input) or tuple(name for name in table.columns if name not in others)
         table.checked(self.inputs, "input")
-        if not self.inputs:
+        return sequences_of(table, [*self.inputs, *table.checked(targets, "target")], self.sequence)
+
+    def _inputs_of(self, table: Table, named: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the input columns: those named, or all of the training table that are nothing else."""
+        others = {*self.target, self.sequence}
+        inputs = named or tuple(name for name in table.columns if name not in others)
+        if not inputs:
             raise InvalidInput(
                 f"{table.where} has no column beside target and sequence; the input is missing"
             )
-        wrong = [name for name in self.inputs if name in self.target]
+        wrong = [name for name in inputs if name in self.target]
         if wrong:
             raise InvalidOption(f"task.input and task.target both name the column '{wrong[0]}'")
-        return sequences_of(table, [*self.inputs, *table.checked(targets, "target")], self.sequence)
+        return inputs
 
     def _target_of(self, table: Table, named: tuple[str, ...]) -> tuple[str, ...]:
         if named or self.target_name in table.columns:

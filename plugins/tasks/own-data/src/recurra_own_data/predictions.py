@@ -25,6 +25,7 @@ class Sequential(Protocol):
     target: tuple[str, ...]
     sequence: str | None
     longest: int | None
+    texts: frozenset[str]
     encoder: Encoder
     read: Mapping[Any, Sequences]
 
@@ -45,9 +46,10 @@ class Labelled(Configurable):
     """A prediction for each sequence of a file, or for each of its steps.
 
     The first column says which sequence it is: the name that the column `task.sequence` gives it, or its row,
-    counted from 1. Where the file has the target, the column `actual` repeats it (in regression
-    `TARGET_actual`). Classification and tagging give the likeliest label, `prediction`, and the probability
-    of each, `p_LABEL`; regression gives the estimates in the units of training.
+    counted from 1; an underscore is added to its name if another column has the same. Where the file has the
+    target, the column `actual` repeats it (in regression `TARGET_actual`). Classification and tagging give
+    the likeliest label, `prediction`, and the probability of each, `p_LABEL`; regression gives the estimates
+    in the units of training.
 
     Raises:
         MissingFile: There is no such file; for other errors see `OwnData`.
@@ -65,7 +67,7 @@ class Labelled(Configurable):
         ] = 256,
     ) -> None:
         self.task, self.batch_size = task, batch_size
-        self.found, self.actual = self._test() if input is None else self._of(read_table(input))
+        self.found, self.actual = self._test() if input is None else self._of(read_table(input, task.texts))
 
     def _test(self) -> tuple[Sequences, list[list[Row]] | None]:
         found = self.task.read["test"]
@@ -83,7 +85,7 @@ class Labelled(Configurable):
         for number, y in enumerate(self._outputs(network)):
             for step, row in enumerate(self.task.described(y)):
                 actual = self.actual[number][step] if self.actual else {}
-                yield {name: self.found.names[number], **row, **actual}
+                yield _named(name, self.found.names[number], {**row, **actual})
 
     def _outputs(self, network: Predictor) -> Iterator[Tensor]:
         """Yield the outputs (T, O) of each sequence."""
@@ -93,3 +95,10 @@ class Labelled(Configurable):
             y, _ = network(x.padded(rows, int(lengths.max()), 0), None, lengths=lengths)
             for outputs, length in zip(y.cpu(), lengths.tolist(), strict=True):
                 yield outputs[:length]
+
+
+def _named(column: str, name: Any, row: Row) -> Row:
+    """Return a row with the name of its sequence first."""
+    while column in row:
+        column += "_"
+    return {column: name, **row}

@@ -76,11 +76,12 @@ def values_of(found: Sequences, column: str) -> list[Any]:
     for number, cell in enumerate(found.cells[column]):
         by_step = len(found.numbers[number]) > 1 or isinstance(cell, list)
         steps = cell if by_step and isinstance(cell, list) else [cell]
-        other = next((step for step, value in enumerate(steps) if value != steps[0]), None)
+        first = _present(steps[0] if steps else None, found, column, number)
+        other = next((step for step, value in enumerate(steps) if value != first), None)
         if other is not None:
-            message = f"{found.place(column, number, other)}: {steps[other]!r} after {steps[0]!r}"
+            message = f"{found.place(column, number, other)}: {steps[other]!r} after {first!r}"
             raise InvalidInput(f"{message} in the same sequence; a sequence has one target")
-        values.append(_present(steps[0] if steps else None, found, column, number))
+        values.append(first)
     return values
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from recurra import Batch, Goal, InvalidInput, Score
 from recurra_own_data.examples import slopes
-from recurra_own_data.inputs import is_finite
+from recurra_own_data.inputs import ROUNDING, is_finite
 from recurra_own_data.own_data import OwnData, last_steps
 from recurra_own_data.rows import Sequences, values_of
 from recurra_own_data.table import Table
@@ -49,7 +49,7 @@ class SequenceRegression(OwnData):
         """Learn the scale of the targets."""
         values = self._values(found)
         self.mean, self.deviation = values.mean(0), values.std(0, correction=0)
-        same = (self.deviation == 0).nonzero()
+        same = (self.deviation <= ROUNDING * self.mean.abs()).nonzero()
         if len(same):
             message = f"column '{self.target[int(same[0])]}' of {found.where} has one value in training"
             raise InvalidInput(f"{message}: nothing is left to estimate; name another target")

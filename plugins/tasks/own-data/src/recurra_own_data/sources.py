@@ -43,7 +43,8 @@ class Source(NamedTuple):
             "validation": self.validation_file,
             "test": self.test_file,
         }
-        return {split: read_table(path) for split, path in files.items() if path is not None}
+        texts = read_table(self.file).texts if self.file else frozenset()
+        return {split: read_table(path, texts) for split, path in files.items() if path is not None}
 
     def check(self, task: str) -> None:
         """Check that the options belong together.

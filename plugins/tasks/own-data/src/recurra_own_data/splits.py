@@ -13,7 +13,7 @@ from recurra import InvalidInput, InvalidOption, Split, generator_of
 def divided(
     groups: Sequence[Hashable], shares: Mapping[Split, float], seed: int, where: str
 ) -> Mapping[Split, list[int]]:
-    """Return which sequences each split has: `train`, and those of which the share is not 0.
+    """Return which sequences each split has: `train`, and those that have a share.
 
     Sequences are drawn at random, of each group so many that its share is the same in every split.
 
@@ -38,7 +38,7 @@ def divided(
     splits: dict[Split, list[int]] = {}
     for split, share in shares.items():
         size = round(share * len(groups))
-        if share and not size:
+        if not 0 < size < len(spread):
             message = f"{where} has {len(groups)} sequences, too few for a {split} share of {share}"
             raise InvalidInput(f"{message}; add sequences, or name a {split}_file")
         splits[split], spread = sorted(spread[:size]), spread[size:]

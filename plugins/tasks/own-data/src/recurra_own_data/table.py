@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -31,6 +32,15 @@ class Table(NamedTuple):
         """The number of rows."""
         return len(next(iter(self.columns.values()), ()))
 
+    @property
+    def texts(self) -> frozenset[str]:
+        """The columns that hold text."""
+        return frozenset(
+            name
+            for name, cells in self.columns.items()
+            if isinstance(next((cell for cell in cells if cell is not None), None), str)
+        )
+
     def checked(self, names: Sequence[str], option: str) -> Sequence[str]:
         """Return the names, of columns that an option names, if the table has them all.
 
@@ -44,8 +54,12 @@ class Table(NamedTuple):
         return names
 
 
-def read_table(path: Path) -> Table:
+def read_table(path: Path, texts: frozenset[str] = frozenset()) -> Table:
     """Read a file whose name ends in .csv, .jsonl or .parquet; the first two may be compressed (.gz).
+
+    Args:
+        path: The file.
+        texts: Columns that hold text, even where all of a CSV file looks like numbers.
 
     Raises:
         MissingFile: There is no such file.
@@ -59,11 +73,12 @@ def read_table(path: Path) -> Table:
         raise InvalidOption(message + nearest(suffix, READERS))
     if not path.is_file():
         raise MissingFile(f"the file {path} does not exist{_near(path)}")
-    return Table(str(path), files.cached_read(READERS[suffix], path))
+    reader = _csv_reader(texts) if suffix == ".csv" else READERS[suffix]
+    return Table(str(path), files.cached_read(reader, path))
 
 
 def columns_of(table: pa.Table, where: str) -> Mapping[str, Sequence[Any]]:
-    """Return the columns of an Arrow table; dates and times become text.
+    """Return the columns of an Arrow table; decimal numbers become floats.
 
     Raises:
         InvalidInput: It has no rows, or two columns of one name.
@@ -74,7 +89,7 @@ def columns_of(table: pa.Table, where: str) -> Mapping[str, Sequence[Any]]:
         raise InvalidInput(f"{where} has several columns named '{twice}'; rename all but one")
     if not len(table):
         raise InvalidInput(f"{where} has no rows")
-    return {name: table[name].to_pylist() for name in names}
+    return {name: _plain(table[name]).to_pylist() for name in names}
 
 
 def _suffix(path: Path) -> str:
@@ -90,18 +105,41 @@ def _near(path: Path) -> str:
     return f"; did you mean '{path.parent / close[0]}'?" if close else ""
 
 
-def _read_csv(path: Path) -> Mapping[str, Sequence[Any]]:
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    import pyarrow as pa
+
+    return column.cast(pa.float64()) if pa.types.is_decimal(column.type) else column
+
+
+@functools.cache
+def _csv_reader(texts: frozenset[str]) -> Callable[[Path], Mapping[str, Sequence[Any]]]:
+    """Return the same reader for the same columns, so that what it reads can be kept."""
+    return functools.partial(_read_csv, texts=texts)
+
+
+def _read_csv(path: Path, texts: frozenset[str] = frozenset()) -> Mapping[str, Sequence[Any]]:
     import pyarrow as pa
     from pyarrow import csv
 
     remedy = "write a table whose first line names its columns"
     content = files.content_of(path, "CSV", remedy)
+    _decoded(content, path, remedy)
     parsing = csv.ParseOptions(newlines_in_values=True)
+    types = csv.ConvertOptions(column_types=dict.fromkeys(texts, pa.string()))
     try:
-        table = csv.read_csv(io.BytesIO(content), parse_options=parsing)
+        table = csv.read_csv(io.BytesIO(content), parse_options=parsing, convert_options=types)
     except (pa.ArrowException, UnicodeDecodeError) as error:
         raise files.unreadable(path, "CSV", error, remedy) from None
+    _check_commas(table.column_names, path)
     return columns_of(table, str(path))
+
+
+def _check_commas(names: Sequence[str], path: Path) -> None:
+    other = next((mark for mark in (";", "\t", "|") if len(names) == 1 and mark in names[0]), None)
+    if other is not None:
+        raise DamagedFile(
+            f"{path} separates its columns by {other!r}; write commas, and points in decimal numbers"
+        )
 
 
 def _read_parquet(path: Path) -> Mapping[str, Sequence[Any]]:

@@ -61,15 +61,21 @@ class Tagging(OwnData):
         Raises:
             InvalidInput: A sequence has more or fewer tags than steps.
         """
-        steps = self.encoder.encoded(found, None).counts.tolist()
         tags = []
-        for number, (labels, length) in enumerate(zip(steps_of(found, self._column), steps, strict=True)):
-            if len(labels) != length:
-                message = f"{found.place(self._column, number)}: {len(labels)} tags for {length} steps"
-                raise InvalidInput(f"{message}; each step has one tag, and text must be a list of words")
+        for number, labels in enumerate(self._tags(found)):
             places = enumerate(labels)
             tags.append([self.classes.number(x, found.place(self._column, number, t)) for t, x in places])
         return joined([torch.tensor(numbers) for numbers in tags], self.longest)
+
+    def _tags(self, found: Sequences) -> list[list[Any]]:
+        """Return the tags of each sequence, as many as it has steps."""
+        tags = steps_of(found, self._column)
+        steps = self.encoder.encoded(found, None).counts.tolist()
+        for number, (labels, length) in enumerate(zip(tags, steps, strict=True)):
+            if len(labels) != length:
+                message = f"{found.place(self._column, number)}: {len(labels)} tags for {length} steps"
+                raise InvalidInput(f"{message}; each step has one tag, and text must be a list of words")
+        return tags
 
     def targets(self, due: Any, rows: Tensor, steps: int, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Return the tags (B, T), and which steps are not padding (B, T)."""
@@ -95,9 +101,7 @@ class Tagging(OwnData):
 
     def actual(self, found: Sequences) -> list[list[Mapping[str, Any]]]:
         """Return the tags."""
-        tags = (
-            labels[-self.longest :] if self.longest else labels for labels in steps_of(found, self._column)
-        )
+        tags = (labels[-self.longest :] if self.longest else labels for labels in self._tags(found))
         return [[{"actual": tag} for tag in labels] for labels in tags]
 
     def oracle(self, batch: Batch) -> Tensor:
