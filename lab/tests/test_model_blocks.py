@@ -67,7 +67,10 @@ def test_a_name_alone_stands_for_its_options():
     [
         ({"block": {"name": "residual", "width": 0}}, "block.width = 0: expected an integer greater than 0"),
         ({"block": {"name": "residual", "residual": 3}}, "block.residual = 3: expected true or false"),
-        ({"weights": {"name": "spectral", "bound": 0}}, "weights.bound = 0: expected a number greater than 0"),
+        (
+            {"weights": {"name": "spectral", "bound": 0}},
+            "weights.bound = 0: expected a number greater than 0",
+        ),
         ({"weights": 3}, "weights = 3: expected weights with a name, one of none, orthogonal"),
     ],
 )

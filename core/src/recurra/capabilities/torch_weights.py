@@ -91,8 +91,8 @@ def as_module(kind: Callable[..., M], cell: Cell[Any], b_h: Tensor | None = None
         b_h: The second bias (G H,), zero if not given; the first one is that of `from_x`.
         options: Of the module.
     """
-    W, U = cell.get_parameter("from_x.weight"), cell.get_parameter("from_h.weight")
-    b_x = cell.get_parameter("from_x.bias")
+    from_x, from_h = cell.get_submodule("from_x"), cell.get_submodule("from_h")
+    W, U, b_x = from_x.weight, from_h.weight, from_x.bias  # also where they are parametrized
     module = kind(cell.input_size, cell.output_size, batch_first=True, **options).to(W)
     biases = {"bias_ih_l0": b_x, "bias_hh_l0": torch.zeros_like(b_x) if b_h is None else b_h}
     module.load_state_dict({"weight_ih_l0": W, "weight_hh_l0": U, **biases})
