@@ -5,8 +5,8 @@ import torch
 
 from recurra import InvalidOption, Ref
 from recurra_contract import ToyTask
-from recurra_lab import Model
-from recurra_wrappers import Bidirectional, Block, Layers, Stacked, Zoneout
+from recurra_lab import Experiment, Model
+from recurra_wrappers import Bidirectional, Block, Layers, SpectralWeights, Stacked, Zoneout
 
 TOY = Ref("cell", "lstm", hidden_size=5)
 MAMBA_LIKE = {"name": "residual", "norm": "rms", "convolution": 4, "gate": True, "expand": 2.0, "width": 6}
@@ -54,3 +54,32 @@ def test_there_are_no_blocks_unless_asked_for():
 def test_options_of_a_block_need_a_block():
     with pytest.raises(InvalidOption, match="convolution"):
         Model(ToyTask(), TOY, block={"name": "none", "convolution": 4})
+
+
+def test_a_name_alone_stands_for_its_options():
+    model = Model(ToyTask(), TOY, block="residual", weights="spectral")
+    assert isinstance(model.sequencer, Block)
+    assert isinstance(model.sequencer.cell, SpectralWeights)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"block": {"name": "residual", "width": 0}}, "block.width = 0: expected an integer greater than 0"),
+        ({"block": {"name": "residual", "residual": 3}}, "block.residual = 3: expected true or false"),
+        (
+            {"weights": {"name": "spectral", "bound": 0}},
+            "weights.bound = 0: expected a number greater than 0",
+        ),
+        ({"weights": 3}, "weights = 3: expected weights with a name, one of none, orthogonal"),
+    ],
+)
+def test_a_wrong_option_inside_is_named(options, sentence):
+    with pytest.raises(InvalidOption, match=sentence.replace(".", r"\.")):
+        Model(ToyTask(), TOY, **options)
+
+
+def test_a_wrong_option_of_a_block_is_named_in_an_experiment():
+    overrides = ["model.block=residual", "model.block.width=0"]
+    with pytest.raises(InvalidOption, match=r"^model\.block\.width=0: expected an integer greater than 0"):
+        Experiment.compose("copy", "gru", overrides=overrides)

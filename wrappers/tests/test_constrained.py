@@ -235,6 +235,7 @@ def test_matrices_that_are_not_square_are_left_as_they_are():
         (lambda: LowRankWeights(Gated(3), rank=6), InvalidOption, "rank = 6 must be less than 6 for weight"),
         (lambda: DaleWeights(Gated(3), excitatory=0.99), InvalidOption, "leaves 6 of 6 units to excite; at"),
         (lambda: SparseWeights(Gated(3), density=0.0), InvalidOption, "density"),
+        (lambda: SparseWeights(OrthogonalWeights(Gated(3))), IncompatibleParts, "parametrized already"),
     ],
 )
 def test_impossible_constraints_are_refused(make, error, sentence):

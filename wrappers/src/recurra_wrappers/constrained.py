@@ -62,6 +62,8 @@ class ConstrainedWeights(CellWrapper, abc.ABC):
 
     def _why_none(self, found: dict[str, Tensor]) -> str:
         who = type(self.cell).__name__
+        if not found and any(map(parametrize.is_parametrized, self.cell.modules())):
+            return f"{who} has no recurrent matrix that is free: weights of it are parametrized already"
         if not found:
             why = (
                 "its step multiplies no weight, as it is stored, with its state, or lets no gradient through"

@@ -91,8 +91,8 @@ def as_module(kind: Callable[..., M], cell: Cell[Any], b_h: Tensor | None = None
         b_h: The second bias (G H,), zero if not given; the first one is that of `from_x`.
         options: Of the module.
     """
-    W, U = cell.get_parameter("from_x.weight"), cell.get_parameter("from_h.weight")
-    b_x = cell.get_parameter("from_x.bias")
+    layers: Any = cell
+    W, U, b_x = layers.from_x.weight, layers.from_h.weight, layers.from_x.bias  # or what parametrizes them
     module = kind(cell.input_size, cell.output_size, batch_first=True, **options).to(W)
     biases = {"bias_ih_l0": b_x, "bias_hh_l0": torch.zeros_like(b_x) if b_h is None else b_h}
     module.load_state_dict({"weight_ih_l0": W, "weight_hh_l0": U, **biases})
@@ -103,7 +103,5 @@ def no_counterpart(cell: Cell[Any], kind: type[nn.RNNBase], option: str) -> Inva
     """Return the error for a value of an option that torch's module does not have."""
     value = cell.options[option]
     shown = str(value).lower() if isinstance(value, bool) else repr(value)
-    message = (
-        f"{type(cell).__name__}.to_torch: {option} = {shown} has no counterpart in torch.nn.{kind.__name__}"
-    )
-    return InvalidOption(message)
+    told = f"{option} = {shown} has no counterpart in torch.nn.{kind.__name__}"
+    return InvalidOption(f"{type(cell).__name__}.to_torch: {told}")

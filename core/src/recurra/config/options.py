@@ -190,7 +190,7 @@ def _lenient(name: str, annotation: Any, field: FieldInfo) -> Any:
     if kind is not None:
         return Annotated[Any, BeforeValidator(functools.partial(_reference, kind, field))]
     if alternatives(field):
-        return Annotated[annotation, BeforeValidator(functools.partial(_completed, name, field))]
+        return Annotated[annotation, BeforeValidator(functools.partial(completed, name, field))]
     value_types = {get_origin(m) or m for m in members(annotation) if m is not NoneType}
     if value_types in ({Path}, {tuple}, {set}, {frozenset}):
         return Annotated[annotation, Field(strict=False)]
@@ -214,7 +214,8 @@ def _reference(kind: Kind, field: FieldInfo, value: Any) -> Ref | None:
     return value
 
 
-def _completed(name: str, field: FieldInfo, value: Any) -> Any:
+def completed(name: str, field: FieldInfo, value: Any) -> Any:
+    """Return the options that a name or a mapping stands for, in an option that holds options itself."""
     if value is None or isinstance(value, tuple(_models_in(field))):
         return value
     if not isinstance(value, str | Mapping):

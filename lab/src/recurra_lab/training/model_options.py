@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
-from recurra.config.options import Options
+from recurra.config.options import Options, completed
 from recurra.config.ref import Ref
 from recurra_lab.training.wrapper_options import (
     NO_BLOCK,
@@ -80,3 +80,9 @@ class ModelOptions(Options):
         Literal["linear", "none"],
         Field(description="linear: linear layer; none: use the output of the last layer"),
     ] = "linear"
+
+    @field_validator("weights", "block", mode="before")
+    @classmethod
+    def _complete(cls, value: Any, info: ValidationInfo) -> Any:
+        name = str(info.field_name)
+        return completed(name, cls.model_fields[name], value)

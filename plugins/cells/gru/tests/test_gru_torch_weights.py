@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils.parametrizations import orthogonal
 
 from recurra import InvalidInput, InvalidOption
 from recurra_contract.torch_modules import equals_torch, layers_equal_torch, there_and_back
@@ -73,3 +74,10 @@ def test_what_torch_has_not_is_refused(option, value):
     told = f"GRU.to_torch: {option} = '{value}' has no counterpart in torch.nn.GRU"
     with pytest.raises(InvalidOption, match=told):
         GRU(3, hidden_size=4, **{option: value}).to_torch()
+
+
+def test_parametrized_weights_go_to_torch_as_they_are():
+    cell = made(torch.float64)
+    orthogonal(cell.from_h)
+    x = torch.randn(2, 5, INPUTS, dtype=torch.float64)
+    torch.testing.assert_close(cell.to_torch()(x)[0], cell(x)[0])
