@@ -202,3 +202,10 @@ class Trees(ToyCell):
 def test_impossible_blocks_are_refused(make, error, sentence):
     with pytest.raises(error, match=sentence):
         make()
+
+
+def test_a_cell_that_reads_the_elapsed_time_is_refused():
+    cell = ToyCell(3)
+    cell.timed = True
+    with pytest.raises(IncompatibleParts, match="reads the elapsed time in the last channel of its input"):
+        Block(cell)

@@ -67,7 +67,7 @@ class Block(CellWrapper):
 
     Raises:
         InvalidOption: The convolution has one step, which is none.
-        IncompatibleParts: The cell reads trees, or a single number would be normalised.
+        IncompatibleParts: The cell reads trees or the elapsed time, or a single number would be normalised.
     """
 
     def __init__(
@@ -194,5 +194,10 @@ def _check(block: Block, convolution: int) -> None:
     if block.tags.input_kind != "vectors":
         reads = f"{type(block.cell).__name__} reads trees, whose structure a block would mix with features"
         raise IncompatibleParts(f"Block: {reads}; choose a cell that reads vectors")
+    if any(getattr(part, "timed", False) for part in block.cell.modules()):
+        reads = f"{type(block.cell).__name__} reads the elapsed time in the last channel of its input"
+        raise IncompatibleParts(
+            f"Block: {reads}, which a block would normalise or mix; use it without a block"
+        )
     if convolution == 1:
         raise InvalidOption("Block: convolution = 1 sees no earlier step; choose 0, for none, or at least 2")

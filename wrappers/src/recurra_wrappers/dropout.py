@@ -90,6 +90,10 @@ class RecurrentDropout(CellWrapper):
             raise IncompatibleParts(
                 "RecurrentDropout: the inputs of a cell that reads trees cannot be dropped"
             )
+        if self.inputs and any(getattr(part, "timed", False) for part in self.cell.modules()):
+            raise IncompatibleParts(
+                "RecurrentDropout: the elapsed time, the last channel of the input, cannot be dropped"
+            )
         if self.states and not self.names:
             known = ", ".join(floating(self.cell.initial_state(1))) or "no floating-point tensors"
             message = f"RecurrentDropout: states = {self.states} needs only, the tensors of the state to drop"
