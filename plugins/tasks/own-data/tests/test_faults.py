@@ -81,7 +81,7 @@ WHOLE_FILES = [
     ),
     (
         [{"y": [1]}],
-        "data.jsonl has no column 'label'; name the target: task.target='[\"COLUMN\"]', one of y",
+        "data.jsonl has no column 'label'; name the target: task.target=COLUMN, one of y",
         {},
     ),
     ([{"label": 1}], "data.jsonl has no column beside target and sequence; the input is missing", {}),

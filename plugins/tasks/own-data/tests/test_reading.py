@@ -137,7 +137,9 @@ def test_drawn_splits_are_disjoint_and_have_the_same_shares_of_every_class(tmp_p
 
 def test_a_regression_is_in_the_units_of_the_file(tmp_path):
     rows = [{"x": [n, n], "price": 100.0 + n, "age": n % 3} for n in range(12)]
-    task = SequenceRegression(file=lines(tmp_path / "a.jsonl", rows), target=("price", "age"), **WHOLE)
+    task = SequenceRegression(
+        file=lines(tmp_path / "a.jsonl", rows), target=("price", "age"), input="x", **WHOLE
+    )
     batch = task.gather("test", torch.arange(3))
     assert task.described(batch.target[0, :2]) == [
         {

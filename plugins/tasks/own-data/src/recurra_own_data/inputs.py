@@ -127,9 +127,7 @@ def encoder_of(found: Sequences, columns: Sequence[str], level: Level, most: int
         return Numbers(found, columns)
     if len(columns) > 1:
         message = f"column '{texts[0]}' of {found.where} holds text, which is read alone"
-        raise InvalidInput(
-            f"{message}; name one column, such as task.input='[\"{texts[0]}\"]', or only numbers"
-        )
+        raise InvalidInput(f"{message}; name one column, such as task.input={texts[0]}, or only numbers")
     return Symbols(found, texts[0], level, most)
 
 

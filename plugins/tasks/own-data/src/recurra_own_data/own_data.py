@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import torch
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from torch import Tensor
 
 from recurra import Batch, Corpus, InvalidInput, InvalidOption, Ragged, Split
@@ -20,6 +20,9 @@ from recurra_own_data.splits import divided
 from recurra_own_data.table import Table
 
 Count = Annotated[int, Field(gt=0)]
+Names = Annotated[
+    tuple[str, ...], BeforeValidator(lambda given: (given,) if isinstance(given, str) else given)
+]
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -63,11 +66,9 @@ class OwnData(Corpus):
         revision: Annotated[str | None, Field(description="commit on the Hub to load")] = None,
         configuration: Annotated[str | None, Field(description="configuration of the data set")] = None,
         input: Annotated[
-            tuple[str, ...], Field(description="input columns; none: all except target and sequence")
+            Names, Field(description="input columns; none: all except target and sequence")
         ] = (),
-        target: Annotated[
-            tuple[str, ...], Field(description="target column; regression may have several")
-        ] = (),
+        target: Annotated[Names, Field(description="target column; regression may have several")] = (),
         sequence: Annotated[
             str | None, Field(description="column that tells sequences apart if each row is one step")
         ] = None,
@@ -127,9 +128,7 @@ class OwnData(Corpus):
     def _target_of(self, table: Table, named: tuple[str, ...]) -> tuple[str, ...]:
         if named or self.target_name in table.columns:
             return named or (self.target_name,)
-        message = (
-            f"{table.where} has no column '{self.target_name}'; name the target: task.target='[\"COLUMN\"]'"
-        )
+        message = f"{table.where} has no column '{self.target_name}'; name the target: task.target=COLUMN"
         raise InvalidOption(f"{message}, one of {', '.join(table.columns)}")
 
     def _keep(self, found: Mapping[Split, Sequences], rows: Mapping[Split, Sequence[int]]) -> None:
