@@ -1,15 +1,13 @@
-"""The classes of a user's data: what its labels are, and how outputs are compared with them."""
+"""The classes of a user's data: which labels there are."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy, one_hot
 
-from recurra import Batch, InvalidInput, Score, nearest
+from recurra import InvalidInput, nearest
 
 
 class Classes:
@@ -47,32 +45,6 @@ class Classes:
         """Return the likeliest label and the probability of each: (O,) -> column -> value."""
         shares = {f"p_{name}": float(p) for name, p in zip(self.names, probabilities, strict=True)}
         return {"prediction": self.names[int(probabilities.argmax())], **shares}
-
-
-def loss(y: Tensor, batch: Batch) -> Tensor:
-    """Return the mean cross-entropy per scored step, in nats."""
-    return cross_entropy(y[batch.mask], batch.target[batch.mask])
-
-
-def scores(y: Tensor, batch: Batch) -> dict[str, Score]:
-    """Return accuracy_percent, and the nats per scored step."""
-    logits, due = y[batch.mask].double(), batch.target[batch.mask]
-    right = 100 * float((logits.argmax(-1) == due).sum())
-    nats = float(cross_entropy(logits, due, reduction="sum"))
-    return {"accuracy_percent": Score(right, len(due)), "nats": Score(nats, len(due))}
-
-
-def logits_of(batch: Batch, classes: int) -> Tensor:
-    """Return outputs that name the right class at every step."""
-    return 100 * one_hot(batch.target, classes).to(torch.get_default_dtype())
-
-
-def constant(known: Tensor, due: Tensor, classes: int) -> Mapping[str, float]:
-    """Return what the shares of the classes in training score: labels (N,), labels (M,) -> score -> mean."""
-    shares = (torch.bincount(known, minlength=classes) + 1.0).double()
-    shares = shares / shares.sum()
-    accuracy = 100 * float((due == shares.argmax()).double().mean())
-    return {"accuracy_percent": accuracy, "nats": -float(shares.log()[due].mean())}
 
 
 def _kind(label: Any) -> type:

@@ -82,13 +82,8 @@ class OwnData(Corpus):
         split_seed: Annotated[int, Field(ge=0, description="seed of the draw of these")] = 0,
     ) -> None:
         source = Source(file, validation_file, test_file, dataset, revision, configuration)
-        source.check(type(self).__name__)
         self.synthetic = not (file or dataset)
-        tables: Mapping[Split, Table] = {"train": self.example()} if self.synthetic else source.tables()
-        if len(target) > self.most_targets:
-            raise InvalidOption(
-                f"task.target names {len(target)} columns; {type(self).__name__} has one target"
-            )
+        tables = self._tables(source)
         self.texts = tables["train"].texts
         self.target = self._target_of(tables["train"], target)
         self.sequence, self.longest = sequence, longest
@@ -104,6 +99,10 @@ class OwnData(Corpus):
         self.input_kind = self.encoder.kind
         super().__init__(self.encoder.size, self.learn(_chosen(found["train"], rows["train"])))
         self._keep(found, rows)
+
+    def _tables(self, source: Source) -> Mapping[Split, Table]:
+        source.check(type(self).__name__)
+        return {"train": self.example()} if self.synthetic else source.tables()
 
     def sequences(self, table: Table, targets: Sequence[str] = ()) -> Sequences:
         """Return the sequences of a table, with the target columns that are asked for."""
@@ -126,6 +125,9 @@ class OwnData(Corpus):
         return inputs
 
     def _target_of(self, table: Table, named: tuple[str, ...]) -> tuple[str, ...]:
+        if len(named) > self.most_targets:
+            message = f"task.target names {len(named)} columns"
+            raise InvalidOption(f"{message}; {type(self).__name__} has one target")
         if named or self.target_name in table.columns:
             return named or (self.target_name,)
         message = f"{table.where} has no column '{self.target_name}'; name the target: task.target=COLUMN"

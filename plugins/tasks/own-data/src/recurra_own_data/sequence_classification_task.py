@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from recurra import Batch, Goal, Score
-from recurra_own_data import classes
-from recurra_own_data.classes import Classes
 from recurra_own_data.examples import waves
-from recurra_own_data.own_data import OwnData, last_steps
+from recurra_own_data.labelled_data import LabelledData
+from recurra_own_data.own_data import last_steps
 from recurra_own_data.rows import Sequences, values_of
 from recurra_own_data.table import Table
 
 
-class SequenceClassification(OwnData):
+class SequenceClassification(LabelledData):
     """Name the class of a sequence at its last step; the classes are the labels found in training.
 
     How files are read, and which errors they cause: see `OwnData`. Drawn splits have the same share of every
@@ -31,7 +28,6 @@ class SequenceClassification(OwnData):
 
     stream = "SequenceClassification"
     target_name = "label"
-    goal = Goal("accuracy_percent", above=99.0)
 
     @classmethod
     def example(cls) -> Table:
@@ -40,39 +36,21 @@ class SequenceClassification(OwnData):
 
     def groups(self, found: Sequences) -> Sequence[Any]:
         """Return the labels."""
-        return values_of(found, self._column)
+        return values_of(found, self.column)
 
     def learn(self, found: Sequences) -> int:
         """Find the classes."""
-        where = f"column '{self._column}' of {found.where}"
-        self.classes = Classes(values_of(found, self._column), where)
-        return len(self.classes.names)
-
-    @property
-    def _column(self) -> str:
-        return self.target[0]
+        return self.learn_labels(values_of(found, self.column), found.where)
 
     def encoded_targets(self, found: Sequences) -> Tensor:
         """Return the number of each label (N,)."""
-        labels = enumerate(values_of(found, self._column))
-        return torch.tensor([self.classes.number(x, found.place(self._column, n)) for n, x in labels])
+        labels = values_of(found, self.column)
+        return self.numbers(labels, found, ((number, 0) for number in range(len(labels))))
 
     def targets(self, due: Any, rows: Tensor, steps: int, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Return the classes (B, T), 0 before the last step, and which step is the last (B, T)."""
         mask = last_steps(lengths, steps)
         return due[rows][:, None] * mask, mask
-
-    def loss(self, y: Tensor, batch: Batch) -> Tensor:
-        """Return the mean cross-entropy per sequence, in nats."""
-        return classes.loss(y, batch)
-
-    def scores(self, y: Tensor, batch: Batch) -> dict[str, Score]:
-        """Return accuracy_percent, and the nats per sequence."""
-        return classes.scores(y, batch)
-
-    def predict(self, y: Tensor) -> Tensor:
-        """Convert logits to the probabilities of the classes."""
-        return torch.softmax(y, -1)
 
     def described(self, y: Tensor) -> list[Mapping[str, Any]]:
         """Return the label and the probabilities at the last step."""
@@ -80,12 +58,8 @@ class SequenceClassification(OwnData):
 
     def actual(self, found: Sequences) -> list[list[Mapping[str, Any]]]:
         """Return the labels."""
-        return [[{"actual": label}] for label in values_of(found, self._column)]
-
-    def oracle(self, batch: Batch) -> Tensor:
-        """Return the right logits, for checks."""
-        return classes.logits_of(batch, self.output_size)
+        return [[{"actual": label}] for label in values_of(found, self.column)]
 
     def baselines(self) -> Mapping[str, Mapping[str, float]]:
         """Return what the shares of the classes score on the test sequences."""
-        return {"constant": classes.constant(self.due["train"], self.due["test"], self.output_size)}
+        return self.constant(self.due["train"], self.due["test"])

@@ -6,20 +6,17 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from recurra import Batch, Goal, InvalidInput, Ragged, Score, unpadded
-from recurra_own_data import classes
-from recurra_own_data.classes import Classes
+from recurra import InvalidInput, Ragged, unpadded
 from recurra_own_data.examples import switches
 from recurra_own_data.inputs import joined
-from recurra_own_data.own_data import OwnData
+from recurra_own_data.labelled_data import LabelledData
 from recurra_own_data.rows import Sequences, steps_of
 from recurra_own_data.table import Table
 
 
-class Tagging(OwnData):
+class Tagging(LabelledData):
     """Name the class of every step of a sequence; the classes are the tags found in training.
 
     How files are read, and which errors they cause: see `OwnData`. The target column holds a list of tags as
@@ -34,7 +31,6 @@ class Tagging(OwnData):
 
     stream = "Tagging"
     target_name = "tags"
-    goal = Goal("accuracy_percent", above=99.0)
 
     @classmethod
     def example(cls) -> Table:
@@ -47,13 +43,7 @@ class Tagging(OwnData):
 
     def learn(self, found: Sequences) -> int:
         """Find the classes."""
-        tags = list(chain.from_iterable(steps_of(found, self._column)))
-        self.classes = Classes(tags, f"column '{self._column}' of {found.where}")
-        return len(self.classes.names)
-
-    @property
-    def _column(self) -> str:
-        return self.target[0]
+        return self.learn_labels(chain.from_iterable(steps_of(found, self.column)), found.where)
 
     def encoded_targets(self, found: Sequences) -> Ragged:
         """Return the numbers of the tags.
@@ -61,37 +51,25 @@ class Tagging(OwnData):
         Raises:
             InvalidInput: A sequence has more or fewer tags than steps.
         """
-        tags = []
-        for number, labels in enumerate(self._tags(found)):
-            places = enumerate(labels)
-            tags.append([self.classes.number(x, found.place(self._column, number, t)) for t, x in places])
-        return joined([torch.tensor(numbers) for numbers in tags], self.longest)
+        tags = (
+            self.numbers(labels, found, ((number, step) for step in range(len(labels))))
+            for number, labels in enumerate(self._tags(found))
+        )
+        return joined(list(tags), self.longest)
 
     def _tags(self, found: Sequences) -> list[list[Any]]:
         """Return the tags of each sequence, as many as it has steps."""
-        tags = steps_of(found, self._column)
+        tags = steps_of(found, self.column)
         steps = self.encoder.encoded(found, None).counts.tolist()
         for number, (labels, length) in enumerate(zip(tags, steps, strict=True)):
             if len(labels) != length:
-                message = f"{found.place(self._column, number)}: {len(labels)} tags for {length} steps"
+                message = f"{found.place(self.column, number)}: {len(labels)} tags for {length} steps"
                 raise InvalidInput(f"{message}; each step has one tag, and text must be a list of words")
         return tags
 
     def targets(self, due: Any, rows: Tensor, steps: int, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Return the tags (B, T), and which steps are not padding (B, T)."""
         return due.padded(rows, steps, 0), unpadded(lengths, steps)
-
-    def loss(self, y: Tensor, batch: Batch) -> Tensor:
-        """Return the mean cross-entropy per step, in nats."""
-        return classes.loss(y, batch)
-
-    def scores(self, y: Tensor, batch: Batch) -> dict[str, Score]:
-        """Return accuracy_percent, and the nats per step."""
-        return classes.scores(y, batch)
-
-    def predict(self, y: Tensor) -> Tensor:
-        """Convert logits to the probabilities of the tags."""
-        return torch.softmax(y, -1)
 
     def described(self, y: Tensor) -> list[Mapping[str, Any]]:
         """Return the tag and the probabilities at each step."""
@@ -104,11 +82,7 @@ class Tagging(OwnData):
         tags = (labels[-self.longest :] if self.longest else labels for labels in self._tags(found))
         return [[{"actual": tag} for tag in labels] for labels in tags]
 
-    def oracle(self, batch: Batch) -> Tensor:
-        """Return the right logits, for checks."""
-        return classes.logits_of(batch, self.output_size)
-
     def baselines(self) -> Mapping[str, Mapping[str, float]]:
         """Return what the shares of the tags score on the test sequences."""
         known, due = (self.due[split].values for split in ("train", "test"))
-        return {"constant": classes.constant(known, due, self.output_size)}
+        return self.constant(known, due)
