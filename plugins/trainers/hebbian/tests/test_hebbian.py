@@ -4,45 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from recurra import Batch, Cell, GeneratedTask, Goal, IncompatibleParts, NoState, Score
+from readouts import Pairs, Shown
+from recurra import IncompatibleParts
 from recurra_contract.harness import BATCH_SIZE, SEED, CellOf, OpaqueCell, SaveAt, fit, module_of
 from recurra_hebbian.trainer import Hebbian
 from recurra_lab import Model
 from recurra_lab.training.batches import Batches
-
-
-class Shown(Cell):
-    """Puts out what it reads."""
-
-    def __init__(self, input_size):
-        super().__init__(input_size, input_size)
-
-    def initial_state(self, batch_size):
-        return NoState()
-
-    def step(self, x, state):
-        return x, state
-
-
-class Pairs(GeneratedTask):
-    """Given vectors in, given vectors due: (N, I) and (N, O), one per row."""
-
-    stream = "Pairs"
-    goal = Goal("error", below=0.1)
-
-    def __init__(self, x, target, mask=None):
-        super().__init__(x.shape[-1], target.shape[-1])
-        self.x, self.target, self.mask = x, target, mask
-
-    def sample(self, batch_size, rng):
-        mask = torch.ones(self.x.shape[:2], dtype=torch.bool) if self.mask is None else self.mask
-        return Batch(self.x, self.target, mask, torch.full((len(self.x),), self.x.shape[1]))
-
-    def loss(self, y, batch):
-        return (y - batch.target)[batch.mask].square().mean()
-
-    def scores(self, y, batch):
-        return {"error": Score(float((y - batch.target)[batch.mask].abs().sum()), int(batch.mask.sum()))}
 
 
 def learned(x, target, mask=None, batches=1, **options):
