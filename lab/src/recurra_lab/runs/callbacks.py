@@ -6,6 +6,7 @@ due. Here validation is a pure function of the weights and is repeated after a r
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from signal import SIGTERM
@@ -22,6 +23,7 @@ from recurra_lab.runs.signals import Interrupted, SignalFlag
 from recurra_lab.training.batches import Batches
 from recurra_lab.training.evaluate import Scores, evaluate
 from recurra_lab.training.module import LearningModule
+from recurra_lab.training.step_log import save_logs
 
 SOLVED = "solved"
 """Status of a run that met its goal."""
@@ -195,6 +197,7 @@ class Checkpoints(Callback):
         if step == self.last:
             return
         self.last = step
+        save_logs(trainer)  # a resumed run needs all rows up to its checkpoint
         trainer.save_checkpoint(path_of(self.folder.checkpoints, step))
         if trainer.is_global_zero:
             self._remove_old()
@@ -207,16 +210,27 @@ class Checkpoints(Callback):
 
 
 class Progress(RichProgressBar):
-    """Lightning's rich progress bar with scores only."""
+    """Lightning's rich progress bar with scores only, brought up to date a few times a second."""
+
+    SECONDS = 0.2
+    updated = 0.0
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Show the position and the scores, unless they were shown a moment ago."""
+        last = trainer.should_stop or batch_idx + 1 == trainer.num_training_batches
+        if last or time.monotonic() - self.updated > self.SECONDS:
+            super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+            self.updated = time.monotonic()
 
     def get_metrics(self, trainer: pl.Trainer, pl_module: Any) -> dict[str, Any]:
         """Return the scores of the training batch and of the last validation."""
         shown = super().get_metrics(trainer, pl_module)
         shown.pop("v_num", None)
-        goal = f"validation/{pl_module.task.goal.score}"
-        if goal in trainer.callback_metrics:
-            shown[goal] = float(trainer.callback_metrics[goal])
-        return shown
+        known = trainer.callback_metrics
+        goals = [f"{split}/{pl_module.task.goal.score}" for split in ("train", "validation")]
+        return shown | {goal: float(known[goal]) for goal in goals if goal in known}
 
 
 def agreed(trainer: pl.Trainer, here: bool) -> bool:
