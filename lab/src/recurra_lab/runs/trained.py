@@ -15,6 +15,7 @@ from recurra import IncompatibleParts, InvalidInput, Network, SupervisedTask, Ta
 from recurra_lab.artifacts.run_folder import RunFolder
 from recurra_lab.experiments import Experiment
 from recurra_lab.exports.portable import is_portable
+from recurra_lab.reports.notebook import table
 from recurra_lab.runs.record import PREDICTIONS, warnings_of_data
 from recurra_lab.runs.restore import restore, restore_portable
 from recurra_lab.training.evaluate import as_input, evaluation_mode
@@ -112,6 +113,19 @@ class Trained(nn.Module):
         """Return the rows of predictions that were made with this run's task."""
         with evaluation_mode(self):
             return list(predictions.rows(self))
+
+    def _repr_html_(self) -> str:
+        """Return what the network is, which a notebook shows."""
+        chosen = self.experiment
+        facts = {
+            "task": chosen.task.name,
+            "cell": chosen.cell.name,
+            "trainer": chosen.trainer.name,
+            "parameters": f"{sum(weights.numel() for weights in self.network.parameters()):,}",
+            "input": f"{self.task.input_kind}, {self.task.input_size:,}",
+            "output": f"{self.task.output_size:,}",
+        }
+        return table(facts)
 
     @property
     def _weights(self) -> Tensor:
