@@ -18,6 +18,7 @@ def text_of(page: str) -> str:
 @pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize("backend", ["eager", pytest.param("inductor", marks=pytest.mark.slow)])
 @pytest.mark.filterwarnings("ignore:.*does not have many workers.*")
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
 def test_its_code_runs(page, backend, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # one block writes a file
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=backend))

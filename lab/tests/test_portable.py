@@ -1,16 +1,18 @@
 """A run exported as safetensors or for the Hub comes back, runs no code from its folder, and is uploaded."""
 
 import json
+import shlex
 
 import pytest
 import torch
 from click.testing import CliRunner
 
 from recurra import DamagedFile, IncompatibleParts, InvalidOption, MissingFile, RecurraError
-from recurra_lab import export_run, load, push, train
+from recurra_lab import Experiment, export_run, load, push, train
 from recurra_lab.cli import main
 from recurra_lab.errors import RunFailed
 from recurra_lab.exports import hub
+from recurra_lab.exports.model_card import command_of
 
 QUICK = {"max_steps": 1, "validation_batches": 1, "suite_batches": 1, "progress": False}
 
@@ -47,6 +49,20 @@ def test_the_model_card_tells_scores_task_command_and_licence(folder, run):
     assert "recurra train copy gru task.max_length=2 cell.hidden_size=3" in card
     assert "| variant | bits_per_sequence | bit_errors |" in card
     assert f"{sum(p.numel() for p in load(run).parameters()):,} parameters" in card
+
+
+def test_the_command_of_a_card_starts_the_same_experiment():
+    overrides = [
+        'model.stack=[{name = "lstm", hidden_size = 3}]',
+        "run.early_stop_patience=3",
+        "run.stop_below=0.5",
+        "trainer=rls",
+        "task.max_length=4",
+    ]
+    experiment = Experiment.compose("copy", "gru", overrides=overrides)
+    words = shlex.split(command_of(experiment))
+    assert words[:4] == ["recurra", "train", "copy", "gru"]
+    assert Experiment.compose(*words[2:4], overrides=words[4:]).as_dict() == experiment.as_dict()
 
 
 def test_a_licence_that_is_not_given_is_said(run, tmp_path):
@@ -161,6 +177,7 @@ def test_an_upload_without_a_login_or_a_package_is_one_sentence(folder, api, mon
         (["--format", "onx"], "'onx' is not one of 'torch', 'onnx', 'hub', 'safetensors'"),
         (["--format", "hub", "--streaming"], "streaming applies to the format torch or onnx, not to hub"),
         (["--push", "me/x"], "--push applies to --format hub, not to torch"),
+        (["--format", "hub", "--private"], "--private applies to the repository of --push; expected --push"),
         (["--license", "mit"], "license applies to the format hub, not to torch"),
         (["--format", "onnx", "--to", "no/x.onnx"], "the folder no does not exist"),
     ],

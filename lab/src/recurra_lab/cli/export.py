@@ -45,10 +45,11 @@ def export(
 
     if (push or private) and form != "hub":
         raise InvalidOption(f"{'--push' if push else '--private'} applies to --format hub, not to {form}")
+    if private and not push:
+        raise InvalidOption("--private applies to the repository of --push; expected --push REPO")
     if push:
         hub.need_hub()
-    click.echo(export_run(run, form, to, streaming=streaming, license=license_ or UNKNOWN, tags=tags))
-    if push and to is None:
-        to = run / "hub"
-    if push and to:
-        click.echo(hub.push(to, push, private=private))
+    place = export_run(run, form, to, streaming=streaming, license=license_ or UNKNOWN, tags=tags)
+    click.echo(place)
+    if push:
+        click.echo(hub.push(place, push, private=private))

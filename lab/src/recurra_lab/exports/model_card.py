@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from recurra.errors import RecurraError
 from recurra_lab.experiments import Experiment
 from recurra_lab.experiments.overrides import dotted, values_in
 from recurra_lab.formatting import number
@@ -14,6 +15,7 @@ from recurra_lab.formatting import number
 MIXIN_TAGS = ("model_hub_mixin", "pytorch_model_hub_mixin", "recurra", "recurrent-neural-network")
 UNKNOWN = "unknown"
 DIGITS = 4
+PROGRESS = ("run", "progress")
 
 
 class CardData(NamedTuple):
@@ -82,17 +84,33 @@ def _score_table(scores: Mapping[str, Mapping[str, float]]) -> str:
 
 def command_of(experiment: Experiment) -> str:
     """Return the command that starts the same experiment, with the options that are not the defaults."""
-    usual = Experiment.compose(experiment.task.name, experiment.cell.name)
-    before, after = values_in(usual.as_dict()), values_in(experiment.as_dict())
-    changed = [f"{dotted(key)}={_typed(value)}" for key, value in after.items() if before.get(key) != value]
-    words = ["recurra", "train", experiment.task.name, experiment.cell.name, *changed]
-    return shlex.join(words)
+    names = experiment.task.name, experiment.cell.name
+    after = values_in(experiment.as_dict())
+    try:
+        before = values_in(Experiment.compose(*names).as_dict())
+    except RecurraError:  # the task has no default for an option, such as a file
+        before = {("task", "name"): names[0], ("cell", "name"): names[1]}
+    changed = [
+        f"{dotted(key)}={_typed(value)}"
+        for key, value in after.items()
+        if key != PROGRESS and before.get(key) != value
+    ]
+    return shlex.join(["recurra", "train", *names, *changed])
 
 
 def _typed(value: Any) -> str:
+    return value if isinstance(value, str) else _toml(value)
+
+
+def _toml(value: Any) -> str:
+    """Return a value in one line of TOML, in which None is written as none."""
     if value is None:
         return "none"
-    return value if isinstance(value, str) else json.dumps(value)
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{name} = {_toml(part)}" for name, part in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_toml, value))}]"
+    return json.dumps(value)
 
 
 def _versions(versions: Mapping[str, Any]) -> str:

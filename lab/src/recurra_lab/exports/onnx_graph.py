@@ -92,7 +92,7 @@ def to_onnx(
     """
     need_onnx()
     with refused(module, "it cannot be copied"):
-        module = copy.deepcopy(module).eval().requires_grad_(False)
+        module = copy.deepcopy(module).cpu().eval().requires_grad_(False)
     module = module.float() if next(module.parameters(), torch.zeros(())).dtype in HALF else module
     with _quiet():
         content = _converted(module, streaming, dict(metadata or {}))
