@@ -20,6 +20,7 @@ from recurra_lab.artifacts.result import Outcome, RunResult
 from recurra_lab.artifacts.run_folder import RunFolder
 from recurra_lab.artifacts.seal import check_seal, history, unseal
 from recurra_lab.experiments import Experiment
+from recurra_lab.experiments.lightning_callbacks import make_callback
 from recurra_lab.runs import callbacks
 from recurra_lab.runs.build import build, goal_of, threads
 from recurra_lab.runs.conclusion import conclude, load_best
@@ -210,6 +211,7 @@ class Run:
         loggers = make_loggers(options.logger, path, self.experiment.as_dict(), step)
         if options.progress:
             around.append(callbacks.Progress(leave=True))
+        around += [make_callback(choice) for choice in options.callbacks]
         around += self._plugin_callbacks()
         rule = self.parts.trainer.lightning_options()
         return lightning(options, path, rule, logger=loggers, callbacks=around, plugins=[self.store])

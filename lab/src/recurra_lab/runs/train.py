@@ -12,6 +12,7 @@ from recurra import RecurraError
 from recurra_lab.artifacts.result import Outcome, RunResult, Scores
 from recurra_lab.artifacts.run_folder import RunFolder, first_process
 from recurra_lab.experiments import Experiment
+from recurra_lab.reports.notebook import framed
 from recurra_lab.runs.run import Run
 
 RUN_VARIABLE = "RECURRA_RUN"
@@ -34,6 +35,10 @@ class FinishedRun:
 
     def __fspath__(self) -> str:
         return str(self.path)
+
+    def _repr_html_(self) -> str:
+        """Return the report, which a notebook shows."""
+        return framed(RunFolder(self.path).report)
 
 
 def train(

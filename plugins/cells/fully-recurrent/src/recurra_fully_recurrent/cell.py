@@ -128,7 +128,7 @@ class FullyRecurrent(Cell[FullyRecurrentState]):
     def step(self, x: Tensor, state: FullyRecurrentState) -> tuple[Tensor, FullyRecurrentState]:
         """Advance by one step: x (B, I), state -> y (B, O), state."""
         u = state.u
-        z = torch.cat([x, u, u.new_ones(len(u), 1)], -1)
+        z = torch.cat([x, u, u.new_ones(u.shape[0], 1)], -1)
         s = nn.functional.linear(z, self.matrix())
         u = self.f(s) if self.leak == 1 else (1 - self.leak) * u + self.leak * self.f(s)
         y = s if self.logits else u
