@@ -14,6 +14,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # for processes that tests start
 # Compiling takes a second per step; what is tested at every level of the engine says so itself.
 os.environ.setdefault("RECURRA_ENGINE", "loop")
 
+os.environ["RECURRA_DEFAULTS"] = ""  # the user's own recurra.toml is not read
+
 import hypothesis
 import pytest
 

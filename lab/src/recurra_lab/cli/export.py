@@ -6,15 +6,19 @@ from pathlib import Path
 
 import click
 
+from recurra_lab.cli._arguments import AS_JSON
+
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--to", type=click.Path(path_type=Path), help="Output file (default: RUN/model.pt2).")
 @click.option("--streaming", is_flag=True, help="Export a program that also takes an initial state.")
-def export(run: Path, to: Path | None, streaming: bool) -> None:
+@AS_JSON
+def export(run: Path, to: Path | None, streaming: bool, as_json: bool) -> None:
     """Export the trained model of the run in folder RUN; `torch.export.load` reads the file."""
     from recurra_lab.artifacts.atomic_files import check_place, durable
     from recurra_lab.artifacts.run_folder import RunFolder
+    from recurra_lab.cli._output import show_json
     from recurra_lab.exported_program import save_program
     from recurra_lab.runs.restore import restore
 
@@ -24,4 +28,7 @@ def export(run: Path, to: Path | None, streaming: bool) -> None:
     _, _, model = restore(folder)
     with durable(to) as file:
         save_program(model, file, streaming=streaming)
-    click.echo(to)
+    if as_json:
+        show_json({"file": str(to)})
+    else:
+        click.echo(to)
