@@ -54,7 +54,7 @@ def test_a_table_wraps_to_the_terminal_without_breaking_words():
 
 
 def test_on_a_very_narrow_terminal_a_row_becomes_lines():
-    assert table(ROWS, 30).splitlines() == [
+    assert table(ROWS, 29).splitlines() == [
         "KIND     memory",
         "NAME     delta-product",
         "SUMMARY  several delta rules",
@@ -113,7 +113,7 @@ def test_a_dry_run_of_training_builds_everything_and_writes_nothing(tmp_path, mo
     monkeypatch.chdir(tmp_path)
     result = shell("train", "copy", "gru", "cell.hidden_size=4", "run.max_steps=3", "--dry-run", "--json")
     planned = json.loads(result.output)
-    gru, readout = 3 * 4 * (10 + 4 + 2), 8 * (4 + 1)  # 8 bits and two delimiters
+    gru, readout = 3 * 4 * (10 + 4 + 1) + 4, 8 * (4 + 1)  # 8 bits and two delimiters
     assert (planned["parameters"], planned["updates"], planned["sequences"]) == (gru + readout, 3, 48)
     assert list(tmp_path.iterdir()) == []
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import click
 
+STDERR = 2
+
 
 @click.command()
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
@@ -64,7 +66,7 @@ def installer(names: tuple[str, ...], *, upgrade: bool = False) -> list[str]:
 def _run(command: list[str]) -> None:
     from recurra_lab.errors import RunFailed
 
-    code = subprocess.run(command, check=False, stdout=sys.stderr).returncode
+    code = subprocess.run(command, check=False, stdout=STDERR).returncode
     if code:
         raise RunFailed(f"the installation failed with exit code {code}; its output is above")
 

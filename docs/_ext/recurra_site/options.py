@@ -1,0 +1,62 @@
+"""The reference of the options of runs, models, optimizers and schedules."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from click.testing import CliRunner
+
+from recurra_lab.cli import main
+from recurra_lab.extensions.offers import offers
+from recurra_site.markdown import code, table
+
+SECTIONS = ("run", "model")
+KINDS = ("optimizer", "schedule")
+
+
+def pages() -> dict[str, str]:
+    """Return the page of options."""
+    parts = ["# Options", "Set an option by its key, as in `recurra train copy gru run.max_steps=500`."]
+    for name in SECTIONS:
+        parts += [f"## {name}", *described(facts(name))]
+    for kind in KINDS:
+        parts.append(f"## {kind}s")
+        for name in dict.fromkeys(offer.component.name for offer in offers(kind)):
+            parts += [f"### {name}", *described(facts(name))]
+    return {"reference/options.md": "\n\n".join(parts)}
+
+
+def facts(name: str, kind: str = "") -> dict[str, Any]:
+    """Return what `recurra info` says of a component or section."""
+    words = ["info", name, "--json", *(["--kind", kind] if kind else [])]
+    result = CliRunner().invoke(main, words, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+def described(found: Mapping[str, Any]) -> list[str]:
+    """Return the text and the options of a component or section."""
+    from recurra_site.markdown import from_docstring
+
+    return [from_docstring(found["doc"]), option_table(found["options"])]
+
+
+def option_table(options: Sequence[Mapping[str, Any]]) -> str:
+    """Return the table of options; those of another choice than the default say which."""
+    rows = [
+        (
+            code(option["key"]),
+            option["values"],
+            "required" if option["required"] else code(_shown(option["default"])),
+            option["description"] + (f" (with `{option['when']}`)" if option["when"] else ""),
+        )
+        for option in options
+    ]
+    return table(("option", "values", "default", "description"), rows) or "No options."
+
+
+def _shown(value: Any) -> str:
+    return "none" if value is None else value if isinstance(value, str) else json.dumps(value)
