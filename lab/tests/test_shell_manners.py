@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import click
 import pytest
@@ -12,6 +13,8 @@ from click.testing import CliRunner
 from recurra_lab.cli import COMMANDS, main
 from recurra_lab.cli import install as installing
 from recurra_lab.cli._output import table
+from recurra_lab.reproductions import rerun
+from recurra_lab.runs import seed_runs
 from recurra_lab.runs.progress import INTERVAL_S, Lines
 from recurra_lab.time_left import Countdown
 
@@ -143,6 +146,17 @@ def test_the_countdown_tells_what_is_left_and_does_not_count_reused_runs():
         "seed 2 (3 of 4, about 60 s left)",
         "seed 3 (4 of 4)",
     ]
+
+
+def test_control_c_in_several_runs_says_how_to_go_on(tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(seed_runs, "_finished", interrupted)
+    monkeypatch.setattr(rerun, "claim_of", lambda path: SimpleNamespace(seeds=1))
+    result = shell("reproduce", "gers2001/anbn", "--out", str(tmp_path))
+    assert result.exit_code == 130
+    assert result.stderr.strip() == f"error: {seed_runs.INTERRUPTED}"
 
 
 class Pretended:

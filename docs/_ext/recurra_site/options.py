@@ -13,6 +13,7 @@ from recurra_lab.extensions.offers import offers
 from recurra_site.markdown import code, table
 
 SECTIONS = ("run", "model")
+MANY = 12
 KINDS = ("optimizer", "schedule")
 
 
@@ -49,13 +50,19 @@ def option_table(options: Sequence[Mapping[str, Any]]) -> str:
     rows = [
         (
             code(option["key"]),
-            option["values"],
+            _values(option["values"]),
             "required" if option["required"] else code(_shown(option["default"])),
             option["description"] + (f" (with `{option['when']}`)" if option["when"] else ""),
         )
         for option in options
     ]
     return table(("option", "values", "default", "description"), rows) or "No options."
+
+
+def _values(text: str) -> str:
+    """Return what an option accepts; of many names only how many there are."""
+    names = text.split(" | ")
+    return text if len(names) <= MANY else f"one of {len(names)} names"
 
 
 def _shown(value: Any) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from matplotlib import rcParams
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -83,13 +84,20 @@ def _passing(cell: Cell[Any]) -> Figure:
     for axes, (name, values) in zip(
         figure.subplots(len(shown), 1, squeeze=False)[:, 0], shown.items(), strict=True
     ):
-        axes.imshow(_rows(values).T.numpy(), cmap="viridis", aspect="auto", interpolation="nearest")
+        _draw(axes, _rows(values))
         axes.set_ylabel(name, color=INK, fontsize=FONT_SIZE - 2, rotation=0, ha="right", va="center")
         axes.set_yticks([])
         axes.tick_params(
             colors=INK, labelsize=FONT_SIZE - 2, labelbottom=axes.get_subplotspec().is_last_row()
         )
     return figure
+
+
+def _draw(axes: Axes, values: Tensor) -> None:
+    """Draw (T, rows); the extreme fiftieth of the values saturates, so that outliers hide nothing."""
+    low, high = values.flatten().quantile(torch.tensor([0.02, 0.98])).tolist()
+    scale = {"vmin": low, "vmax": high} if low < high else {}
+    axes.imshow(values.T.numpy(), cmap="viridis", aspect="auto", interpolation="nearest", **scale)
 
 
 def _signal() -> Tensor:

@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from recurra_site.markdown import from_docstring, table
+from recurra_site.values import doc_of
 
 PACKAGES = {
     "recurra": "The core: cells, memories, tasks, trainers, states, hooks and errors.",
@@ -16,6 +17,8 @@ PACKAGES = {
     "recurra_lab": "Experiments, training, runs, optimizers and evaluation.",
     "recurra_contract": "The conformance tests of components.",
 }
+LONGEST = 500
+"""Longest value in characters that is shown."""
 SIMPLE = (int, float, str, bool, type(None))
 Signed = Callable[..., Any]
 
@@ -41,19 +44,24 @@ def _page(package: str, summary: str) -> str:
     names = public_names(package)
     values = {name: getattr(import_module(package), name) for name in names}
     overview = table(
-        ("name", "description"), [(f"[`{n}`](#{package}.{n})", first_line(v)) for n, v in values.items()]
+        ("name", "description"),
+        [(f"{{py:obj}}`{name} <{package}.{name}>`", first_line(doc(package, name))) for name in names],
     )
-    entries = (f"({package}.{name})=\n{_entry(package, name, value)}" for name, value in values.items())
-    return "\n\n".join(
-        [f"# {package}", summary, f"```python\nfrom {package} import {names[0]}\n```", overview, *entries]
-    )
+    usage = f"```python\nfrom {package} import {names[0]}\n```"
+    entries = (_entry(package, name, value) for name, value in values.items())
+    return "\n\n".join([f"# {package}", summary, usage, overview, *entries])
 
 
-def first_line(value: Any) -> str:
-    """Return the summary of an object; a value has that of its type."""
-    documented = inspect.isclass(value) or inspect.isroutine(value)
-    doc = inspect.getdoc(value) if documented else None
-    return (doc or f"a {type(value).__name__}").split("\n\n")[0].replace("\n", " ")
+def doc(package: str, name: str) -> str:
+    """Return the docstring of a public name; a value has the string below its assignment."""
+    value = getattr(import_module(package), name)
+    own = inspect.isclass(value) or inspect.isroutine(value) or inspect.ismodule(value)
+    return (inspect.getdoc(value) if own else doc_of(package, name)) or ""
+
+
+def first_line(text: str) -> str:
+    """Return the first paragraph of a docstring as one line."""
+    return text.split("\n\n")[0].replace("\n", " ")
 
 
 def _entry(package: str, name: str, value: Any) -> str:
@@ -65,16 +73,13 @@ def _entry(package: str, name: str, value: Any) -> str:
         )
     if inspect.isroutine(value):
         return _directive("function", f"{title}{signature(value)}", from_docstring(value.__doc__), 6)
-    return _directive("data", title, _told(value), 6)
+    shown = _told(value)
+    return _directive("data", title, "\n\n".join(part for part in (doc(package, name), shown) if part), 6)
 
 
 def _told(value: Any) -> str:
     text = repr(value)
-    return (
-        f"```python\n{text}\n```"
-        if len(text) < 500 and " at 0x" not in text
-        else f"A {type(value).__name__}."
-    )
+    return f"```python\n{text}\n```" if len(text) < LONGEST and " at 0x" not in text else ""
 
 
 def _members(owner: type) -> Iterator[str]:

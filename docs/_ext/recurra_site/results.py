@@ -53,10 +53,17 @@ def _speed(repository: Path) -> dict[str, str]:
         "Each page is the output of a script in `benchmarks/`, which its first lines name. Peers are timed"
         " alternately with recurra in one process."
     )
-    titles = {file.stem: file.read_text("utf-8").lstrip("# ").splitlines()[0] for file in files}
+    texts = {file.stem: _titled(file) for file in files}
+    titles = {name: text.lstrip("# ").splitlines()[0] for name, text in texts.items()}
     listed = "\n".join(f"- [{title}]({name}.md)" for name, title in titles.items())
     made = {"speed/index.md": "\n\n".join(["# Speed and reliability", intro, listed, toctree(titles)])}
-    return made | {f"speed/{file.name}": _from_first_level(file.read_text("utf-8")) for file in files}
+    return made | {f"speed/{name}.md": text for name, text in texts.items()}
+
+
+def _titled(file: Path) -> str:
+    """Return a file with a heading of the first level: its own, or one that its name makes."""
+    text = _from_first_level(file.read_text("utf-8"))
+    return text if text.startswith("# ") else f"# {file.stem.replace('_', ' ').capitalize()}\n\n{text}"
 
 
 def _from_first_level(text: str) -> str:

@@ -18,6 +18,7 @@ from recurra_lab.artifacts.run_folder import RunFolder
 from recurra_lab.errors import RunFailed
 from recurra_lab.experiments import Experiment
 
+INTERRUPTED = "interrupted; to go on, repeat the command: finished runs are kept and the others resumed"
 Tell = Callable[[str], None]
 
 
@@ -44,7 +45,11 @@ def run_seeds(
         return folder
 
     with ThreadPoolExecutor(at_once) as pool:
-        return list(pool.map(one, seeds))
+        try:
+            return list(pool.map(one, seeds))
+        except KeyboardInterrupt as interrupt:
+            interrupt.add_note(INTERRUPTED)
+            raise
 
 
 def _finished(experiment: Path, seed: int, root: Path, words: Sequence[str]) -> RunFolder:
