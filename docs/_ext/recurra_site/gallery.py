@@ -19,11 +19,12 @@ from recurra_lab.toml_files import read_table
 from recurra_site import pictures
 from recurra_site.markdown import from_docstring, table, toctree
 from recurra_site.options import facts, option_table
+from recurra_site.results import RECORDS
 
 TITLES = {"cell": "Cells", "memory": "Memories", "task": "Tasks", "trainer": "Learning rules"}
 SPEEDS: dict[str, str] = {"cell": "cells", "task": "tasks"}
 """Kinds of which a benchmark has a row for each component."""
-PICTURE = """```{{image}} /_generated/pictures/{kind}-{name}.svg
+PICTURE = """```{{image}} /_generated/{path}.svg
 :alt: {caption}
 :class: picture
 ```"""
@@ -42,6 +43,7 @@ def pages(repository: Path, records: Sequence[Known], *, explained: bool = True)
         for offer in registry.components(kind):
             name = offer.component.name
             parts = [*described(kind, name), *_ledger(kind, name, records)]
+            parts += _curves(repository, name, records) if kind == "trainer" else []
             parts += _speed(repository, kind, name)
             parts += _engine(name) if kind == "cell" and explained else []
             made[f"gallery/{kind}/{name}.md"] = "\n\n".join(parts)
@@ -78,9 +80,9 @@ def described(kind: Kind, name: str) -> Iterator[str]:
     """Yield what a component is: picture, equations, source, parameters and options."""
     found, owner = facts(name, kind), registry.load(kind, name)
     yield f"# {name}"
-    yield f"{found['summary']}. {_origin(found)}"
+    yield f"{found['summary'][:1].upper()}{found['summary'][1:]}. {_origin(found)}"
     if pictures.wanted(kind, name):
-        yield PICTURE.format(kind=kind, name=name, caption=pictures.CAPTIONS[kind])
+        yield PICTURE.format(path=f"pictures/{kind}-{name}", caption=pictures.CAPTIONS[kind])
         yield pictures.CAPTIONS[kind] + "."
     yield from ["## Definition", from_docstring(found["doc"]), _import_of(owner)]
     if kind == "cell":
@@ -121,11 +123,29 @@ def _ledger(kind: Kind, name: str, records: Sequence[Known]) -> Iterator[str]:
             claim.claim,
             judge(claim, record).verdict,
         )
-        for claim, record in records
-        if _names(read_table(find(record.experiment).path), kind, name)
+        for claim, record in _known(records, kind, name)
     ]
     if rows:
         yield from ["## Ledger", table(("experiment", "claim of the paper", "verdict"), rows)]
+
+
+def _curves(repository: Path, name: str, records: Sequence[Known]) -> Iterator[str]:
+    """Yield the learning curves of the first reproduced experiment with a rule that has some."""
+    for known in _known(records, "trainer", name):
+        stem = stem_of(known.record.experiment)
+        if (repository / RECORDS / f"{stem}.svg").is_file():
+            caption = f"Learning curves of all seeds of {known.record.experiment}"
+            yield PICTURE.format(path=f"ledger/{stem}", caption=caption)
+            yield f"{caption}, which the ledger describes."
+            return
+
+
+def _known(records: Sequence[Known], kind: Kind, name: str) -> Iterator[Known]:
+    """Yield the records of experiments with a component; a file without a rule has the default one."""
+    for known in records:
+        chosen = read_table(find(known.record.experiment).path)
+        if _names({kind: registry.default(kind), **chosen}, kind, name):
+            yield known
 
 
 def _names(table_: Any, kind: Kind, name: str) -> bool:

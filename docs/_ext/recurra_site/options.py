@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 from click.testing import CliRunner
@@ -46,17 +47,17 @@ def described(found: Mapping[str, Any]) -> list[str]:
 
 
 def option_table(options: Sequence[Mapping[str, Any]]) -> str:
-    """Return the table of options; those of another choice than the default say which."""
-    rows = [
-        (
-            code(option["key"]),
-            _values(option["values"]),
-            "required" if option["required"] else code(_shown(option["default"])),
-            option["description"] + (f" (with `{option['when']}`)" if option["when"] else ""),
-        )
-        for option in options
-    ]
-    return table(("option", "values", "default", "description"), rows) or "No options."
+    """Return the tables of options: those that are always there, and then those of each other choice."""
+    parts = []
+    for when, found in groupby(options, lambda option: option["when"]):
+        parts += [f"With `{when}`:"] if when else []
+        parts.append(table(("option", "values", "default", "description"), map(_row, found)))
+    return "\n\n".join(parts) or "No options."
+
+
+def _row(option: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    default = "required" if option["required"] else code(_shown(option["default"]))
+    return code(option["key"]), _values(option["values"]), default, option["description"]
 
 
 def _values(text: str) -> str:

@@ -47,7 +47,7 @@ def _page(package: str, summary: str) -> str:
         ("name", "description"),
         [(f"{{py:obj}}`{name} <{package}.{name}>`", first_line(doc(package, name))) for name in names],
     )
-    usage = f"```python\nfrom {package} import {names[0]}\n```"
+    usage = f"```python\nfrom {package} import {next(n for n in names if n[0] != '_')}\n```"
     entries = (_entry(package, name, value) for name, value in values.items())
     return "\n\n".join([f"# {package}", summary, usage, overview, *entries])
 
