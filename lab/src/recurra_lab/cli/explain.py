@@ -8,12 +8,14 @@ from typing import Any
 
 import click
 
+from recurra_lab.cli._arguments import keys, names_of
+
 OWN = "its own"
 
 
 @click.command()
-@click.argument("cell")
-@click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
+@click.argument("cell", shell_complete=names_of("cell"))
+@click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...", shell_complete=keys)
 @click.option("--inputs", type=click.IntRange(min=1), default=8, help="Input size of the cell.")
 @click.option("--source", "as_source", is_flag=True, help="Print the generated C code instead.")
 @click.option(

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from recurra_lab.cli._arguments import AS_JSON
+
 FORMATS = ("torch", "onnx", "hub", "safetensors")
 
 
@@ -18,6 +20,7 @@ FORMATS = ("torch", "onnx", "hub", "safetensors")
 @click.option("--tag", "tags", multiple=True, help="hub: another tag for the model card; may be repeated.")
 @click.option("--push", metavar="REPO", help="hub: upload to this repository of the Hugging Face Hub.")
 @click.option("--private", is_flag=True, help="hub: let --push create a private repository.")
+@AS_JSON
 def export(
     run: Path,
     form: str,
@@ -27,6 +30,7 @@ def export(
     tags: tuple[str, ...],
     push: str | None,
     private: bool,
+    as_json: bool,
 ) -> None:
     """Export the trained network of the run in folder RUN.
 
@@ -39,6 +43,7 @@ def export(
     recurra_lab.load reads the last two.
     """  # noqa: D301 (click reads the backspace)
     from recurra import InvalidOption
+    from recurra_lab.cli._output import show_json
     from recurra_lab.exports import hub
     from recurra_lab.exports.model_card import UNKNOWN
     from recurra_lab.runs.export import export_run
@@ -50,6 +55,10 @@ def export(
     if push:
         hub.need_hub()
     place = export_run(run, form, to, streaming=streaming, license=license_ or UNKNOWN, tags=tags)
+    address = hub.push(place, push, private=private) if push else None
+    if as_json:
+        show_json({"path": str(place), "address": address})
+        return
     click.echo(place)
-    if push:
-        click.echo(hub.push(place, push, private=private))
+    if address:
+        click.echo(address)

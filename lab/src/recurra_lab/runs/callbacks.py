@@ -6,7 +6,6 @@ due. Here validation is a pure function of the weights and is repeated after a r
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from signal import SIGTERM
@@ -14,7 +13,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import Callback, RichProgressBar
+from pytorch_lightning.callbacks import Callback
 
 from recurra.task import Batch, Goal
 from recurra_lab.artifacts.checkpoint import DurableCheckpoints, own_checkpoints, path_of
@@ -207,30 +206,6 @@ class Checkpoints(Callback):
         for old in own_checkpoints(folder)[: -self.KEPT]:
             if kept is None or old != path_of(folder, kept):
                 self.store.remove_checkpoint(old)
-
-
-class Progress(RichProgressBar):
-    """Lightning's rich progress bar with scores only, brought up to date a few times a second."""
-
-    SECONDS = 0.2
-    updated = 0.0
-
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Show the position and the scores, unless they were shown a moment ago."""
-        last = trainer.should_stop or batch_idx + 1 == trainer.num_training_batches
-        if last or time.monotonic() - self.updated > self.SECONDS:
-            super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
-            self.updated = time.monotonic()
-
-    def get_metrics(self, trainer: pl.Trainer, pl_module: Any) -> dict[str, Any]:
-        """Return the scores of the training batch and of the last validation."""
-        shown = super().get_metrics(trainer, pl_module)
-        shown.pop("v_num", None)
-        known = trainer.callback_metrics
-        goals = [f"{split}/{pl_module.task.goal.score}" for split in ("train", "validation")]
-        return shown | {goal: float(known[goal]) for goal in goals if goal in known}
 
 
 def agreed(trainer: pl.Trainer, here: bool) -> bool:

@@ -28,6 +28,7 @@ from recurra_lab.runs.failures import explained, resumable
 from recurra_lab.runs.loggers import make_loggers
 from recurra_lab.runs.memory import memory_errors_named
 from recurra_lab.runs.pl_trainer import lightning, quiet
+from recurra_lab.runs.progress import progress
 from recurra_lab.runs.provenance import differences, provenance
 from recurra_lab.runs.record import (
     changed_data,
@@ -54,9 +55,13 @@ class Run:
         experiment: The resolved experiment.
         folder: The run folder; only rank zero writes to it.
         tell: Receives lines for the user.
+        progress: False hides the progress display, whatever the experiment says.
     """
 
-    def __init__(self, experiment: Experiment, folder: RunFolder, tell: Tell) -> None:
+    def __init__(
+        self, experiment: Experiment, folder: RunFolder, tell: Tell, *, progress: bool = True
+    ) -> None:
+        self.progress = progress
         self.experiment, self.folder, self.options = experiment, folder, experiment.run
         self.tell: Tell = rank_zero_only(tell)
         self.parts = build(experiment)
@@ -209,8 +214,8 @@ class Run:
         options, path = self.options, self.folder.path
         step = checkpoint.step if checkpoint else 0
         loggers = make_loggers(options.logger, path, self.experiment.as_dict(), step)
-        if options.progress:
-            around.append(callbacks.Progress(leave=True))
+        if options.progress and self.progress:
+            around.append(progress(options.max_steps * options.accumulate, self.tell))
         around += [make_callback(choice) for choice in options.callbacks]
         around += self._plugin_callbacks()
         rule = self.parts.trainer.lightning_options()

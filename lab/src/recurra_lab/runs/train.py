@@ -67,7 +67,7 @@ def train(
 
 
 def start(
-    experiment: Experiment, out: Path, tell: Callable[[str], None]
+    experiment: Experiment, out: Path, tell: Callable[[str], None], *, progress: bool = True
 ) -> tuple[RunFolder, RunResult | None]:
     """Run an experiment in a new folder below `out`; the result is None on ranks other than zero.
 
@@ -75,7 +75,7 @@ def start(
     """
     folder = _new_folder(out, experiment)
     try:
-        run = Run(experiment, folder, tell)
+        run = Run(experiment, folder, tell, progress=progress)
     except RecurraError:
         folder.discard_unused()
         raise
