@@ -71,7 +71,8 @@ def test_its_commands_run(files):
         else:
             told([folder if word == "RUN" else word for word in command])
     written = {
-        name: Path(name).read_text().splitlines() for name in ("forecast.csv", "sales.csv", "labels.csv", "tags.csv")
+        name: Path(name).read_text().splitlines()
+        for name in ("forecast.csv", "sales.csv", "labels.csv", "tags.csv")
     }
     assert [text[0] for text in written.values()] == [
         "time,load,temperature",
