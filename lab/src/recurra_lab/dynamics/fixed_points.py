@@ -10,6 +10,10 @@ from torch import Tensor
 from recurra_lab.dynamics.step_map import StepMap
 
 RATE, POLISHING = 0.05, 20
+MOST_POLISHED = 512
+"""Numbers in a state; of more, Newton's method would take minutes."""
+ROWS = 256
+"""Rows of a Jacobian that are computed at once."""
 SLOW = 1e-3
 """Speed relative to the size of the states, above which a minimum of the speed is not reported."""
 FIXED = 1e-6
@@ -59,11 +63,14 @@ def fixed_points(step: StepMap, starts: Tensor, x: Tensor, updates: int) -> list
     size = float(starts.square().sum(1).mean().sqrt()) or 1.0
     found = _slowest(step, starts, x, updates)
     near = _clusters(found, torch.ones(len(found)), SAME * size)
-    sharp = torch.stack([_polished(step, state, x) for state, _ in near])
+    polish = POLISHING if step.size <= MOST_POLISHED else 0
+    sharp = torch.stack([_polished(step, state, x, polish) for state, _ in near])
     counts = torch.tensor([float(count) for _, count in near])
-    points = [_point(step, state, x, size, count) for state, count in _clusters(sharp, counts, SAME * size)]
-    kept = [point for point in points if point.speed <= SLOW]
-    return sorted(kept, key=lambda point: (point.speed > FIXED, -point.found_from))
+    speeds = (step(sharp, x.expand(len(sharp), -1)) - sharp).norm(dim=1) / size
+    slow = speeds <= SLOW
+    kept = _clusters(sharp[slow], counts[slow], SAME * size)
+    points = [_point(step, state, x, size, count) for state, count in kept]
+    return sorted(points, key=lambda point: (point.speed > FIXED, -point.found_from))
 
 
 def _slowest(step: StepMap, starts: Tensor, x: Tensor, updates: int) -> Tensor:
@@ -88,23 +95,30 @@ def _clusters(states: Tensor, counts: Tensor, distance: float) -> list[tuple[Ten
     return clusters
 
 
-def _polished(step: StepMap, state: Tensor, x: Tensor) -> Tensor:
+def _polished(step: StepMap, state: Tensor, x: Tensor, updates: int) -> Tensor:
     """Return a point after Newton's steps, as long as they lower its speed."""
     function = step.at(x)
-    jacobian, speed = jacobian_of(step, state, x), function(state) - state
-    for _ in range(POLISHING):
-        solved = torch.linalg.lstsq(torch.eye(len(state), dtype=state.dtype) - jacobian, speed[:, None])
+    speed = function(state) - state
+    for _ in range(updates):
+        change = torch.eye(len(state), dtype=state.dtype) - jacobian_of(step, state, x)
+        solved = torch.linalg.lstsq(change, speed[:, None])
         trial = state + solved.solution[:, 0]
         slower = function(trial) - trial
         if not float(slower.norm()) < float(speed.norm()):
             break
-        state, speed, jacobian = trial, slower, jacobian_of(step, trial, x)
+        state, speed = trial, slower
     return state
 
 
 def jacobian_of(step: StepMap, state: Tensor, x: Tensor) -> Tensor:
-    """Return ∂F/∂s at a state (D,): (D, D)."""
-    found: Tensor = torch.autograd.functional.jacobian(step.at(x), state)  # type: ignore[no-untyped-call]
+    """Return ∂F/∂s at a state (D,): (D, D), several rows at once."""
+    unit_vectors = torch.split(torch.eye(len(state), dtype=state.dtype), ROWS)
+    return torch.cat([_rows(step, state, x, chosen) for chosen in unit_vectors])
+
+
+def _rows(step: StepMap, state: Tensor, x: Tensor, chosen: Tensor) -> Tensor:
+    states = state.expand(len(chosen), -1).clone().requires_grad_()
+    (found,) = torch.autograd.grad(step(states, x.expand(len(chosen), -1)), states, chosen)
     return found
 
 

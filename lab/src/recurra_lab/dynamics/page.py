@@ -13,12 +13,23 @@ from recurra_lab.artifacts.atomic_files import durable
 from recurra_lab.dynamics.analysis import Analysis
 from recurra_lab.dynamics.fixed_points import FixedPoint
 from recurra_lab.formatting import number
-from recurra_lab.reports.figures import BLUE, FAINT, FONT_SIZE, INK, ORANGE, Picture, as_svg, blank
+from recurra_lab.reports.figures import (
+    BLUE,
+    FAINT,
+    FONT_SIZE,
+    INK,
+    ORANGE,
+    Picture,
+    as_svg,
+    blank,
+    legend,
+    logarithmic,
+)
 from recurra_lab.reports.templates import template
 
-COLUMNS = ("point", "kind", "starts", "speed", "largest eigenvalue", "unstable", "output")
+COLUMNS = ("point", "kind", "starts", "speed", "eigenvalue", "unstable", "output")
 MOST_OUTPUTS, MOST_POINTS = 6, 20
-KIND_COLOURS = {"stable": BLUE, "saddle": ORANGE, "unstable": ORANGE, "slow": FAINT}
+KIND_COLOURS = {"stable": BLUE, "saddle": ORANGE, "unstable": ORANGE, "slow": INK}
 
 
 def write_page(found: Analysis, title: str, path: Path) -> None:
@@ -88,7 +99,7 @@ def _plane(found: Analysis) -> Picture | None:
             axes.plot(*torch.stack(chosen).T.numpy(), marker, color=colour, label=kind, markersize=7)
     axes.set_xlabel("first principal component", color=INK, fontsize=FONT_SIZE)
     axes.set_ylabel("second", color=INK, fontsize=FONT_SIZE)
-    axes.legend(fontsize=FONT_SIZE, frameon=False, labelcolor=INK)
+    legend(axes)
     caption = "Visited states and the points found, in the plane in which the states vary most."
     return Picture("States", caption, f"{caption} {len(found.points)} points.", as_svg(figure))
 
@@ -116,7 +127,7 @@ def _over_lag(norms: Sequence[float]) -> Picture | None:
     figure, axes = blank(height=2.6)
     axes.plot(range(1, len(norms) + 1), norms, color=BLUE, linewidth=1.6)
     if all(norm > 0 for norm in norms):
-        axes.set_yscale("log")
+        logarithmic(axes)
     axes.set_xlabel("lag in steps", color=INK, fontsize=FONT_SIZE)
     axes.set_ylabel("gradient norm", color=INK, fontsize=FONT_SIZE)
     axes.grid(axis="y", color=FAINT, linewidth=0.6)

@@ -11,6 +11,7 @@ from typing import Any
 
 from recurra_lab.formatting import duration, number
 from recurra_lab.reports.templates import template
+from recurra_lab.reports.text import spoken
 from recurra_lab.watching.progress import RUNNING, Progress, progress_below
 from recurra_lab.watching.sparkline import HEIGHT, WIDTH, Sparkline, sparkline
 
@@ -60,7 +61,7 @@ class LivePage:
             "steps": max(run.steps, run.step, 1),
             "position": f"{run.step:,} of {run.steps:,} updates{self._left(run)}",
             "curves": list(_curves(run)),
-            "metrics": [(name, number(value, 4)) for name, value in run.latest.items()],
+            "metrics": [(_spoken(name), number(value, 4)) for name, value in run.latest.items()],
         }
 
     def _left(self, run: Progress) -> str:
@@ -72,8 +73,13 @@ class LivePage:
         return f", about {duration(each * max(0, run.steps - run.step))} left"
 
 
+def _spoken(metric: str) -> str:
+    """Return a metric for people: `validation bit errors`."""
+    return spoken(metric.replace("/", " "))
+
+
 def _curves(run: Progress) -> Iterator[Sparkline]:
     """Yield the first curves, those of validation before those of training."""
     order = sorted(run.curves, key=lambda name: not name.startswith("validation/"))
-    drawn = (sparkline(name, run.curves[name]) for name in order)
+    drawn = (sparkline(_spoken(name), run.curves[name]) for name in order)
     yield from [curve for curve in drawn if curve is not None][:MOST_CURVES]
