@@ -47,6 +47,8 @@ from recurra_lab.training.seeding import reseed
 Tell = Callable[[str], None]
 """Prints one line to the user."""
 
+BATCH_SIZES = ("batch_size", "evaluation_batch_size")
+
 
 class Run:
     """One experiment in one folder.
@@ -67,6 +69,7 @@ class Run:
         self.parts = build(experiment)
         self.parts.module.max_updates = experiment.run.max_steps
         self._check_accumulation()
+        self._check_processes()
         self.goal = goal_of(experiment, self.parts.task)
         self.store, self.options_changed = DurableCheckpoints({}), False
 
@@ -77,6 +80,17 @@ class Run:
             raise InvalidOption(
                 f"run.accumulate = {count}: {message}; expected 1; use a larger run.batch_size instead"
             )
+
+    def _check_processes(self) -> None:
+        """Check, before there are several processes, that the rows of a batch can be divided among them."""
+        names = ["evaluation_batch_size"] if self.parts.module.replicate_batches else BATCH_SIZES
+        ranks = self.options.devices * self.options.nodes
+        for name in names:
+            size = getattr(self.options, name)
+            if size % ranks:
+                near = max(ranks, size - size % ranks)
+                message = f"run.{name} = {size} is not divisible by {ranks} processes; use {near}"
+                raise InvalidOption(message)
 
     def start(self) -> RunResult | None:
         """Train from the beginning; returns None on ranks other than zero.
@@ -247,12 +261,9 @@ class Run:
     def _batches(self, trainer: pl.Trainer, split: Split) -> Batches:
         if split == "train" and self.parts.module.replicate_batches:
             return Batches(self.parts.task, self.options.batch_size, self.experiment.seed, split, 0, 1)
-        name = "batch_size" if split == "train" else "evaluation_batch_size"
-        size, ranks = getattr(self.options, name), trainer.world_size
-        if size % ranks:
-            near = max(ranks, size - size % ranks)
-            raise InvalidOption(f"run.{name} = {size} is not divisible by {ranks} processes; use {near}")
-        return Batches(self.parts.task, size, self.experiment.seed, split, trainer.global_rank, ranks)
+        size = getattr(self.options, BATCH_SIZES[split != "train"])
+        rank, ranks = trainer.global_rank, trainer.world_size
+        return Batches(self.parts.task, size, self.experiment.seed, split, rank, ranks)
 
     def _conclude(self, validation: callbacks.Validation, wall_s: float, cpu_s: float) -> RunResult:
         steps = int(self.parts.module.batches_seen)
