@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-
 from kinds import runs_of
+
 from recurra_lab.artifacts.metrics_csv import read_metrics
 
 CLOCK = re.compile(rb"[\d.,]+ s of training")
@@ -71,5 +71,3 @@ def _digest(content: bytes) -> str:
 def differing(found: Mapping[str, str], expected: Mapping[str, str]) -> list[str]:
     """Return the names of what differs, sorted."""
     return sorted(name for name in {*found, *expected} if found.get(name) != expected.get(name))
-
-

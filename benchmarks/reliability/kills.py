@@ -18,13 +18,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from bits import bits, differing
 from kinds import KINDS, Kind
 from processes import Fresh, finish, warm
+
 from recurra_lab.artifacts.checkpoint import DurableCheckpoints
 from recurra_lab.runs import conclusion
 
@@ -68,7 +69,7 @@ def measured(tries: int, seed: int, minutes: float = float("inf")) -> list[dict[
         root, known = Path(folder), _record(seed)
         first = KINDS[next(iter(KINDS))]
         warm(first.command(root / "warm"), root / "warm.txt")
-        whole = cache(partial(_whole, root))
+        whole = cache(lambda name: whole_of(root, KINDS[name]))
         number = 0
         while sum(_killed(line) for line in known.values()) < tries and time.monotonic() < until:
             if number not in known:
@@ -101,9 +102,9 @@ def rows(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return [*found, {"run": "all", **total}]
 
 
-def _whole(root: Path, name: str) -> Whole:
+def whole_of(root: Path, kind: Kind) -> Whole:
     """Leave a kind of run alone, twice: the first compiles what is compiled once."""
-    kind, found = KINDS[name], []
+    found = []
     for place in range(2):
         folder = root / f"whole-{place}"
         folder.mkdir()
@@ -113,11 +114,11 @@ def _whole(root: Path, name: str) -> Whole:
         )
         seconds = time.monotonic() - began
         if code:
-            raise RuntimeError(f"{name}: {(folder / 'said.txt').read_text()[-2000:]}")
+            raise RuntimeError(f"{kind.words}: {(folder / 'said.txt').read_text()[-2000:]}")
         found.append(Whole(bits(folder), seconds, _stretches(folder)))
         shutil.rmtree(folder)
     if different := differing(found[0].bits, found[1].bits):
-        raise RuntimeError(f"{name} is not reproducible: {different}")
+        raise RuntimeError(f"{kind.words} is not reproducible: {different}")
     return found[1]
 
 
