@@ -189,10 +189,10 @@ class Run:
             if not self._finished(checkpoint, validation):
                 self._learn(trainer, checkpoint)
             checkpoints.leave_when_asked(int(self.parts.module.batches_seen))
-        if not trainer.is_global_zero:
-            return None
-        seconds = time.perf_counter() - began[0], time.process_time() - began[1]
-        return self._conclude(validation, *seconds)
+            if not trainer.is_global_zero:
+                return None
+            seconds = time.perf_counter() - began[0], time.process_time() - began[1]
+            return self._conclude(validation, flag, *seconds)
 
     def _learn(self, trainer: pl.Trainer, checkpoint: Checkpoint | None) -> None:
         module, data = self.parts.module, self._batches(trainer, "train")
@@ -265,9 +265,11 @@ class Run:
         rank, ranks = trainer.global_rank, trainer.world_size
         return Batches(self.parts.task, size, self.experiment.seed, split, rank, ranks)
 
-    def _conclude(self, validation: callbacks.Validation, wall_s: float, cpu_s: float) -> RunResult:
+    def _conclude(
+        self, validation: callbacks.Validation, flag: SignalFlag, wall_s: float, cpu_s: float
+    ) -> RunResult:
         steps = int(self.parts.module.batches_seen)
         kept = load_best(self.parts.module, self.folder, validation.kept_step, self.tell)
         status, sequences = validation.outcome or "budget used", steps * self.options.batch_size
         outcome = Outcome(status, steps, sequences, round(wall_s, 2), round(cpu_s, 2), kept)
-        return conclude(self.folder, self.experiment, self.parts, self.goal, outcome)
+        return conclude(self.folder, self.experiment, self.parts, self.goal, outcome, flag.check)

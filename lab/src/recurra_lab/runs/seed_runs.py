@@ -58,7 +58,7 @@ def _finished(experiment: Path, seed: int, root: Path, words: Sequence[str]) -> 
     begun = _begun(root, wanted)
     if begun is None:
         _recurra(["train", "-c", str(experiment), *given, "--out", str(root)], root)
-    elif not is_finished(begun):
+    elif not (is_finished(begun) and begun.report.is_file()):  # killed while it wrote the report
         _recurra(["resume", str(begun.path)], root)
     folder = _begun(root, wanted)
     if folder is None or not is_finished(folder):
