@@ -187,9 +187,12 @@ class ForwardMode:
         return self._by_weight(torch.cat([found, found.new_zeros(1)]), {})
 
     def of_parameters(
-        self, found: dict[int, Tensor], shared: Sequence[Tensor], parameters: Sequence[Tensor]
+        self, found: dict[int, Tensor], parameters: Sequence[Tensor], shared: Sequence[Tensor] | None = None
     ) -> list[Tensor]:
         """Return the gradients of parameters, from those of the shared weights that are made of them."""
+        if not found:
+            return [torch.zeros_like(parameter) for parameter in parameters]
+        shared = self._shared(parameters[0]) if shared is None else shared
         outputs = [self._start() if i == START else shared[i] for i in found]
         gradients = [value.view(output.shape) for value, output in zip(found.values(), outputs, strict=True)]
         return list(

@@ -80,6 +80,36 @@ class Kernel:
         self.tables.append(table)
         return table.data_ptr()
 
+    def in_order(self, J: Tensor) -> Tensor:
+        """Return J (B, J_row) row by row of each group, without what fills its tiles."""
+        if self.rank_one:
+            return J.clone()
+        return torch.cat([self._tiles(J, i).flatten(2)[..., : g.columns].flatten(1) for i, g in self._each()], 1)
+
+    def laid_out(self, numbers: Tensor) -> Tensor:
+        """Return J (B, J_row) of what `in_order` returns."""
+        if self.rank_one:
+            return numbers.clone()
+        J, start = numbers.new_zeros(len(numbers), self.J_row), 0
+        for i, group in self._each():
+            size = group.rows * group.columns
+            own = numbers[:, start : start + size].view(-1, group.rows, group.columns)
+            tiles = self._tiles(J, i)
+            filled = tiles.shape[2] * tiles.shape[3] - group.columns
+            tiles.copy_(torch.nn.functional.pad(own, (0, filled)).view(tiles.shape))
+            start += size
+        return J
+
+    def _each(self) -> list[tuple[int, Any]]:
+        return list(enumerate(self.groups))
+
+    def _tiles(self, J: Tensor, i: int) -> Tensor:
+        """Return the part of group i, (B, rows, tiles, width)."""
+        group = self.groups[i]
+        tiles = -(-group.columns // self.tile)
+        part = J[:, group.J_at : group.J_at + tiles * group.rows * self.tile]
+        return part.unflatten(1, (tiles, group.rows, self.tile)).transpose(1, 2)
+
     def run(
         self,
         factors: Tensor,

@@ -162,6 +162,8 @@ def _equal(a: Tensor, b: Tensor) -> bool:
 
 def _runs(i: int, weight: Node, after: Sequence[Node], factors: _Factors) -> list[Run]:
     users = [node for node in graph.sorted_by_use(after) if weight in node.args]
+    if not users:
+        return []
     matrix = all(user.op == "dot" and user.args[0] is not weight for user in users)
     return _of_matrix(i, weight, users, factors) if matrix else _of_numbers(i, weight, factors)
 

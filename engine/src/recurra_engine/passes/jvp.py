@@ -43,7 +43,7 @@ def pushforward(
         if moving and any(arg in known for arg in node.args):
             tangent = _pushed(node, known, seed.shape[0])
             if tangent is not None and not graph.is_const(tangent, 0):
-                known[node] = tangent
+                known[node] = expand(tangent, (seed.shape[0], *node.shape))
     return [known.get(result) for result in results]
 
 

@@ -54,7 +54,8 @@ class RTRL(Trainer):
         self,
         *,
         gradient: Annotated[
-            Literal["exact", "uoro"], Field(description="exact: J itself; uoro: an estimate of rank one")
+            Literal["exact", "snap-1", "diagonal", "e-prop", "uoro"],
+            Field(description="which part of J is kept; uoro: an estimate of rank one"),
         ] = "exact",
         update: Annotated[
             Literal["step", "batch"],
