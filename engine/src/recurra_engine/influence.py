@@ -26,8 +26,8 @@ from recurra_engine.cpu.influence import Kernel
 from recurra_engine.ir.graph import leaf
 from recurra_engine.ir.interpreter import Plan
 from recurra_engine.passes.backend import LoopResult
-from recurra_engine.passes.forward_mode import START, Recurrence, recurrence, starting
-from recurra_engine.passes.influence_groups import Rule, groups
+from recurra_engine.passes.forward_mode import START, Elements, Recurrence, recurrence, starting
+from recurra_engine.passes.influence_groups import Group, Rule, groups
 from recurra_engine.passes.jvp import NoTangent
 from recurra_engine.passes.partition import split_shared
 from recurra_engine.passes.program import Loop
@@ -127,10 +127,10 @@ class ForwardMode:
         sizes = {i: node.size for i, node in enumerate(program.shared)} | {START: self.states}
         found: dict[int, Tensor] = {}
         for group, begin in zip(self.groups, self.kernel.starts, strict=True):
-            for run in group.runs:
-                of_weight = found.setdefault(run.weight, torch.full((sizes[run.weight],), end))
-                of_weight[run.elements] = begin + torch.arange(len(run.elements))
-                begin += len(run.elements)
+            for i, elements in _columns(group):
+                of_weight = found.setdefault(i, torch.full((sizes[i],), end))
+                of_weight[elements] = begin + torch.arange(len(elements))
+                begin += len(elements)
         return found
 
     def _ones(self) -> Tensor:
@@ -138,12 +138,12 @@ class ForwardMode:
         tile, places = self.kernel.tile, []
         for group, laid_out in zip(self.groups, self.kernel.groups, strict=True):
             column = 0
-            for run in group.runs:
-                if run.weight == START:
-                    row = int((group.rows == run.elements).nonzero())
+            for i, elements in _columns(group):
+                if i == START:
+                    row = int((group.rows == elements).nonzero())
                     tiles = column // tile * tile * len(group.rows)
                     places.append(laid_out.J_at + tiles + row * tile + column % tile)
-                column += len(run.elements)
+                column += len(elements)
         return torch.tensor(places)
 
     # --- running and learning -------------------------------------------------------------------------------
@@ -278,6 +278,11 @@ def _loop(made: Traced, derived: Recurrence) -> tuple[Loop, Plan]:
     own = tuple(leaf("shared", i, node.shape) for i, node in enumerate(split.weights))
     loop = Loop(program.states, tuple(after), (program.x,), own, (y, factors))
     return loop, Plan(split.weights, [*program.shared, *derived.seeds])
+
+
+def _columns(group: Group) -> Iterator[Elements]:
+    for run in group.runs:
+        yield from run.weights
 
 
 def _by_length(

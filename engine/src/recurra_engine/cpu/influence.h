@@ -14,7 +14,7 @@ typedef struct {
     long rows, dense, entries, runs, columns;
     long J_at, gradient_at; /* where its tiles begin */
     const long *states;     /* which number of the state each row is */
-    const long *matrix;     /* (rows, dense): place of D[row, state], or -1 */
+    const long *matrix;     /* (rows, dense): place of D[row, state]; 0, a place of zero, where there is none */
     const long *entry;      /* (entries, 3): row, state, place */
     const long *run;        /* (runs + 1, 2): first column, first term */
     const long *term;       /* (terms, 3): row, place of E, first place of a */
@@ -54,24 +54,42 @@ static void pull_tile(const Group *g, const real *of_states, const real *J, real
     }
 }
 
-/* The columns of a tile, from `first` on, that the step itself gives. */
-static void add_terms(const Group *g, const real *F, long first, long run, real *J) {
+#if REAL_IS_FLOAT
+typedef int lane;
+#else
+typedef long lane;
+#endif
+typedef lane lanes __attribute__((vector_size(VECTOR_BYTES)));
+
+/* The numbers of the lanes of a tile's vector v. */
+static inline lanes numbered(long v) {
+    lanes numbers;
+    for (int i = 0; i < LANES; i++) numbers[i] = (lane)(i + v * LANES);
+    return numbers;
+}
+
+/* The columns of a tile, from `first` on, that the step itself gives. Whole vectors of a are read, of which the lanes
+ * outside a run are left out; the factors begin and end with PANEL zeros, so that all of it is theirs. */
+static inline void add_terms(const Group *g, const real *F, long first, long run, void *J) {
     for (; run < g->runs && g->run[2 * run] < first + PANEL; run++) {
-        long start = g->run[2 * run] - first, skipped = start < 0 ? -start : 0;
-        long stop = g->run[2 * run + 2] - first;
-        stop = stop < PANEL ? stop : PANEL;
+        long start = g->run[2 * run] - first, stop = g->run[2 * run + 2] - first;
+        lanes inside[2];
+        for (long v = 0; v < 2; v++) inside[v] = (numbered(v) >= (lane)start) & (numbered(v) < (lane)stop);
         for (long k = g->run[2 * run + 1]; k < g->run[2 * run + 3]; k++) {
             const long *term = g->term + 3 * k;
-            const real *a = F + term[2] - start;
-            real *to = J + term[0] * PANEL;
-            real e = F[term[1]];
-            for (long c = start + skipped; c < stop; c++) to[c] += e * a[c];
+            for (long v = 0; v < 2; v++) {
+                vec a = vec_at(F + term[2] - start + v * LANES);
+                vec_anywhere *to = (vec_anywhere *)((real *)J + term[0] * PANEL + v * LANES);
+                *to += F[term[1]] * (vec)((lanes)a & inside[v]);
+            }
         }
     }
 }
 
 static void advance_tile(const Group *g, const real *F, const real *matrix, const real *J, real *next) {
-    if (g->dense)
+    if (g->dense && g->rows <= ROWS_AT_ONCE)
+        kernels[g->rows - 1][1](g->dense, matrix, g->dense, J, 0, next, PANEL, 0);
+    else if (g->dense)
         gemm_panel(g->rows, g->dense, PANEL, matrix, g->dense, J, next, PANEL, 0);
     else
         memset(next, 0, g->rows * PANEL * sizeof(real));
@@ -104,12 +122,37 @@ static void run_tile(const Influence *p, const Group *g, long b, long tile, cons
     add_tile(p->gradient + g->gradient_at + first, 1, sum);
 }
 
+/* The same where a single state is acted on, as in cells whose units do not feel each other: J stays in registers. */
+static void run_unit(const Influence *p, const Group *g, long b, long tile) {
+    long first = tile * PANEL, state = g->states[0], run = 0;
+    real *at = p->J + b * p->J_row + g->J_at + first, *gradient = p->gradient + g->gradient_at + first;
+    vec J[2] = {vec_at(at), vec_at(at + LANES)}, sum[2] = {{0}};
+    while (run + 1 < g->runs && g->run[2 * run + 2] <= first) run++;
+    for (long t = 0; t < steps_of(p, b); t++) {
+        const real *F = at_step(p, p->factors, t, b, p->numbers);
+        const real *before = at_step(p, p->before, t, b, p->states);
+        const real *after = at_step(p, p->after, t, b, p->states);
+        real D = g->entries ? F[g->entry[2]] : 0;
+        for (long v = 0; v < 2; v++) {
+            if (before) sum[v] += before[state] * J[v];
+            J[v] *= D;
+        }
+        add_terms(g, F, first, run, J);
+        if (after)
+            for (long v = 0; v < 2; v++) sum[v] += after[state] * J[v];
+    }
+    for (long v = 0; v < 2; v++) {
+        *(vec_anywhere *)(at + v * LANES) = J[v];
+        *(vec_anywhere *)(gradient + v * LANES) += sum[v];
+    }
+}
+
 /* The coefficients of D of a row of the batch as one matrix for each step. */
 static void gather(const Influence *p, const Group *g, long b, real *matrix) {
     long size = g->rows * g->dense;
     for (long t = 0; t < steps_of(p, b); t++) {
         const real *F = at_step(p, p->factors, t, b, p->numbers);
-        for (long i = 0; i < size; i++) *matrix++ = g->matrix[i] < 0 ? 0 : F[g->matrix[i]];
+        for (long i = 0; i < size; i++) *matrix++ = F[g->matrix[i]];
     }
 }
 
@@ -163,7 +206,11 @@ static void *run_share(void *given) {
             long first = tiles * share->part / share->parts, last = tiles * (share->part + 1) / share->parts;
             if (first == last) continue;
             if (g->dense) gather(p, g, b, matrix);
-            for (long tile = first; tile < last; tile++) run_tile(p, g, b, tile, matrix, work);
+            for (long tile = first; tile < last; tile++)
+                if (g->rows == 1)
+                    run_unit(p, g, b, tile);
+                else
+                    run_tile(p, g, b, tile, matrix, work);
         }
     as_before(state);
     free(matrix);

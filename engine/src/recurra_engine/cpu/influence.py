@@ -68,7 +68,7 @@ class Kernel:
         made = _Group(
             *(len(group.rows), group.matrix.shape[1], len(group.entries), len(group.runs), columns),
             *(self.J_row, self.width),
-            *map(self._kept, (group.rows, group.matrix, group.entries, *_runs(group))),
+            *map(self._kept, (group.rows, group.matrix.clamp(0), group.entries, *_runs(group))),
         )
         self.starts.append(self.width)
         self.J_row += tiles * self.tile * (1 if self.rank_one else len(group.rows))
@@ -158,7 +158,7 @@ def _address(tensor: Tensor | None) -> int | None:
 def _runs(group: Group) -> tuple[Tensor, Tensor]:
     """Return where the columns and the terms of each run begin, with the end; and all terms."""
     terms = group.terms
-    sizes = torch.tensor([[len(run.elements), len(own)] for run, own in zip(group.runs, terms, strict=True)])
+    sizes = torch.tensor([[run.columns, len(own)] for run, own in zip(group.runs, terms, strict=True)])
     return torch.cat([torch.zeros(1, 2, dtype=torch.int64), sizes.cumsum(0)]), torch.cat(terms)
 
 

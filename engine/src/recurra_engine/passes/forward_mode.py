@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,28 +25,38 @@ from recurra_engine.passes.sparsity import colours, dependence
 
 START = -1
 """Stands for the state at the start of a sequence, where others are numbers of weights."""
+MARGIN = 32
+"""Zeros before and after the numbers that a step provides, for kernels that read whole vectors."""
 MOST_NUMBERS = 1 << 21
 """Of D, E and a for one row and step."""
 
 
+Elements = tuple[int, Tensor]
+"""Some elements of a shared weight (its number, or `START`), by their indices."""
+
+
 @dataclass(frozen=True)
 class Run:
-    """Weights that act through the same coefficients, such as those into one unit: columns of J.
+    """Weights that act through the same coefficients, such as all those into one unit: columns of J.
 
     Args:
-        weight: The shared weight that they belong to, or `START`.
-        elements: Their indices in it.
+        weights: Which they are, in the order of the columns.
         terms: What a step adds to their columns: (row of J, place of E, place of the first of a), by line.
     """
 
-    weight: int
-    elements: Tensor
+    weights: tuple[Elements, ...]
     terms: Tensor
 
     @property
+    def columns(self) -> int:
+        """The number of weights."""
+        return sum(len(elements) for _, elements in self.weights)
+
+    @property
     def rows(self) -> Tensor:
-        """The states on which they act in one step."""
-        return self.terms[:, 0].unique()
+        """The states on which they act in one step; of the start, the state that they are."""
+        ((first, elements), *_) = self.weights
+        return elements if first == START else self.terms[:, 0].unique()
 
 
 @dataclass(frozen=True)
@@ -81,19 +92,28 @@ def recurrence(program: Program, wanted: Sequence[bool], *, local: bool = False)
     D = torch.cat([factors.jacobian(state, held) for state in program.states]) if program.states else None
     if D is None or not D.numel():
         raise NoTangent("the cell has no state")
-    runs = [
-        run
-        for i, weight in enumerate(program.shared)
-        if wanted[i]
-        for run in _runs(i, weight, program.after, factors)
-    ]
-    return Recurrence(factors.joined(), factors.seeds, D, runs)
+    every = [weight for weight, wants in zip(program.shared, wanted, strict=True) if wants]
+    factors.place_sides(every)
+    runs = [run for weight in every for run in _runs(program.shared.index(weight), weight, factors)]
+    return Recurrence(factors.joined(), factors.seeds, D, _merged(runs))
 
 
 def starting(states: int) -> list[Run]:
     """Return the columns of J for the state at the start, of so many numbers."""
     nothing = torch.zeros(0, 3, dtype=torch.int64)
-    return [Run(START, torch.tensor([k]), nothing) for k in range(states)]
+    return [Run(((START, torch.tensor([k])),), nothing) for k in range(states)]
+
+
+def _merged(runs: Sequence[Run]) -> list[Run]:
+    """Join runs that differ only in a where one's a follows the other's, as x and h do for an affine map."""
+    found: dict[tuple[Any, ...], list[Run]] = {}
+    for run in sorted(runs, key=lambda run: int(run.terms[:, 2].min()) if len(run.terms) else 0):
+        alike = found.setdefault(tuple(run.terms[:, :2].flatten().tolist()), [])
+        if alike and torch.equal(alike[-1].terms[:, 2] + alike[-1].columns, run.terms[:, 2]):
+            alike[-1] = Run(alike[-1].weights + run.weights, alike[-1].terms)
+        else:
+            alike.append(run)
+    return [run for alike in found.values() for run in alike]
 
 
 def _products(results: Iterable[Node], shared: Collection[Node]) -> list[Node]:
@@ -108,10 +128,9 @@ class _Factors:
     """
 
     def __init__(self, after: Sequence[Node]) -> None:
-        self.after, self.size = after, 0
+        self.after, self.size = after, MARGIN
         self.places: dict[Node, int] = {}
         self.seeds: dict[Node, Tensor] = {}
-        self.one = self.place(const(1, (1,)))
 
     def place(self, node: Node) -> int:
         """Return where the first number of a value is."""
@@ -123,9 +142,22 @@ class _Factors:
                 raise NoTangent(f"its Jacobians have more than {MOST_NUMBERS:,} numbers")
         return self.places[flat]
 
+    def place_sides(self, weights: Sequence[Node]) -> None:
+        """Place what products with these weights read, and a one, next to each other."""
+        for weight in weights:
+            for user in self.matrix_users(weight) or ():
+                self.place(user.args[0])
+        self.one = self.place(const(1, (1,)))
+
+    def matrix_users(self, weight: Node) -> list[Node] | None:
+        """Return the products that read a weight as their matrix; None if it is read in another way, too."""
+        users = [node for node in graph.sorted_by_use(self.after) if weight in node.args]
+        return users if all(n.op == "dot" and n.args[0] is not weight for n in users) else None
+
     def joined(self) -> Node:
-        """Return all of them."""
-        return graph.cat(self.places, 0)
+        """Return all of them, between zeros."""
+        zeros = const(0, (MARGIN,))
+        return graph.cat([zeros, *self.places, zeros], 0)
 
     def jacobian(self, source: Node, held: Collection[Node] = ()) -> Tensor:
         """Return where ∂ s'[i] / ∂ source[k] is found: [k, i], or -1 where it is zero."""
@@ -160,12 +192,11 @@ def _equal(a: Tensor, b: Tensor) -> bool:
     return torch.equal(a.flatten(), b.flatten())
 
 
-def _runs(i: int, weight: Node, after: Sequence[Node], factors: _Factors) -> list[Run]:
-    users = [node for node in graph.sorted_by_use(after) if weight in node.args]
-    if not users:
-        return []
-    matrix = all(user.op == "dot" and user.args[0] is not weight for user in users)
-    return _of_matrix(i, weight, users, factors) if matrix else _of_numbers(i, weight, factors)
+def _runs(i: int, weight: Node, factors: _Factors) -> list[Run]:
+    users = factors.matrix_users(weight)
+    if users is None:
+        return _of_numbers(i, weight, factors)
+    return _of_matrix(i, weight, users, factors) if users else []
 
 
 def _of_matrix(i: int, weight: Node, users: Sequence[Node], factors: _Factors) -> list[Run]:
@@ -181,7 +212,7 @@ def _of_matrix(i: int, weight: Node, users: Sequence[Node], factors: _Factors) -
             of_z = n // (rows * j)
             first = torch.full_like(acts, a + (of_z * rows + row) * k)
             terms[of_z * j + of_j].append(torch.stack([acts, E[n][acts], first], 1))
-    return [Run(i, own, torch.cat(of_own)) for own, of_own in zip(elements, terms, strict=True) if of_own]
+    return [Run(((i, own),), torch.cat(of_own)) for own, of_own in zip(elements, terms, strict=True)]
 
 
 def _indices(shape: tuple[int, int, int]) -> list[tuple[int, int, int]]:
@@ -196,7 +227,6 @@ def _of_numbers(i: int, weight: Node, factors: _Factors) -> list[Run]:
     runs = []
     for n in range(weight.size):
         acts = (E[n] >= 0).nonzero().flatten()
-        runs.append(
-            Run(i, torch.tensor([n]), torch.stack([acts, E[n][acts], torch.full_like(acts, factors.one)], 1))
-        )
+        terms = torch.stack([acts, E[n][acts], torch.full_like(acts, factors.one)], 1)
+        runs.append(Run(((i, torch.tensor([n])),), terms))
     return runs

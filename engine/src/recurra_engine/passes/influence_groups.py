@@ -20,7 +20,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from recurra_engine.passes.forward_mode import START, Run
+from recurra_engine.passes.forward_mode import Run
 from recurra_engine.passes.sparsity import closure
 
 Rule = Literal["exact", "snap-1", "diagonal", "e-prop", "uoro"]
@@ -47,7 +47,7 @@ class Group:
     @property
     def columns(self) -> int:
         """The number of weights."""
-        return sum(len(run.elements) for run in self.runs)
+        return sum(run.columns for run in self.runs)
 
     @property
     def terms(self) -> list[Tensor]:
@@ -60,7 +60,7 @@ class Group:
     def multiplications(self) -> int:
         """Multiplications of a step for one row of the batch, those for the gradient aside."""
         of_D = int((self.matrix >= 0).sum()) + len(self.entries)
-        return of_D * self.columns + sum(len(run.elements) * len(run.terms) for run in self.runs)
+        return of_D * self.columns + sum(run.columns * len(run.terms) for run in self.runs)
 
 
 def groups(D: Tensor, runs: Sequence[Run], rule: Rule) -> list[Group]:
@@ -77,8 +77,7 @@ def groups(D: Tensor, runs: Sequence[Run], rule: Rule) -> list[Group]:
     D = torch.where(torch.eye(len(D), dtype=torch.bool), D, -1) if rule == "diagonal" else D
     found: dict[tuple[int, ...], list[Run]] = {}
     for run in runs:
-        own = run.elements if run.weight == START else run.rows
-        rows = reached[own].any(0).nonzero().flatten()
+        rows = reached[run.rows].any(0).nonzero().flatten()
         if len(rows):
             found.setdefault(tuple(rows.tolist()), []).append(run)
     return [_group(D, torch.tensor(rows), own, dense=True) for rows, own in found.items()]
