@@ -180,16 +180,12 @@ class _Factors:
         shape = (int(colour.max()) + 1, *source.shape)
         if shape[0] == 1:
             return const(1, shape)
-        numbers = torch.zeros(shape).view(shape[0], -1)
+        numbers = torch.zeros(shape[0], source.size)
         numbers[colour, torch.arange(source.size)] = 1
-        same = (node for node, known in self.seeds.items() if node.shape == shape and _equal(known, numbers))
-        node = next(same, None) or leaf("shared", ("seed", len(self.seeds)), shape)
-        self.seeds[node] = numbers.view(shape)
-        return node
-
-
-def _equal(a: Tensor, b: Tensor) -> bool:
-    return torch.equal(a.flatten(), b.flatten())
+        known = (node for node, value in self.seeds.items() if torch.equal(value, numbers))
+        flat = next(known, None) or leaf("shared", ("seed", len(self.seeds)), numbers.shape)
+        self.seeds[flat] = numbers
+        return reshape(flat, shape)
 
 
 def _runs(i: int, weight: Node, factors: _Factors) -> list[Run]:
