@@ -257,6 +257,17 @@ static void add_scaled(real *to, real scale, const real *from, long size) {
     for (long i = 0; i < size; i++) to[i] += scale * from[i];
 }
 
+/* Add I^T v to a number for each column. */
+static void add_immediate(const Group *g, const real *F, const real *v, real *to) {
+    for (long run = 0; run < g->runs; run++) {
+        long first = g->run[2 * run], size = g->run[2 * run + 2] - first;
+        for (long k = g->run[2 * run + 1]; k < g->run[2 * run + 3]; k++) {
+            const long *term = g->term + 3 * k;
+            add_scaled(to + first, F[term[1]] * v[term[0]], F + term[2], size);
+        }
+    }
+}
+
 /* a' = rho_0 D a + rho_1 nu;  b' = b / rho_0 + I^T nu / rho_1. */
 static void rank_one_step(const Influence *p, const real *F, const real *nu, real *a, real *b, real *Da,
                           real *Inu) {
@@ -267,18 +278,24 @@ static void rank_one_step(const Influence *p, const real *F, const real *nu, rea
         const long *entry = g->entry + 3 * k;
         Da[entry[0]] += F[entry[2]] * a[entry[1]];
     }
-    for (long run = 0; run < g->runs; run++) {
-        long first = g->run[2 * run], size = g->run[2 * run + 2] - first;
-        for (long k = g->run[2 * run + 1]; k < g->run[2 * run + 3]; k++) {
-            const long *term = g->term + 3 * k;
-            add_scaled(Inu + first, F[term[1]] * nu[term[0]], F + term[2], size);
-        }
-    }
+    add_immediate(g, F, nu, Inu);
     real of_b = norm(b, g->columns) + SMALL, of_Da = norm(Da, p->states) + SMALL;
     real of_Inu = norm(Inu, g->columns) + SMALL, of_nu = norm(nu, p->states) + SMALL;
     real rho_0 = (real)sqrt(of_b / of_Da), rho_1 = (real)sqrt(of_Inu / of_nu);
     for (long i = 0; i < p->states; i++) a[i] = rho_0 * Da[i] + rho_1 * nu[i];
     for (long i = 0; i < g->columns; i++) b[i] = b[i] / rho_0 + Inu[i] / rho_1;
+}
+
+/* The gradient for that of the state after a step: through D and the estimate, and through I, which is exact. */
+static void pull_rank_one(const Influence *p, const real *F, const real *after, const real *a, const real *b) {
+    const Group *g = p->group;
+    real past = 0;
+    for (long k = 0; k < g->entries; k++) {
+        const long *entry = g->entry + 3 * k;
+        past += after[entry[0]] * F[entry[2]] * a[entry[1]];
+    }
+    add_scaled(p->gradient, past, b, g->columns);
+    add_immediate(g, F, after, p->gradient);
 }
 
 /* The same for an estimate of rank one; J_row holds a, then b. */
@@ -294,8 +311,8 @@ int advance_rank_one(const Influence *p) {
             const real *after = at_step(p, p->after, t, row, p->states);
             if (before) add_scaled(p->gradient, inner(before, a, p->states), b, columns);
             const real *F = at_step(p, p->factors, t, row, p->numbers);
+            if (after) pull_rank_one(p, F, after, a, b);
             rank_one_step(p, F, at_step(p, p->signs, t, row, p->states), a, b, Da, Inu);
-            if (after) add_scaled(p->gradient, inner(after, a, p->states), b, columns);
         }
     }
     as_before(state);

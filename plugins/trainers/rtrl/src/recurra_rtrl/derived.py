@@ -39,6 +39,12 @@ class Derived:
         self.mode = found
         return None
 
+    def refusal(self) -> str | None:
+        """Return why the engine cannot derive what the rule keeps, whatever the batches."""
+        first = self.cell.initial_state(2)
+        found = forward_mode(self.cell, self.cell.zeros(2, 2, self.cell.input_size), first, self.rule)
+        return found if isinstance(found, str) else None
+
     def start(self, rows: int, signs: Signs) -> Rows:
         """Return the influence on the initial state.
 
@@ -79,10 +85,3 @@ class Derived:
         """Return the gradients for ∂ loss / ∂ s after all steps, (B, S)."""
         return self.mode.of_parameters(self.mode.pulled(*rows, g), self.weights)
 
-
-def only_compiled(rule: Rule, obstacle: str) -> str:
-    """Return the complaint that a rule cannot run for a reason that the engine gives."""
-    return (
-        f"can follow gradient = {rule} only where the engine derives it, and here it cannot: {obstacle};"
-        " choose trainer.gradient=exact or uoro"
-    )

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from recurra import Batch, IncompatibleParts, Network, Task, detach, generator_of, placement
 from recurra_engine.passes.influence_groups import Rule
 from recurra_lab import GradientRule, OptimizationOptions
-from recurra_rtrl.derived import Derived, only_compiled
+from recurra_rtrl.derived import Derived
 from recurra_rtrl.influence import Exact, Influence, RankOne, Rows, Signs
 from recurra_rtrl.one_step import Forced, OneStep, replaced, standing_still
 
@@ -39,6 +39,9 @@ class RTRLModule(GradientRule):
         gradient: What is kept of the influence, see `RTRL`.
         update: When the weights are updated: at every `step`, or once a `batch`.
         teacher_forcing: Whether targets take the place of outputs in what the network sees of itself.
+
+    Raises:
+        IncompatibleParts: The engine cannot derive what is kept, and torch cannot follow it.
     """
 
     def __init__(
@@ -60,6 +63,8 @@ class RTRLModule(GradientRule):
         self.rule, self.compiled = gradient, False
         by_torch = BY_TORCH.get(gradient)
         self.influence: Influence | None = by_torch and by_torch(step)
+        if self.influence is None:
+            self._refuse(self._derived[0].refusal())
         self.handed_on: Rows | None = None
         self.gradient: list[Tensor] = []
 
@@ -99,13 +104,18 @@ class RTRLModule(GradientRule):
         state = detach(self.model.sequencer.initial_state(rows)) if known is None else known
         obstacle = self._derived[0].obstacle(batch, state)
         self.compiled = obstacle is None
-        if obstacle and self.influence is None:
-            raise IncompatibleParts(f"trainer 'rtrl' {only_compiled(self.rule, obstacle)}")
+        if self.influence is None:
+            self._refuse(obstacle)
         if known is None:
             start = self._derived[0].start if self.compiled else cast(Influence, self.influence).start
             return Now(state, start(rows, signs))
         acted = tuple(part.to(batch.x.device) for part in cast(Rows, self.handed_on))
         return Now(known, self._derived[0].taken_up(acted) if self.compiled else acted)
+
+    def _refuse(self, obstacle: str | None) -> None:
+        if obstacle:
+            message = f"gradient = {self.rule} works only where the engine derives it, and here it cannot"
+            raise IncompatibleParts(f"trainer 'rtrl': {message}: {obstacle}; choose gradient=exact or uoro")
 
     def _in_order(self, rows: Rows) -> Rows:
         return self._derived[0].in_order(rows) if self.compiled else rows
