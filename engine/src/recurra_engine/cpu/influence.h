@@ -47,11 +47,15 @@ static inline __attribute__((always_inline)) void add_tile(real *to, real scale,
     }
 }
 
-static void pull_tile(const Group *g, const real *of_states, const real *J, real *sum) {
+static inline void pull_tile(const Group *g, const real *of_states, const real *J, vec sum[2]) {
+    vec pulled[2] = {sum[0], sum[1]};
     for (long i = 0; i < g->rows; i++) {
-        real pulled = of_states[g->states[i]];
-        if (pulled != 0) add_tile(sum, pulled, J + i * PANEL);
+        real scale = of_states[g->states[i]];
+        if (scale == 0) continue;
+        for (long v = 0; v < 2; v++) pulled[v] += scale * vec_at(J + i * PANEL + v * LANES);
     }
+    sum[0] = pulled[0];
+    sum[1] = pulled[1];
 }
 
 #if REAL_IS_FLOAT
@@ -103,7 +107,7 @@ static void advance_tile(const Group *g, const real *F, const real *matrix, cons
 static void run_tile(const Influence *p, const Group *g, long b, long tile, const real *matrix, real *work) {
     long size = g->rows * PANEL, first = tile * PANEL, run = 0;
     real *J = p->J + b * p->J_row + g->J_at + tile * size, *now = work, *next = work + size;
-    real sum[PANEL] __attribute__((aligned(64))) = {0};
+    vec sum[2] = {{0}};
     while (run + 1 < g->runs && g->run[2 * run + 2] <= first) run++;
     memcpy(now, J, size * sizeof(real));
     for (long t = 0; t < steps_of(p, b); t++) {
@@ -119,7 +123,7 @@ static void run_tile(const Influence *p, const Group *g, long b, long tile, cons
         next = swapped;
     }
     memcpy(J, now, size * sizeof(real));
-    add_tile(p->gradient + g->gradient_at + first, 1, sum);
+    add_tile(p->gradient + g->gradient_at + first, 1, (const real *)sum);
 }
 
 /* The same where a single state is acted on, as in cells whose units do not feel each other: J stays in registers. */

@@ -84,7 +84,9 @@ class Kernel:
         """Return J (B, J_row) row by row of each group, without what fills its tiles."""
         if self.rank_one:
             return J.clone()
-        return torch.cat([self._tiles(J, i).flatten(2)[..., : g.columns].flatten(1) for i, g in self._each()], 1)
+        return torch.cat(
+            [self._tiles(J, i).flatten(2)[..., : g.columns].flatten(1) for i, g in self._each()], 1
+        )
 
     def laid_out(self, numbers: Tensor) -> Tensor:
         """Return J (B, J_row) of what `in_order` returns."""
@@ -108,7 +110,7 @@ class Kernel:
         group = self.groups[i]
         tiles = -(-group.columns // self.tile)
         part = J[:, group.J_at : group.J_at + tiles * group.rows * self.tile]
-        return part.unflatten(1, (tiles, group.rows, self.tile)).transpose(1, 2)
+        return part.view(-1, tiles, group.rows, self.tile).transpose(1, 2)
 
     def run(
         self,

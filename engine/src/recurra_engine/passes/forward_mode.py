@@ -20,7 +20,8 @@ from torch import Tensor
 from recurra_engine.ir import graph
 from recurra_engine.ir.graph import Node, const, leaf, reshape
 from recurra_engine.passes.jvp import NoTangent, pushforward
-from recurra_engine.passes.program import Program
+from recurra_engine.passes.partition import split_shared
+from recurra_engine.passes.program import Loop, Program
 from recurra_engine.passes.sparsity import colours, dependence
 
 START = -1
@@ -56,7 +57,7 @@ class Run:
     def rows(self) -> Tensor:
         """The states on which they act in one step; of the start, the state that they are."""
         ((first, elements), *_) = self.weights
-        return elements if first == START else self.terms[:, 0].unique()
+        return elements if first == START else torch.unique(self.terms[:, 0])
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Recurrence:
     """The recurrence of a step.
 
     Args:
-        factors: The values that a step must provide, one after the other, in terms of `shared` and `seed` leaves.
+        factors: The values that a step must provide, one after the other; they read `shared` and seeds.
         seeds: The leaves that stand for directions, with their numbers.
         D: Where in them ∂ s'[i] / ∂ s[k] is found: (S, S) by [k, i], or -1 where it is zero.
         runs: The weights.
@@ -96,6 +97,14 @@ def recurrence(program: Program, wanted: Sequence[bool], *, local: bool = False)
     factors.place_sides(every)
     runs = [run for weight in every for run in _runs(program.shared.index(weight), weight, factors)]
     return Recurrence(factors.joined(), factors.seeds, D, _merged(runs))
+
+
+def loop_of(program: Program, derived: Recurrence) -> tuple[Loop, tuple[Node, ...]]:
+    """Return the loop of y and all coefficients, and what it shares, of shared weights and seeds."""
+    split = split_shared([program.y, derived.factors, *program.after])
+    y, factors, *after = split.results
+    own = tuple(leaf("shared", i, node.shape) for i, node in enumerate(split.weights))
+    return Loop(program.states, tuple(after), (program.x,), own, (y, factors)), split.weights
 
 
 def starting(states: int) -> list[Run]:

@@ -106,7 +106,9 @@ def _of_right(a: Node, t: Node) -> Node:
 
 def _product(a: Node, b: Node) -> Node:
     # Of two values that all rows share, too: it is computed once, before the loop.
-    return graph.make("dot", [a, b], (*a.shape[:2], b.shape[2])) if a.level == b.level == SHARED else dot(a, b)
+    if a.level == b.level == SHARED:
+        return graph.make("dot", [a, b], (*a.shape[:2], b.shape[2]))
+    return dot(a, b)
 
 
 def _of_softmax(n: Node, t: Node) -> Node:

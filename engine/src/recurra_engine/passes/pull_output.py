@@ -82,10 +82,9 @@ def pull_output(program: Program, wanted: Sequence[bool]) -> PullOutput:
 
 def _pull(program: Program, found: Gradients, stands: dict[Node, Node], g: Node) -> PullOutput:
     before = _joined([found.of.get(state) for state in program.states], program.states)
-    # Of equal states, one gets the gradient.
-    once = dict(zip(stands.values(), stands, strict=True))
-    firsts = [once.pop(stands[node], None) and stands[node] if node in stands else None for node in program.after]
-    after = _joined([node and found.of.get(node) for node in firsts], program.after)
+    unseen = {node: found.of.get(new) for node, new in stands.items()}
+    # Of equal states, the first gets the gradient.
+    after = _joined([unseen.pop(node, None) for node in program.after], program.after)
     outer = [(program.shared.index(w), o) for w, outers in found.outer.items() for o in outers]
     sums = [(i, found.of[w]) for i, w in enumerate(program.shared) if w in found.of]
     sides = [side for _, o in outer for side in (o.a, o.g)]
@@ -101,8 +100,14 @@ def _pull(program: Program, found: Gradients, stands: dict[Node, Node], g: Node)
         out=tuple(results[: len(of_steps)]),
         sums=tuple(results[len(of_steps) :]),
     )
-    reads, numbers = (program.x in read, g in read), [tuple(i for i, _ in part) for part in (outer, sums)]
-    return PullOutput(loop, reads, before is not None, after is not None, *numbers)
+    return PullOutput(
+        loop,
+        reads=(program.x in read, g in read),
+        before=before is not None,
+        after=after is not None,
+        outer=tuple(i for i, _ in outer),
+        sums=tuple(i for i, _ in sums),
+    )
 
 
 def _joined(gradients: Sequence[Node | None], nodes: Sequence[Node]) -> Node | None:

@@ -1,8 +1,8 @@
 """Which elements of a result depend on which elements of a node: the structure of a Jacobian.
 
 A dependence is found by its path, whatever the numbers: an element that is found not to depend on another has
-a derivative of zero everywhere. `colours` groups the columns of a Jacobian that share no row, so that one tangent
-computes all of a group (Curtis, Powell and Reid 1974).
+a derivative of zero everywhere. `colours` groups the columns of a Jacobian that share no row, so that one
+tangent computes all of a group (Curtis, Powell and Reid 1974).
 """
 
 from __future__ import annotations

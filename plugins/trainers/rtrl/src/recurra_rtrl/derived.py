@@ -29,6 +29,10 @@ class Derived:
         self.step, self.rule = step, rule
         self.cell = step.as_cell(forced=forced)
 
+    def __getstate__(self) -> dict[str, Any]:
+        # What is compiled belongs to this process; a copy asks for it at its next batch.
+        return {name: value for name, value in vars(self).items() if name != "mode"}
+
     def obstacle(self, batch: Batch, state: Any) -> str | None:
         """Prepare for batches like this one, or return why the engine cannot."""
         if not batch.x.shape[1]:
@@ -62,11 +66,11 @@ class Derived:
 
     def taken_up(self, rows: Rows) -> Rows:
         """Return the influence that `in_order` has put in order."""
-        return (self.mode.kernel.laid_out(*rows),)
+        return (self.mode.kernel.laid_out(rows[0]),)
 
     def in_order(self, rows: Rows) -> Rows:
         """Return the influence in an order that is the same on every machine."""
-        return (self.mode.kernel.in_order(*rows),)
+        return (self.mode.kernel.in_order(rows[0]),)
 
     def run(self, part: Batch, state: Any, lengths: Tensor) -> Ran:
         """Run over some steps, of which rows have `lengths` left, without a graph."""
@@ -76,12 +80,15 @@ class Derived:
 
     def learned(self, ran: Ran, g: Tensor, rows: Rows, signs: Signs) -> list[Tensor]:
         """Advance the influence in place over what has run; return the gradients for ∂ loss / ∂ y."""
-        (J,), (size, steps) = rows, ran.x.shape[:2]
-        each = [signs(J.new_zeros(size, self.mode.states)) for _ in range(steps if self.rule == "uoro" else 0)]
-        found = self.mode.learn(ran, g, J, torch.stack(each, 1) if each else None)
+        (J,) = rows
+        found = self.mode.learn(ran, g, J, self._drawn(ran, signs) if self.rule == "uoro" else None)
         return self.mode.of_parameters(found, self.weights, ran.shared)
+
+    def _drawn(self, ran: Ran, signs: Signs) -> Tensor:
+        """Return signs for each step, (B, T, S)."""
+        rows, steps, _ = ran.x.shape
+        return torch.stack([signs(ran.y.new_zeros(rows, self.mode.states)) for _ in range(steps)], 1)
 
     def pulled(self, rows: Rows, g: Tensor) -> list[Tensor]:
         """Return the gradients for ∂ loss / ∂ s after all steps, (B, S)."""
-        return self.mode.of_parameters(self.mode.pulled(*rows, g), self.weights)
-
+        return self.mode.of_parameters(self.mode.pulled(rows[0], g), self.weights)

@@ -62,7 +62,7 @@ class RTRLModule(GradientRule):
         self._step, self._derived = (step,), (Derived(step, gradient, forced=teacher_forcing),)
         self.rule, self.compiled = gradient, False
         by_torch = BY_TORCH.get(gradient)
-        self.influence: Influence | None = by_torch and by_torch(step)
+        self.influence: Influence | None = None if by_torch is None else by_torch(step)
         if self.influence is None:
             self._refuse(self._derived[0].refusal())
         self.handed_on: Rows | None = None
@@ -167,9 +167,7 @@ class RTRLModule(GradientRule):
         """Add ∂ loss / ∂ w: directly, and through the state s, on which weights have acted."""
         if not loss.requires_grad:
             return
-        *direct, g = torch.autograd.grad(
-            loss, [*self.learning, s], allow_unused=True, materialize_grads=True
-        )
+        *direct, g = torch.autograd.grad(loss, [*self.learning, s], allow_unused=True, materialize_grads=True)
         for here, past in zip(direct, self._pulled(rows, g), strict=False):
             here += past
         self._add(direct)

@@ -91,7 +91,7 @@ class OneStep(nn.Module):
 
 
 class AsCell(Cell[Any]):
-    """A step, with its embedding and with forced outputs, as a cell: it reads [x, target, scored] (B, I + O + 1).
+    """A step, with its embedding and forced outputs, as a cell: it reads [x, target, scored] (B, I + O + 1).
 
     Tokens are one-hot vectors here; target and scored are left out where nothing is forced.
 
@@ -122,7 +122,9 @@ class AsCell(Cell[Any]):
         """Return what it reads of a batch: (B, T, I + O + 1)."""
         dtype = placement(self)["dtype"]
         x = batch.x if self.embedding is None else nn.functional.one_hot(batch.x, self.reads).to(dtype)
-        return torch.cat([x, batch.target.to(dtype), batch.mask[..., None].to(dtype)], -1) if self.forces else x
+        if not self.forces:
+            return x
+        return torch.cat([x, batch.target.to(dtype), batch.mask[..., None].to(dtype)], -1)
 
 
 def real(state: Any) -> list[Tensor]:
