@@ -26,8 +26,8 @@ from recurra_engine.ir.interpreter import Plan
 from recurra_engine.passes.backend import LoopResult
 from recurra_engine.passes.forward_mode import START, Elements, loop_of, recurrence, starting
 from recurra_engine.passes.influence_groups import Group, Rule, groups
-from recurra_engine.passes.program import Loop
 from recurra_engine.passes.jvp import NoTangent
+from recurra_engine.passes.program import Loop
 from recurra_engine.passes.pull_output import pull_output
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ Signs = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
-class Ran:
+class ForwardRun:
     """A sequence that has run, for `ForwardMode.learn`.
 
     Args:
@@ -159,15 +159,15 @@ class ForwardMode:
 
     # --- running and learning -------------------------------------------------------------------------------
 
-    def run(self, x: Tensor, state: Any, lengths: Tensor | None = None) -> Ran:
+    def run(self, x: Tensor, state: Any, lengths: Tensor | None = None) -> ForwardRun:
         """Run over x (B, T, I), without a graph."""
         shared = self._shared(x)
         keep = x.shape[0] * x.shape[1] * self.loop.out[1].size <= MOST_NUMBERS
         ran = self._over(x, state, lengths, shared)
         y = ran.out[0].squeeze(2).transpose(0, 1)
-        return Ran(y, _like(state, ran.after), x, state, lengths, shared, ran.out[1] if keep else None)
+        return ForwardRun(y, _like(state, ran.after), x, state, lengths, shared, ran.out[1] if keep else None)
 
-    def learn(self, ran: Ran, g: Tensor, J: Tensor, nu: Tensor | None = None) -> dict[int, Tensor]:
+    def learn(self, ran: ForwardRun, g: Tensor, J: Tensor, nu: Tensor | None = None) -> dict[int, Tensor]:
         """Advance J (B, numbers) in place, and return the gradient of each shared weight by its number.
 
         Args:
@@ -228,7 +228,7 @@ class ForwardMode:
             made = self.prepared([*(value.detach() for value in shared), *self.seeds], x)
             return _by_length(self.loop, [_by_steps(x)], _rows(state), made, lengths)
 
-    def of_states(self, ran: Ran, g: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    def of_states(self, ran: ForwardRun, g: Tensor) -> tuple[Tensor | None, Tensor | None]:
         """Return ∂ loss / ∂ s before and after each step, (T, B, S) or None, of ∂ loss / ∂ y (T, B, O)."""
         (part,) = self._segments(ran)
         return self._pulled(part, g)[:2]
@@ -242,7 +242,7 @@ class ForwardMode:
         ran = _by_length(self.pull.loop, streams, _rows(part.start), values, part.lengths)
         return self.pull.separated(ran)
 
-    def _segments(self, ran: Ran) -> Iterator[Segment]:
+    def _segments(self, ran: ForwardRun) -> Iterator[Segment]:
         """Yield the sequence in parts whose coefficients fit into memory."""
         steps = ran.x.shape[1]
         if ran.factors is not None:

@@ -12,18 +12,20 @@ from recurra_engine import cpu, dispatch
 from recurra_engine.compiled import Compiled
 from recurra_engine.cpu.compiler import NoCompiler
 from recurra_engine.forward_mode import ForwardMode as ForwardMode
-from recurra_engine.forward_mode import Ran as Ran
+from recurra_engine.forward_mode import ForwardRun as ForwardRun
 from recurra_engine.passes.forward_mode import recurrence
-from recurra_engine.passes.influence_groups import Rule as Rule
+from recurra_engine.passes.influence_groups import Rule as ForwardRule
 from recurra_engine.passes.jvp import NoTangent
 
 if TYPE_CHECKING:
     from recurra.cell import Cell
 
-_known: weakref.WeakKeyDictionary[Compiled, dict[Rule, ForwardMode | str]] = weakref.WeakKeyDictionary()
+_known: weakref.WeakKeyDictionary[Compiled, dict[ForwardRule, ForwardMode | str]] = (
+    weakref.WeakKeyDictionary()
+)
 
 
-def forward_mode(cell: Cell[Any], x: Tensor, state: Any, rule: Rule) -> ForwardMode | str:
+def forward_mode(cell: Cell[Any], x: Tensor, state: Any, rule: ForwardRule) -> ForwardMode | str:
     """Return the forward-mode recurrence of a cell for inputs like x (B, T, I), or why there is none."""
     with torch.enable_grad():
         choice = dispatch.choose(cell, x[:, :1].detach().expand(-1, 2, -1), state)

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from recurra import Batch
-from recurra_engine.influence import ForwardMode, Ran, forward_mode
-from recurra_engine.passes.influence_groups import Rule
+from recurra_lab import ForwardMode, ForwardRule, ForwardRun, forward_mode
 from recurra_rtrl.influence import Rows, Signs, check_size
 from recurra_rtrl.one_step import OneStep
 
@@ -25,7 +24,7 @@ class Derived:
 
     mode: ForwardMode
 
-    def __init__(self, step: OneStep, rule: Rule, *, forced: bool) -> None:
+    def __init__(self, step: OneStep, rule: ForwardRule, *, forced: bool) -> None:
         self.step, self.rule = step, rule
         self.cell = step.as_cell(forced=forced)
 
@@ -72,19 +71,19 @@ class Derived:
         """Return the influence in an order that is the same on every machine."""
         return (self.mode.kernel.in_order(rows[0]),)
 
-    def run(self, part: Batch, state: Any, lengths: Tensor) -> Ran:
+    def run(self, part: Batch, state: Any, lengths: Tensor) -> ForwardRun:
         """Run over some steps, of which rows have `lengths` left, without a graph."""
         steps = part.x.shape[1]
         ends = None if bool((lengths >= steps).all()) else lengths.clamp(0, steps)
         return self.mode.run(self.cell.given(part), state, ends)
 
-    def learned(self, ran: Ran, g: Tensor, rows: Rows, signs: Signs) -> list[Tensor]:
+    def learned(self, ran: ForwardRun, g: Tensor, rows: Rows, signs: Signs) -> list[Tensor]:
         """Advance the influence in place over what has run; return the gradients for ∂ loss / ∂ y."""
         (J,) = rows
         found = self.mode.learn(ran, g, J, self._drawn(ran, signs) if self.rule == "uoro" else None)
         return self.mode.of_parameters(found, self.weights, ran.shared)
 
-    def _drawn(self, ran: Ran, signs: Signs) -> Tensor:
+    def _drawn(self, ran: ForwardRun, signs: Signs) -> Tensor:
         """Return signs for each step, (B, T, S)."""
         rows, steps, _ = ran.x.shape
         return torch.stack([signs(ran.y.new_zeros(rows, self.mode.states)) for _ in range(steps)], 1)

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from recurra import Batch, IncompatibleParts, Network, Task, detach, generator_of, placement
-from recurra_engine.passes.influence_groups import Rule
-from recurra_lab import GradientRule, OptimizationOptions
+from recurra_lab import ForwardRule, GradientRule, OptimizationOptions
 from recurra_rtrl.derived import Derived
 from recurra_rtrl.influence import Exact, Influence, RankOne, Rows, Signs
 from recurra_rtrl.one_step import Forced, OneStep, replaced, standing_still
@@ -51,7 +50,7 @@ class RTRLModule(GradientRule):
         seed: int,
         optimization: OptimizationOptions,
         *,
-        gradient: Rule,
+        gradient: ForwardRule,
         update: Literal["step", "batch"],
         teacher_forcing: bool,
     ) -> None:

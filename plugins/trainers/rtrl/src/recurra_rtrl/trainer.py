@@ -49,15 +49,15 @@ class RTRL(Trainer):
     take the place of outputs in what the network sees of itself, and J is zero there.
 
     Works with cells that are differentiable, draw no random numbers and read vectors or tokens in order;
-    teacher forcing with those that offer `recurra_lab.TakesTargets`, without a readout. The engine derives the
-    recurrence from the step and compiles it. Where it cannot, `exact` and `uoro` run step by step in torch, and
-    the others are refused.
+    teacher forcing with those that offer `recurra_lab.TakesTargets`, without a readout. The engine derives
+    the recurrence from the step and compiles it. Where it cannot, `exact` and `uoro` run step by step in
+    torch, and the others are refused.
     Cost per step and row: for each weight the numbers of D other than zero among the states that it reaches,
     S² n multiplications if all units feel each other, of the order of n if none does.
     Source: Williams and Zipser 1989; Tallec and Ollivier 2017, "Unbiased online recurrent optimization";
-    Menick et al. 2021, "Practical real time recurrent learning with a sparse approximation" (SnAp); Bellec et
-    al. 2020, "A solution to the learning dilemma for recurrent networks of spiking neurons" (e-prop), here with
-    the derivative of the loss itself as the learning signal.
+    Menick et al. 2021, "Practical real time recurrent learning with a sparse approximation" (SnAp); Bellec
+    et al. 2020, "A solution to the learning dilemma for recurrent networks of spiking neurons" (e-prop), here
+    with the derivative of the loss itself as the learning signal.
 
     Raises:
         InvalidOption: The optimizer is L-BFGS, which evaluates the loss of one batch repeatedly.
