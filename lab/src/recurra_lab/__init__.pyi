@@ -32,6 +32,10 @@ from recurra_lab.training.forests import Forest as Forest
 from recurra_lab.training.forests import forest as forest
 from recurra_lab.training.forests import most_certain as most_certain
 from recurra_lab.training.forests import parsed as parsed
+from recurra_lab.training.forward_mode import ForwardMode as ForwardMode
+from recurra_lab.training.forward_mode import ForwardRule as ForwardRule
+from recurra_lab.training.forward_mode import ForwardRun as ForwardRun
+from recurra_lab.training.forward_mode import forward_mode as forward_mode
 from recurra_lab.training.gradient_rule import GradientRule as GradientRule
 from recurra_lab.training.graph_model import GraphModel as GraphModel
 from recurra_lab.training.graph_model import make_model as make_model

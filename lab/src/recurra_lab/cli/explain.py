@@ -62,6 +62,8 @@ def _lines(facts: dict[str, Any]) -> list[str]:
         return [f"{facts['cell']} overrides unroll and does not use an engine"]
     lines = [f"{facts['cell']} runs at the level '{facts['level']}'"]
     lines += [f"  not '{level}': {reason}" for level, reason in facts.get("why_not", {}).items()]
+    if "forward_mode" in facts:
+        lines.append(f"  real-time recurrent learning: {facts['forward_mode']}")
     for name, counts in facts.get("loops", {}).items():
         message = ", ".join(f"{count} {kind}" for kind, count in counts.items())
         lines.append(f"  one step {name}: {message}")

@@ -138,7 +138,7 @@ class FullyRecurrent(Cell[FullyRecurrentState]):
     def forced(self, state: FullyRecurrentState, target: Tensor, scored: Tensor) -> FullyRecurrentState:
         """Put targets (B, O) in place of the output units, where scored (B,), for teacher forcing."""
         shown = torch.arange(self.output_size, device=target.device) if self.shown is None else self.shown
-        u = state.u.index_copy(1, shown, target.to(state.u.dtype))
+        u = state.u.scatter(1, shown.expand(len(target), -1), target.to(state.u.dtype))
         return FullyRecurrentState(torch.where(scored[:, None], u, state.u))
 
     def diagnostics(self, state: FullyRecurrentState) -> dict[str, Tensor]:
