@@ -20,7 +20,7 @@ from recurra_lab import Model
 from recurra_lab.artifacts.run_folder import RunFolder
 from recurra_lab.cli import main
 from recurra_lab.exports.program import export, named_start, save_program
-from recurra_lab.runs import restore
+from recurra_lab.runs import export as export_module
 from recurra_wrappers import Bidirectional, Stacked
 
 SIZES = [(1, 1), (2, 17), (4, 3)]
@@ -181,7 +181,7 @@ def test_the_reason_is_what_went_wrong_at_first():
 
 def test_the_shell_says_it_in_one_sentence_and_leaves_no_file(tmp_path, monkeypatch):
     monkeypatch.setattr(RunFolder, "open", lambda path: SimpleNamespace(path=path))
-    monkeypatch.setattr(restore, "restore", lambda folder: (None, None, Halves(3)))
+    monkeypatch.setattr(export_module, "restore", lambda folder: (None, None, Halves(3)))
     (tmp_path / "model.pt2").write_bytes(b"what was there")
     result = CliRunner().invoke(main, ["export", str(tmp_path)])
     assert result.exit_code == 2
