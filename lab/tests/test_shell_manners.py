@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from recurra_lab.cli import COMMANDS, main
 from recurra_lab.cli import install as installing
+from recurra_lab.cli._arguments import teller
 from recurra_lab.cli._output import table
 from recurra_lab.reproductions import rerun
 from recurra_lab.runs import seed_runs
@@ -40,6 +41,20 @@ def test_every_command_prints_json_if_asked(name):
 def test_long_commands_can_be_quiet_and_the_costly_ones_dry():
     assert all("--quiet" in flags(name) for name in LONG)
     assert all("--dry-run" in flags(name) for name in ("train", "sweep", "reproduce", "install"))
+
+
+@pytest.mark.parametrize(
+    ("flags", "out", "err"),
+    [
+        ({"quiet": False, "as_json": False}, "step 1\nwarning: x\n", ""),
+        ({"quiet": False, "as_json": True}, "", "step 1\nwarning: x\n"),
+        ({"quiet": True, "as_json": False}, "", "warning: x\n"),
+    ],
+)
+def test_progress_leaves_the_result_alone_and_warnings_are_never_hidden(flags, out, err, capsys):
+    for line in ("step 1", "warning: x"):
+        teller(**flags)(line)
+    assert capsys.readouterr() == (out, err)
 
 
 def test_a_table_is_as_wide_as_its_text_without_a_terminal():

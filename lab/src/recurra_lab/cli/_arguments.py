@@ -58,7 +58,10 @@ def keys(context: click.Context, parameter: click.Parameter, incomplete: str) ->
 
 
 def teller(*, quiet: bool, as_json: bool) -> Callable[[str], Any]:
-    """Return what prints progress: on stdout, on stderr beside JSON, or nowhere."""
-    if quiet:
-        return lambda line: None
-    return lambda line: click.echo(line, err=as_json)
+    """Return what prints progress on stdout, or on stderr beside JSON; if quiet, only warnings, on stderr."""
+
+    def tell(line: str) -> None:
+        if not quiet or line.startswith("warning"):
+            click.echo(line, err=as_json or quiet)
+
+    return tell
