@@ -15,6 +15,7 @@ from recurra_lab.dynamics.analysis import Settings, analysed
 from recurra_lab.dynamics.fixed_points import fixed_points
 from recurra_lab.dynamics.gradients import gradient_norms
 from recurra_lab.dynamics.lyapunov import lyapunov_exponents
+from recurra_lab.dynamics.page import as_lines, write_page
 from recurra_lab.dynamics.step_map import StepMap
 
 R, ANGLE = 0.9, 0.3
@@ -151,6 +152,20 @@ def test_everything_together_as_numbers():
     assert point["time_constants"] == pytest.approx([-1 / math.log(R)] * 2)
     assert described["lyapunov_exponents"] == pytest.approx([math.log(R)] * 2)
     assert len(described["gradient_norm_by_lag"]) == 11
+
+
+def test_the_page_and_the_lines_say_what_was_found(tmp_path):
+    found = analysed(Plain(Linear(ROTATION, [0.0, 0.0])), Silence(), 0, Settings(updates=200, sequences=4))
+    lines = as_lines(found, lambda rows: "\n".join(map(str, rows))).splitlines()
+    assert lines[0] == "The state has 2 numbers."
+    assert lines[1] == "Fixed and slow points at zero input, from 48 visited states: 1 stable."
+    assert lines[2] == "Largest Lyapunov exponent: -0.105 nats per step (nearby states come together)."
+    assert lines[3].startswith("Gradient norm at lag 11: ")
+    write_page(found, "<title>", tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert "&lt;title&gt;" in page
+    assert page.count('<img src="data:image/svg+xml;base64,') == 3
+    assert "http" not in page.replace("http-equiv", "")
 
 
 class Forgetful(Linear):

@@ -59,10 +59,9 @@ def summary(found: Analysis) -> list[str]:
         largest = found.exponents[0]
         meaning = "nearby states separate" if largest > 0 else "nearby states come together"
         lines.append(f"Largest Lyapunov exponent: {number(largest)} nats per step ({meaning}).")
-    if len(found.gradients) > 1:
-        first, last = found.gradients[0], found.gradients[-1]
-        ratio = number(last / first) if first else "no"
-        lines.append(f"Gradient norm at lag {len(found.gradients)}: {ratio} of that at lag 1.")
+    if len(found.gradients) > 1 and found.gradients[0] > 0:
+        ratio = number(found.gradients[-1] / found.gradients[0])
+        lines.append(f"Gradient norm at lag {len(found.gradients)}: {ratio} times that at lag 1.")
     return lines
 
 

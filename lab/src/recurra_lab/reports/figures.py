@@ -56,10 +56,18 @@ def legend(axes: Axes) -> None:
     axes.legend(fontsize=FONT_SIZE, facecolor="white", edgecolor="none", framealpha=0.9, labelcolor=INK)
 
 
+class ShortLabels(LogFormatter):
+    """Labels such as 0.62 between powers of ten, where there are few of these."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        """Return the label of a value."""
+        return f"{x:.3g}" if super().__call__(x, pos) else ""
+
+
 def logarithmic(axes: Axes) -> None:
     """Make the vertical axis logarithmic; within one decade, its labels are short numbers."""
     axes.set_yscale("log")
-    axes.yaxis.set_minor_formatter(LogFormatter())
+    axes.yaxis.set_minor_formatter(ShortLabels())
 
 
 def as_svg(figure: Figure) -> str:
