@@ -223,4 +223,4 @@ def test_a_stream_goes_on_from_a_checkpoint(rule):
 def test_a_rule_that_needs_the_engine_is_refused_without_it():
     sentence = r"gradient = snap-1 works only where the engine derives it, .*; choose gradient=exact or uoro"
     with sequence.using("loop"), pytest.raises(IncompatibleParts, match=sentence):
-        module_of(PlainCell, drawn(), gradient="snap-1")
+        gradient(module_of(PlainCell, drawn(), gradient="snap-1"), drawn())

@@ -42,12 +42,6 @@ class Derived:
         self.mode = found
         return None
 
-    def refusal(self) -> str | None:
-        """Return why the engine cannot derive what the rule keeps, whatever the batches."""
-        first = self.cell.initial_state(2)
-        found = forward_mode(self.cell, self.cell.zeros(2, 2, self.cell.input_size), first, self.rule)
-        return found if isinstance(found, str) else None
-
     def start(self, rows: int, signs: Signs) -> Rows:
         """Return the influence on the initial state.
 

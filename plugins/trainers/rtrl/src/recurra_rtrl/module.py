@@ -38,9 +38,6 @@ class RTRLModule(GradientRule):
         gradient: What is kept of the influence, see `RTRL`.
         update: When the weights are updated: at every `step`, or once a `batch`.
         teacher_forcing: Whether targets take the place of outputs in what the network sees of itself.
-
-    Raises:
-        IncompatibleParts: The engine cannot derive what is kept, and torch cannot follow it.
     """
 
     def __init__(
@@ -62,8 +59,6 @@ class RTRLModule(GradientRule):
         self.rule, self.compiled = gradient, False
         by_torch = BY_TORCH.get(gradient)
         self.influence: Influence | None = None if by_torch is None else by_torch(step)
-        if self.influence is None:
-            self._refuse(self._derived[0].refusal())
         self.handed_on: Rows | None = None
         self.gradient: list[Tensor] = []
 
@@ -77,7 +72,12 @@ class RTRLModule(GradientRule):
         return [p for p in self.model.readout.parameters() if p.requires_grad]
 
     def training_loss(self, batch: Batch) -> Tensor:
-        """Return the loss of a batch; the weights have moved by then."""
+        """Return the loss of a batch; the weights have moved by then.
+
+        Raises:
+            IncompatibleParts: The influence is too large, or of a kind that only the engine can follow, and
+                it cannot derive it.
+        """
         signs = self._signs(generator_of("rtrl", self.seed, int(self.batches_seen)))
         outputs = torch.zeros(*batch.mask.shape, self.task.output_size, **placement(self.model))
         now, total, steps = self._begin(batch, signs), outputs.new_zeros(()), batch.x.shape[1]
