@@ -85,3 +85,8 @@ class Derived:
     def pulled(self, rows: Rows, g: Tensor) -> list[Tensor]:
         """Return the gradients for ∂ loss / ∂ s after all steps, (B, S)."""
         return self.mode.of_parameters(self.mode.pulled(rows[0], g), self.weights)
+
+
+def is_derived(rows: Rows) -> bool:
+    """Say whether an influence is one that `Derived.in_order` has put in order."""
+    return len(rows) == 1 and rows[0].dim() == 2

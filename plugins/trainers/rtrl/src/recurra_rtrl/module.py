@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from recurra import Batch, IncompatibleParts, Network, Task, detach, generator_of, placement
 from recurra_lab import ForwardRule, GradientRule, OptimizationOptions
-from recurra_rtrl.derived import Derived
+from recurra_rtrl.derived import Derived, is_derived
 from recurra_rtrl.influence import Exact, Influence, RankOne, Rows, Signs
 from recurra_rtrl.one_step import Forced, OneStep, replaced, standing_still
 
@@ -76,7 +76,7 @@ class RTRLModule(GradientRule):
 
         Raises:
             IncompatibleParts: The influence is too large, or of a kind that only the engine can follow, and
-                it cannot derive it.
+                it cannot derive it; or it goes on from a batch that was followed in another way.
         """
         signs = self._signs(generator_of("rtrl", self.seed, int(self.batches_seen)))
         outputs = torch.zeros(*batch.mask.shape, self.task.output_size, **placement(self.model))
@@ -109,6 +109,9 @@ class RTRLModule(GradientRule):
             start = self._derived[0].start if self.compiled else cast(Influence, self.influence).start
             return Now(state, start(rows, signs))
         acted = tuple(part.to(batch.x.device) for part in cast(Rows, self.handed_on))
+        if self.compiled != is_derived(acted):
+            other = "torch" if self.compiled else f"the engine, which cannot go on here: {obstacle}"
+            raise IncompatibleParts(f"trainer 'rtrl': the influence of the last batch was carried by {other}")
         return Now(known, self._derived[0].taken_up(acted) if self.compiled else acted)
 
     def _refuse(self, obstacle: str | None) -> None:
