@@ -8,7 +8,6 @@ from engine_toys import Toy
 from torch import nn
 
 from recurra import map_state, sequence
-from recurra_engine import influence
 from recurra_engine.compiled import traced
 from recurra_engine.influence import forward_mode
 from recurra_engine.ir.graph import leaf
@@ -153,7 +152,7 @@ def test_the_gradient_of_a_sequence_is_autograds(kind, lengths):
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", [Lstm, Heads, Memory, Readout, Twice, Learned])
 def test_some_steps_at_a_time_give_the_same(kind, monkeypatch):
-    monkeypatch.setattr(influence, "MOST_NUMBERS", 1)
+    monkeypatch.setattr("recurra_engine.forward_mode.MOST_NUMBERS", 1)
     for found, wanted in zip(*gradients(made(kind), LENGTHS), strict=True):
         torch.testing.assert_close(found, wanted)
 

@@ -25,7 +25,7 @@ from recurra_engine.cpu.influence import Kernel
 from recurra_engine.ir.interpreter import Plan
 from recurra_engine.passes.backend import LoopResult
 from recurra_engine.passes.forward_mode import START, Elements, loop_of, recurrence, starting
-from recurra_engine.passes.influence_groups import Group, Rule, groups
+from recurra_engine.passes.influence_groups import ForwardRule, Group, groups
 from recurra_engine.passes.jvp import NoTangent
 from recurra_engine.passes.program import Loop
 from recurra_engine.passes.pull_output import pull_output
@@ -87,7 +87,7 @@ class ForwardMode:
         NoCompiler: This machine cannot compile it.
     """
 
-    def __init__(self, cell: Cell[Any], made: Traced, rule: Rule, like: Tensor) -> None:
+    def __init__(self, cell: Cell[Any], made: Traced, rule: ForwardRule, like: Tensor) -> None:
         self._cell = weakref.ref(cell)  # which owns, by way of what is remembered of it, all of this
         self.made, self.rule, self.dtype = made, rule, like.dtype
         program = made.program

@@ -14,7 +14,7 @@ from recurra_engine.cpu.compiler import NoCompiler
 from recurra_engine.forward_mode import ForwardMode as ForwardMode
 from recurra_engine.forward_mode import ForwardRun as ForwardRun
 from recurra_engine.passes.forward_mode import recurrence
-from recurra_engine.passes.influence_groups import Rule as ForwardRule
+from recurra_engine.passes.influence_groups import ForwardRule as ForwardRule
 from recurra_engine.passes.jvp import NoTangent
 
 if TYPE_CHECKING:

@@ -6,10 +6,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#if defined(__SSE__)
-#include <xmmintrin.h>
-#endif
-
 typedef struct {
     long rows, dense, entries, runs, columns;
     long J_at, gradient_at; /* where its tiles begin */
@@ -177,25 +173,6 @@ static long largest(const Influence *p, int of_matrix) {
 }
 
 static real *room(long numbers) { return aligned_alloc(64, (numbers * sizeof(real) + 63) / 64 * 64); }
-
-/* Numbers next to zero, such as an influence that has faded, cost a hundred times more than zero itself. */
-static unsigned flush_tiny(void) {
-#if defined(__SSE__)
-    unsigned before = _mm_getcsr();
-    _mm_setcsr(before | 0x8040);
-    return before;
-#else
-    return 0;
-#endif
-}
-
-static void as_before(unsigned state) {
-#if defined(__SSE__)
-    _mm_setcsr(state);
-#else
-    (void)state;
-#endif
-}
 
 static void *run_share(void *given) {
     Share *share = given;

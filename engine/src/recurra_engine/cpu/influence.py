@@ -16,19 +16,19 @@ from recurra_engine.passes.influence_groups import Group
 
 WORTH_A_THREAD = 1_000_000
 """How many multiplications a thread must have to do; below that starting it costs more."""
-_LONGS, _POINTER = ctypes.c_long, ctypes.c_void_p
+_LONG, _POINTER = ctypes.c_long, ctypes.c_void_p
 
 
 class _Group(ctypes.Structure):
     _fields_ = [
-        *((name, _LONGS) for name in ("rows", "dense", "entries", "runs", "columns", "J_at", "gradient_at")),
+        *((name, _LONG) for name in ("rows", "dense", "entries", "runs", "columns", "J_at", "gradient_at")),
         *((name, _POINTER) for name in ("states", "matrix", "entry", "run", "term")),
     ]
 
 
 class _Influence(ctypes.Structure):
     _fields_ = [
-        *((name, _LONGS) for name in ("steps", "batch", "states", "numbers", "groups", "J_row")),
+        *((name, _LONG) for name in ("steps", "batch", "states", "numbers", "groups", "J_row")),
         ("lengths", _POINTER),
         ("group", ctypes.POINTER(_Group)),
         *((name, _POINTER) for name in ("factors", "before", "after", "J", "gradient", "signs")),
@@ -167,8 +167,8 @@ def _runs(group: Group) -> tuple[Tensor, Tensor]:
 @lru_cache
 def _library(single: bool) -> Any:
     here = files("recurra_engine.cpu")
-    parts = [here.joinpath(name).read_text() for name in ("kernels.h", "influence.h")]
+    parts = [here.joinpath(name).read_text() for name in ("kernels.h", "tiny.h", "influence.h")]
     library = load("\n".join([f"#define REAL_IS_FLOAT {int(single)}", *parts]), name="influence")
-    library.advance.argtypes, library.advance_rank_one.argtypes = [_POINTER, _LONGS], [_POINTER]
-    library.tile_width.restype = _LONGS
+    library.advance.argtypes, library.advance_rank_one.argtypes = [_POINTER, _LONG], [_POINTER]
+    library.tile_width.restype = _LONG
     return library

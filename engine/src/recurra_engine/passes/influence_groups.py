@@ -23,7 +23,7 @@ from torch import Tensor
 from recurra_engine.passes.forward_mode import Run
 from recurra_engine.passes.sparsity import closure
 
-Rule = Literal["exact", "snap-1", "diagonal", "e-prop", "uoro"]
+ForwardRule = Literal["exact", "snap-1", "diagonal", "e-prop", "uoro"]
 FEWEST_DENSE = 4
 """Rows that a state must act on for its coefficients to be a column of a matrix."""
 
@@ -63,7 +63,7 @@ class Group:
         return of_D * self.columns + sum(run.columns * len(run.terms) for run in self.runs)
 
 
-def groups(D: Tensor, runs: Sequence[Run], rule: Rule) -> list[Group]:
+def groups(D: Tensor, runs: Sequence[Run], rule: ForwardRule) -> list[Group]:
     """Return the groups of a recurrence; weights that act on no state are in none.
 
     Args:

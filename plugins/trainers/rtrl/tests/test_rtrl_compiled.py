@@ -220,7 +220,23 @@ def test_a_stream_goes_on_from_a_checkpoint(rule):
         assert_same(gradient(second, batch)[0], gradient(first, batch)[0])
 
 
+@pytest.mark.slow
+def test_a_stream_cannot_change_between_engine_and_torch():
+    batch = drawn(outputs=2)
+    module = module_of(PlainCell, batch, update="batch")
+    module.task = Stream(size=2)
+    module.task.loss = Squares(batch).loss
+    with sequence.using("native"):
+        gradient(module, batch)
+    module.batches_seen.fill_(1)
+    with (
+        sequence.using("loop"),
+        pytest.raises(IncompatibleParts, match="carried by the engine, which cannot"),
+    ):
+        gradient(module, batch)
+
+
 def test_a_rule_that_needs_the_engine_is_refused_without_it():
     sentence = r"gradient = snap-1 works only where the engine derives it, .*; choose gradient=exact or uoro"
     with sequence.using("loop"), pytest.raises(IncompatibleParts, match=sentence):
-        module_of(PlainCell, drawn(), gradient="snap-1")
+        gradient(module_of(PlainCell, drawn(), gradient="snap-1"), drawn())

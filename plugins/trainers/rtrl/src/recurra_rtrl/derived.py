@@ -42,12 +42,6 @@ class Derived:
         self.mode = found
         return None
 
-    def refusal(self) -> str | None:
-        """Return why the engine cannot derive what the rule keeps, whatever the batches."""
-        first = self.cell.initial_state(2)
-        found = forward_mode(self.cell, self.cell.zeros(2, 2, self.cell.input_size), first, self.rule)
-        return found if isinstance(found, str) else None
-
     def start(self, rows: int, signs: Signs) -> Rows:
         """Return the influence on the initial state.
 
@@ -91,3 +85,8 @@ class Derived:
     def pulled(self, rows: Rows, g: Tensor) -> list[Tensor]:
         """Return the gradients for ∂ loss / ∂ s after all steps, (B, S)."""
         return self.mode.of_parameters(self.mode.pulled(rows[0], g), self.weights)
+
+
+def is_derived(rows: Rows) -> bool:
+    """Say whether an influence is one that `Derived.in_order` has put in order."""
+    return len(rows) == 1 and rows[0].dim() == 2

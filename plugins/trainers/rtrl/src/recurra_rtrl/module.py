@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from recurra import Batch, IncompatibleParts, Network, Task, detach, generator_of, placement
 from recurra_lab import ForwardRule, GradientRule, OptimizationOptions
-from recurra_rtrl.derived import Derived
+from recurra_rtrl.derived import Derived, is_derived
 from recurra_rtrl.influence import Exact, Influence, RankOne, Rows, Signs
 from recurra_rtrl.one_step import Forced, OneStep, replaced, standing_still
 
@@ -38,9 +38,6 @@ class RTRLModule(GradientRule):
         gradient: What is kept of the influence, see `RTRL`.
         update: When the weights are updated: at every `step`, or once a `batch`.
         teacher_forcing: Whether targets take the place of outputs in what the network sees of itself.
-
-    Raises:
-        IncompatibleParts: The engine cannot derive what is kept, and torch cannot follow it.
     """
 
     def __init__(
@@ -62,8 +59,6 @@ class RTRLModule(GradientRule):
         self.rule, self.compiled = gradient, False
         by_torch = BY_TORCH.get(gradient)
         self.influence: Influence | None = None if by_torch is None else by_torch(step)
-        if self.influence is None:
-            self._refuse(self._derived[0].refusal())
         self.handed_on: Rows | None = None
         self.gradient: list[Tensor] = []
 
@@ -77,7 +72,12 @@ class RTRLModule(GradientRule):
         return [p for p in self.model.readout.parameters() if p.requires_grad]
 
     def training_loss(self, batch: Batch) -> Tensor:
-        """Return the loss of a batch; the weights have moved by then."""
+        """Return the loss of a batch; the weights have moved by then.
+
+        Raises:
+            IncompatibleParts: The influence is too large, or of a kind that only the engine can follow, and
+                it cannot derive it; or it goes on from a batch that was followed in another way.
+        """
         signs = self._signs(generator_of("rtrl", self.seed, int(self.batches_seen)))
         outputs = torch.zeros(*batch.mask.shape, self.task.output_size, **placement(self.model))
         now, total, steps = self._begin(batch, signs), outputs.new_zeros(()), batch.x.shape[1]
@@ -109,6 +109,9 @@ class RTRLModule(GradientRule):
             start = self._derived[0].start if self.compiled else cast(Influence, self.influence).start
             return Now(state, start(rows, signs))
         acted = tuple(part.to(batch.x.device) for part in cast(Rows, self.handed_on))
+        if self.compiled != is_derived(acted):
+            other = "torch" if self.compiled else f"the engine, which cannot go on here: {obstacle}"
+            raise IncompatibleParts(f"trainer 'rtrl': the influence of the last batch was carried by {other}")
         return Now(known, self._derived[0].taken_up(acted) if self.compiled else acted)
 
     def _refuse(self, obstacle: str | None) -> None:

@@ -51,7 +51,7 @@ class RTRL(Trainer):
     Works with cells that are differentiable, draw no random numbers and read vectors or tokens in order;
     teacher forcing with those that offer `recurra_lab.TakesTargets`, without a readout. The engine derives
     the recurrence from the step and compiles it. Where it cannot, `exact` and `uoro` run step by step in
-    torch, and the others are refused.
+    torch, and the others are refused at the first batch.
     Cost per step and row: for each weight the numbers of D other than zero among the states that it reaches,
     S² n multiplications if all units feel each other, of the order of n if none does.
     Source: Williams and Zipser 1989; Tallec and Ollivier 2017, "Unbiased online recurrent optimization";
@@ -94,8 +94,7 @@ class RTRL(Trainer):
         """Return the Lightning module.
 
         Raises:
-            IncompatibleParts: The rule cannot teach this model, has no outputs to force, or needs a recurrence
-            that the engine cannot derive.
+            IncompatibleParts: The rule cannot teach this model, or has no outputs to force.
         """
         from recurra_rtrl.module import RTRLModule
 
