@@ -178,6 +178,13 @@ class Forgetful(Linear):
 def test_a_network_that_cannot_be_followed_is_refused():
     with pytest.raises(IncompatibleParts, match="has no real numbers alone, so it has no Jacobian"):
         StepMap(Plain(Forgetful([[1.0]], [0.0])))
+    truncated = Plain(Linear([[1.0]], [0.0]))
+    truncated.tags = Tags(exact_gradient=False)
+    with pytest.raises(IncompatibleParts, match="the gradient of this cell is not exact"):
+        StepMap(truncated)
+    truncated.tags = Tags(input_kind="trees")
+    with pytest.raises(IncompatibleParts, match="reads trees or graphs has no state that steps change"):
+        StepMap(truncated)
     with pytest.raises(IncompatibleParts, match="has 5,000 numbers; at most 4,096"):
         StepMap(Plain(Linear([[0.0]], [0.0] * 5000)))
 

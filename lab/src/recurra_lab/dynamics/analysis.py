@@ -14,7 +14,7 @@ from recurra import IncompatibleParts, Network, Task, generator_of
 from recurra_lab.dynamics.fixed_points import FixedPoint, fixed_points
 from recurra_lab.dynamics.gradients import gradient_norms
 from recurra_lab.dynamics.lyapunov import lyapunov_exponents
-from recurra_lab.dynamics.step_map import StepMap, test_batch
+from recurra_lab.dynamics.step_map import StepMap
 
 Input = Literal["zero", "mean"]
 
@@ -83,7 +83,7 @@ def analysed(network: Network, task: Task, seed: int, settings: Settings) -> Ana
         IncompatibleParts: The network has no state that can be followed; see `StepMap`.
     """
     step = StepMap(network)
-    batch = test_batch(task, seed, settings.sequences)
+    batch = task.batch(0, batch_size=settings.sequences, seed=seed, split="test")
     states, inputs = step.visited(batch)
     order = torch.randperm(len(states), generator=generator_of(seed, "analyse"))
     chosen = order[: settings.starts]

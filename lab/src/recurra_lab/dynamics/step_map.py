@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from recurra import Batch, IncompatibleParts, Network, Task, leaves, map_state, using
+from recurra import Batch, IncompatibleParts, Network, leaves, map_state, using
 from recurra_lab.training.graph_model import GraphModel
 from recurra_wrappers import Bidirectional
 
@@ -26,15 +26,19 @@ class StepMap:
         network: The network; it is copied.
 
     Raises:
-        IncompatibleParts: It reads sequences from both ends or trees, or its state is not made of real
-            numbers alone, or of too many.
+        IncompatibleParts: It reads trees or sequences from both ends, its gradient is not exact, or its state
+            is not made of real numbers alone, or of too many.
     """
 
     def __init__(self, network: Network) -> None:
         self.network = copy.deepcopy(network).double().eval().requires_grad_(False)
         self.sequencer = self.network.sequencer
-        if isinstance(network, GraphModel) or any(isinstance(m, Bidirectional) for m in network.modules()):
-            raise IncompatibleParts("a network that reads trees or both directions has no state to follow")
+        if isinstance(network, GraphModel) or network.tags.input_kind != "vectors":
+            raise IncompatibleParts("a network that reads trees or graphs has no state that steps change")
+        if any(isinstance(part, Bidirectional) for part in network.modules()):
+            raise IncompatibleParts("a bidirectional network has no state that a step changes")
+        if not (network.tags.differentiable and network.tags.exact_gradient):
+            raise IncompatibleParts("the gradient of this cell is not exact, so its Jacobian is unknown")
         self._like = self.sequencer.initial_state(1)
         parts = [part for _, part in leaves(self._like)]
         self.size = sum(part.numel() for part in parts)
@@ -84,8 +88,3 @@ class StepMap:
             states.append(vectors)
         valid = torch.arange(x.shape[1]) < batch.lengths[:, None]
         return torch.stack(states, 1)[valid], x[valid]
-
-
-def test_batch(task: Task, seed: int, sequences: int) -> Batch:
-    """Return the first sequences of the test split."""
-    return task.batch(0, batch_size=sequences, seed=seed, split="test")

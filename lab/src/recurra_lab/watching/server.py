@@ -67,10 +67,10 @@ class Handler(BaseHTTPRequestHandler):
         port = self.connection.getsockname()[1]
         if self.headers.get("Host") not in {f"{name}:{port}" for name in NAMES}:
             self.send_error(HTTPStatus.FORBIDDEN, "this page is for the machine that it runs on")
-        elif self.path not in answers:
+        elif (path := self.path.partition("?")[0]) not in answers:
             self.send_error(HTTPStatus.NOT_FOUND)
         else:
-            self._send(answers[self.path], body)
+            self._send(answers[path], body)
 
     def _send(self, render: Any, body: bool) -> None:
         try:

@@ -180,6 +180,13 @@ def test_missing_values_are_marked_and_not_learned(gaps):
     assert not batch.target[:, :-1].isnan().any()
 
 
+def test_a_part_without_any_value_is_told(tmp_path):
+    rows = [("nan" if n >= 24 else value(n), 1) for n in range(30)]
+    path = written(tmp_path / "gaps.csv", "load,one", rows)
+    with pytest.raises(InvalidInput, match="all values to be predicted for test are missing; fill in some"):
+        TimeSeries(file=path, columns="load", missing="mask", **SMALL)
+
+
 @pytest.mark.parametrize("loss", ["squared", "quantile", "normal", "laplace"])
 def test_no_gradient_comes_from_a_missing_value(gaps, loss):
     task = TimeSeries(file=gaps, columns="load", missing="mask", loss=loss, **SMALL)
@@ -237,7 +244,7 @@ FAULTS = [
     ("a,b\n1,2026-01-01\n2,?\n", {}, InvalidInput, r"column 'b' of .* contains '\?' in row 2, where others"),
     ("a;b\n1,5;2\n", {}, Exception, "separates its columns by ';'; write commas, and points"),
     ("a\tb\n1\t2\n", {}, Exception, r"separates its columns by '\\t'"),
-    ("1,2\n3,4\n", {}, Exception, "has no header: its first line is '1,2'; name the columns"),
+    ("1.5,2\n3,4\n", {}, Exception, "has no header: its first line is '1.5,2'; name the columns"),
     ("a,b\n1,x\n2,x\n,x\n", {"series": "b"}, InvalidInput, "column 'a' of .* in row 3; fill"),
 ]
 

@@ -13,7 +13,6 @@ from recurra_prediction.series_file import OneSeries
 from recurra_prediction.windows import Cut
 
 LEAVE_OUT = "leave it out with task.columns"
-"""The remedy."""
 
 
 def check_parts(read: Sequence[OneSeries], cuts: Sequence[Cut], targets: Sequence[str], season: int) -> None:

@@ -99,7 +99,7 @@ def _read(path: Path) -> pa.Table:
 
 
 def _check_header(path: Path) -> None:
-    """Check that the first line names columns, with commas between them.
+    """Check that the first line names columns, with commas between them; whole numbers may be names.
 
     Raises:
         DamagedFile: It does not.
@@ -111,7 +111,8 @@ def _check_header(path: Path) -> None:
         raise DamagedFile(
             f"{path} separates its columns by {mark!r}; write commas, and points in decimal numbers"
         )
-    if line and all(map(_is_number, line.split(","))):
+    cells = line.split(",")
+    if line and all(map(_is_number, cells)) and any("." in cell or "-" in cell for cell in cells):
         raise DamagedFile(f"{path} has no header: its first line is '{line[:40]}'; name the columns in it")
 
 

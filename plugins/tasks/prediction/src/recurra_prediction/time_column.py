@@ -58,7 +58,7 @@ def _says_date(value: Any) -> bool:
 
 
 def check_dates(path: Path, name: str, times: Sequence[datetime | None], rows: Sequence[int]) -> None:
-    """Check that the dates at some rows of a file never go back, and that none is missing between others.
+    """Check that the dates at some rows of a file never go back; missing ones are passed over.
 
     Raises:
         InvalidInput: A date is earlier than the one before it.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from recurra import Batch, GeneratedTask, Score, Split
+from recurra import Batch, GeneratedTask, InvalidInput, Score, Split
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,10 @@ class Windows(GeneratedTask):
         due = ~self.series.isnan().all(1)
         if bool(due.all()):
             return ends
-        return ends[due[ends[:, None] + torch.tensor(self.cut.offsets)].any(1)]
+        ends = ends[due[ends[:, None] + torch.tensor(self.cut.offsets)].any(1)]
+        if not len(ends):
+            raise InvalidInput(f"all values to be predicted for {split} are missing; fill in some of them")
+        return ends
 
     def sample(self, batch_size: int, rng: torch.Generator) -> Batch:
         """Draw windows of the training part at random."""
