@@ -26,13 +26,13 @@ class PullOutput:
     """What pulls ∂ loss / ∂ y back.
 
     Args:
-        loop: Runs over the steps again with ∂ loss / ∂ y as a stream; None if y is a part of the state.
+        loop: Runs over the steps again with ∂ loss / ∂ y as a stream; None if there is nothing to compute.
         reads: Whether the loop reads x, and that gradient.
         before: Whether its first result is ∂ loss / ∂ s before the step.
         after: Whether the next is ∂ loss / ∂ s after it.
         outer: The shared weight of each pair of factors among the other results.
         sums: The shared weight of each of its sums.
-        at: Where y lies in the state after the step, and the size of that state.
+        at: Where y lies in the state after the step, and the size of that state; None if it is no part of it.
     """
 
     loop: Loop | None
@@ -41,10 +41,12 @@ class PullOutput:
     after: bool = False
     outer: tuple[int, ...] = ()
     sums: tuple[int, ...] = ()
-    at: tuple[int, int] = (0, 0)
+    at: tuple[int, int] | None = None
 
-    def placed(self, g: Tensor) -> Tensor:
-        """Return ∂ loss / ∂ s after each step, (T, B, S), of ∂ loss / ∂ y (T, B, O)."""
+    def placed(self, g: Tensor) -> Tensor | None:
+        """Return ∂ loss / ∂ s after each step, (T, B, S) or None, of ∂ loss / ∂ y (T, B, O)."""
+        if self.at is None:
+            return None
         start, size = self.at
         return torch.nn.functional.pad(g, (start, size - start - g.shape[-1]))
 
@@ -91,6 +93,8 @@ def _pull(program: Program, found: Gradients, stands: dict[Node, Node], g: Node)
     of_steps = [*(node for node in (before, after) if node is not None), *sides]
     known = {new: old for old, new in stands.items()}
     results = replaced([*of_steps, *(node for _, node in sums)], known)
+    if not results:  # y is made of nothing that weights act on
+        return PullOutput(None)
     read = set(graph.sorted_by_use([*program.after, *results]))
     loop = Loop(
         program.states,
