@@ -30,7 +30,7 @@ class _Stored(BaseModel):
 
 
 class Curve(_Stored):
-    """The goal's score at each validation, thinned to at most `MOST_POINTS`."""
+    """The goal's score at each validation, thinned to at most `MOST_POINTS`; of training without any."""
 
     score: str
     steps: tuple[int, ...]
@@ -172,14 +172,17 @@ def seed_run(folder: RunFolder) -> SeedRun:
 
 
 def _curve(folder: RunFolder, score: str) -> Curve | None:
-    rows = [
-        (step, value) for step, name, value in read_metrics(folder.metrics) if name == f"validation/{score}"
-    ]
+    logged = list(read_metrics(folder.metrics))
+    rows = _rows(logged, f"validation/{score}") or _rows(logged, f"train/{score}")
     every = -(-len(rows) // MOST_POINTS) or 1
     rows = rows[::-1][::every][::-1]  # the last one is always kept
     if not rows:
         return None
     return Curve(score=score, steps=tuple(s for s, _ in rows), values=tuple(v for _, v in rows))
+
+
+def _rows(logged: list[tuple[int, str, float]], wanted: str) -> list[tuple[int, float]]:
+    return [(step, value) for step, name, value in logged if name == wanted]
 
 
 def _plain(baselines: Baselines) -> dict[str, dict[str, dict[str, float]]]:

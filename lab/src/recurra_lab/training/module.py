@@ -47,6 +47,7 @@ class LearningModule(pl.LightningModule):
         self.model, self.task, self.seed = model, task, seed
         self.carried: Any = None  # the state after the last batch, where the next one continues it
         self.max_updates: int | None = None  # set by the run, for schedules that end with it
+        self.training_scores: dict[str, float] = {}  # of the last training batch
         self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
 
     @property
@@ -156,6 +157,7 @@ class LearningModule(pl.LightningModule):
             # Reduce sums and weights, not values: ranks have different numbers of scored steps.
             parts = torch.tensor(score, dtype=torch.float64, device=self.device)
             whole = type(score)(*self.mean_over_ranks(parts).tolist())
+            self.training_scores[name] = whole.value
             self.log(f"train/{name}", whole.value, prog_bar=name == self.task.goal.score)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:

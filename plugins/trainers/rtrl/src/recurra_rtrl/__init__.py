@@ -8,7 +8,7 @@ from recurra import Component, hookimpl
 
 @hookimpl
 def recurra_components() -> Iterable[Component]:
-    """Return the trainer."""
+    """Return the trainers."""
     return [
         Component(
             "trainer",
@@ -16,7 +16,14 @@ def recurra_components() -> Iterable[Component]:
             "recurra_rtrl.trainer:RTRL",
             "real-time recurrent learning: carries the gradient forward, exactly or by an estimate",
             "Williams and Zipser 1989; Tallec and Ollivier 2017",
-        )
+        ),
+        Component(
+            "trainer",
+            "truncated-rtrl",
+            "recurra_rtrl.truncated:TruncatedRTRL",
+            "the rule of the LSTM paper, one sequence at a time, as a compiled loop",
+            "Hochreiter and Schmidhuber 1997",
+        ),
     ]
 
 
