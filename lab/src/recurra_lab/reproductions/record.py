@@ -16,6 +16,7 @@ from recurra_lab.artifacts.seal import check_seal
 from recurra_lab.experiments import Experiment
 from recurra_lab.experiments.overrides import dotted, values_in
 from recurra_lab.reproductions.catalogue import Shipped
+from recurra_lab.reproductions.reference import claim_of
 from recurra_lab.runs.build import goal_of
 from recurra_lab.runs.callbacks import SOLVED
 from recurra_lab.training.evaluate import Baselines, suite_baselines
@@ -91,9 +92,11 @@ def record_of(shipped: Shipped, runs: Sequence[RunFolder]) -> Record:
                 " choose another folder with --out"
             )
     experiment = Experiment.from_toml(runs[0].experiment)
+    redrawn = claim_of(shipped.path).redrawn
+    options = {key: value for key, value in options_of(experiment).items() if key not in redrawn}
     return Record(
         experiment=shipped.name,
-        options=options_of(experiment),
+        options=options,
         versions=versions[0],
         baselines=_plain(suite_baselines(experiment.make_task())),
         runs=tuple(seed_run(run) for run in runs),

@@ -114,4 +114,13 @@ class Rerun:
 
     def _runs(self, experiment: Shipped, first: int, count: int, words: Sequence[str]) -> list[RunFolder]:
         seeds, folder = range(first, first + count), self.out / experiment.name
-        return run_seeds(experiment.path, seeds, folder, words=words, at_once=self.at_once, tell=self.tell)
+        redrawn = claim_of(experiment.path).redrawn
+        if not redrawn:
+            return run_seeds(
+                experiment.path, seeds, folder, words=words, at_once=self.at_once, tell=self.tell
+            )
+        runs = []
+        for seed in seeds:
+            own = [*words, *(f"{option}={seed}" for option in redrawn)]
+            runs += run_seeds(experiment.path, [seed], folder, words=own, at_once=1, tell=self.tell)
+        return runs
