@@ -92,21 +92,19 @@ def record_of(shipped: Shipped, runs: Sequence[RunFolder]) -> Record:
                 " choose another folder with --out"
             )
     experiment = Experiment.from_toml(runs[0].experiment)
-    redrawn = claim_of(shipped.path).redrawn
-    options = {key: value for key, value in options_of(experiment).items() if key not in redrawn}
     return Record(
         experiment=shipped.name,
-        options=options,
+        options=options_of(experiment, claim_of(shipped.path).redrawn),
         versions=versions[0],
         baselines=_plain(suite_baselines(experiment.make_task())),
         runs=tuple(seed_run(run) for run in runs),
     )
 
 
-def options_of(experiment: Experiment) -> dict[str, Any]:
-    """Return every option by its full key, without the seed."""
+def options_of(experiment: Experiment, redrawn: Sequence[str] = ()) -> dict[str, Any]:
+    """Return every option by its full key, without the seed and the options that follow it."""
     known = {dotted(key): value for key, value in values_in(experiment.as_dict()).items()}
-    return {key: value for key, value in known.items() if key not in VARYING}
+    return {key: value for key, value in known.items() if key not in (*VARYING, *redrawn)}
 
 
 def changed_options(record: Record, file: Path) -> list[str]:

@@ -5,10 +5,11 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from recurra import Batch, IncompatibleParts
+from recurra import Batch, IncompatibleParts, using
 from recurra.config.ref import Ref
 from recurra_lab import Experiment, Model
 from recurra_lstm.original import LSTM1997
+from recurra_rtrl import recurra_experiments
 from recurra_rtrl.memory_blocks import MemoryBlocks
 from recurra_rtrl.trainer import RTRL
 from recurra_rtrl.truncated import TruncatedRTRL
@@ -80,10 +81,11 @@ def learned(task, options, **rule):
 def descended(task, options, *, lr, momentum=0.0):
     """Return the weights after one step of SGD per sequence, by autograd."""
     model = model_of(task, options)
-    sgd, batch = torch.optim.SGD(model.parameters(), lr, momentum), task.given
+    sgd, batch = torch.optim.SGD(model.parameters(), lr, momentum=momentum), task.given
     for b, steps in enumerate(batch.lengths.tolist()):
         x, target, mask = (part[b : b + 1, :steps] for part in (batch.x.double(), batch.target, batch.mask))
-        y, _ = model(x)
+        with using("loop"):
+            y, _ = model(x)
         sgd.zero_grad()
         ((torch.sigmoid(y) - target)[mask].square().sum() / 2).backward()
         sgd.step()
@@ -125,7 +127,8 @@ def test_outputs_are_those_before_each_update():
     task = Given(drawn(0.4))
     _, outputs = learned(task, FORMS["experiment 1"], lr=0.7)
     model = model_of(task, FORMS["experiment 1"])
-    y, _ = model(task.given.x.double(), lengths=task.given.lengths)
+    with using("loop"):
+        y, _ = model(task.given.x.double(), lengths=task.given.lengths)
     scored = task.given.mask[0]
     torch.testing.assert_close(outputs[0, scored], y[0, scored].detach())
     assert not torch.allclose(outputs[1, 5], y[1, 5])  # the first sequence has been learned by then
@@ -152,3 +155,27 @@ def test_what_it_cannot_teach_is_refused(words, message):
 
 def test_the_lstm_of_1997_has_memory_blocks():
     assert isinstance(LSTM1997(3), MemoryBlocks)
+
+
+COUNTS = {
+    "1-reber-4x1-lr01": 264,
+    "1-reber-3x2-lr05": 276,
+    "2a-p100": 10504,
+    "2c-q50": 364,
+    "2c-q1000": 6064,
+    "2c-q1000-p500": 3064,
+    "3a-t100-n3": 102,
+    "4-adding-t100": 93,
+    "5-multiplication-140": 93,
+    "6a-temporal-order": 156,
+    "6b-temporal-order": 308,
+}
+"""Numbers of weights in the tables of the LSTM paper."""
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_networks_have_as_many_weights_as_in_the_paper(name):
+    (path,) = [path for path in recurra_experiments() if path.stem == name]
+    experiment = Experiment.from_toml(path)
+    model = experiment.make_model(experiment.make_task())
+    assert sum(p.numel() for p in model.parameters()) == COUNTS[name]
