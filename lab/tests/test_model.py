@@ -84,6 +84,13 @@ def test_a_model_is_a_cell_and_a_readout():
     assert not model.readout.bias.any()
 
 
+def test_a_readout_without_biases_starts_within_its_range():
+    model = Model(Given(), PLAIN, readout_bias=False, readout_init_range=0.05)
+    assert model.readout.bias is None
+    assert 0 < model.readout.weight.abs().max() <= 0.05
+    assert Model(Given(), PLAIN, readout_init_range=0.05).readout.bias.any()
+
+
 def test_state_and_lengths_reach_the_cell():
     model, x = Model(Given(), PLAIN), torch.randn(2, 5, 3)
     whole, _ = model(x)

@@ -181,3 +181,10 @@ def test_a_run_says_where_it_comes_from(monkeypatch):
     assert set(origin) == {"date", "machine", "commit"}
     monkeypatch.setattr(provenance, "_git", lambda *words: "" if words[0] == "ls-files" else "of another")
     assert provenance.origin()["commit"] is None
+
+
+def test_what_the_source_leaves_open_is_on_the_page(shipped):
+    told = 'chosen = ["The seeds are ours."]\nseeds'
+    shipped.path.write_text(FILE.replace("seeds", told, 1))
+    claim = claim_of(shipped.path)
+    assert "What the source leaves open, and our choice:\n\n- The seeds are ours." in page(claim, of(0.1))

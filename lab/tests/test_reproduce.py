@@ -14,8 +14,9 @@ from recurra.plugins import discovery
 from recurra_lab import Experiment
 from recurra_lab.cli import main
 from recurra_lab.errors import RunFailed
+from recurra_lab.reproductions import rerun
 from recurra_lab.reproductions.catalogue import find, shipped
-from recurra_lab.reproductions.record import read_record
+from recurra_lab.reproductions.record import options_of, read_record
 from recurra_lab.reproductions.reference import claim_of
 from recurra_lab.reproductions.rerun import Rerun
 from recurra_lab.runs import seed_runs
@@ -115,6 +116,22 @@ def test_it_runs_every_seed_and_records_what_was_measured(experiment, tmp_path, 
     checked = run(*words, "--check")
     assert checked.exit_code != 0
     assert "of seed 5 outcome.sequences is 16 and was 18 to 18 in the record" in checked.output
+
+
+def test_an_option_that_is_redrawn_has_the_value_of_the_seed_in_every_run(experiment, monkeypatch):
+    experiment.write_text(FILE.replace("seeds = 2", 'seeds = 2\nredrawn = ["task.min_length"]'))
+    given = []
+
+    def pretend(path, seeds, folder, *, words, at_once, tell):
+        given.append((*seeds, *words))
+        return []
+
+    monkeypatch.setattr(rerun, "run_seeds", pretend)
+    monkeypatch.setattr(rerun, "record_of", lambda shipped, runs: None)
+    monkeypatch.setattr(rerun, "save", lambda *_: None)
+    Rerun(experiment.parent, experiment.parent, 1, print).run(find("graves2014/two-vectors"))
+    assert given == [(5, "task.min_length=5"), (6, "task.min_length=6")]
+    assert "task.min_length" not in options_of(Experiment.from_toml(experiment), ["task.min_length"])
 
 
 def test_a_run_with_other_options_is_neither_reused_nor_recorded(experiment, tmp_path, forked_runs):

@@ -25,6 +25,7 @@ from recurra_lab.training.capabilities import RunsPopulations as RunsPopulations
 from recurra_lab.training.capabilities import ScoresPopulations as ScoresPopulations
 from recurra_lab.training.capabilities import Staged as Staged
 from recurra_lab.training.capabilities import TakesTargets as TakesTargets
+from recurra_lab.training.compiled_c import compiled_c as compiled_c
 from recurra_lab.training.evaluate import evaluate as evaluate
 from recurra_lab.training.evaluate import evaluate_suite as evaluate_suite
 from recurra_lab.training.evaluate import evaluation_mode as evaluation_mode

@@ -38,6 +38,17 @@ class RunOptions(Options):
     stop_below: Annotated[float | None, Field(description="stop when the score is below this value")] = None
     stop_above: Annotated[float | None, Field(description="stop when the score is above this value")] = None
     stop_after: Annotated[Count, Field(description="consecutive validations that must meet the goal")] = 6
+    stop_by: Annotated[
+        Literal["validation", "training"],
+        Field(
+            description="scores that decide whether to stop: those of a validation, or those of the last"
+            " training batch, which then replaces the validation"
+        ),
+    ] = "validation"
+    abandon_validation: Annotated[
+        bool,
+        Field(description="end a validation when its goal is out of reach; its scores are those so far"),
+    ] = False
     early_stop_patience: Annotated[
         int | None,
         Field(

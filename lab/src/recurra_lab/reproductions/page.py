@@ -25,6 +25,7 @@ def page(claim: Claim, record: Record, curve: str | None = None) -> str:
         f"## {record.experiment}",
         f"{claim.paper}: {claim.claim}{_known_from(claim.success)}.",
         _departures(claim),
+        _choices(claim),
         verdict_line(claim, record, judgement),
         _numbers(record, judgement),
         _baselines(record),
@@ -46,6 +47,11 @@ def _departures(claim: Claim) -> str:
         return "**Protocol: same.** There are no known differences from the paper."
     lines = "\n".join(f"- {sentence}" for sentence in claim.departs)
     return f"**Protocol: {claim.protocol}.** Differences from the paper:\n\n{lines}"
+
+
+def _choices(claim: Claim) -> str:
+    lines = "\n".join(f"- {sentence}" for sentence in claim.chosen)
+    return f"What the source leaves open, and our choice:\n\n{lines}" if lines else ""
 
 
 def verdict_line(claim: Claim, record: Record, judgement: Judgement) -> str:

@@ -16,6 +16,7 @@ from recurra_lab.artifacts.seal import check_seal
 from recurra_lab.experiments import Experiment
 from recurra_lab.experiments.overrides import dotted, values_in
 from recurra_lab.reproductions.catalogue import Shipped
+from recurra_lab.reproductions.reference import claim_of
 from recurra_lab.runs.build import goal_of
 from recurra_lab.runs.callbacks import SOLVED
 from recurra_lab.training.evaluate import Baselines, suite_baselines
@@ -30,7 +31,7 @@ class _Stored(BaseModel):
 
 
 class Curve(_Stored):
-    """The goal's score at each validation, thinned to at most `MOST_POINTS`."""
+    """The goal's score at each validation, thinned to at most `MOST_POINTS`; of training without any."""
 
     score: str
     steps: tuple[int, ...]
@@ -93,17 +94,17 @@ def record_of(shipped: Shipped, runs: Sequence[RunFolder]) -> Record:
     experiment = Experiment.from_toml(runs[0].experiment)
     return Record(
         experiment=shipped.name,
-        options=options_of(experiment),
+        options=options_of(experiment, claim_of(shipped.path).redrawn),
         versions=versions[0],
         baselines=_plain(suite_baselines(experiment.make_task())),
         runs=tuple(seed_run(run) for run in runs),
     )
 
 
-def options_of(experiment: Experiment) -> dict[str, Any]:
-    """Return every option by its full key, without the seed."""
+def options_of(experiment: Experiment, redrawn: Sequence[str] = ()) -> dict[str, Any]:
+    """Return every option by its full key, without the seed and the options that follow it."""
     known = {dotted(key): value for key, value in values_in(experiment.as_dict()).items()}
-    return {key: value for key, value in known.items() if key not in VARYING}
+    return {key: value for key, value in known.items() if key not in (*VARYING, *redrawn)}
 
 
 def changed_options(record: Record, file: Path) -> list[str]:
@@ -172,14 +173,17 @@ def seed_run(folder: RunFolder) -> SeedRun:
 
 
 def _curve(folder: RunFolder, score: str) -> Curve | None:
-    rows = [
-        (step, value) for step, name, value in read_metrics(folder.metrics) if name == f"validation/{score}"
-    ]
+    logged = list(read_metrics(folder.metrics))
+    rows = _rows(logged, f"validation/{score}") or _rows(logged, f"train/{score}")
     every = -(-len(rows) // MOST_POINTS) or 1
     rows = rows[::-1][::every][::-1]  # the last one is always kept
     if not rows:
         return None
     return Curve(score=score, steps=tuple(s for s, _ in rows), values=tuple(v for _, v in rows))
+
+
+def _rows(logged: list[tuple[int, str, float]], wanted: str) -> list[tuple[int, float]]:
+    return [(step, value) for step, name, value in logged if name == wanted]
 
 
 def _plain(baselines: Baselines) -> dict[str, dict[str, dict[str, float]]]:

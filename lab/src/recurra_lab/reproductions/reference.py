@@ -5,7 +5,9 @@ paper = "Hochreiter and Schmidhuber 1997, experiment 1"
 claim = "LSTM learns the embedded Reber grammar in all trials, after 8,440 sequences on average"
 protocol = "reduced"             # same, reduced or analogue
 departs = ["Adam replaces plain gradient descent."]    # every difference from the paper
+chosen = ["We test after every 500 sequences."]        # what the paper, or our knowledge of it, leaves open
 seeds = 10                       # number of seeds, starting at the seed of the experiment
+redrawn = ["task.world"]         # options that get the value of the seed, where a task has data of its own
 minutes = 20                     # on one core, for all seeds
 sequence_size = 1                # sequences as the paper counts them in one of ours
 
@@ -127,7 +129,9 @@ class Claim(_Strict):
     claim: str
     protocol: Protocol
     departs: tuple[Sentence, ...] = ()
+    chosen: tuple[Sentence, ...] = ()
     seeds: Annotated[int, Field(gt=0)] = 10
+    redrawn: tuple[str, ...] = ()
     minutes: Annotated[float, Field(gt=0)]
     sequence_size: Annotated[int, Field(gt=0)] = 1
     success: Success

@@ -119,5 +119,12 @@ class Rerun:
 
     def _runs(self, experiment: Shipped, first: int, count: int, words: Sequence[str]) -> list[RunFolder]:
         seeds, folder = range(first, first + count), self.out / experiment.name
-        tell = Countdown(self.tell, count)
-        return run_seeds(experiment.path, seeds, folder, words=words, at_once=self.at_once, tell=tell)
+        redrawn = claim_of(experiment.path).redrawn
+        if not redrawn:
+            tell = Countdown(self.tell, count)
+            return run_seeds(experiment.path, seeds, folder, words=words, at_once=self.at_once, tell=tell)
+        runs = []
+        for seed in seeds:
+            own = [*words, *(f"{option}={seed}" for option in redrawn)]
+            runs += run_seeds(experiment.path, [seed], folder, words=own, at_once=1, tell=self.tell)
+        return runs

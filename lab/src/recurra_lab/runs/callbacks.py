@@ -62,7 +62,17 @@ class StopRule:
 
 
 class Validation(Callback):
-    """Evaluates the model every `every` batches and stops the run by the stopping criterion."""
+    """Evaluates the model every `every` batches and stops the run by the stopping criterion.
+
+    Args:
+        data: Returns the validation data.
+        batches: Batches of a validation.
+        every: Training batches between two validations.
+        rule: The stopping criterion.
+        flag: Set by a signal.
+        by_training: The scores of the last training batch take the place of a validation.
+        abandon: End a validation as soon as its goal is out of reach.
+    """
 
     def __init__(
         self,
@@ -71,8 +81,12 @@ class Validation(Callback):
         every: int,
         rule: StopRule,
         flag: SignalFlag,
+        *,
+        by_training: bool = False,
+        abandon: bool = False,
     ) -> None:
         self.data, self.batches, self.every, self.rule, self.flag = data, batches, every, rule, flag
+        self.by_training, self.abandon = by_training, abandon
         self.last, self.best, self.stale, self.met = 0, float("nan"), 0, 0
         self.best_step = 0
         self.outcome: str | None = None
@@ -103,13 +117,26 @@ class Validation(Callback):
         step = int(module.batches_seen)
         if step == 0 or step % self.every or step == self.last:
             return
+        if self.by_training:
+            self._judge_training(trainer, module, step)
+            return
         local = evaluate(
-            module.evaluated_model, self.data(trainer), self.batches, lambda: bool(self.flag.received)
+            module.evaluated_model,
+            self.data(trainer),
+            self.batches,
+            lambda: bool(self.flag.received),
+            self.rule.goal if self.abandon and trainer.world_size == 1 else None,
         )
         if agreed(trainer, local is None):
             return
         self.last = step
         self._record(trainer, summed(trainer, local or {}), step)
+
+    def _judge_training(self, trainer: pl.Trainer, module: LearningModule, step: int) -> None:
+        """Judge the last training batch; a resumed run has none yet, but judged it before it was saved."""
+        if module.training_scores:
+            self.last = step
+            self._judge(trainer, module.training_scores[self.rule.goal.score])
 
     def _record(self, trainer: pl.Trainer, scores: Scores, step: int) -> None:
         values = {f"validation/{name}": score.value for name, score in scores.items()}

@@ -252,6 +252,8 @@ class Run:
             options.validate_every * options.accumulate,
             callbacks.StopRule(self.goal, options.stop_after, options.early_stop_patience),
             flag,
+            by_training=options.stop_by == "training",
+            abandon=options.abandon_validation,
         )
 
     def _checkpoints(self, validation: callbacks.Validation, flag: SignalFlag) -> callbacks.Checkpoints:

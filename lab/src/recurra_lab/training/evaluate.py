@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from recurra.cell import Network
-from recurra.task import Batch, Predictor, Score, Split, Task
+from recurra.task import Batch, Goal, Predictor, Score, Split, Task
 from recurra_lab.training.batches import Batches
 
 Scores = dict[str, Score]
@@ -22,8 +22,18 @@ def evaluate(
     data: Batches,
     batches: int,
     interrupted: Callable[[], bool] = lambda: False,
+    abandon: Goal | None = None,
 ) -> Scores | None:
-    """Evaluate a model on the first batches of a split; returns None if interrupted between batches."""
+    """Evaluate a model on the first batches of a split; returns None if interrupted between batches.
+
+    Args:
+        model: The model.
+        data: The batches of the split.
+        batches: How many of them.
+        interrupted: Asked before every batch.
+        abandon: Stop once this goal cannot be met, if it bounds a mean of errors from above; the scores are
+            then those of the batches so far.
+    """
     weights = next(model.parameters())
     total: Scores = {}
     state: Any = None
@@ -37,7 +47,15 @@ def evaluate(
             state = found.state
             for name, score in found.scores.items():
                 total[name] = total.get(name, Score(0, 0)) + score
+            if abandon is not None and _out_of_reach(abandon, total, (k + 1) / batches):
+                break
     return total
+
+
+def _out_of_reach(goal: Goal, total: Scores, share: float) -> bool:
+    """Return whether a goal is missed even if no batch after this share of them adds to the sum of errors."""
+    score = total[goal.score]
+    return goal.below is not None and score.value * share >= goal.below
 
 
 def evaluate_suite(

@@ -54,7 +54,7 @@ class Model(Network):
         self.embedding = kind(task.input_size, chosen.embedding_size) if kind else None
         self.sequencer = _sequencer(cell, self._width(task, chosen.embedding_size), chosen)
         _check_reads(task, cell, self.tags)
-        self.readout = _readout(chosen.readout, self.sequencer, task)
+        self.readout = _readout(chosen, self.sequencer, task)
 
     def forward(self, x: Tensor, state: Any = None, *, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
         """Run over a batch: x of the task -> y (B, T, O) and the final state."""
@@ -121,9 +121,9 @@ def _wrapped(cell: Ref, width: int, options: ModelOptions) -> Cell[Any]:
     return built
 
 
-def _readout(kind: str, sequencer: SequenceLayer, task: Task) -> nn.Module:
+def _readout(options: ModelOptions, sequencer: SequenceLayer, task: Task) -> nn.Module:
     width = sequencer.output_size
-    if kind == "none":
+    if options.readout == "none":
         if width != task.output_size:
             message = f"has output size {width}, but task '{type(task).__name__}' needs {task.output_size}"
             known = getattr(sequencer, "options", {})
@@ -132,9 +132,15 @@ def _readout(kind: str, sequencer: SequenceLayer, task: Task) -> nn.Module:
                 f"{type(sequencer).__name__} {message}; choose {choice}model.readout=linear"
             )
         return nn.Identity()
-    made = nn.Linear(width, task.output_size)
-    nn.init.xavier_uniform_(made.weight)
-    nn.init.zeros_(made.bias)
+    made = nn.Linear(width, task.output_size, bias=options.readout_bias)
+    largest = options.readout_init_range
+    for p in made.parameters():
+        if largest is not None:
+            nn.init.uniform_(p, -largest, largest)
+        elif p.dim() > 1:
+            nn.init.xavier_uniform_(p)
+        else:
+            nn.init.zeros_(p)
     return made
 
 

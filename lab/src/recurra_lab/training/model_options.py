@@ -80,6 +80,14 @@ class ModelOptions(Options):
         Literal["linear", "none"],
         Field(description="linear: linear layer; none: use the output of the last layer"),
     ] = "linear"
+    readout_bias: Annotated[bool, Field(description="give the linear readout biases")] = True
+    readout_init_range: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            description="initialize the readout uniformly within ± this; none: weights by Xavier, biases 0",
+        ),
+    ] = None
 
     @field_validator("weights", "block", mode="before")
     @classmethod

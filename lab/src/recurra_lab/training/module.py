@@ -50,6 +50,7 @@ class LearningModule(pl.LightningModule):
         self.carried: Any = None  # the state after the last batch, where the next one continues it
         self.max_updates: int | None = None  # set by the run, for schedules that end with it
         self.step_log = StepLog()
+        self.training_scores: dict[str, float] = {}  # of the last training batch
         self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
 
     @property
@@ -176,7 +177,8 @@ class LearningModule(pl.LightningModule):
     def record_scores(self, scores: Mapping[str, Score]) -> None:
         """Log scores on a training batch."""
         for name, score in scores.items():
-            self.log(f"train/{name}", self._over_ranks(score).value)
+            self.training_scores[name] = self._over_ranks(score).value
+            self.log(f"train/{name}", self.training_scores[name])
 
     def _over_ranks(self, score: Score) -> Score:
         # Sums and weights, not values: ranks have different numbers of scored steps.

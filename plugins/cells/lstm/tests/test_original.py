@@ -191,3 +191,16 @@ def test_a_state_of_other_blocks_is_refused():
     cell, other = (LSTM1997(2, blocks=b, block_size=s) for b, s in ((3, 2), (2, 3)))
     with pytest.raises(InvalidInput, match=r"state.gates must have shape \(1, 6\), got \(1, 4\)"):
         cell(torch.zeros(1, 1, 2), LSTM1997State(*other.initial_state(1)))
+
+
+def test_the_input_is_shown_behind_the_cells():
+    x = torch.randn(BATCH, STEPS, INPUTS)
+    torch.manual_seed(0)
+    shown = LSTM1997(INPUTS, blocks=2, shows_input=True)
+    torch.manual_seed(0)
+    hidden = LSTM1997(INPUTS, blocks=2)
+    y, state = shown(x)
+    expected, _ = hidden(x)
+    assert shown.output_size == 4 + INPUTS
+    assert torch.equal(y, torch.cat([expected, x], -1))
+    assert state.y.shape == (BATCH, 4)

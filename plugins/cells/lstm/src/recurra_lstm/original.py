@@ -47,9 +47,10 @@ class LSTM1997(Cell[LSTM1997State]):
     With `forget_gate`, s_c' = y_f_j s_c + y_in_j g(net_c) and y_f_j = f(W_f_j u + b_f_j), which is one more
     unit of u. With `peepholes` net_in and net_f also see each s_c of their own block, and net_out each s_c';
     the truncated error does not pass through these either.
+    With `shows_input`, as in experiment 2a, the output is [y_c', x], so that the readout sees x too.
 
     Shapes: x (B, I), b blocks of S cells and G gates each (input, forget, output: those it has), s (B, b, S),
-    y (B, b S).
+    y (B, b S), or (B, b S + I) with `shows_input`.
     Parameters: b (S + G) U for the U = I + b S + G b units of u (fewer if cells or gates do not feed back),
     G b biases of gates, b S of cells, and G b S with peepholes.
     Initialization: weights, and biases that are not given, uniform in ±`init_range`; s, y and gates 0.
@@ -89,13 +90,17 @@ class LSTM1997(Cell[LSTM1997State]):
         init_range: Annotated[
             float, Field(gt=0, description="weights are initialized uniformly within ± this")
         ] = 0.1,
+        shows_input: Annotated[
+            bool, Field(description="append x to the output, for a readout that sees it")
+        ] = False,
     ) -> None:
-        super().__init__(input_size, blocks * block_size)
+        cells = blocks * block_size
+        super().__init__(input_size, cells + shows_input * input_size)
         self.tags = Tags(exact_gradient=not truncated)
         self.block, self.truncated, self.g, self.h = (blocks, block_size), truncated, g, h
         self.gates = ["input", *["forget"] * forget_gate, *["output"] * output_gate]
         self.cells_feed_back, self.gates_feed_back = cells_feed_back, gates_feed_back
-        G, cells = len(self.gates), self.output_size
+        self.cells, self.shows_input, G = cells, shows_input, len(self.gates)
         units = input_size + cells_feed_back * cells + gates_feed_back * G * blocks
         # rows: cells, then gates, each block by block; columns: x, then the cells and gates that feed back
         self.weights = nn.Linear(units, cells + G * blocks, bias=False)
@@ -126,11 +131,11 @@ class LSTM1997(Cell[LSTM1997State]):
     def initial_state(self, batch_size: int) -> LSTM1997State:
         """Return zeros."""
         gates = len(self.gates) * self.block[0]
-        zeros = [self.zeros(batch_size, *sizes) for sizes in [(self.output_size,), (gates,), self.block]]
+        zeros = [self.zeros(batch_size, *sizes) for sizes in [(self.cells,), (gates,), self.block]]
         return LSTM1997State(*zeros)
 
     def step(self, x: Tensor, state: LSTM1997State) -> tuple[Tensor, LSTM1997State]:
-        """Advance by one step: x (B, I), state -> y (B, b S), state."""
+        """Advance by one step: x (B, I), state -> y (B, b S), or [y, x], and state."""
         s = state.s
         net_c, net = self._nets(torch.cat([x, *self._fed_back(state)], -1))
         gates = {"input": torch.sigmoid(net["input"] + self._peep("input", s))}  # (B, b) each
@@ -144,7 +149,8 @@ class LSTM1997(Cell[LSTM1997State]):
             gates["output"] = torch.sigmoid(net["output"] + self._peep("output", s))
             y = gates["output"][..., None] * y
         y = y.flatten(1)
-        return y, LSTM1997State(y, torch.cat(list(gates.values()), -1), s)
+        output = torch.cat([y, x], -1) if self.shows_input else y
+        return output, LSTM1997State(y, torch.cat(list(gates.values()), -1), s)
 
     def _fed_back(self, state: LSTM1997State) -> Iterator[Tensor]:
         for unit, feeds in ((state.y, self.cells_feed_back), (state.gates, self.gates_feed_back)):
@@ -157,7 +163,7 @@ class LSTM1997(Cell[LSTM1997State]):
     def _nets(self, u: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the net inputs: u (B, units) -> of the cells (B, b, S), of each gate (B, b)."""
         net = self.weights(u)
-        net_c, net_gates = net[:, : self.output_size], net[:, self.output_size :]
+        net_c, net_gates = net[:, : self.cells], net[:, self.cells :]
         if self.cell_bias is not None:
             net_c = net_c + self.cell_bias
         if self.gate_bias is not None:

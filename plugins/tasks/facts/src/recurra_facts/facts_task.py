@@ -29,7 +29,8 @@ class Facts(Corpus):
 
     Shapes: x (B, 1, (k − 1) size), y (B, 1, size).
     Scores: wrong_share, the share of facts whose answer is nearest, by its cosine, to another symbol than the
-    right one; cosine, the mean with the right one. Solved means that none is wrong.
+    right one; cosine, the mean with the right one; squared_noise, the mean of |answer − right|², which the
+    outer products of random codes make (m − 1) / size^(k − 1) for m facts. Solved means that none is wrong.
     Loss: the mean squared error per number.
     Source: Smolensky 1990, for the memory; Wilson 1991, tensor product networks of any rank.
     """
@@ -82,14 +83,16 @@ class Facts(Corpus):
         return (y - batch.target).square().mean()
 
     def scores(self, y: Tensor, batch: Batch) -> dict[str, Score]:
-        """Return wrong_share and cosine."""
+        """Return wrong_share, cosine and squared_noise."""
         answers, right = (normalize(value[:, 0].double(), dim=-1) for value in (y, batch.target))
         known = normalize(self.codes[-1].to(answers), dim=-1)
         wrong = (answers @ known.T).argmax(-1) != (right @ known.T).argmax(-1)
         cosine = (answers * right).sum(-1)
+        noise = (y[:, 0].double() - batch.target[:, 0]).square().sum(-1)
         return {
             "wrong_share": Score(float(wrong.sum()), len(y)),
             "cosine": Score(float(cosine.sum()), len(y)),
+            "squared_noise": Score(float(noise.sum()), len(y)),
         }
 
     def oracle(self, batch: Batch) -> Tensor:
@@ -101,7 +104,7 @@ class Facts(Corpus):
         most = self.known[:, -1].bincount().max()
         return {
             "constant": {"wrong_share": 1 - float(most) / len(self.known)},
-            "optimal": {"wrong_share": 0.0, "cosine": 1.0},
+            "optimal": {"wrong_share": 0.0, "cosine": 1.0, "squared_noise": 0.0},
         }
 
     def suite(self) -> Mapping[str, Task]:

@@ -8,7 +8,7 @@ from recurra import Component, hookimpl
 
 @hookimpl
 def recurra_components() -> Iterable[Component]:
-    """Return the trainer."""
+    """Return the trainers."""
     return [
         Component(
             "trainer",
@@ -17,6 +17,13 @@ def recurra_components() -> Iterable[Component]:
             "real-time recurrent learning: carries the gradient forward, exactly or approximately",
             "Williams and Zipser 1989; Tallec and Ollivier 2017; Bellec et al. 2020; Menick et al. 2021",
         )
+        Component(
+            "trainer",
+            "truncated-rtrl",
+            "recurra_rtrl.truncated:TruncatedRTRL",
+            "the rule of the LSTM paper, one sequence at a time, as a compiled loop",
+            "Hochreiter and Schmidhuber 1997",
+        ),
     ]
 
 
