@@ -16,7 +16,7 @@ def recurra_components() -> Iterable[Component]:
             "recurra_rtrl.trainer:RTRL",
             "real-time recurrent learning: carries the gradient forward, exactly or approximately",
             "Williams and Zipser 1989; Tallec and Ollivier 2017; Bellec et al. 2020; Menick et al. 2021",
-        )
+        ),
         Component(
             "trainer",
             "truncated-rtrl",
