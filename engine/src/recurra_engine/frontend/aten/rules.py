@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 
 from recurra_engine.ir.graph import Node, Number, const, pointwise
 
-ForwardRule = Callable[..., Any]
-R = TypeVar("R", bound=ForwardRule)
-RULES: dict[str, ForwardRule] = {}
+Rule = Callable[..., Any]
+R = TypeVar("R", bound=Rule)
+RULES: dict[str, Rule] = {}
 
 
 class Untranslated(Exception):
