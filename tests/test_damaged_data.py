@@ -26,16 +26,18 @@ def test_an_intact_file_is_read(name, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def others(tmp_path_factory):
-    return contents(tmp_path_factory.mktemp("others"))
+def damaging(tmp_path_factory):
+    """Return what gives a file one fault, drawn from a seed."""
+    others = contents(tmp_path_factory.mktemp("others"))
+    return lambda path, seed: damage(path, others, random.Random(seed))
 
 
 @pytest.mark.parametrize("name", READERS)
 @settings(max_examples=12, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32))
-def test_a_damaged_file_gives_a_sentence_or_is_read(name, others, tmp_path_factory, seed):
+def test_a_damaged_file_gives_a_sentence_or_is_read(name, damaging, tmp_path_factory, seed):
     folder = tmp_path_factory.mktemp("damaged")
     path, named = READERS[name].write(folder)
-    damage(path, others, random.Random(seed))
+    damaging(path, seed)
     with suppress(RecurraError):
         read(READERS[name], named)

@@ -5,8 +5,8 @@
 Writes `benchmarks/results/reliability.json` and, from it, `benchmarks/results/reliability.md`; parts that are
 not named keep their last result. Every try is drawn from the seed and its number, so that it can be repeated.
 A try is *lost* if its result differs without an error, or if the error is not one of recurra's own sentences.
-`--share 0.1` tries a tenth. Kills are recorded one by one in `benchmarks/results/reliability-kills.jsonl`; the same
-command goes on where it was stopped.
+`--share 0.1` tries a tenth. Killed runs are recorded one by one in
+`benchmarks/results/reliability-kills.jsonl`; the same command goes on where it was stopped.
 """
 
 from __future__ import annotations

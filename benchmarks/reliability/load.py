@@ -1,4 +1,4 @@
-"""Load: endless streams, long training, sweeps whose workers die, crowds of processes, and huge run folders."""
+"""Load: endless streams, long training, sweeps whose workers die, crowds of processes, large run folders."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _crowd(root: Path) -> dict[str, Any]:
     same = {tuple(digests.values()) for digests in found}
     lost = sum(group.codes != [0] for group in groups) + (CROWD - len(runs)) + len(same) - 1
     return {
-        "load": "processes in one run root with one empty cache",
+        "load": "processes in one run root, one cache",
         "amount": CROWD,
         "lost": lost,
         "measured": "",
@@ -72,7 +72,7 @@ def _crowd(root: Path) -> dict[str, Any]:
 
 
 def _sweep(root: Path, trials: int, seed: int) -> dict[str, Any]:
-    """Sweep while a twentieth of the runs is killed, and count the runs that have neither result nor reason."""
+    """Sweep while a twentieth of the runs is killed, and count those with neither result nor reason."""
     root.mkdir()
     trials = max(trials, 4)
     rates = ",".join(f"{0.001 + place / 1e6:.6f}" for place in range(trials))

@@ -194,6 +194,7 @@ class Checkpoints(Callback):
     def _save(self, trainer: pl.Trainer, step: int) -> None:
         if step == self.last:
             return
+        self.flag.check_repeated()
         self.last = step
         trainer.save_checkpoint(path_of(self.folder.checkpoints, step))
         if trainer.is_global_zero:

@@ -89,11 +89,11 @@ def study_of(sweep: Sweep) -> optuna.Study:
     study = optuna.create_study(
         storage=JournalStorage(JournalFileBackend(str(sweep.folder / "study.log"))),
         study_name="sweep",
-        sampler=_sampler(sweep),
         direction="maximize" if goal.above is not None else "minimize",
         load_if_exists=True,
     )
     _take_up_again(study)
+    study.sampler = _sampler(sweep)  # not before: that of a grid stops the study when its last trial is told
     return study
 
 
@@ -130,8 +130,8 @@ def run(sweep: Sweep, study: optuna.Study, place: Place, at_once: int, tell: Cal
         tell(f"trial {trial.number}: {' '.join(words)} -> {statistics.fmean(values):.5g}")
         return statistics.fmean(values)
 
-    left = sweep.count() - sum(_is_over(trial) for trial in study.get_trials(deepcopy=False))
-    if left > 0:
+    # A grid stops its study once every point was begun, though interrupted trials may be left.
+    while (left := sweep.count() - sum(_is_over(trial) for trial in study.get_trials(deepcopy=False))) > 0:
         study.optimize(objective, n_trials=left, n_jobs=at_once, catch=(RunFailed,))
 
 
