@@ -1,5 +1,6 @@
 """Every reader of data files answers any fault of a file in one sentence, or reads what is there."""
 
+import os
 import random
 from contextlib import suppress
 
@@ -8,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from damaged_data import READERS, contents, damage
-from recurra import RecurraError
+from recurra import DamagedFile, RecurraError
 from recurra.plugins.registry import load
 from recurra_lab.experiments.overrides import options_under
 
@@ -41,3 +42,12 @@ def test_a_damaged_file_gives_a_sentence_or_is_read(name, damaging, tmp_path_fac
     damaging(path, seed)
     with suppress(RecurraError):
         read(READERS[name], named)
+
+
+def test_a_pipe_among_the_files_of_a_folder_is_not_waited_for(tmp_path):
+    reader = READERS["folder of reviews"]
+    path, folder = reader.write(tmp_path)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(DamagedFile, match=f"^{path} is not a file; "):
+        read(reader, folder)

@@ -1,4 +1,4 @@
-"""What runs survive: damaged files, kills, signals, full disks, mistakes, extreme numbers and load.
+"""What runs survive: damaged files, kills, signals, full disks and mistakes.
 
     python benchmarks/reliability [PART]... [--share 1.0] [--seed 0] [--minutes M]
 
@@ -33,8 +33,6 @@ PARTS = {
     "kills": ("kills", 1_000),
     "signals": ("signals", 260),
     "input": ("inputs", 700),
-    "numbers": ("draws", 1_000_000),
-    "load": ("load", 100_000),
 }
 """Part -> its module, and how much is tried in full."""
 

@@ -64,15 +64,6 @@ def test_what_cannot_be_unpacked_is_told(tmp_path, content):
     assert "\n" not in str(said.value)
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in the file system")
-def test_what_is_no_file_is_not_waited_for(tmp_path):
-    os.mkfifo(tmp_path / "pipe")
-    (tmp_path / "endless").symlink_to("/dev/zero")
-    for path in (tmp_path / "pipe", tmp_path / "endless", tmp_path):
-        with pytest.raises(DamagedFile, match=f"^{path} is not a file; replace it: take it from the shelf$"):
-            content_of(path, "text", REMEDY)
-
-
 def test_parquet_is_read_or_told(tmp_path):
     path = tmp_path / "a=1" / "x.parquet"
     path.parent.mkdir()
