@@ -1,5 +1,6 @@
 """Every reader of data files answers any fault of a file in one sentence, or reads what is there."""
 
+import os
 import random
 from contextlib import suppress
 
@@ -8,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from damaged_data import READERS, contents, damage
-from recurra import RecurraError
+from recurra import DamagedFile, RecurraError
 from recurra.plugins.registry import load
 from recurra_lab.experiments.overrides import options_under
 
@@ -26,16 +27,27 @@ def test_an_intact_file_is_read(name, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def others(tmp_path_factory):
-    return contents(tmp_path_factory.mktemp("others"))
+def damaging(tmp_path_factory):
+    """Return what gives a file one fault, drawn from a seed."""
+    others = contents(tmp_path_factory.mktemp("others"))
+    return lambda path, seed: damage(path, others, random.Random(seed))
 
 
 @pytest.mark.parametrize("name", READERS)
 @settings(max_examples=12, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32))
-def test_a_damaged_file_gives_a_sentence_or_is_read(name, others, tmp_path_factory, seed):
+def test_a_damaged_file_gives_a_sentence_or_is_read(name, damaging, tmp_path_factory, seed):
     folder = tmp_path_factory.mktemp("damaged")
     path, named = READERS[name].write(folder)
-    damage(path, others, random.Random(seed))
+    damaging(path, seed)
     with suppress(RecurraError):
         read(READERS[name], named)
+
+
+def test_a_pipe_among_the_files_of_a_folder_is_not_waited_for(tmp_path):
+    reader = READERS["folder of reviews"]
+    path, folder = reader.write(tmp_path)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(DamagedFile, match=f"^{path} is not a file; "):
+        read(reader, folder)

@@ -1,12 +1,12 @@
-"""What runs survive: damaged files, kills, signals, full disks, mistakes, extreme numbers and load.
+"""What runs survive: damaged files, kills, signals, full disks and mistakes.
 
     python benchmarks/reliability [PART]... [--share 1.0] [--seed 0] [--minutes M]
 
 Writes `benchmarks/results/reliability.json` and, from it, `benchmarks/results/reliability.md`; parts that are
 not named keep their last result. Every try is drawn from the seed and its number, so that it can be repeated.
 A try is *lost* if its result differs without an error, or if the error is not one of recurra's own sentences.
-`--share 0.1` tries a tenth. Kills are recorded one by one in `benchmarks/results/reliability-kills.jsonl`; the same
-command goes on where it was stopped.
+`--share 0.1` tries a tenth. Killed runs are recorded one by one in
+`benchmarks/results/reliability-kills.jsonl`; the same command goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -33,8 +33,6 @@ PARTS = {
     "kills": ("kills", 1_000),
     "signals": ("signals", 260),
     "input": ("inputs", 700),
-    "numbers": ("draws", 1_000_000),
-    "load": ("load", 100_000),
 }
 """Part -> its module, and how much is tried in full."""
 

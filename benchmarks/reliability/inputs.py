@@ -6,6 +6,7 @@ only: no traceback, and an answer within a minute. An accepted override must be 
 
 from __future__ import annotations
 
+import os
 import random
 import resource
 import tempfile
@@ -29,10 +30,51 @@ MEMORY = 12 << 30
 """Bytes of address space of a process; whoever asks for more is told so."""
 PAIRS = (("copy", "ntm"), ("tagging", "gru"), ("listops", "tree-lstm"), ("language-model", "lstm"))
 ODD_VALUES = (
-    "", " ", "-1", "0", "1", "3.0", "1e400", "-inf", "nan", "none", "null", "true", "yes", "9" * 40, "1e3", "08", "0x10",
-    "[]", "[1,", "{}", "{a=1}", "'x", '"', "a" * 3000, "☃", "\x1b[31m", "[/b]", "../..", "/dev/zero", "/dev/null", "~",
-    "1..3", "log:0..1", "$HOME", "`id`", "%s", "\\", "\n", "1,2", "2020-01-01", "os.system", "copy", "lstm", "sgd",
-)  # fmt: skip
+    "",
+    " ",
+    "-1",
+    "0",
+    "1",
+    "3.0",
+    "1e400",
+    "-inf",
+    "nan",
+    "none",
+    "null",
+    "true",
+    "yes",
+    "9" * 40,
+    "1e3",
+    "08",
+    "0x10",
+    "[]",
+    "[1,",
+    "{}",
+    "{a=1}",
+    "'x",
+    '"',
+    "a" * 3000,
+    "☃",
+    "\x1b[31m",
+    "[/b]",
+    "../..",
+    "/dev/zero",
+    "/dev/null",
+    "~",
+    "1..3",
+    "log:0..1",
+    "$HOME",
+    "`id`",
+    "%s",
+    "\\",
+    "\n",
+    "1,2",
+    "2020-01-01",
+    "os.system",
+    "copy",
+    "lstm",
+    "sgd",
+)
 TOPLEVEL = (
     "--json",
     "--help",
@@ -107,8 +149,6 @@ def answer(mistake: Mistake, output: Path, place: Path) -> str:
 
 def _limited(place: Path) -> Callable[[], None]:
     def prepare() -> None:
-        import os
-
         os.chdir(place)
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
 

@@ -1,8 +1,8 @@
 """Kills: a run is killed at random instants, one after another, and resumed to its end.
 
-Each run dies about five times by SIGKILL: at any instant of a process, or inside the n-th write of a checkpoint,
-the final evaluation or the report. A process that ends before its kill is followed by another, which resumes a
-finished run. Whatever the run has computed is then compared with a run that was left alone.
+Each run dies about five times by SIGKILL: at any instant of a process, or inside the n-th write of a
+checkpoint, the final evaluation or the report. A process that ends before its kill is followed by another,
+which resumes a finished run. What the run has computed is then compared with a run that was left alone.
 """
 
 from __future__ import annotations
@@ -162,11 +162,12 @@ def _attempt(kind: Kind, folder: Path, aim: str, whole: Whole, draw: random.Rand
     else:
         group.ended()
     group.kill(first)
-    return -signal.SIGKILL in group.codes
+    inner = aim != "any" and any(group.codes)  # a run of a sweep, which is then told as failed
+    return inner or -signal.SIGKILL in group.codes
 
 
 def _armed(aim: str, call: int, delay: float) -> Callable[[], None]:
-    """Return what lets a process kill itself: so many seconds after it has entered a place for the n-th time."""
+    """Return what lets a process kill itself: some seconds after it has entered a place for the n-th time."""
     if aim == "any":
         return lambda: None
     calls = 1 if aim != "checkpoint" else call

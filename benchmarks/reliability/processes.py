@@ -1,4 +1,4 @@
-"""Processes that give a command to the shell: forked from this one, which has imported everything, or fresh."""
+"""Processes that give a command to the shell: forked from this one, which has all imports, or fresh."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Prepare = Callable[[], None]
 
 
 def warm(words: Sequence[str], output: Path) -> None:
-    """Import the lab, its commands, every component and what a run imports, so that forked processes need not."""
+    """Import the lab, its commands, every component and what a command imports, for forked processes."""
     from recurra.plugins import discovery
     from recurra_lab.cli import COMMANDS
 

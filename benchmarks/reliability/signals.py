@@ -1,7 +1,7 @@
 """Interruptions other than SIGKILL: signals, a full disk, and a second process on the same run.
 
-Each must leave the last good state and say one sentence; the run is then resumed, and its result compared with
-that of a run that was left alone. A signal may also come before the run has begun, or after its last step.
+Each must leave the last good state and say one sentence; the run is then resumed, and its result compared
+with that of a run that was left alone. A signal may also come before the run has begun, or after its end.
 """
 
 from __future__ import annotations
@@ -89,8 +89,9 @@ def _judged(kind: Kind, folder: Path, codes: Sequence[int | None], said: str, wh
     }  # every rank says it, the first one says how
     if "Traceback" in said:
         return f"traceback: {said[said.index('Traceback') :][:2000]}"
-    if not runs_of(folder) and any((code or 0) < 0 for code in codes):
-        return OUTSIDE  # the run had not begun
+    finished = [(run / "report.html").exists() for run in runs_of(folder)]
+    if all(finished) and any((code or 0) < 0 for code in codes):
+        return OUTSIDE  # the run had not begun, or had ended
     if any(codes) and len(errors) != 1:
         return f"{len(errors)} sentences, exit codes {codes}"
     if any(codes) and not any(code in (1, 129, 130, 138, 140, 143, 152) for code in codes):

@@ -71,6 +71,10 @@ DEFECTS = {
         HOOK + "return [Component('optimizer', 'x', 'a:B', '')]",
         "'x' is of the kind 'optimizer', which is not one of cell, memory, task, trainer",
     ),
+    "an error that cannot be shown": (
+        "class Broken(Exception):\n    def __str__(self):\n        raise RuntimeError\nraise Broken",
+        "cannot be imported: Broken, whose message cannot be read",
+    ),
     "offered twice": (
         HOOK + "return [Component('cell', 'x', 'a:B', ''), Component('cell', 'x', 'a:C', '')]",
         "it offers the cell 'x' twice",

@@ -46,6 +46,29 @@ def test_a_run_imports_nothing_from_the_working_folder(tmp_path, monkeypatch):
     assert "recurra, version" in (tmp_path / "out" / "output.txt").read_text()
 
 
+@pytest.mark.parametrize("killed_before", ["report.html", "scores.json"])
+def test_a_run_that_was_killed_before_its_last_file_is_resumed(
+    experiment, tmp_path, monkeypatch, killed_before
+):
+    begun = tmp_path / "seed-0" / "copy" / "lstm-bptt" / "1"
+    begun.mkdir(parents=True)
+    words = ["run.progress=false", "seed=0"]
+    (begun / "experiment.toml").write_text(Experiment.compose(file=experiment, overrides=words).to_toml())
+    written = {"outcome.json", "scores.json", "report.html"}
+    for name in written - {killed_before}:
+        (begun / name).touch()
+    commands = []
+
+    def resumed(command, root):
+        commands.append(command)
+        (begun / killed_before).touch()
+
+    monkeypatch.setattr(seed_runs, "_recurra", resumed)
+    for _ in range(2):  # the second time, nothing is left to do
+        run_seeds(experiment, [0], tmp_path, words=[], at_once=1, tell=print)
+    assert commands == [["resume", str(begun)]]
+
+
 def test_an_experiment_file_trains_as_it_is_and_says_what_its_paper_claims(experiment):
     assert Experiment.from_toml(experiment).run.max_steps == 4
     told = claim_of(experiment)

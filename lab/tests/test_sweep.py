@@ -182,6 +182,18 @@ def test_a_trial_that_was_interrupted_is_tried_again(tried, tmp_path, monkeypatc
     assert len(results.ranked(study.study_of(made))) == 5
 
 
+def test_a_grid_that_was_killed_in_its_last_trial_is_taken_up_again(tried, tmp_path):
+    file = tmp_path / "experiment.toml"
+    file.write_text("task = 'copy'\ncell = 'lstm'\n")
+    made = Sweep(file, {"cell.hidden_size": Choices(("14", "15"))}, [0], None, tmp_path)
+    begun = study.study_of(made)
+    for _ in range(2):  # neither ends
+        trial = begun.ask()
+        trial.suggest_categorical("cell.hidden_size", made.space["cell.hidden_size"].ends())
+    study.run(made, study.study_of(made), places.here, 1, print)
+    assert len(results.ranked(study.study_of(made))) == 2
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

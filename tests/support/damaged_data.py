@@ -128,9 +128,28 @@ READERS = {
     ".mat": Reader(("piano-roll", "task.folder={}"), _rolls),
 }
 ODD = (
-    b"nan", b"inf", b"-1e999", b"9" * 400, b"\0", b"\xff\xfe", b"\xef\xbb\xbf", b"\r\n", b"\r", b'"', b",,,", b"\t\t",
-    b"((((", b"[" * 5000, b"{}", b"null", "\u2028".encode(), "é".encode("latin-1"), b"\x1b[31m", b"[/b]", b"x" * 100_000,
-)  # fmt: skip
+    b"nan",
+    b"inf",
+    b"-1e999",
+    b"9" * 400,
+    b"\0",
+    b"\xff\xfe",
+    b"\xef\xbb\xbf",
+    b"\r\n",
+    b"\r",
+    b'"',
+    b",,,",
+    b"\t\t",
+    b"((((",
+    b"[" * 5000,
+    b"{}",
+    b"null",
+    "\u2028".encode(),
+    "é".encode("latin-1"),
+    b"\x1b[31m",
+    b"[/b]",
+    b"x" * 100_000,
+)
 
 
 def damage(path: Path, others: Sequence[bytes], draw: random.Random) -> None:

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from contextlib import suppress
 
 import pytest
 from torch.utils.data import get_worker_info
@@ -63,10 +64,26 @@ def test_a_signal_during_the_evaluation_leaves_with_a_sentence(start, monkeypatc
 
     with monkeypatch.context() as patch:
         patch.setattr(type(run.parts.task), "evaluate", interrupted)
-        with pytest.raises(Interrupted, match="during the evaluation; the trained model was saved; resume with"):
+        with pytest.raises(
+            Interrupted, match="during the evaluation; the trained model was saved; resume with"
+        ):
             run.start()
     assert not folder.scores.exists()
     assert Run(run.experiment, folder, print).resume().scores
+
+
+def test_nothing_is_saved_after_a_second_sigint_whose_exception_was_lost(start):
+    folder, run, _ = start("run.checkpoint_every=1")
+
+    def twice():
+        with suppress(Interrupted):  # as in a weak reference or a destructor
+            for _ in range(2):
+                os.kill(os.getpid(), signal.SIGINT)
+
+    at_step(run, 3, twice)
+    with pytest.raises(Interrupted, match="interrupted again; only the earlier checkpoints are kept"):
+        run.start()
+    assert newest_intact(folder.checkpoints, pytest.fail).step == 2
 
 
 def test_an_ignored_signal_stays_ignored():

@@ -55,8 +55,6 @@ def content_of(path: Path, kind: str, remedy: str) -> bytes:
     Raises:
         DamagedFile: It cannot be read or decompressed as a file of a kind, such as `text`.
     """
-    if path.exists() and not path.is_file():  # a pipe is never ready, and a device has no end
-        raise DamagedFile(f"{path} is not a file; replace it: {remedy}")
     try:
         data = path.read_bytes()
         return gzip.decompress(data) if path.suffix.lower() == ".gz" else data
@@ -108,8 +106,7 @@ def from_hub(what: str, remedy: str, *named: str, **how: Any) -> Any:
 
 def cached_read(reader: Callable[..., R], *paths: Path) -> R:
     """Return reader(*paths), which is kept and shared in this process until one of the files changes."""
-    found = [path.stat() for path in paths]
-    kept: R = _held(reader, paths, tuple((about.st_mtime_ns, about.st_size) for about in found))
+    kept: R = _held(reader, paths, tuple((at.st_mtime_ns, at.st_size) for at in map(Path.stat, paths)))
     return kept
 
 

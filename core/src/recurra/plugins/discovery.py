@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from importlib import import_module, invalidate_caches
 from importlib.metadata import EntryPoint
 from importlib.util import find_spec
@@ -196,11 +196,9 @@ def short_message(error: BaseException) -> str:
     """Return an exception as one line."""
     if isinstance(error, SystemExit):
         return f"it calls sys.exit({error.code!r})"
-    try:
-        message = str(error)
-    except Exception:
-        message = "its message cannot be read"
-    return " ".join(f"{type(error).__name__}: {message}".split())
+    with suppress(Exception):  # its message may be as broken as the rest
+        return " ".join(f"{type(error).__name__}: {error}".split())
+    return f"{type(error).__name__}, whose message cannot be read"
 
 
 def _imported(source: Source) -> object:

@@ -222,6 +222,7 @@ class Checkpoints(Callback):
     def _save(self, trainer: pl.Trainer, step: int) -> None:
         if step == self.last:
             return
+        self.flag.check_repeated()
         self.last = step
         save_logs(trainer)  # a resumed run needs all rows up to its checkpoint
         trainer.save_checkpoint(path_of(self.folder.checkpoints, step))

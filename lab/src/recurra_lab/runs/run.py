@@ -72,6 +72,7 @@ class Run:
         self._check_processes()
         self.goal = goal_of(experiment, self.parts.task)
         self.store, self.options_changed = DurableCheckpoints({}), False
+        self.flag = SignalFlag()
 
     def _check_accumulation(self) -> None:
         if self.options.accumulate > 1 and not self.parts.module.automatic_optimization:
@@ -98,7 +99,7 @@ class Run:
         If an error of the user prevents the run from starting, its folder is removed.
         """
         try:
-            with self.folder.locked():
+            with self.folder.locked(), self.flag:
                 rank_zero_only(record)(self.folder, self.experiment)
                 return self._fit(None)
         except RecurraError as error:
@@ -116,7 +117,7 @@ class Run:
             InvalidOption: The experiment or its data has changed since the checkpoint was saved.
         """
         check_changes(self.folder, self.experiment, overrides)
-        with self.folder.locked():
+        with self.folder.locked(), self.flag:
             checkpoint = newest_intact(self.folder.checkpoints, self.tell)
             if checkpoint is None:
                 self.tell("no intact checkpoint; starting from the beginning")
@@ -179,9 +180,9 @@ class Run:
 
     def _trained(self, checkpoint: Checkpoint | None) -> RunResult | None:
         began = time.perf_counter(), time.process_time()
-        with SignalFlag() as flag, quiet():
-            validation = self._validation(flag)
-            checkpoints = self._checkpoints(validation, flag)
+        with quiet():
+            validation = self._validation()
+            checkpoints = self._checkpoints(validation)
             trainer = self._lightning([callbacks.Guard(), validation, checkpoints], checkpoint)
             self.tell(f"run folder: {self.folder.path}")
             for defect in engines().defects:
@@ -192,7 +193,7 @@ class Run:
             if not trainer.is_global_zero:
                 return None
             seconds = time.perf_counter() - began[0], time.process_time() - began[1]
-            return self._conclude(validation, flag, *seconds)
+            return self._conclude(validation, *seconds)
 
     def _learn(self, trainer: pl.Trainer, checkpoint: Checkpoint | None) -> None:
         module, data = self.parts.module, self._batches(trainer, "train")
@@ -244,21 +245,21 @@ class Run:
             self.tell(f"warning: {defect}")
         return list(found)
 
-    def _validation(self, flag: SignalFlag) -> callbacks.Validation:
+    def _validation(self) -> callbacks.Validation:
         options = self.options
         return callbacks.Validation(
             lambda trainer: self._batches(trainer, "validation"),
             options.validation_batches,
             options.validate_every * options.accumulate,
             callbacks.StopRule(self.goal, options.stop_after, options.early_stop_patience),
-            flag,
+            self.flag,
             by_training=options.stop_by == "training",
             abandon=options.abandon_validation,
         )
 
-    def _checkpoints(self, validation: callbacks.Validation, flag: SignalFlag) -> callbacks.Checkpoints:
+    def _checkpoints(self, validation: callbacks.Validation) -> callbacks.Checkpoints:
         every = self.options.checkpoint_every * self.options.accumulate
-        return callbacks.Checkpoints(self.folder, self.store, every, validation, flag)
+        return callbacks.Checkpoints(self.folder, self.store, every, validation, self.flag)
 
     def _batches(self, trainer: pl.Trainer, split: Split) -> Batches:
         if split == "train" and self.parts.module.replicate_batches:
@@ -267,11 +268,9 @@ class Run:
         rank, ranks = trainer.global_rank, trainer.world_size
         return Batches(self.parts.task, size, self.experiment.seed, split, rank, ranks)
 
-    def _conclude(
-        self, validation: callbacks.Validation, flag: SignalFlag, wall_s: float, cpu_s: float
-    ) -> RunResult:
+    def _conclude(self, validation: callbacks.Validation, wall_s: float, cpu_s: float) -> RunResult:
         steps = int(self.parts.module.batches_seen)
         kept = load_best(self.parts.module, self.folder, validation.kept_step, self.tell)
         status, sequences = validation.outcome or "budget used", steps * self.options.batch_size
         outcome = Outcome(status, steps, sequences, round(wall_s, 2), round(cpu_s, 2), kept)
-        return conclude(self.folder, self.experiment, self.parts, self.goal, outcome, flag.check)
+        return conclude(self.folder, self.experiment, self.parts, self.goal, outcome, self.flag.check)

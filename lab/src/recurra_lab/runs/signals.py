@@ -28,6 +28,7 @@ class SignalFlag:
 
     def __init__(self) -> None:
         self.received = 0
+        self.repeated = False
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> SignalFlag:
@@ -57,7 +58,20 @@ class SignalFlag:
         if self.received:
             raise Interrupted("interrupted during the evaluation; the trained model was saved", self.received)
 
+    def check_repeated(self) -> None:
+        """Refuse to save a state that a second SIGINT may have left half computed.
+
+        Its exception is lost if it is raised where Python ignores exceptions, such as in a weak reference.
+
+        Raises:
+            Interrupted: There was a second SIGINT.
+        """
+        if self.repeated:
+            message = "interrupted again; only the earlier checkpoints are kept"
+            raise Interrupted(message, signal.SIGINT)
+
     def _remember(self, signum: int, frame: FrameType | None) -> None:
         if self.received and signum == signal.SIGINT:
-            raise Interrupted("interrupted again; only the earlier checkpoints are kept", signum)
+            self.repeated = True
+            self.check_repeated()
         self.received = self.received or signum

@@ -90,11 +90,11 @@ def study_of(sweep: Sweep) -> optuna.Study:
     study = optuna.create_study(
         storage=JournalStorage(JournalFileBackend(str(sweep.folder / "study.log"))),
         study_name="sweep",
-        sampler=_sampler(sweep),
         direction="maximize" if goal.above is not None else "minimize",
         load_if_exists=True,
     )
     _take_up_again(study)
+    study.sampler = _sampler(sweep)  # not before: that of a grid stops the study when its last trial is told
     return study
 
 
@@ -118,8 +118,7 @@ def _sampler(sweep: Sweep) -> BaseSampler:
 
 def run(sweep: Sweep, study: optuna.Study, place: Place, at_once: int, tell: Callable[[str], None]) -> None:
     """Execute the remaining trials; interrupted runs are resumed."""
-    left = sweep.count() - sum(_is_over(trial) for trial in study.get_trials(deepcopy=False))
-    tell = Countdown(tell, left)
+    tell = Countdown(tell, _left(sweep, study))
 
     def objective(trial: optuna.Trial) -> float:
         words = words_of({key: varied.chosen(trial, key) for key, varied in sweep.space.items()})
@@ -133,8 +132,13 @@ def run(sweep: Sweep, study: optuna.Study, place: Place, at_once: int, tell: Cal
         tell(f"trial {trial.number}: {' '.join(words)} -> {statistics.fmean(values):.5g}")
         return statistics.fmean(values)
 
-    if left > 0:
+    # A grid stops its study once every point was begun, though interrupted trials may be left.
+    while (left := _left(sweep, study)) > 0:
         study.optimize(objective, n_trials=left, n_jobs=at_once, catch=(RunFailed,))
+
+
+def _left(sweep: Sweep, study: optuna.Study) -> int:
+    return sweep.count() - sum(_is_over(trial) for trial in study.get_trials(deepcopy=False))
 
 
 def _is_over(trial: FrozenTrial) -> bool:

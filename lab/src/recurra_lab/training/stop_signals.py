@@ -7,7 +7,7 @@ from types import FrameType
 
 NAMES = ("SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGXCPU")
 STOP_SIGNALS = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
-"""Also those of a closed terminal and of used-up processor time, and the two that clusters send before a limit."""
+"""Also those of a closed terminal, of used-up processor time, and that clusters send before a limit."""
 
 
 def ignore_in_worker(worker: int) -> None:

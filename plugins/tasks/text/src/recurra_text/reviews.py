@@ -126,6 +126,9 @@ def _of_files(root: Path, split: Split) -> Reviews:
 
 
 def _read_files(*paths: Path) -> list[str]:
+    other = next((path for path in paths if not path.is_file()), None)
+    if other is not None:  # a pipe is never ready, and a device has no end
+        raise DamagedFile(f"{other} is not a file; {REMEDY}")
     return [decoded(files.content_of(path, "text", REMEDY), path, REMEDY) for path in paths]
 
 
