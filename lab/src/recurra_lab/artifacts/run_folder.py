@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,8 +33,24 @@ class RunFolder:
         Raises:
             RunFailed: The folder cannot be written.
         """
-        stamp = datetime.now().strftime("%Y%m%d-%H%M%S") + "-" + secrets.token_hex(2)
-        folder = cls(root / task / f"{cell}-{trainer}" / stamp)
+        return cls._made(root, root / task / f"{cell}-{trainer}" / _stamp())
+
+    @classmethod
+    def create_each(
+        cls, root: Path, task: str, cell: str, trainer: str, seeds: Iterable[int]
+    ) -> list[RunFolder]:
+        """Create new folders for runs that differ in their seed, in one folder whose id is the current time.
+
+        Raises:
+            RunFailed: The folder cannot be written.
+        """
+        stamp = _stamp()
+        group = root / task / f"{cell}-{trainer}" / stamp
+        return [cls._made(root, group / f"{stamp}-seed-{seed}") for seed in seeds]
+
+    @classmethod
+    def _made(cls, root: Path, path: Path) -> RunFolder:
+        folder = cls(path)
         try:
             folder.checkpoints.mkdir(parents=True)
         except OSError as error:
@@ -162,6 +178,10 @@ class RunFolder:
     def report(self) -> Path:
         """The report, one self-contained page."""
         return self.path / "report.html"
+
+
+def _stamp() -> str:
+    return datetime.now().strftime("%Y%m%d-%H%M%S") + "-" + secrets.token_hex(2)
 
 
 def first_process() -> bool:
