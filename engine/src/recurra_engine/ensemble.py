@@ -1,4 +1,4 @@
-"""An ensemble of cells of one kind, each with its own weights, at the native level: one program, with gradient.
+"""An ensemble of cells of one kind, each with its own weights, at the native level: one program.
 
 The program is that of a single cell. Its values have the networks in front, and the compiled loop is called
 once for each network, without Python between the calls. What a step makes of weights alone is made for all
@@ -10,7 +10,7 @@ Shapes: P networks, T steps, B sequences.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -178,7 +178,7 @@ def _shared(made: Traced, cell: Cell[Any], weights: Mapping[str, Tensor], like: 
         found = made.weights(made.step.inputs(cell, list((weights_of(cell) | own).values())), like)
         return tuple(value.to(like.dtype) for value in found)
 
-    return list(cast("tuple[Tensor, ...]", vmap(of_one)(dict(weights))))
+    return list(vmap(of_one)(dict(weights)))
 
 
 def _ragged(

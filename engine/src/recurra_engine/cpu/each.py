@@ -88,5 +88,8 @@ def _threads(size: tuple[int, int, int], weights: int) -> int:
 
 
 def _split_sums(sums: Tensor, loop: Loop) -> list[Tensor]:
-    parts = sums[:, : sum(node.size for node in loop.sums)].split([node.size for node in loop.sums], 1)
-    return [part.reshape(-1, *node.shape) for part, node in zip(parts, loop.sums, strict=True)]
+    found, start = [], 0
+    for node in loop.sums:
+        found.append(sums[:, start : start + node.size].reshape(-1, *node.shape))
+        start += node.size
+    return found

@@ -1,4 +1,4 @@
-"""The C source of a loop: `run(call, threads, splits)` and `run_each(calls, count, threads)`, around a step."""
+"""The C source of a loop: `run(call, threads, splits)` and `run_each(calls, count, threads)`."""
 
 from __future__ import annotations
 

@@ -77,6 +77,11 @@ class RunFolder:
         results = (self.outcome, self.scores, self.weights)
         return any(self.checkpoints.glob("*")) or any(path.exists() for path in results)
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether the run has finished; its scores are written last."""
+        return self.outcome.is_file() and self.scores.is_file()
+
     def discard_unused(self) -> None:
         """Remove the folder of a run that could not start; one with work in it is kept."""
         if not self.has_work:

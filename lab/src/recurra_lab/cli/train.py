@@ -48,6 +48,7 @@ def train(
     recurra train copy ntm
     recurra train copy ntm cell.memory.slots=64 trainer.optimizer.lr=1e-3 seed=3
     recurra train -c run.toml
+    recurra train copy lstm run.seeds=10      # ten runs, as one program where possible
 
     Any option of any component can be set by its KEY: see `recurra info ntm`, `recurra info run`.
     """  # noqa: D301 (click reads the backspace)
@@ -67,8 +68,12 @@ def _toml(value: str | int) -> str:
 
 
 def _start(experiment: Experiment, out: Path) -> None:
-    from recurra_lab.cli._output import show_result
+    from recurra_lab.cli._output import show_result, show_seeds
+    from recurra_lab.ensembles.seeds import start_seeds
     from recurra_lab.runs.train import start
 
+    if experiment.run.seeds > 1:
+        show_seeds(start_seeds(experiment, out, click.echo))
+        return
     folder, result = start(experiment, out, click.echo)
     show_result(result, folder)

@@ -7,6 +7,7 @@ from signal import SIGTERM
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.callbacks import Callback
 
 from recurra_lab.ensembles.checkpoints import EnsembleCheckpoints
@@ -50,14 +51,14 @@ class Members(Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Log the batch, check the weights and validate."""
+        """Check the weights, validate and log the batch."""
         members, step = self.module.members, self.module.step
         self.module.check_weights(batch)
+        self._validate(trainer)
         for member, row in zip(members, self.module.rows, strict=True):
             if member.failure is None:
                 member.log(row, step)
         self._share_time()
-        self._validate(trainer)
         trainer.should_stop = trainer.should_stop or all(member.is_done for member in members)
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
@@ -77,7 +78,8 @@ class Members(Callback):
         self.clock = now
 
     def _validate(self, trainer: pl.Trainer) -> None:
-        step = self.module.step
+        step, goal = self.module.step, f"validation/{self.module.task.goal.score}"
+        found = []
         for i, member in enumerate(self.module.members):
             if member.failure is not None or not member.validation.is_due(step):
                 continue
@@ -86,7 +88,9 @@ class Members(Callback):
             scores = evaluate(model, member.batches("validation"), batches, lambda: bool(self.flag.received))
             if scores is None:
                 return
-            member.validation.judged(scores, step, member.loggers)
+            found.append(member.validation.judged(scores, step, member.loggers)[goal])
+        if found:
+            trainer.callback_metrics[goal] = torch.tensor(found).median()
 
     def _save(self, trainer: pl.Trainer, all_of_them: bool) -> None:
         step = self.module.step

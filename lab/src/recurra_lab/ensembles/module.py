@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
@@ -12,7 +13,7 @@ from torch.nn.functional import pad
 from torch.optim import Optimizer
 
 from recurra.state import detach, map_state
-from recurra.task import Batch
+from recurra.task import Batch, Task
 from recurra_lab.ensembles.member import Member
 from recurra_lab.ensembles.stack import Stack
 from recurra_lab.errors import RunFailed
@@ -38,6 +39,11 @@ class EnsembleModule(pl.LightningModule):
         super().__init__()
         self.members, self.stack = members, stack
         self.rows: Rows = []
+
+    @property
+    def task(self) -> Task:
+        """The task of all members."""
+        return self.stack.rule.task
 
     @property
     def step(self) -> int:
@@ -93,12 +99,13 @@ class EnsembleModule(pl.LightningModule):
             member.carried = map_state(lambda leaf, i=i: leaf[i], detach(state)) if goes_on else None
 
     def _scores(self, y: Tensor, batch: Batch) -> dict[str, float]:
-        scores = self.stack.rule.task.supervised().scores(y.detach(), batch)
-        return {f"train/{name}": score.value for name, score in scores.items()}
+        scores = self.task.supervised().scores(y.detach(), batch)
+        # In float32, as Lightning logs numbers.
+        return {f"train/{name}": float(np.float32(score.value)) for name, score in scores.items()}
 
     def _check(self, losses: Tensor, batches: Sequence[Batch]) -> None:
         """Log the losses; a member whose loss is not finite has failed."""
-        for i, (row, loss) in enumerate(zip(self.rows, losses.tolist(), strict=True)):
+        for row, loss in zip(self.rows, losses.tolist(), strict=True):
             row["train/loss"] = loss
         for i in (~torch.isfinite(losses)).nonzero().flatten().tolist():
             rule = self.stack.turn(i)
@@ -132,7 +139,7 @@ class EnsembleModule(pl.LightningModule):
         """Go on with some of the members."""
         optimizers = self.optimizers()
         several = optimizers if isinstance(optimizers, list) else [optimizers]
-        self.stack.keep(rows, [one.optimizer for one in several])  # type: ignore[union-attr]
+        self.stack.keep(rows, [one.optimizer for one in several])
         self.members[:] = [self.members[i] for i in rows]
         self.rows = []
 
@@ -140,9 +147,7 @@ class EnsembleModule(pl.LightningModule):
 def joined(batches: Sequence[Batch]) -> Batch:
     """Return batches as one, padded to the longest: (P, B, T, ...)."""
     steps = max(batch.mask.shape[1] for batch in batches)
-    x, target, mask = (
-        torch.stack([_padded(batch[part], steps) for batch in batches]) for part in range(3)
-    )
+    x, target, mask = (torch.stack([_padded(batch[part], steps) for batch in batches]) for part in range(3))
     return Batch(x, target, mask, torch.stack([batch.lengths for batch in batches]))
 
 

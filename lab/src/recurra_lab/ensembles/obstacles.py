@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +15,14 @@ from recurra_lab.runs.run import Run
 from recurra_lab.training.gradient_rule import GradientRule
 from recurra_lab.training.population import initial_states, obstacle_to_ensembles, run_ensemble
 
-ALONE = {"devices": 1, "nodes": 1, "accelerator": "cpu", "strategy": "auto", "precision": "32-true", "accumulate": 1}
+ALONE = {
+    "devices": 1,
+    "nodes": 1,
+    "accelerator": "cpu",
+    "strategy": "auto",
+    "precision": "32-true",
+    "accumulate": 1,
+}
 """The options of a run that an ensemble needs."""
 
 
@@ -97,5 +104,5 @@ def obstacle_of_engine(runs: Sequence[Run], stack: Stack) -> str | None:
     start = initial_states(model, stack.weights, size)
     if run_ensemble(model, stack.weights, batch.x, start, batch.lengths) is not None:
         return None
-    name = type(cast(Any, model.sequencer)).__name__
-    return f"no engine runs several {name} as one program here; see `recurra explain {runs[0].experiment.cell.name}`"
+    cell = runs[0].experiment.cell.name
+    return f"no engine runs several '{cell}' as one program; see `recurra explain {cell}`"

@@ -29,7 +29,6 @@ from recurra_lab.training.batches import FromPosition
 from recurra_lab.training.gradient_rule import GradientRule
 from recurra_lab.training.stop_signals import ignore_in_worker
 
-
 Ended = tuple[Run, RecurraError | None]
 """A run, and why it has no result, or None."""
 

@@ -15,7 +15,6 @@ from recurra_lab.errors import RunFailed
 from recurra_lab.experiments import Experiment
 from recurra_lab.runs.record import record, recorded_experiment
 from recurra_lab.runs.run import Run
-from recurra_lab.runs.seed_runs import is_finished
 from recurra_lab.runs.signals import Interrupted, SignalFlag
 
 Tell = Callable[[str], None]
@@ -29,13 +28,10 @@ def start_seeds(experiment: Experiment, out: Path, tell: Tell) -> list[RunFolder
         RunFailed: Some runs ended without a result; the others are complete.
     """
     if experiment.run.devices * experiment.run.nodes > 1:
-        raise InvalidOption(
-            f"run.seeds = {experiment.run.seeds} trains in one process; expected run.devices=1 and run.nodes=1"
-        )
-    names = (experiment.task.name, experiment.cell.name, experiment.trainer.name)
+        message = f"run.seeds = {experiment.run.seeds} trains in one process"
+        raise InvalidOption(f"{message}; expected run.devices=1 and run.nodes=1")
     each = experiment.of_each_seed()
-    seeds = [one.seed for one in each]
-    folders = RunFolder.create_each(out, *(name.replace(":", "-") for name in names), seeds)
+    folders = RunFolder.create_each(out, *experiment.folder_names, [one.seed for one in each])
     try:
         train_new(each, folders, tell)
     except RecurraError as error:
@@ -46,14 +42,40 @@ def start_seeds(experiment: Experiment, out: Path, tell: Tell) -> list[RunFolder
     return folders
 
 
+def runs_of_seeds(group: Path) -> list[RunFolder]:
+    """Return the runs in the folder that `start_seeds` made for them; none if it is another folder."""
+    if RunFolder(group).experiment.exists():
+        return []
+    return [RunFolder(file.parent) for file in sorted(group.glob("*-seed-*/experiment.toml"))]
+
+
 def train_new(experiments: Sequence[Experiment], folders: Sequence[RunFolder], tell: Tell) -> None:
     """Train experiments that differ in their seed, in new folders; raises the errors of `start_seeds`."""
+    runs = _new(experiments, folders, tell)
+    with _resumable(folders):
+        _check(_train(runs, [], tell))
+
+
+def train_new_together(
+    experiments: Sequence[Experiment], folders: Sequence[RunFolder], tell: Tell
+) -> str | None:
+    """Do as `train_new`, as one program only; if that cannot be, remove the folders and return the reason."""
+    runs = _new(experiments, folders, tell)
+    try:
+        _check(_together(runs, []))
+    except CannotStack as reason:
+        for folder in folders:
+            folder.discard_unused()
+        return str(reason)
+    return None
+
+
+def _new(experiments: Sequence[Experiment], folders: Sequence[RunFolder], tell: Tell) -> list[Run]:
     pairs = list(zip(experiments, folders, strict=True))
     runs = [Run(one, folder, _named(one, tell)) for one, folder in pairs]
     for run in runs:
         record(run.folder, run.experiment)
-    with _resumable(folders):
-        _check(_train(runs, [], tell))
+    return runs
 
 
 def resume_seeds(folders: Sequence[RunFolder], overrides: Sequence[str], tell: Tell) -> None:
@@ -63,7 +85,7 @@ def resume_seeds(folders: Sequence[RunFolder], overrides: Sequence[str], tell: T
     """
     runs = []
     for folder in folders:
-        if overrides or not is_finished(folder):
+        if overrides or not folder.is_finished:
             experiment = recorded_experiment(folder, overrides)
             runs.append(Run(experiment, folder, _named(experiment, tell)))
     with _resumable(folders):
@@ -97,14 +119,18 @@ def _train(runs: Sequence[Run], checkpoints: Sequence[Checkpoint], tell: Tell) -
     if len(runs) == 1 or (checkpoints and _position((runs[0], checkpoints[0]))[0]):
         return _one_by_one(runs, ())
     try:
-        with ExitStack() as locks:
-            for run in runs:
-                locks.enter_context(run.folder.locked())
-                run.tell(f"run folder: {run.folder.path}")
-            return train_together(runs, checkpoints)
+        return _together(runs, checkpoints)
     except CannotStack as reason:
         tell(f"the runs are trained one after another: {reason}")
         return _one_by_one(runs, ())
+
+
+def _together(runs: Sequence[Run], checkpoints: Sequence[Checkpoint]) -> list[Ended]:
+    with ExitStack() as locks:
+        for run in runs:
+            locks.enter_context(run.folder.locked())
+            run.tell(f"run folder: {run.folder.path}")
+        return train_together(runs, checkpoints)
 
 
 def _one_by_one(runs: Sequence[Run], overrides: Sequence[str]) -> list[Ended]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -67,13 +68,21 @@ class Stack:
 
     def keep(self, rows: Sequence[int], optimizers: Iterable[Optimizer]) -> None:
         """Keep some of the modules, with their part of the optimizers' state."""
+        kept = {name: _stacked(self._own[name], tensor[list(rows)]) for name, tensor in self.tensors.items()}
+        # New parameters: autograd remembers the shape of one that was trained.
+        moved = {id(tensor): kept[name] for name, tensor in self.tensors.items()}
         for optimizer in optimizers:
-            for weight, state in optimizer.state.items():
-                own = {name: value for name, value in state.items() if _is_of_each(value, weight)}
-                state.update({name: value[list(rows)] for name, value in own.items()})
-        for tensor in self.tensors.values():
-            tensor.grad = None
-            tensor.data = tensor.data[list(rows)]
+            for group in optimizer.param_groups:
+                for old in group["params"]:
+                    _move(optimizer.state, old, moved[id(old)], rows)
+                group["params"] = [moved[id(old)] for old in group["params"]]
+        self.tensors = kept
+
+
+def _move(states: MutableMapping[Tensor, Any], old: Tensor, new: Tensor, rows: Sequence[int]) -> None:
+    if old in states:
+        state = states.pop(old).items()
+        states[new] = {name: v[list(rows)] if _is_of_each(v, old) else v for name, v in state}
 
 
 def tensors_of(module: nn.Module) -> dict[str, Tensor]:
@@ -81,7 +90,7 @@ def tensors_of(module: nn.Module) -> dict[str, Tensor]:
     return dict(module.named_parameters()) | dict(module.named_buffers())
 
 
-def _stacked(like: Tensor, values: Sequence[Tensor]) -> Tensor:
+def _stacked(like: Tensor, values: Iterable[Tensor]) -> Tensor:
     value = torch.stack([value.detach() for value in values])
     return nn.Parameter(value, like.requires_grad) if isinstance(like, nn.Parameter) else value
 

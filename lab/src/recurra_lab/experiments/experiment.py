@@ -127,6 +127,12 @@ class Experiment:
         text = json.dumps(self.as_dict(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
+    @property
+    def folder_names(self) -> tuple[str, str, str]:
+        """The names of task, cell and trainer in the paths of its runs."""
+        task, cell, trainer = (part.name.replace(":", "-") for part in (self.task, self.cell, self.trainer))
+        return task, cell, trainer
+
     def of_each_seed(self) -> list[Experiment]:
         """Return the experiments of the runs of `run.seeds`, one for each seed."""
         run = self.run.model_copy(update={"seeds": 1})

@@ -26,7 +26,7 @@ class RunOptions(Options):
         Field(
             gt=0,
             le=1000,
-            description="number of runs, with the seeds seed, seed + 1, ...; trained as one program if possible",
+            description="number of runs, with seeds from `seed` on; trained as one program where possible",
         ),
     ] = 1
     max_steps: Annotated[Count, Field(description="maximum number of updates")] = 2500

@@ -121,7 +121,7 @@ class Validation(Callback):
         return step > 0 and step % self.every == 0 and step != self.last
 
     def judged(self, scores: Scores, step: int, loggers: Iterable[Logger]) -> dict[str, float]:
-        """Log the scores of a validation and set the outcome, if the run ends with it; return what was logged."""
+        """Log the scores of a validation, set the outcome if the run ends, and return what was logged."""
         values = {f"validation/{name}": score.value for name, score in scores.items()}
         for logger in loggers:
             logger.log_metrics(values, step)

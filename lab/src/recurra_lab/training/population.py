@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -128,10 +128,10 @@ def run_ensemble(
     Returns:
         y (P, B, T, O), and the final states with P on axis 0.
     """
-    vectors = x
-    if model.embedding is not None:
-        checked_tokens(x.flatten(0, 1), model.embedding)
-        vectors = _each(model.embedding, part_of(weights, "embedding"), x)
+    embedding, vectors = model.embedding, x
+    if isinstance(embedding, nn.Embedding):
+        checked_tokens(x.flatten(0, 1), embedding)
+        vectors = _each(embedding, part_of(weights, "embedding"), x)
     ran = sequence.run_many(model.sequencer, part_of(weights, "sequencer"), vectors, state, lengths)
     if ran is None:
         return None
@@ -165,7 +165,7 @@ class _Start(nn.Module):
 
 def initial_states(model: Network, weights: Weights, batch_size: int) -> Any:
     """Return where each network starts, with P on axis 0 of every leaf."""
-    cell = model.sequencer
+    cell = cast(Cell[Any], model.sequencer)
     named = {f"cell.{name}": value for name, value in part_of(weights, "sequencer").items()}
     return vmap(lambda own: functional_call(_Start(cell), own, (batch_size,)))(named)
 

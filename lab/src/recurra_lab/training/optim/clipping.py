@@ -40,7 +40,8 @@ def clip_each(parameters: Sequence[nn.Parameter], value: float | None, norm: flo
         nn.utils.clip_grad_value_(parameters, value)
     if norm is None or not gradients:
         return None
-    norms = torch.stack([gradient.flatten(1).norm(dim=1) for gradient in gradients]).norm(dim=0)
+    each = zip(*(gradient.unbind() for gradient in gradients), strict=True)
+    norms = torch.stack([nn.utils.get_total_norm(own) for own in each])  # in the order of one network alone
     scale = (norm / (norms + 1e-6)).clamp(max=1)  # as torch.nn.utils.clip_grad_norm_
     for gradient in gradients:
         gradient.mul_(scale.view(-1, *[1] * (gradient.dim() - 1)))
