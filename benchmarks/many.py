@@ -2,9 +2,9 @@
 
     python benchmarks/many.py [--steps 200] [--rounds 3]
 
-Writes `benchmarks/results/many.md`. The times are CPU times of training with one thread: compilation, updates,
-validations, logs and checkpoints, but not the final evaluation and the report. In each round the run of one
-network and the program of ten take turns in one process.
+Writes `benchmarks/results/many.md`. The times are CPU times of training with one thread: compilation,
+updates, validations, logs and checkpoints, but not the final evaluation and the report. In each round the run
+of one network and the program of ten take turns in one process.
 """
 
 from __future__ import annotations
@@ -80,9 +80,9 @@ def table(rows: Sequence[str], steps: int, rounds: int) -> str:
             "# Ten networks as one program",
             "",
             f"`run.seeds={COUNT}` against one run: CPU time of {steps} updates with all their validations,"
-            f" median (min to max) of {rounds} alternating rounds; other options have their defaults. The last"
-            f" column divides by {COUNT} times the time of one, that of runs one after another. {setting}."
-            " Written by `python benchmarks/many.py`.",
+            f" median (min to max) of {rounds} alternating rounds; other options have their defaults. The"
+            f" last column divides by {COUNT} times the time of one, that of runs one after another."
+            f" {setting}. Written by `python benchmarks/many.py`.",
             "",
             f"| task | cell | units | one run, s | {COUNT} as one program, x one run | x {COUNT} runs |",
             "| --- | --- | --- | --- | --- | --- |",
@@ -105,7 +105,7 @@ def main() -> None:
         for cell, units in product(cells, SIZES):
             rows.append(row(task, cell, units, given.steps, given.rounds))
             print(rows[-1], flush=True)
-    RESULT.write_text(table(rows, given.steps, given.rounds))
+            RESULT.write_text(table(rows, given.steps, given.rounds))
 
 
 if __name__ == "__main__":

@@ -135,9 +135,10 @@ def test_a_run_that_fails_does_not_disturb_the_others(together, monkeypatch, tmp
         task_loss.count = counted + 1
         return loss * float("nan") if counted == 3 * 3 + 1 else loss  # the second seed in its fourth batch
 
-    with monkeypatch.context() as patched, pytest.raises(RunFailed) as error:
+    with monkeypatch.context() as patched:
         patched.setattr(LearningModule, "task_loss", task_loss)
-        together()
+        with pytest.raises(RunFailed) as error:
+            together()
     message = str(error.value)
     assert message.startswith("1 of 3 runs failed; seed 6: at step 4 the loss became nan;")
     assert "the last good checkpoint is" in message
