@@ -50,7 +50,7 @@ class Engine(Protocol):
     def run_many(
         self, cell: Any, weights: Mapping[str, Tensor], x: Tensor, state: Any, lengths: Tensor | None
     ) -> Any:
-        """Run P cells of one architecture: weights name -> (P, ...), x (P, B, T, I); or NotImplemented."""
+        """Run P cells of one architecture, see `recurra.sequence.run_many`; or return NotImplemented."""
         ...
 
     def explain(self, cell: Any) -> Mapping[str, Any] | None:
@@ -214,7 +214,7 @@ def run_many(
         weights: Name -> (P, ...); what is not named is the cell's own.
         x: (P, B, T, I).
         state: Where each starts, with P on axis 0 of every leaf.
-        lengths: (B,) or None.
+        lengths: (B,) for all, (P, B) or None.
     """
     level = _forced_level()
     return None if level == LOOP else _first_result("run_many", level, cell, weights, x, state, lengths)

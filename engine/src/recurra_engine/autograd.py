@@ -119,6 +119,61 @@ class Differentiable:
         y = _zero_past_end(y, pass_.finished[0], lengths)
         return [_by_rows(y), *_shaped_as(carried, ran.after)], values
 
+    def gradients(
+        self,
+        training: Training,
+        inputs: Sequence[Tensor],
+        states: int,
+        reads: Sequence[Tensor],
+        lengths: Tensor | None,
+        gradients: Sequence[Tensor],
+        tape: Tape | None = None,
+    ) -> list[Tensor | None]:
+        """Return the gradients of the inputs by the derived pass; None for those that were not asked for.
+
+        Args:
+            training: The passes.
+            inputs: As in `forward`.
+            states: How many of them are states.
+            reads: What the backward pass reads besides.
+            lengths: (B,) or None.
+            gradients: Those of the outputs.
+            tape: What calls of torch left on the way forward.
+        """
+        shared, backend = inputs[1 + states :], _backend(self, gradients)
+        given = [_by_steps(gradients[0]), *([_by_steps(inputs[0])] if training.reads_x else []), *reads]
+        carried = [gradient.unsqueeze(1) for gradient in gradients[1:]]
+        _, ran, finished = run_pass(training.backward, given, carried, shared, lengths, backend, tape)
+        weights = WeightGradients(shared)
+        rest = iter(zip(finished, training.backward.finished, strict=True))
+        x = _by_rows(_zero_past_end(*next(rest), lengths)) if training.x else None
+        live = None if lengths is None else _live(given[0].shape[0], lengths).flatten().nonzero().flatten()
+        for i in training.outer:
+            weights.add(i, _outer(next(rest)[0], next(rest)[0], live, backend))
+        for i, gradient in zip(training.sums, ran.sums, strict=True):
+            weights.add(i, gradient)
+        for i in training.late:
+            weights.add(i, _zero_past_end(*next(rest), lengths).sum((0, 1)))
+        return [x, *_shaped_as(inputs[1 : 1 + states], ran.after), *weights.found]
+
+
+class WeightGradients:
+    """The gradients of what all steps read, of which each may have several parts.
+
+    Attributes:
+        found: One for each of `shared`; None where there is no part.
+    """
+
+    def __init__(self, shared: Sequence[Tensor]) -> None:
+        self.shared = shared
+        self.found: list[Tensor | None] = [None] * len(shared)
+
+    def add(self, i: int, gradient: Tensor) -> None:
+        """Add a part to the i-th."""
+        gradient = gradient.reshape(self.shared[i].shape)
+        known = self.found[i]
+        self.found[i] = gradient if known is None else known + gradient
+
 
 def _by_steps(x: Tensor) -> Tensor:
     """Return (T, B, 1, I) of (B, T, I)."""
@@ -151,13 +206,14 @@ class _Sequence(torch.autograd.Function):
         inputs, reads, lengths = ctx.saved.restored(ctx)
         with uncast(gradients[0].device):
             # A gradient of this gradient will be asked for, or a batch of them, for which there is no tape.
-            if torch.is_grad_enabled() or (ctx.made.calls_torch and _is_batched(gradients)):
+            if torch.is_grad_enabled() or (ctx.made.calls_torch and is_batched(gradients)):
                 ctx.saved.check_all()
                 return (None, None, None, *_recorded(ctx, inputs, lengths, gradients))
             if ctx.saved.changed:
                 ctx.saved.check_all()
                 _, reads = _with_reads(ctx, inputs, lengths)
-            return (None, None, None, *_derived(ctx, inputs, reads, lengths, gradients))
+            found = ctx.made.gradients(ctx.training, inputs, ctx.n, reads, lengths, gradients, ctx.tape)
+            return (None, None, None, *found)
 
 
 def _with_reads(
@@ -186,39 +242,13 @@ def _recorded(ctx: Any, inputs: list[Tensor], lengths: Tensor | None, gradients:
     return [next(found) if need else None for need in asked]
 
 
-def _derived(
-    ctx: Any, inputs: list[Tensor], reads: list[Tensor], lengths: Tensor | None, gradients: Sequence[Tensor]
-) -> list[Tensor | None]:
-    training, n = ctx.training, ctx.n
-    states, shared, backend = inputs[1 : 1 + n], inputs[1 + n :], _backend(ctx.made, gradients)
-    given = [_by_steps(gradients[0]), *([_by_steps(inputs[0])] if training.reads_x else []), *reads]
-    carried = [gradient.unsqueeze(1) for gradient in gradients[1:]]
-    _, ran, finished = run_pass(training.backward, given, carried, shared, lengths, backend, ctx.tape)
-    weights: list[Tensor | None] = [None] * len(shared)
-
-    def add(i: int, gradient: Tensor) -> None:
-        gradient = gradient.reshape(shared[i].shape)
-        known = weights[i]
-        weights[i] = gradient if known is None else known + gradient
-
-    rest = iter(zip(finished, training.backward.finished, strict=True))
-    x = _by_rows(_zero_past_end(*next(rest), lengths)) if training.x else None
-    live = None if lengths is None else _live(given[0].shape[0], lengths).flatten().nonzero().flatten()
-    for i in training.outer:
-        add(i, _outer(next(rest)[0], next(rest)[0], live, backend))
-    for i, gradient in zip(training.sums, ran.sums, strict=True):
-        add(i, gradient)
-    for i in training.late:
-        add(i, _zero_past_end(*next(rest), lengths).sum((0, 1)))
-    return [x, *_shaped_as(states, ran.after), *weights]
-
-
 def _backend(made: Differentiable, gradients: Sequence[Tensor]) -> Backend:
     """Return the level or, for a batch of gradients at once (`is_grads_batched`), what torch can batch."""
-    return eager.BACKEND if _is_batched(gradients) else made.backend
+    return eager.BACKEND if is_batched(gradients) else made.backend
 
 
-def _is_batched(gradients: Sequence[Tensor]) -> bool:
+def is_batched(gradients: Sequence[Tensor]) -> bool:
+    """Say whether these are batches of gradients, of which only torch can take the numbers."""
     batched = torch._C._functorch.peek_interpreter_stack() is not None
     return batched or any(torch._C._functorch.is_legacy_batchedtensor(g) for g in gradients)
 

@@ -25,7 +25,7 @@ def validated(monkeypatch):
     monkeypatch.setattr(
         callbacks.Validation,
         "_judge",
-        lambda self, trainer, value: judge(self, trainer, values[self.last]),
+        lambda self, value: judge(self, values[self.last]),
     )
     return values
 

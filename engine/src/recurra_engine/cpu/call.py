@@ -23,6 +23,8 @@ from recurra_engine.passes.program import Loop
 WORTH_A_THREAD = 200_000
 """How many multiplications a thread must have to do; below that starting it costs more."""
 
+NO_SCRATCH = "out of memory for the scratch buffer of a native loop"
+
 
 class _Call(ctypes.Structure):
     _fields_ = [
@@ -40,11 +42,13 @@ class _Call(ctypes.Structure):
 
 @lru_cache(maxsize=256)
 def compiled(loop: Loop, single: bool) -> tuple[Source, Any]:
-    """Return a loop's source and its compiled function."""
+    """Return a loop's source and its library: `run` for one network, `run_each` for several."""
     code = source(loop, single=single)
-    function = load(code.text, name="loop").run
-    function.restype, function.argtypes = ctypes.c_int, [ctypes.c_void_p, ctypes.c_long, ctypes.c_void_p]
-    return code, function
+    library = load(code.text, name="loop")
+    pointer, number = ctypes.c_void_p, ctypes.c_long
+    library.run.argtypes, library.run.restype = [pointer, number, pointer], ctypes.c_int
+    library.run_each.argtypes, library.run_each.restype = [pointer, number, number], ctypes.c_int
+    return code, library
 
 
 def run(
@@ -59,13 +63,13 @@ def run(
     """Run a loop, as `scan.run` does; lengths must not grow from row to row."""
     steps, rows = size
     like = carried[0] if carried else streams[0]
-    code, function = compiled(loop, like.dtype == torch.float32)
+    code, library = compiled(loop, like.dtype == torch.float32)
     streams = [_with_rows_in_order(laid_out(stream, 2)) for stream in streams]
     carried = [laid_out(tensor, 1).contiguous() for tensor in carried]
     shared = [tensor.contiguous() for tensor in shared]
     after = [like.new_empty(tensor.shape) for tensor in carried]
-    out = [like.new_empty((steps, rows, *_natural_shape(node.shape))) for node in loop.out]
-    kept = [like.new_empty((steps + 1, rows, *_natural_shape(loop.carried[i].shape))) for i in loop.kept]
+    out = [like.new_empty((steps, rows, *natural_shape(node.shape))) for node in loop.out]
+    kept = [like.new_empty((steps + 1, rows, *natural_shape(loop.carried[i].shape))) for i in loop.kept]
     splits = [0, rows] if code.calls else _splits(rows, steps, lengths, sum(w.numel() for w in shared))
     threads = len(splits) - 1
     packed = like.new_empty(code.packed)
@@ -87,8 +91,8 @@ def run(
         scratch.data_ptr() if code.calls else None,
         called,
     )
-    if function(ctypes.byref(call), threads, (ctypes.c_long * len(splits))(*splits)):
-        raise MemoryError("out of memory for the scratch buffer of a native loop")
+    if library.run(ctypes.byref(call), threads, (ctypes.c_long * len(splits))(*splits)):
+        raise MemoryError(NO_SCRATCH)
     if callbacks.error is not None:
         raise callbacks.error
     return LoopResult(
@@ -99,7 +103,8 @@ def run(
     )
 
 
-def _natural_shape(shape: Shape) -> list[int]:
+def natural_shape(shape: Shape) -> list[int]:
+    """Return the sizes of a value as it lies in memory."""
     return [shape[d] for d in natural(shape)]
 
 

@@ -94,3 +94,40 @@ static int run_shares(const Call *call, long threads, const long *splits) {
     }
     return failed;
 }
+
+static void pack_all(const Call *call);
+
+typedef struct {
+    const Call *calls;
+    long first, step, count;
+    int failed;
+} Networks;
+
+static void *run_networks(void *given) {
+    Networks *some = given;
+    for (long i = some->first; i < some->count; i += some->step) {
+        const Call *call = &some->calls[i];
+        Share share = {call, 0, call->rows, call->sums, 0};
+        pack_all(call);
+        run_share(&share);
+        some->failed |= share.failed;
+    }
+    return NULL;
+}
+
+/* Run the calls of several networks, whole networks shared out among threads; returns whether memory ran out. */
+static int run_calls(const Call *calls, long count, long threads) {
+    Networks some[threads];
+    pthread_t thread[threads];
+    int started[threads], failed = 0;
+    for (long i = threads - 1; i >= 0; i--) {
+        some[i] = (Networks){calls, i, threads, count, 0};
+        started[i] = i && !pthread_create(&thread[i], NULL, run_networks, &some[i]);
+        if (!started[i]) run_networks(&some[i]);
+    }
+    for (long i = 0; i < threads; i++) {
+        if (started[i]) pthread_join(thread[i], NULL);
+        failed |= some[i].failed;
+    }
+    return failed;
+}

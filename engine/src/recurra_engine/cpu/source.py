@@ -1,4 +1,4 @@
-"""The C source of a loop: `run(call, threads, splits)`, around the tasks of a step."""
+"""The C source of a loop: `run(call, threads, splits)` and `run_each(calls, count, threads)`."""
 
 from __future__ import annotations
 
@@ -241,6 +241,9 @@ def _entry() -> list[str]:
         "int run(const Call *call, long threads, const long *splits) {",
         "pack_all(call);",
         "return run_shares(call, threads, splits);",
+        "}",
+        "int run_each(const Call *calls, long count, long threads) {",
+        "return run_calls(calls, count, threads);",
         "}",
     ]
 

@@ -111,6 +111,13 @@ class Pass:
         """The postponed part, over all steps."""
         return Plan(self.finished, (*self.stored, *self.loop.shared), lead=2)
 
+    @cached_property
+    def epilogue_of_each(self) -> Plan | None:
+        """The postponed part for several networks at once, or None if it reads what they do not share."""
+        if not set(self.loop.shared).isdisjoint(graph.sorted_by_use(self.finished)):
+            return None
+        return Plan(self.finished, self.stored, lead=3)
+
 
 def kept_leaf(when: str, i: int, loop: Loop) -> Node:
     """Return the leaf for carried value i `before` or `after` each step."""

@@ -18,7 +18,8 @@ class Outcome:
         steps: Training batches seen.
         sequences: Training sequences seen.
         train_seconds: Wall time of training since the run was started or resumed, in seconds.
-        cpu_seconds: CPU time of this process in the same part of the run, in seconds.
+        cpu_seconds: CPU time of this process in the same part of the run, in seconds. Runs that are trained
+            as one program have equal shares of both times.
         model_step: Training batches that the kept model has seen: all, or those until the best validation.
     """
 

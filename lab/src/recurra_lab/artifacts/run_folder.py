@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,8 +33,24 @@ class RunFolder:
         Raises:
             RunFailed: The folder cannot be written.
         """
-        stamp = datetime.now().strftime("%Y%m%d-%H%M%S") + "-" + secrets.token_hex(2)
-        folder = cls(root / task / f"{cell}-{trainer}" / stamp)
+        return cls._made(root, root / task / f"{cell}-{trainer}" / _stamp())
+
+    @classmethod
+    def create_each(
+        cls, root: Path, task: str, cell: str, trainer: str, seeds: Iterable[int]
+    ) -> list[RunFolder]:
+        """Create new folders for runs that differ in their seed, in one folder whose id is the current time.
+
+        Raises:
+            RunFailed: The folder cannot be written.
+        """
+        stamp = _stamp()
+        group = root / task / f"{cell}-{trainer}" / stamp
+        return [cls._made(root, group / f"{stamp}-seed-{seed}") for seed in seeds]
+
+    @classmethod
+    def _made(cls, root: Path, path: Path) -> RunFolder:
+        folder = cls(path)
         try:
             folder.checkpoints.mkdir(parents=True)
         except OSError as error:
@@ -60,6 +76,11 @@ class RunFolder:
         """Whether the folder holds a checkpoint or a result, which must not be lost."""
         results = (self.outcome, self.scores, self.weights)
         return any(self.checkpoints.glob("*")) or any(path.exists() for path in results)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the run has finished; its scores are written last."""
+        return self.outcome.is_file() and self.scores.is_file()
 
     def discard_unused(self) -> None:
         """Remove the folder of a run that could not start, and empty ones above; work in it is kept."""
@@ -165,6 +186,10 @@ class RunFolder:
     def report(self) -> Path:
         """The report, one self-contained page."""
         return self.path / "report.html"
+
+
+def _stamp() -> str:
+    return datetime.now().strftime("%Y%m%d-%H%M%S") + "-" + secrets.token_hex(2)
 
 
 def first_process() -> bool:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from recurra.plugins.inventory import Defect
     from recurra_lab.artifacts.result import RunResult
     from recurra_lab.artifacts.run_folder import RunFolder
+    from recurra_lab.comparisons.groups import Comparison
     from recurra_lab.training.evaluate import Baselines
 
 NOTHING: Baselines = {}
@@ -124,6 +125,32 @@ def show_result(result: RunResult | None, folder: RunFolder, *, as_json: bool = 
     click.echo(f"{status} {after}, {outcome.train_seconds:.0f} s of training")
     show_scores(result.scores)
     click.echo(f"report: {folder.report}")
+
+
+def show_comparison(found: Comparison, *variants: str) -> None:
+    """Print the table of a comparison for some variants of the suite, and its verdicts on the first."""
+    from recurra_lab.comparisons.table import columns, rows
+    from recurra_lab.comparisons.verdict import differences
+
+    lines = [[row.name, *(cell.text for cell in row.cells)] for row in rows(found, variants)]
+    click.echo(f"{found.task}\n{table([columns(found, variants), *lines])}")
+    for difference in differences(found, variants[0]):
+        click.echo(str(difference))
+
+
+def show_seeds(folders: Sequence[RunFolder], *, as_json: bool = False) -> None:
+    """Print the medians and ranges of runs over seeds, and write the page that compares them."""
+    from recurra_lab.comparisons.groups import comparisons_of
+    from recurra_lab.comparisons.page import write_page
+
+    found, page = comparisons_of(folders), folders[0].path.parent / "comparison.html"
+    write_page(found, page)
+    if as_json:
+        show_json({"runs": [str(folder.path) for folder in folders], "page": str(page)})
+        return
+    for comparison in found:
+        show_comparison(comparison, *comparison.variants)
+    click.echo(f"page: {page}")
 
 
 def show_scores(scores: Mapping[str, Mapping[str, float]], baselines: Baselines = NOTHING) -> None:

@@ -64,6 +64,7 @@ def compare(
     task first; KEY=VALUE sets options of all runs. Finished runs are reused, so the command can be repeated.
     """  # noqa: D301 (click reads the backspace)
     from recurra_lab.artifacts.atomic_files import check_place
+    from recurra_lab.cli._output import show_comparison
     from recurra_lab.comparisons.groups import comparisons_of, finished_below
     from recurra_lab.comparisons.page import write_page
 
@@ -81,7 +82,7 @@ def compare(
         _print_json(found, variant)
         return
     for comparison in found:
-        _print(comparison, variant)
+        show_comparison(comparison, variant or comparison.variants[0])
     click.echo(f"page: {output}")
 
 
@@ -113,18 +114,6 @@ def _check(variant: str | None, found: list[Comparison]) -> None:
     if variant is not None and not all(variant in comparison.variants for comparison in found):
         near = nearest(variant, known) or f"; expected one of {', '.join(known)}"
         raise InvalidOption(f"--variant {variant}: not every run was evaluated on it{near}")
-
-
-def _print(found: Comparison, variant: str | None) -> None:
-    from recurra_lab.cli._output import table
-    from recurra_lab.comparisons.table import columns, rows
-    from recurra_lab.comparisons.verdict import differences
-
-    shown = [variant or found.variants[0]]
-    lines = [[row.name, *(cell.text for cell in row.cells)] for row in rows(found, shown)]
-    click.echo(f"{found.task}\n{table([columns(found, shown), *lines])}")
-    for difference in differences(found, variant):
-        click.echo(str(difference))
 
 
 def _print_json(found: list[Comparison], variant: str | None) -> None:

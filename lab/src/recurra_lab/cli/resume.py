@@ -21,14 +21,22 @@ def resume(run: Path, overrides: tuple[str, ...], quiet: bool, as_json: bool) ->
     recurra resume RUN
     recurra resume RUN trainer.optimizer.lr=1e-4
 
+    RUN may be the folder of the runs over several seeds; those that have not finished are resumed.
+
     The result is bit-identical to that of an uninterrupted run. Options of the trainer and the run can be
     changed; the report lists these changes.
     """  # noqa: D301 (click reads the backspace)
     from recurra_lab.artifacts.run_folder import RunFolder
-    from recurra_lab.cli._output import show_result
+    from recurra_lab.cli._output import show_result, show_seeds
+    from recurra_lab.ensembles.seeds import resume_seeds, runs_of_seeds
     from recurra_lab.runs.record import recorded_experiment
     from recurra_lab.runs.run import Run
 
+    several = runs_of_seeds(run)
+    if several:
+        resume_seeds(several, overrides, teller(quiet=quiet, as_json=as_json))
+        show_seeds(several, as_json=as_json)
+        return
     folder = RunFolder.open(run)
     experiment = recorded_experiment(folder, overrides)
     told, shown = teller(quiet=quiet, as_json=as_json), not quiet and not as_json

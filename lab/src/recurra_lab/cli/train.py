@@ -57,6 +57,7 @@ def train(
     recurra train copy ntm
     recurra train copy ntm cell.memory.slots=64 trainer.optimizer.lr=1e-3 seed=3
     recurra train -c run.toml
+    recurra train copy lstm run.seeds=10      # ten runs, as one program where possible
 
     Any option of any component can be set by its KEY: see `recurra info ntm`, `recurra info run`.
     """  # noqa: D301 (click reads the backspace)
@@ -76,10 +77,14 @@ def _toml(value: str | int) -> str:
 
 
 def _start(experiment: Experiment, out: Path, quiet: bool, as_json: bool) -> None:
-    from recurra_lab.cli._output import show_result
+    from recurra_lab.cli._output import show_result, show_seeds
+    from recurra_lab.ensembles.seeds import start_seeds
     from recurra_lab.runs.train import start
 
     told, shown = teller(quiet=quiet, as_json=as_json), not quiet and not as_json
+    if experiment.run.seeds > 1:
+        show_seeds(start_seeds(experiment, out, told, progress=shown), as_json=as_json)
+        return
     folder, result = start(experiment, out, told, progress=shown)
     show_result(result, folder, as_json=as_json)
 

@@ -19,7 +19,6 @@ from recurra_lab.artifacts.weights import parameters_in
 from recurra_lab.experiments import Experiment
 from recurra_lab.runs.build import goal_of
 from recurra_lab.runs.record import recorded_experiment
-from recurra_lab.runs.seed_runs import is_finished
 
 IRRELEVANT = ("seed", "run.progress", "run.checkpoint_every", "run.workers", "run.threads")
 """Options that do not tell groups apart."""
@@ -111,7 +110,7 @@ def finished_below(folders: Iterable[Path]) -> list[RunFolder]:
         if not folder.is_dir():
             raise MissingFile(f"there is no folder {folder}; name runs, or folders with runs in them")
         runs = (RunFolder(file.parent) for file in sorted(folder.rglob("experiment.toml")))
-        found |= {run.path.resolve(): run for run in runs if is_finished(run)}
+        found |= {run.path.resolve(): run for run in runs if run.is_finished}
     if not found:
         raise MissingFile(f"there is no finished run in {', '.join(map(str, folders))}")
     return list(found.values())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -130,6 +130,17 @@ class Experiment:
         """Return the SHA-256 of the experiment."""
         text = json.dumps(self.as_dict(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def folder_names(self) -> tuple[str, str, str]:
+        """The names of task, cell and trainer in the paths of its runs."""
+        task, cell, trainer = (part.name.replace(":", "-") for part in (self.task, self.cell, self.trainer))
+        return task, cell, trainer
+
+    def of_each_seed(self) -> list[Experiment]:
+        """Return the experiments of the runs of `run.seeds`, one for each seed."""
+        run = self.run.model_copy(update={"seeds": 1})
+        return [replace(self, seed=self.seed + i, run=run) for i in range(self.run.seeds)]
 
     def make_task(self) -> Task:
         """Build the task."""

@@ -22,6 +22,14 @@ class RunOptions(Options):
     """Budget, validation, stopping criteria and hardware of a run."""
 
     batch_size: Annotated[Count, Field(description="sequences per batch, summed over all devices")] = 16
+    seeds: Annotated[
+        int,
+        Field(
+            gt=0,
+            le=1000,
+            description="number of runs, with seeds from `seed` on; trained as one program where possible",
+        ),
+    ] = 1
     max_steps: Annotated[Count, Field(description="maximum number of updates")] = 2500
     validate_every: Annotated[Count, Field(description="updates between validations")] = 100
     evaluation_batch_size: Annotated[

@@ -6,7 +6,7 @@ due. Here validation is a pure function of the weights and is repeated after a r
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from signal import SIGTERM
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.loggers import Logger
 
 from recurra.task import Batch, Goal
 from recurra_lab.artifacts.checkpoint import DurableCheckpoints, own_checkpoints, path_of
@@ -28,6 +29,10 @@ SOLVED = "solved"
 """Status of a run that met its goal."""
 STATE = ("last", "best", "best_step", "stale", "met", "outcome")
 """Attributes of `Validation` that a checkpoint holds."""
+
+
+KEPT = 2
+"""How many of the last checkpoints are kept."""
 
 
 class Guard(Callback):
@@ -115,7 +120,7 @@ class Validation(Callback):
 
     def _validate_when_due(self, trainer: pl.Trainer, module: LearningModule) -> None:
         step = int(module.batches_seen)
-        if step == 0 or step % self.every or step == self.last:
+        if not self.is_due(step):
             return
         if self.by_training:
             self._judge_training(trainer, module, step)
@@ -129,35 +134,42 @@ class Validation(Callback):
         )
         if agreed(trainer, local is None):
             return
-        self.last = step
-        self._record(trainer, summed(trainer, local or {}), step)
+        values = self.judged(summed(trainer, local or {}), step, trainer.loggers)
+        trainer.callback_metrics.update({name: torch.tensor(value) for name, value in values.items()})
+        trainer.should_stop = trainer.should_stop or self.outcome is not None
 
     def _judge_training(self, trainer: pl.Trainer, module: LearningModule, step: int) -> None:
         """Judge the last training batch; a resumed run has none yet, but judged it before it was saved."""
         if module.training_scores:
             self.last = step
-            self._judge(trainer, module.training_scores[self.rule.goal.score])
+            self._judge(module.training_scores[self.rule.goal.score])
+            trainer.should_stop = trainer.should_stop or self.outcome is not None
 
-    def _record(self, trainer: pl.Trainer, scores: Scores, step: int) -> None:
+    def is_due(self, step: int) -> bool:
+        """Return whether a validation is due after a step."""
+        return step > 0 and step % self.every == 0 and step != self.last
+
+    def judged(self, scores: Scores, step: int, loggers: Iterable[Logger]) -> dict[str, float]:
+        """Log the scores of a validation, set the outcome if the run ends, and return what was logged."""
         values = {f"validation/{name}": score.value for name, score in scores.items()}
-        for logger in trainer.loggers:
+        for logger in loggers:
             logger.log_metrics(values, step)
-        trainer.callback_metrics.update({name: torch.tensor(value) for name, value in values.items()})
-        self._judge(trainer, scores[self.rule.goal.score].value)
+        self.last = step
+        self._judge(scores[self.rule.goal.score].value)
+        return values
 
     @property
     def kept_step(self) -> int | None:
         """The step of the best validation, if the run keeps its model; the last model is kept otherwise."""
         return None if self.rule.patience is None else self.best_step or None
 
-    def _judge(self, trainer: pl.Trainer, value: float) -> None:
+    def _judge(self, value: float) -> None:
         if self.best != self.best or self.rule.goal.better(value, self.best):
             self.best, self.best_step, self.stale = value, self.last, 0
         else:
             self.stale += 1
         self.met = self.met + 1 if self.rule.goal.met(value) else 0
         self.outcome = self.rule.reason(self.met, self.stale)
-        trainer.should_stop = trainer.should_stop or self.outcome is not None
 
 
 class Checkpoints(Callback):
@@ -166,8 +178,6 @@ class Checkpoints(Callback):
     The last two are kept, and that of the best validation if the run keeps its model. A batch is saved when
     the next one starts, because only then are all its metrics written.
     """
-
-    KEPT = 2
 
     def __init__(
         self,
@@ -227,13 +237,14 @@ class Checkpoints(Callback):
         save_logs(trainer)  # a resumed run needs all rows up to its checkpoint
         trainer.save_checkpoint(path_of(self.folder.checkpoints, step))
         if trainer.is_global_zero:
-            self._remove_old()
+            remove_old(self.folder, self.store, self.validation.kept_step)
 
-    def _remove_old(self) -> None:
-        folder, kept = self.folder.checkpoints, self.validation.kept_step
-        for old in own_checkpoints(folder)[: -self.KEPT]:
-            if kept is None or old != path_of(folder, kept):
-                self.store.remove_checkpoint(old)
+
+def remove_old(folder: RunFolder, store: DurableCheckpoints, best: int | None) -> None:
+    """Remove all checkpoints but the last two, and that of the best validation if it is kept."""
+    for old in own_checkpoints(folder.checkpoints)[:-KEPT]:
+        if best is None or old != path_of(folder.checkpoints, best):
+            store.remove_checkpoint(old)
 
 
 def agreed(trainer: pl.Trainer, here: bool) -> bool:

@@ -41,7 +41,7 @@ def explained(folder: RunFolder, experiment: Experiment, tell: Callable[[str], N
     try:
         yield
     except NonFinite as error:
-        raise NonFinite(f"{error}; {_way_on(folder, experiment, tell)}") from None
+        raise NonFinite(f"{error}; {way_on(folder, experiment, tell)}") from None
     except SIGTERMException:
         raise Interrupted("interrupted before the first step", SIGTERM) from None
     except RecurraError:
@@ -49,7 +49,7 @@ def explained(folder: RunFolder, experiment: Experiment, tell: Callable[[str], N
     except (RuntimeError, ConnectionError, EOFError) as error:
         said = str(error)
         if "without overflow" in said:  # torch converts the step size to the type of the weights
-            way = _way_on(folder, experiment, tell)
+            way = way_on(folder, experiment, tell)
             raise NonFinite(f"an update became infinite ({said}); {way}") from error
         # Whether torch notices that a loader was killed, or its queue breaks first, is a matter of chance.
         broken = experiment.run.workers > 0 and not isinstance(error, RuntimeError)
@@ -59,7 +59,8 @@ def explained(folder: RunFolder, experiment: Experiment, tell: Callable[[str], N
         raise
 
 
-def _way_on(folder: RunFolder, experiment: Experiment, tell: Callable[[str], None]) -> str:
+def way_on(folder: RunFolder, experiment: Experiment, tell: Callable[[str], None]) -> str:
+    """Return how to go on with a run whose numbers became non-finite."""
     option = "trainer.optimizer.lr" if "optimizer" in experiment.trainer.options else "trainer.KEY"
     good = newest_intact(folder.checkpoints, tell)
     if good is None:

@@ -118,19 +118,23 @@ class Run:
         """
         check_changes(self.folder, self.experiment, overrides)
         with self.folder.locked(), self.flag:
-            checkpoint = newest_intact(self.folder.checkpoints, self.tell)
-            if checkpoint is None:
-                self.tell("no intact checkpoint; starting from the beginning")
-                rank_zero_only(unseal)(self.folder)
-                rank_zero_only(record)(self.folder, self.experiment)
-            else:
-                self._compare(checkpoint, overrides)
-                check_seal(self.folder, history(self.folder))
-                rank_zero_only(unseal)(self.folder)
-                self._change(checkpoint, overrides)
-            for folder in (self.folder.path, self.folder.checkpoints):
-                rank_zero_only(remove_leftovers)(folder)
-            return self._fit(checkpoint)
+            return self._fit(self.reopened(overrides))
+
+    def reopened(self, overrides: Sequence[str] = ()) -> Checkpoint | None:
+        """Prepare the folder, which is locked, for more training; return the checkpoint to go on from."""
+        checkpoint = newest_intact(self.folder.checkpoints, self.tell)
+        if checkpoint is None:
+            self.tell("no intact checkpoint; starting from the beginning")
+            rank_zero_only(unseal)(self.folder)
+            rank_zero_only(record)(self.folder, self.experiment)
+        else:
+            self._compare(checkpoint, overrides)
+            check_seal(self.folder, history(self.folder))
+            rank_zero_only(unseal)(self.folder)
+            self._change(checkpoint, overrides)
+        for folder in (self.folder.path, self.folder.checkpoints):
+            rank_zero_only(remove_leftovers)(folder)
+        return checkpoint
 
     def _change(self, checkpoint: Checkpoint, overrides: Sequence[str]) -> None:
         """Record changed options; those of an earlier attempt are not in its checkpoint either."""
@@ -170,30 +174,31 @@ class Run:
 
     def _fit(self, checkpoint: Checkpoint | None) -> RunResult | None:
         """Train and evaluate, with the threads and the seed of the run."""
-        rank_zero_only(self._identify)()
+        rank_zero_only(self.identify)()
         reseed(self.experiment.seed, -1, 0)
         with threads(self.options.threads), resumable(self.folder):
             return self._trained(checkpoint)
 
-    def _identify(self) -> None:
+    def identify(self) -> None:
+        """Set what the manifests of checkpoints say of the run."""
         self.store.identity = {"configuration": configuration(self.folder), **provenance(self.experiment)}
 
     def _trained(self, checkpoint: Checkpoint | None) -> RunResult | None:
         began = time.perf_counter(), time.process_time()
         with quiet():
-            validation = self._validation()
+            validation = self.validation(self.flag)
             checkpoints = self._checkpoints(validation)
             trainer = self._lightning([callbacks.Guard(), validation, checkpoints], checkpoint)
             self.tell(f"run folder: {self.folder.path}")
             for defect in engines().defects:
                 self.tell(f"warning: {defect}")
-            if not self._finished(checkpoint, validation):
+            if not self.finished(checkpoint, validation):
                 self._learn(trainer, checkpoint)
             checkpoints.leave_when_asked(int(self.parts.module.batches_seen))
             if not trainer.is_global_zero:
                 return None
             seconds = time.perf_counter() - began[0], time.process_time() - began[1]
-            return self._conclude(validation, *seconds)
+            return self.conclude(validation, *seconds)
 
     def _learn(self, trainer: pl.Trainer, checkpoint: Checkpoint | None) -> None:
         module, data = self.parts.module, self._batches(trainer, "train")
@@ -210,7 +215,7 @@ class Run:
                 weights_only=True,
             )
 
-    def _finished(self, checkpoint: Checkpoint | None, validation: callbacks.Validation) -> bool:
+    def finished(self, checkpoint: Checkpoint | None, validation: callbacks.Validation) -> bool:
         """Return whether training is complete, and if so load the final state."""
         if checkpoint is None:
             return False
@@ -232,11 +237,12 @@ class Run:
         if options.progress and self.progress:
             around.append(progress(options.max_steps * options.accumulate, self.tell))
         around += [make_callback(choice) for choice in options.callbacks]
-        around += self._plugin_callbacks()
+        around += self.plugin_callbacks()
         rule = self.parts.trainer.lightning_options()
         return lightning(options, path, rule, logger=loggers, callbacks=around, plugins=[self.store])
 
-    def _plugin_callbacks(self) -> list[Any]:
+    def plugin_callbacks(self) -> list[Any]:
+        """Return the Lightning callbacks that plugins add to the run."""
         plugins = discovery.plugins()
         known = len(plugins.defects)
         about = {"folder": self.folder.path, "experiment": self.experiment.as_dict()}
@@ -245,14 +251,15 @@ class Run:
             self.tell(f"warning: {defect}")
         return list(found)
 
-    def _validation(self) -> callbacks.Validation:
+    def validation(self, flag: SignalFlag) -> callbacks.Validation:
+        """Return the callback that validates and stops the run."""
         options = self.options
         return callbacks.Validation(
             lambda trainer: self._batches(trainer, "validation"),
             options.validation_batches,
             options.validate_every * options.accumulate,
             callbacks.StopRule(self.goal, options.stop_after, options.early_stop_patience),
-            self.flag,
+            flag,
             by_training=options.stop_by == "training",
             abandon=options.abandon_validation,
         )
@@ -268,7 +275,14 @@ class Run:
         rank, ranks = trainer.global_rank, trainer.world_size
         return Batches(self.parts.task, size, self.experiment.seed, split, rank, ranks)
 
-    def _conclude(self, validation: callbacks.Validation, wall_s: float, cpu_s: float) -> RunResult:
+    def conclude(self, validation: callbacks.Validation, wall_s: float, cpu_s: float) -> RunResult:
+        """Write the result of the trained module.
+
+        Args:
+            validation: All validations.
+            wall_s: Wall time of training.
+            cpu_s: CPU time of training.
+        """
         steps = int(self.parts.module.batches_seen)
         kept = load_best(self.parts.module, self.folder, validation.kept_step, self.tell)
         status, sequences = validation.outcome or "budget used", steps * self.options.batch_size

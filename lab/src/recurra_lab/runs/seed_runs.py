@@ -1,5 +1,6 @@
 """One run per seed: reused if finished, resumed if interrupted, else started.
 
+Runs that have not begun are trained as one program where that is possible, else each in its own process.
 A run is reused only if its experiment is identical, including every option.
 """
 
@@ -8,13 +9,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from recurra.errors import RecurraError
+from recurra.errors import InvalidOption, RecurraError
 from recurra_lab import defaults
 from recurra_lab.artifacts.run_folder import RunFolder
+from recurra_lab.ensembles.seeds import train_new_together
 from recurra_lab.errors import RunFailed
 from recurra_lab.experiments import Experiment
 
@@ -32,12 +35,16 @@ def run_seeds(
         seeds: Seeds of the runs.
         root: Parent folder; each run is in `root/seed-N`.
         words: Overrides, as `key=value`.
-        at_once: Number of parallel runs.
+        at_once: Number of parallel runs; more than 1 keeps them from being one program.
         tell: Receives a line when a run ends.
 
     Raises:
+        InvalidOption: `run.seeds` is set.
         RunFailed: A run ended without a result.
     """
+    _refuse_own_seeds(experiment, words)
+    if at_once == 1 and threading.current_thread() is threading.main_thread():  # it sets random generators
+        _together(experiment, seeds, root, words, tell)
 
     def one(seed: int) -> RunFolder:
         folder = _finished(experiment, seed, root / f"seed-{seed}", words)
@@ -52,16 +59,39 @@ def run_seeds(
             raise
 
 
+def _refuse_own_seeds(experiment: Path, words: Sequence[str]) -> None:
+    try:
+        count = Experiment.compose(file=experiment, overrides=words).run.seeds
+    except RecurraError:  # which the runs will report
+        return
+    if count > 1:
+        raise InvalidOption(f"run.seeds = {count} is for recurra train; expected --seeds {count} instead")
+
+
+def _together(experiment: Path, seeds: Sequence[int], root: Path, words: Sequence[str], tell: Tell) -> None:
+    """Train the seeds that have not begun as one program, if that is possible."""
+    given = {seed: ["run.progress=false", *words, f"seed={seed}"] for seed in seeds}
+    hashes = {seed: _hash(experiment, own) for seed, own in given.items()}
+    new = [seed for seed in seeds if hashes[seed] and _begun(root / f"seed-{seed}", hashes[seed]) is None]
+    if len(new) < 2:
+        return
+    each = [Experiment.compose(file=experiment, overrides=given[seed]) for seed in new]
+    folders = [RunFolder.create(root / f"seed-{one.seed}", *one.folder_names) for one in each]
+    reason = train_new_together(each, folders, lambda line: None)
+    if reason is not None:
+        tell(f"the seeds are trained one after another: {reason}")
+
+
 def _finished(experiment: Path, seed: int, root: Path, words: Sequence[str]) -> RunFolder:
     given = ["run.progress=false", *words, f"seed={seed}"]
     wanted = _hash(experiment, given)
     begun = _begun(root, wanted)
     if begun is None:
         _recurra(["train", "-c", str(experiment), *given, "--out", str(root)], root)
-    elif not (is_finished(begun) and begun.report.is_file()):  # killed while it wrote the report
+    elif not (begun.is_finished and begun.report.is_file()):  # killed while it wrote the report
         _recurra(["resume", str(begun.path)], root)
     folder = _begun(root, wanted)
-    if folder is None or not is_finished(folder):
+    if folder is None or not folder.is_finished:
         raise RunFailed(f"no result in {root}; see {root / 'output.txt'}")
     return folder
 
@@ -80,11 +110,6 @@ def _hash(path: Path, words: Sequence[str] = ()) -> str | None:
         return Experiment.compose(file=path, overrides=words).config_hash()
     except RecurraError:
         return None
-
-
-def is_finished(folder: RunFolder) -> bool:
-    """Return whether a run has finished; its scores are written last."""
-    return folder.outcome.is_file() and folder.scores.is_file()
 
 
 def _recurra(words: Sequence[str], root: Path) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from recurra import RecurraError
+from recurra_lab.artifacts.atomic_files import read_json
 from recurra_lab.artifacts.result import Outcome, RunResult, Scores
 from recurra_lab.artifacts.run_folder import RunFolder, first_process
+from recurra_lab.ensembles.seeds import start_seeds
 from recurra_lab.experiments import Experiment
 from recurra_lab.reports.notebook import framed
 from recurra_lab.runs.run import Run
@@ -25,13 +28,15 @@ class FinishedRun:
 
     Args:
         path: Its folder.
-        outcome: How it ended; None on ranks other than zero.
+        outcome: How it ended; None on ranks other than zero, and over seeds.
         scores: Suite variant -> score -> value; empty on ranks other than zero.
+        runs: With `run.seeds`, those of the seeds, whose medians are the scores; they are in the folder.
     """
 
     path: Path
     outcome: Outcome | None
     scores: Scores
+    runs: tuple[FinishedRun, ...] = ()
 
     def __fspath__(self) -> str:
         return str(self.path)
@@ -60,10 +65,24 @@ def train(
         RunFailed: The run ended without a result.
     """
     experiment = Experiment.compose(task, cell, overrides=overrides, options=options)
+    if experiment.run.seeds > 1:
+        return _over_seeds([_read(folder) for folder in start_seeds(experiment, Path(out), print)])
     folder, result = start(experiment, Path(out), print)
     if result is None:
         return FinishedRun(folder.path, None, {})
     return FinishedRun(folder.path, result.outcome, result.scores)
+
+
+def _read(folder: RunFolder) -> FinishedRun:
+    return FinishedRun(folder.path, Outcome(**read_json(folder.outcome)), read_json(folder.scores))
+
+
+def _over_seeds(runs: Sequence[FinishedRun]) -> FinishedRun:
+    scores = {
+        variant: {name: median(run.scores[variant][name] for run in runs) for name in values}
+        for variant, values in runs[0].scores.items()
+    }
+    return FinishedRun(runs[0].path.parent, None, scores, tuple(runs))
 
 
 def start(
@@ -84,9 +103,8 @@ def start(
 
 def _new_folder(out: Path, experiment: Experiment) -> RunFolder:
     """Create the folder of a run in the first process, and return it in the others."""
-    names = (experiment.task.name, experiment.cell.name, experiment.trainer.name)
     if first_process():
-        folder = RunFolder.create(out, *(name.replace(":", "-") for name in names))
+        folder = RunFolder.create(out, *experiment.folder_names)
         os.environ[RUN_VARIABLE] = str(folder.path)
         return folder
     return RunFolder(Path(os.environ.get(RUN_VARIABLE, out)))

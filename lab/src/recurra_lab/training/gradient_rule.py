@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 from torch.optim import Optimizer
 
@@ -26,9 +26,20 @@ class GradientRule(LearningModule):
         optimization: Optimizer, schedule and clipping.
     """
 
+    update_counters: ClassVar[tuple[str, ...]] = ()
+    """Buffers that count updates, which are advanced in an ensemble too."""
+
     def __init__(self, model: Network, task: Task, seed: int, optimization: OptimizationOptions) -> None:
         super().__init__(model, task, seed)
         self.optimization = optimization
+
+    def obstacle_to_ensembles(self) -> str | None:
+        """Return why runs of this rule, over several seeds, cannot be trained as one program, or None.
+
+        They can if all that happens to the weights is that the optimizer follows the clipped gradient of
+        `task_loss`; a rule for which that holds returns None.
+        """
+        return f"{type(self).__name__} does not follow the gradient of the task's loss alone"
 
     def parameter_groups(self) -> Iterable[Any]:
         """Return parameters or parameter groups for the optimizer: by default those of the whole model."""

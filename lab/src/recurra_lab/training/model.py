@@ -58,7 +58,7 @@ class Model(Network):
 
     def forward(self, x: Tensor, state: Any = None, *, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
         """Run over a batch: x of the task -> y (B, T, O) and the final state."""
-        vectors = x if self.embedding is None else self.embedding(_checked_tokens(x, self.embedding))
+        vectors = x if self.embedding is None else self.embedding(checked_tokens(x, self.embedding))
         y, state = self.sequencer(vectors, state, lengths=lengths)
         return self.readout(y), state
 
@@ -144,7 +144,12 @@ def _readout(options: ModelOptions, sequencer: SequenceLayer, task: Task) -> nn.
     return made
 
 
-def _checked_tokens(x: Tensor, embedding: nn.Embedding) -> Tensor:
+def checked_tokens(x: Tensor, embedding: nn.Embedding) -> Tensor:
+    """Return the tokens, which an embedding must know.
+
+    Raises:
+        InvalidInput: They have another shape or type, or one of them is unknown.
+    """
     trees = isinstance(embedding, TreeEmbedding)
     shape_is_wrong = x.dim() != 3 or x.shape[-1] != 2 if trees else x.dim() != 2
     if shape_is_wrong or x.dtype not in (torch.int64, torch.int32):

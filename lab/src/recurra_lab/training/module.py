@@ -201,7 +201,7 @@ class LearningModule(pl.LightningModule):
         """
         loss = self.training_loss(batch)
         if not torch.isfinite(loss):
-            raise NonFinite(self._complaint("the loss", f"{loss.item()}", batch))
+            raise NonFinite(self.complaint("the loss", f"{loss.item()}", batch))
         self.log("train/loss", loss.detach(), sync_dist=True)
         return loss
 
@@ -212,9 +212,10 @@ class LearningModule(pl.LightningModule):
             NonFinite: A parameter is NaN or infinite.
         """
         if not all_finite(list(self.model.parameters())):
-            raise NonFinite(self._complaint("a parameter", "non-finite", batch))
+            raise NonFinite(self.complaint("a parameter", "non-finite", batch))
 
-    def _complaint(self, what: str, value: str, batch: Batch) -> str:
+    def complaint(self, what: str, value: str, batch: Batch) -> str:
+        """Return the message that something became non-finite on a batch, with the first such tensor."""
         step = int(self.batches_seen)
         found = first_non_finite(self.model, self.task, batch)
         return f"at step {step} {what} became {value}; the first non-finite tensor is {found}"

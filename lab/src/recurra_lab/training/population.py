@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,7 @@ from recurra.state import map_state
 from recurra.task import Batch, SupervisedTask
 from recurra_lab.training.capabilities import ScoresPopulations
 from recurra_lab.training.graph_model import GraphModel
+from recurra_lab.training.model import checked_tokens
 
 Weights = Mapping[str, Tensor]
 """Parameter -> value, of one network or, with a leading dimension, of a population."""
@@ -70,7 +71,7 @@ def run_each(
 
     Args:
         model: The architecture.
-        weights: Name -> (P, ...); other weights are those of the model.
+        weights: Name -> (P, ...), parameters and buffers; others are those of the model.
         x: (B, T, I) for all, or (P, B, T, I) if there is a state; tokens likewise.
         state: State before the first step, with P on axis 0 of every leaf; None for the initial state.
         lengths: (B,).
@@ -85,32 +86,67 @@ def run_each(
 
     axes = (0, None, None) if state is None else (0, 0, 0)
     try:
-        found = _natively(model, weights, x, state, lengths)
+        found = _by_an_engine(model, weights, x, state, lengths)
         return found or vmap(run, axes, randomness="different")(weights, x, state)
     except RuntimeError:  # data-dependent control flow cannot be vectorised
         return _one_by_one(run, weights, x, state)
 
 
-def _natively(
+def _by_an_engine(
     model: Network, weights: Weights, x: Tensor, state: Any, lengths: Tensor | None
 ) -> tuple[Tensor, Any] | None:
-    """Do as `run_each`, by an engine that runs an ensemble as one program, or return None."""
-    cell, own = model.sequencer, _of_part(weights, "sequencer")
-    if not isinstance(cell, Cell) or type(cell).unroll is not Cell.unroll or model.embedding is not None:
+    own = part_of(weights, "sequencer")
+    if not own or obstacle_to_ensembles(model) or x.device.type != "cpu":
         return None
-    if torch.is_grad_enabled() or not own or x.device.type != "cpu" or isinstance(model, GraphModel):
-        return None
-    x = x if state is not None else x.expand(len(next(iter(own.values()))), *x.shape)
-    start = _starts(cell, own, x.shape[1]) if state is None else state
-    ran = sequence.run_many(cell, own, x, start, lengths)
+    if state is None:
+        x = x.expand(len(next(iter(own.values()))), *x.shape)
+        state = initial_states(model, weights, x.shape[1])
+    return run_ensemble(model, weights, x, state, lengths)
+
+
+def obstacle_to_ensembles(model: Network) -> str | None:
+    """Return why networks of this architecture cannot be run as one program by any engine, or None."""
+    cell = model.sequencer
+    if isinstance(model, GraphModel):
+        return "it parses graphs"
+    if not isinstance(cell, Cell) or type(cell).unroll is not Cell.unroll:
+        return f"{type(cell).__name__} is not one cell that runs step by step"
+    return None
+
+
+def run_ensemble(
+    model: Network, weights: Weights, x: Tensor, state: Any, lengths: Tensor | None
+) -> tuple[Tensor, Any] | None:
+    """Run networks by an engine as one program with a gradient; None where no engine can.
+
+    Args:
+        model: The architecture, which has no obstacle to ensembles.
+        weights: Name -> (P, ...), parameters and buffers; others are those of the model.
+        x: (P, B, T, I), or tokens (P, B, T).
+        state: State before the first step, with P on axis 0 of every leaf.
+        lengths: (B,) or (P, B).
+
+    Returns:
+        y (P, B, T, O), and the final states with P on axis 0.
+    """
+    embedding, vectors = model.embedding, x
+    if isinstance(embedding, nn.Embedding):
+        checked_tokens(x.flatten(0, 1), embedding)
+        vectors = _each(embedding, part_of(weights, "embedding"), x)
+    ran = sequence.run_many(model.sequencer, part_of(weights, "sequencer"), vectors, state, lengths)
     if ran is None:
         return None
     y, after = ran
-    readout = _of_part(weights, "readout")
-    return vmap(partial(functional_call, model.readout))(readout, y) if readout else model.readout(y), after
+    return _each(model.readout, part_of(weights, "readout"), y), after
 
 
-def _of_part(weights: Weights, part: str) -> dict[str, Tensor]:
+def _each(module: nn.Module, weights: Weights, x: Tensor) -> Tensor:
+    found: Tensor = vmap(partial(functional_call, module))(weights, x) if weights else module(x)
+    return found
+
+
+def part_of(weights: Weights, part: str) -> dict[str, Tensor]:
+    """Return the weights of a part of a model, with names of its own."""
     return {
         name.removeprefix(f"{part}."): value for name, value in weights.items() if name.startswith(f"{part}.")
     }
@@ -128,8 +164,10 @@ class _Start(nn.Module):
         return self.cell.initial_state(batch_size)
 
 
-def _starts(cell: Cell[Any], weights: Weights, batch_size: int) -> Any:
-    named = {f"cell.{name}": value for name, value in weights.items()}
+def initial_states(model: Network, weights: Weights, batch_size: int) -> Any:
+    """Return where each network starts, with P on axis 0 of every leaf."""
+    cell = cast(Cell[Any], model.sequencer)
+    named = {f"cell.{name}": value for name, value in part_of(weights, "sequencer").items()}
     return vmap(lambda own: functional_call(_Start(cell), own, (batch_size,)))(named)
 
 

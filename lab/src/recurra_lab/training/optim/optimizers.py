@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -24,7 +24,13 @@ class OptimizerOptions(Choice, abc.ABC):
     """Base class of optimizers, including those of plugins: a pydantic model of the options, with `build`.
 
     A subclass declares `name: Literal["..."]`, `lr` and its other options.
+
+    Attributes:
+        elementwise: Whether the update of a weight depends on the gradients of that weight alone, so that
+            stacked weights of several networks are updated as each would be alone.
     """
+
+    elementwise: ClassVar[bool] = False
 
     if TYPE_CHECKING:
         lr: float
@@ -37,6 +43,7 @@ class OptimizerOptions(Choice, abc.ABC):
 class Adam(OptimizerOptions):
     """Adam (Kingma and Ba 2015); with `weight_decay`, AdamW (decoupled decay)."""
 
+    elementwise = True
     name: Literal["adam"] = "adam"
     lr: Rate = 4e-3
     beta1: Annotated[Fraction, Field(description="decay of the first moment estimate")] = 0.9
@@ -53,6 +60,7 @@ class Adam(OptimizerOptions):
 class SGD(OptimizerOptions):
     """Stochastic gradient descent."""
 
+    elementwise = True
     name: Literal["sgd"] = "sgd"
     lr: Rate = 1e-2
     momentum: Momentum = 0.0
@@ -67,6 +75,7 @@ class SGD(OptimizerOptions):
 class RMSprop(OptimizerOptions):
     """RMSprop as implemented in PyTorch."""
 
+    elementwise = True
     name: Literal["rmsprop"] = "rmsprop"
     lr: Rate = 1e-3
     alpha: Annotated[Fraction, Field(description="decay of the running mean of squared gradients")] = 0.99
@@ -85,6 +94,7 @@ class RMSprop(OptimizerOptions):
 class Graves(OptimizerOptions):
     """RMSProp of Graves 2013: centred, epsilon inside the square root, momentum on the update."""
 
+    elementwise = True
     name: Literal["graves-rmsprop"] = "graves-rmsprop"
     lr: Rate = 1e-4
     decay: Annotated[Fraction, Field(description="decay of both running means")] = 0.95
@@ -99,6 +109,7 @@ class Graves(OptimizerOptions):
 class AdaGrad(OptimizerOptions):
     """AdaGrad (Duchi, Hazan and Singer 2011): per-weight rates fall with accumulated squared gradients."""
 
+    elementwise = True
     name: Literal["adagrad"] = "adagrad"
     lr: Rate = 1e-2
     eps: Annotated[float, Field(gt=0, description="added to the denominator for stability")] = 1e-10

@@ -35,6 +35,7 @@ class BPTTModule(GradientRule):
         gradient_noise: Variance of the noise on the first gradient.
     """
 
+    update_counters = ("updates",)
     updates: Tensor
 
     def __init__(
@@ -56,6 +57,16 @@ class BPTTModule(GradientRule):
         self.readout_lr_scale, self.gradient_noise = readout_lr_scale, gradient_noise
         self.noise = WeightNoise(list(model.parameters()), weight_noise)
         self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
+
+    def obstacle_to_ensembles(self) -> str | None:
+        """Return why runs over several seeds cannot be trained as one program, or None."""
+        found = {
+            "trainer.k1": self.truncation,
+            "trainer.averaging": self.average,
+            "trainer.weight_noise": self.noise.deviation or None,
+            "trainer.gradient_noise": self.gradient_noise or None,
+        }
+        return next((f"{option} is set" for option, value in found.items() if value is not None), None)
 
     @property
     def evaluated_model(self) -> Network:
