@@ -168,7 +168,7 @@ def test_control_c_in_several_runs_says_how_to_go_on(tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(seed_runs, "_finished", interrupted)
-    monkeypatch.setattr(rerun, "claim_of", lambda path: SimpleNamespace(seeds=1))
+    monkeypatch.setattr(rerun, "claim_of", lambda path: SimpleNamespace(seeds=1, redrawn=()))
     result = shell("reproduce", "gers2001/anbn", "--out", str(tmp_path))
     assert result.exit_code == 130
     assert result.stderr.strip() == f"error: {seed_runs.INTERRUPTED}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
@@ -81,11 +82,9 @@ def suitable(kind: Kind, fits: Callable[[type], bool]) -> list[str]:
     """
     found = []
     for offer in components(kind):
-        try:
+        with suppress(BrokenComponent):
             if fits(load(kind, offer.qualified)):
                 found.append(offer.component.name)
-        except BrokenComponent:
-            continue
     return list(dict.fromkeys(found))
 
 
