@@ -41,7 +41,7 @@ $(BIN)/.docs-ready: $(BIN)/.ready pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt --group docs
 	@touch $@
 
-$(BIN)/.ready: requirements.txt constraints.txt $(wildcard */pyproject.toml plugins/*/*/pyproject.toml)
+$(BIN)/.ready: requirements.txt constraints.txt $(wildcard */pyproject.toml integrations/*/pyproject.toml plugins/*/*/pyproject.toml)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "recurra needs Python 3.11 or later; select one with: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet uv
@@ -51,7 +51,7 @@ $(BIN)/.ready: requirements.txt constraints.txt $(wildcard */pyproject.toml plug
 # Pins and hashes of all dependencies for development but torch, which constraints.txt pins, and whose build each machine chooses.
 lock: $(BIN)/.ready
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --no-header --no-annotate --no-emit-package torch \
-		$(foreach file,$(wildcard */pyproject.toml plugins/*/*/pyproject.toml),--no-emit-package $(shell sed -n 's/^name = "\(.*\)"/\1/p' $(file))) \
+		$(foreach file,$(wildcard */pyproject.toml integrations/*/pyproject.toml plugins/*/*/pyproject.toml),--no-emit-package $(shell sed -n 's/^name = "\(.*\)"/\1/p' $(file))) \
 		requirements.txt -o requirements.lock
 
 # Known vulnerabilities of the locked dependencies; needs a network.

@@ -42,7 +42,13 @@ class FinishedRun:
 
 
 def train(
-    task: str, cell: str, /, *overrides: str, out: str | os.PathLike[str] = "runs", **options: Any
+    task: str,
+    cell: str,
+    /,
+    *overrides: str,
+    out: str | os.PathLike[str] = "runs",
+    tell: Callable[[str], None] = print,
+    **options: Any,
 ) -> FinishedRun:
     """Train a cell on a task, as `recurra train` does.
 
@@ -53,6 +59,7 @@ def train(
         cell: The name of the cell.
         overrides: Options as on the command line: `"cell.memory.slots=64"`.
         out: The folder of all runs.
+        tell: Receives the lines that the command prints.
         options: Options as nested dictionaries: `seed`, `task`, `cell`, `model`, `trainer` and `run`.
 
     Raises:
@@ -60,7 +67,7 @@ def train(
         RunFailed: The run ended without a result.
     """
     experiment = Experiment.compose(task, cell, overrides=overrides, options=options)
-    folder, result = start(experiment, Path(out), print)
+    folder, result = start(experiment, Path(out), tell)
     if result is None:
         return FinishedRun(folder.path, None, {})
     return FinishedRun(folder.path, result.outcome, result.scores)
