@@ -19,13 +19,14 @@ from recurra_lab import Experiment, Trained, evaluation_mode
 from recurra_own_data.own_data import OwnData
 from recurra_sklearn.held_out import divided
 from recurra_sklearn.inputs import sequences_of
+from recurra_sklearn.options import in_words, merged
 from recurra_sklearn.training import Columns, trained_in_folder, trained_in_memory
 
 INPUT = "x"
 """The column of the sequences."""
 LARGEST_BATCH = 256
 """Sequences to evaluate at once."""
-LARGEST_SEED = 2**31 - 1
+LARGEST_SEED = NEVER = 2**31 - 1
 
 
 class SequenceEstimator(BaseEstimator, abc.ABC):  # type: ignore[misc]
@@ -122,7 +123,7 @@ class SequenceEstimator(BaseEstimator, abc.ABC):  # type: ignore[misc]
                 return trained_in_folder(self.out, experiment, training, held_out, tell)
             return trained_in_memory(self._task, experiment, training, held_out, tell)
         except RecurraError as error:
-            raise ValueError(str(error)) from error
+            raise ValueError(in_words(error)) from error
 
     def _experiment(self, seed: int, targets: tuple[str, ...], held_out: int) -> Experiment:
         ours = {
@@ -136,19 +137,18 @@ class SequenceEstimator(BaseEstimator, abc.ABC):  # type: ignore[misc]
         try:
             return Experiment.compose(self._task_name, self.cell, options=merged(ours, self.options or {}))
         except RecurraError as error:
-            raise ValueError(str(error)) from error
+            raise ValueError(in_words(error)) from error
 
     def _run_options(self, held_out: int) -> dict[str, Any]:
         """Return the budget; only a lack of improvement ends training before it."""
         size = min(held_out, LARGEST_BATCH)
-        never = self.max_updates + 1
         return {
             "batch_size": self.batch_size,
             "max_steps": self.max_updates,
             "evaluation_batch_size": size,
             "validation_batches": -(-held_out // size),
-            "validate_every": self.validate_every if self.early_stopping else never,
-            "stop_after": never,
+            "validate_every": self.validate_every if self.early_stopping else NEVER,
+            "stop_after": NEVER,
             "early_stop_patience": self.patience if self.early_stopping else None,
         }
 
@@ -175,13 +175,3 @@ class SequenceEstimator(BaseEstimator, abc.ABC):  # type: ignore[misc]
         if width != self.n_features_in_:
             message = f"X has {width} features, but {type(self).__name__} is expecting"
             raise ValueError(f"{message} {self.n_features_in_} features as input")
-
-
-def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Return nested options, of which those above take precedence."""
-    both = {
-        name: merged(below[name], value)
-        for name, value in above.items()
-        if isinstance(value, Mapping) and isinstance(below.get(name), Mapping)
-    }
-    return {**below, **above, **both}

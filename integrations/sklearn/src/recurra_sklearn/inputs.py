@@ -23,9 +23,11 @@ def sequences_of(X: Any) -> list[Tensor]:
     Raises:
         ValueError: X is something else, a sequence is empty, the widths differ, or a number is not finite.
     """
-    if not isinstance(X, list | tuple | np.ndarray | Tensor):
+    if hasattr(X, "__array__"):
+        X = np.asarray(X)
+    if not isinstance(X, list | tuple | np.ndarray):
         raise ValueError(f"X must be {EXPECTED}, got {type(X).__name__}")  # noqa: TRY004 (as scikit-learn)
-    if isinstance(X, np.ndarray | Tensor) and X.ndim != 3 and not _holds_arrays(X):
+    if isinstance(X, np.ndarray) and X.ndim != 3 and not _holds_arrays(X):
         raise ValueError(f"X must be {EXPECTED}, got an array of shape {tuple(X.shape)}{_remedy(X)}")
     if not len(X):
         raise ValueError(f"X has 0 sequences; expected {EXPECTED}")
@@ -46,10 +48,11 @@ def check_lengths(X: Sequence[Any], y: Any, estimator: str) -> None:
     """
     if y is None:
         raise ValueError(f"{estimator} requires y to be passed, but the target y is None")
-    if not hasattr(y, "__len__"):
+    targets = np.asarray(y) if hasattr(y, "__array__") else y
+    if not isinstance(targets, list | tuple | np.ndarray) or (hasattr(targets, "ndim") and not targets.ndim):
         raise ValueError(f"y must be a list or an array, got {type(y).__name__}")
-    if len(y) != len(X):
-        raise ValueError(f"X has {len(X)} sequences and y has {len(y)} targets; expected equally many")
+    if len(targets) != len(X):
+        raise ValueError(f"X has {len(X)} sequences and y has {len(targets)} targets; expected equally many")
 
 
 def tags_of(y: Sequence[Any], steps: Sequence[int]) -> list[NDArray[Any]]:
@@ -67,11 +70,11 @@ def tags_of(y: Sequence[Any], steps: Sequence[int]) -> list[NDArray[Any]]:
     return tags
 
 
-def _holds_arrays(X: NDArray[Any] | Tensor) -> bool:
+def _holds_arrays(X: NDArray[Any]) -> bool:
     return X.ndim == 1 and X.dtype == object
 
 
-def _remedy(X: NDArray[Any] | Tensor) -> str:
+def _remedy(X: NDArray[Any]) -> str:
     return "; X[:, :, None] makes each row a sequence of one variable" if X.ndim == 2 else ""
 
 

@@ -43,6 +43,8 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):  # type: ignore[misc
         sequences = sequences_of(X)
         check_lengths(sequences, y, type(self).__name__)
         values = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+        if len(values) == 1:
+            raise ValueError(f"y has 1 sample; {type(self).__name__} needs at least 2 that differ")
         columns = values.reshape(len(values), -1).T
         for number, column in enumerate(columns):
             if np.ptp(column) == 0:

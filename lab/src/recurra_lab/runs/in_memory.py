@@ -26,6 +26,8 @@ from recurra_lab.runs.trained import Trained
 from recurra_lab.training.batches import Batches, training_loader
 from recurra_lab.training.seeding import reseed
 
+REMEDY = "train again with a smaller learning rate"
+
 
 def fit(
     experiment: Experiment, task: Task | None = None, *, tell: Callable[[str], None] | None = None
@@ -64,10 +66,8 @@ def _learn(experiment: Experiment, parts: Parts, tell: Callable[[str], None] | N
         rule = parts.trainer.lightning_options()
         trainer = lightning(options, Path(), rule, logger=False, callbacks=around)
         loader = training_loader(_batches(experiment, parts, "train"), module.batches_seen, options.workers)
-        try:
+        with _explained():
             trainer.fit(module, loader)
-        except NonFinite as error:
-            raise NonFinite(f"{error}; train again with a smaller learning rate") from None
         kept.restore(module)
         if tell is not None:
             at = f"; the weights are those of update {kept.step:,}" if kept.step else ""
@@ -84,6 +84,19 @@ def _stoppable() -> Iterator[SignalFlag]:
         if flag.received == signal.SIGINT:
             raise KeyboardInterrupt from None
         raise SystemExit(error.exit_code) from None
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Say what to do when training diverges."""
+    try:
+        yield
+    except NonFinite as error:
+        raise NonFinite(f"{error}; {REMEDY}") from None
+    except RuntimeError as error:
+        if "without overflow" not in str(error):
+            raise
+        raise NonFinite(f"an update became infinite ({error}); {REMEDY}") from error
 
 
 def _validation(experiment: Experiment, parts: Parts, flag: SignalFlag) -> Validation:
