@@ -15,6 +15,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 import recurra
 from recurra_sklearn import SequenceClassifier, SequenceRegressor, SequenceTagger
+from recurra_sklearn.options import merged
 
 
 def predictions(estimator, X):
@@ -153,13 +154,14 @@ def test_options_reach_every_part_of_the_experiment(X, targets):
     assert np.allclose(fitted.predict_proba(X), fitted.predict_proba(last))
 
 
-@pytest.mark.slow  # derives the rule's recurrence
-@pytest.mark.parametrize("rule", ["rtrl", {"name": "rtrl"}], ids=str)
-def test_another_learning_rule_can_be_chosen(X, targets, rule):
-    chosen = SequenceClassifier("elman", options={"trainer": rule}, learning_rate=0.01, max_updates=1)
-    made = chosen.fit(X, targets[SequenceClassifier]).trained_.experiment
-    assert made.trainer.name == "rtrl"
-    assert made.trainer.options["optimizer"].lr == 0.01
+def test_another_learning_rule_keeps_the_learning_rate():
+    below, rule = {"trainer": {"optimizer": {"lr": 0.1}}}, {"name": "rtrl", "optimizer": {"lr": 0.1}}
+    assert merged(below, {"trainer": "rtrl"}) == {"trainer": rule}
+    assert merged(below, {"trainer": {"name": "rtrl"}}) == {"trainer": rule}
+    assert merged(below, {"trainer": {"optimizer": "sgd"}})["trainer"]["optimizer"] == {
+        "lr": 0.1,
+        "name": "sgd",
+    }
 
 
 def test_scalars_of_numpy_are_parameters_too(X, targets):
