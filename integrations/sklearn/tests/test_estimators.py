@@ -69,6 +69,14 @@ def test_an_array_and_a_list_of_its_sequences_are_the_same(estimator, X, y):
     ).all()
 
 
+def test_tensors_are_arrays_too(X, targets):
+    cut, y = np.stack([x[:3] for x in X]), np.arange(24) % 2
+    small = SequenceClassifier("elman", max_updates=1, random_state=0)
+    p = clone(small).fit(cut, y).predict_proba(cut)
+    tensor = torch.tensor(cut, requires_grad=True)
+    assert (small.fit(tensor, torch.tensor(y)).predict_proba(list(tensor)) == p).all()
+
+
 def test_a_seed_repeats_the_fit_and_leaves_the_process_as_it_was(estimator, X, y):
     before, threads = torch.get_rng_state(), torch.get_num_threads()
     first = predictions(clone(estimator).fit(X, y), X)

@@ -58,6 +58,11 @@ MISTAKES_IN_Y = [
     (CLASSIFIER, [0, 1, 1], "X has 2 sequences and y has 3 targets; expected equally many"),
     (CLASSIFIER, ["a", "a"], "y has one class, a; SequenceClassifier needs at least 2 classes"),
     (CLASSIFIER, [0.5, 1.7], "Unknown label type: continuous."),
+    (
+        CLASSIFIER,
+        np.array(["a", None], dtype=object),
+        "y has labels of several kinds: NoneType, str; use one kind",
+    ),
     (CLASSIFIER, [0.0, np.nan], "Input y contains NaN."),
     (REGRESSOR, [0.0, np.inf], "Input y contains infinity or a value too large for dtype('float64')."),
     (CLASSIFIER, np.array(3), "y must be a list or an array, got ndarray"),
@@ -91,6 +96,16 @@ MISTAKES_IN_PARAMETERS = [
         "validation_fraction = 1.0: expected a number between",
     ),
     ({"early_stopping": True}, "no sequence of 2 can be held out without losing a class"),
+    ({"early_stopping": True, "validation_fraction": "a"}, "validation_fraction = 'a': expected a number"),
+    (
+        {"cell_options": "x"},
+        "cell_options = 'x': expected a dictionary of options, such as {'hidden_size': 32}",
+    ),
+    ({"options": 3}, "options = 3: expected a dictionary of options, such as {'model': {'layers': 2}}"),
+    (
+        {"options": {"run": {"devices": 2}}},
+        "training in memory uses one process; run.devices = 2: expected 1",
+    ),
     ({"random_state": -1}, "Seed must be between 0 and"),
     ({"options": {"modell": {"layers": 2}}}, "did you mean 'model'?"),
 ]

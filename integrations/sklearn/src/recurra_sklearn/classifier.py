@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.utils import check_array, column_or_1d
-from sklearn.utils.multiclass import check_classification_targets
 
 from recurra_own_data.sequence_classification_task import SequenceClassification
 from recurra_sklearn.estimator import SequenceEstimator
-from recurra_sklearn.inputs import check_lengths, sequences_of
+from recurra_sklearn.inputs import check_lengths, classes_of, sequences_of
 
 
 class SequenceClassifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
@@ -40,8 +39,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):  # type: ignore[mi
         sequences = sequences_of(X)
         check_lengths(sequences, y, type(self).__name__)
         labels = column_or_1d(check_array(y, ensure_2d=False, dtype=None, input_name="y"), warn=True)
-        check_classification_targets(labels)
-        classes = np.unique(labels)
+        classes = classes_of(labels)
         if len(classes) < 2:
             message = f"y has one class, {labels[0]}"
             raise ValueError(f"{message}; {type(self).__name__} needs at least 2 classes")

@@ -19,7 +19,7 @@ from recurra_lab import Experiment, Trained, evaluation_mode
 from recurra_own_data.own_data import OwnData
 from recurra_sklearn.held_out import divided
 from recurra_sklearn.inputs import sequences_of
-from recurra_sklearn.options import in_words, merged
+from recurra_sklearn.options import check_nested, in_words, merged
 from recurra_sklearn.training import Columns, trained_in_folder, trained_in_memory
 
 INPUT = "x"
@@ -126,6 +126,8 @@ class SequenceEstimator(BaseEstimator, abc.ABC):  # type: ignore[misc]
             raise ValueError(in_words(error)) from error
 
     def _experiment(self, seed: int, targets: tuple[str, ...], held_out: int) -> Experiment:
+        for name in ("cell_options", "options"):
+            check_nested(name, getattr(self, name))
         ours = {
             "seed": seed,
             "task": {"input": [INPUT], "target": list(targets)},

@@ -21,8 +21,8 @@ def divided(labels: Sequence[Sequence[Hashable]], share: float, seed: int) -> tu
     Raises:
         ValueError: The share is not between 0 and 1, or too few sequences would remain.
     """
-    if not 0 < share < 1:
-        raise ValueError(f"validation_fraction = {share}: expected a number between 0 and 1")
+    if not (isinstance(share, int | float | np.floating) and 0 < share < 1):
+        raise ValueError(f"validation_fraction = {share!r}: expected a number between 0 and 1")
     order = np.random.default_rng(seed).permutation(len(labels)).tolist()
     needed = _needed(labels, order)
     spread = [number for number in _spread(labels, order) if number not in needed]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.utils.multiclass import check_classification_targets
 from torch import Tensor
 
 LARGEST = np.finfo(np.float32).max
@@ -24,7 +25,7 @@ def sequences_of(X: Any) -> list[Tensor]:
         ValueError: X is something else, a sequence is empty, the widths differ, or a number is not finite.
     """
     if hasattr(X, "__array__"):
-        X = np.asarray(X)
+        X = _array(X)
     if not isinstance(X, list | tuple | np.ndarray):
         raise ValueError(f"X must be {EXPECTED}, got {type(X).__name__}")  # noqa: TRY004 (as scikit-learn)
     if isinstance(X, np.ndarray) and X.ndim != 3 and not _holds_arrays(X):
@@ -48,7 +49,7 @@ def check_lengths(X: Sequence[Any], y: Any, estimator: str) -> None:
     """
     if y is None:
         raise ValueError(f"{estimator} requires y to be passed, but the target y is None")
-    targets = np.asarray(y) if hasattr(y, "__array__") else y
+    targets = _array(y) if hasattr(y, "__array__") else y
     if not isinstance(targets, list | tuple | np.ndarray) or (hasattr(targets, "ndim") and not targets.ndim):
         raise ValueError(f"y must be a list or an array, got {type(y).__name__}")
     if len(targets) != len(X):
@@ -70,6 +71,24 @@ def tags_of(y: Sequence[Any], steps: Sequence[int]) -> list[NDArray[Any]]:
     return tags
 
 
+def classes_of(labels: NDArray[Any]) -> NDArray[Any]:
+    """Return the different labels, sorted.
+
+    Raises:
+        ValueError: The labels are no classes, or of several kinds.
+    """
+    try:
+        check_classification_targets(labels)
+        return np.unique(labels)
+    except TypeError:
+        kinds = ", ".join(sorted({type(label).__name__ for label in labels}))
+        raise ValueError(f"y has labels of several kinds: {kinds}; use one kind") from None
+
+
+def _array(x: Any) -> NDArray[Any]:
+    return np.asarray(x.detach().cpu() if isinstance(x, Tensor) else x)
+
+
 def _holds_arrays(X: NDArray[Any]) -> bool:
     return X.ndim == 1 and X.dtype == object
 
@@ -80,7 +99,7 @@ def _remedy(X: NDArray[Any]) -> str:
 
 def _sequence(x: Any, number: int) -> Tensor:
     try:
-        given = np.asarray(x)
+        given = _array(x)
         values = given.astype(np.float64) if given.dtype.kind in "biufO" else None
     except (TypeError, ValueError):
         values = None

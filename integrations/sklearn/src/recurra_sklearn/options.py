@@ -15,6 +15,17 @@ PARAMETERS = {
     "trainer.optimizer.lr": "learning_rate",
 }
 """Option -> the parameter that sets it."""
+EXAMPLES = {"cell_options": {"hidden_size": 32}, "options": {"model": {"layers": 2}}}
+
+
+def check_nested(name: str, value: Any) -> None:
+    """Check that a parameter is a dictionary of options, or None.
+
+    Raises:
+        ValueError: It is not.
+    """
+    if value is not None and not isinstance(value, Mapping):
+        raise ValueError(f"{name} = {value!r}: expected a dictionary of options, such as {EXAMPLES[name]}")
 
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,11 +6,10 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.multiclass import check_classification_targets
 
 from recurra_own_data.tagging_task import Tagging
 from recurra_sklearn.estimator import SequenceEstimator
-from recurra_sklearn.inputs import check_lengths, sequences_of, tags_of
+from recurra_sklearn.inputs import check_lengths, classes_of, sequences_of, tags_of
 
 
 class SequenceTagger(SequenceEstimator):
@@ -40,8 +39,7 @@ class SequenceTagger(SequenceEstimator):
         check_lengths(sequences, y, type(self).__name__)
         tags = tags_of(y, [len(x) for x in sequences])
         flat = np.concatenate(tags)
-        check_classification_targets(flat)
-        classes = np.unique(flat)
+        classes = classes_of(flat)
         if len(classes) < 2:
             raise ValueError(f"y has one tag, {classes[0]}; {type(self).__name__} needs at least 2")
         named = [each.tolist() for each in tags]

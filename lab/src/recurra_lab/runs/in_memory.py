@@ -11,6 +11,7 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
+from recurra.errors import InvalidOption
 from recurra.rng import preserve_rng_state
 from recurra.task import Split, Task
 from recurra_lab.errors import NonFinite
@@ -43,15 +44,23 @@ def fit(
         tell: Receives lines on the progress; None: train silently.
 
     Raises:
+        InvalidOption: The experiment asks for several processes.
         NonFinite: The loss or a parameter became NaN or infinite.
         KeyboardInterrupt: Training was interrupted.
     """
+    _check_one_process(experiment)
     parts = build(experiment, task)
     with threads(experiment.run.threads), preserve_rng_state(), quiet():
         reseed(experiment.seed, -1, 0)
         with memory_errors_named(experiment, "task"):
             _learn(experiment, parts, tell)
     return Trained(parts.module.evaluated_model, parts.task, experiment).eval()
+
+
+def _check_one_process(experiment: Experiment) -> None:
+    for name in ("devices", "nodes"):
+        if (count := getattr(experiment.run, name)) > 1:
+            raise InvalidOption(f"training in memory uses one process; run.{name} = {count}: expected 1")
 
 
 def _learn(experiment: Experiment, parts: Parts, tell: Callable[[str], None] | None) -> None:
