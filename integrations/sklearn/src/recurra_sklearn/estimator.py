@@ -26,13 +26,15 @@ INPUT = "x"
 """The column of the sequences."""
 LARGEST_BATCH = 256
 """Sequences to evaluate at once."""
-LARGEST_SEED = NEVER = 2**31 - 1
+LARGEST_SEED = 2**31 - 1
+NEVER = 2**31 - 1
+"""A number of updates or validations that no training reaches."""
 
 
 class SequenceEstimator(BaseEstimator, abc.ABC):  # type: ignore[misc]
     """Base class of the estimators; X is a list of N arrays (T, I) of any lengths, or one array (N, T, I).
 
-    Parameters:
+    Args:
         cell: The name of any installed cell that reads vectors; `recurra list cells` shows them.
         cell_options: Options of the cell, such as `{"hidden_size": 32}`; `recurra info CELL` shows them.
         learning_rate: The learning rate; None: that of the learning rule.
@@ -103,7 +105,9 @@ class SequenceEstimator(BaseEstimator, abc.ABC):  # type: ignore[misc]
     def _train(self, X: Sequence[Tensor], targets: Columns, labels: Sequence[Sequence[Hashable]]) -> Self:
         """Train on sequences and the columns of their targets; labels are what held-out parts keep even."""
         seed = self._seed()
-        training, held = list(range(len(X))), list(range(len(X) if self.out is not None else 1))
+        training = list(range(len(X)))
+        # The task needs a validation split even if nothing reads it; a run in a folder scores it at its end.
+        held = training if self.out is not None else training[:1]
         if self.early_stopping:
             training, held = divided(labels, self.validation_fraction, seed)
         columns = {INPUT: X, **targets}
