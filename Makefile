@@ -27,7 +27,7 @@ $(BIN)/.docs-ready: $(BIN)/.ready pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt --group docs
 	@touch $@
 
-$(BIN)/.ready: requirements.txt constraints.txt $(wildcard */pyproject.toml plugins/*/*/pyproject.toml)
+$(BIN)/.ready: requirements.txt constraints.txt $(wildcard */pyproject.toml integrations/*/pyproject.toml plugins/*/*/pyproject.toml)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "recurra needs Python 3.11 or later; select one with: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet uv

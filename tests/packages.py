@@ -6,7 +6,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/*/*/pyproject.toml"))
 FRAMEWORK = ("core", "wrappers", "engine", "lab", "contract")
-PACKAGES = [*(ROOT / name for name in (*FRAMEWORK, "metapackage")), *PLUGINS]
+INTEGRATIONS = sorted(path.parent for path in ROOT.glob("integrations/*/pyproject.toml"))
+PACKAGES = [*(ROOT / name for name in (*FRAMEWORK, "metapackage")), *INTEGRATIONS, *PLUGINS]
 
 
 def project(package: Path) -> dict:

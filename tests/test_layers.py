@@ -14,7 +14,7 @@ import pytest
 from recurra import Component
 from recurra.plugins import registry
 
-from .packages import FRAMEWORK, PLUGINS, ROOT, module_of, name_of
+from .packages import FRAMEWORK, INTEGRATIONS, PLUGINS, ROOT, module_of, name_of, project
 
 WORDS_OF_THE_FRAMEWORK = {"copy", "delta"}
 """Names of components that mean something else there."""
@@ -53,12 +53,41 @@ def test_a_package_of_parts_imports_public_names_alone(package):
         assert foreign <= {"recurra", "recurra_lab", *kit}, path
 
 
+@pytest.mark.parametrize("package", INTEGRATIONS, ids=name_of)
+def test_an_integration_imports_the_framework_by_public_names_and_plugins_that_it_requires(package):
+    needs = " ".join(project(package)["project"]["dependencies"])
+    plugins = [module_of(plugin) for plugin in PLUGINS if f"recurra-{plugin.name}>=" in needs]
+    for path in (package / "src").rglob("*.py"):
+        ours = {name for name in imported_modules(path) if name.startswith("recurra")}
+        foreign = {name for name in ours if name.partition(".")[0] not in (*plugins, module_of(package))}
+        assert foreign <= {"recurra", "recurra_lab"}, path
+
+
+def test_nothing_imports_an_integration():
+    packages = [*(ROOT / name for name in FRAMEWORK), *PLUGINS]
+    modules = [module_of(integration) for integration in INTEGRATIONS]
+    for path in (path for package in packages for path in (package / "src").rglob("*.py")):
+        assert not [module for module in modules if module in path.read_text("utf-8")], path
+
+
 def test_templates_and_documents_import_public_names_alone():
-    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("plugins/*/*/README.md")]
+    pages = [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/*.md"),
+        *ROOT.glob("*/*/README.md"),
+        *ROOT.glob("plugins/*/*/README.md"),
+    ]
     templates = ROOT.glob("lab/src/recurra_lab/scaffold/templates/*/*.template")
     for path in [*pages, *templates]:
         imports = re.findall(r"^ *(?:from|import) (recurra[\w.]*)", path.read_text("utf-8"), re.MULTILINE)
-        ours = ("recurra.", "recurra_wrappers.", "recurra_engine.", "recurra_lab.", "recurra_contract.")
+        ours = (
+            "recurra.",
+            "recurra_wrappers.",
+            "recurra_engine.",
+            "recurra_lab.",
+            "recurra_contract.",
+            "recurra_sklearn.",
+        )
         assert [name for name in imports if name.startswith(ours)] == [], path
 
 

@@ -34,6 +34,7 @@ ROOT_FOLDERS = {
     "core",
     "docs",
     "engine",
+    "integrations",
     "lab",
     "metapackage",
     "plugins",

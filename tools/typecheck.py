@@ -11,6 +11,7 @@ def main() -> int:
     """Return how many packages have findings."""
     sources = [
         *(ROOT / name / "src" for name in ("core", "wrappers", "engine", "lab", "contract")),
+        *sorted(ROOT.glob("integrations/*/src")),
         *sorted(ROOT.glob("plugins/*/*/src")),
     ]
     failed = [s for s in sources if subprocess.run([sys.executable, "-m", "mypy", s], cwd=ROOT).returncode]

@@ -16,6 +16,7 @@ PACKAGES = {
     "recurra_wrappers": "Wrappers of cells and sequence layers.",
     "recurra_lab": "Experiments, training, runs, optimizers and evaluation.",
     "recurra_contract": "The conformance tests of components.",
+    "recurra_sklearn": "scikit-learn estimators for sequences.",
 }
 LONGEST = 500
 """Longest value in characters that is shown."""

@@ -10,6 +10,7 @@ from recurra_lab.exports.program import named_start as named_start
 from recurra_lab.exports.program import save_program as save_program
 from recurra_lab.reports.sections import ReportSection as ReportSection
 from recurra_lab.runs.export import export_run as export_run
+from recurra_lab.runs.in_memory import fit as fit
 from recurra_lab.runs.train import FinishedRun as FinishedRun
 from recurra_lab.runs.train import train as train
 from recurra_lab.runs.trained import Stream as Stream

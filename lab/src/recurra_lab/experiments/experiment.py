@@ -120,6 +120,10 @@ class Experiment:
         """The options with their declarations, as resolved, or explored again if constructed directly."""
         return sections(flat(self.as_dict(), (), Entry(None, "")))
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the declarations, which cannot be pickled and are explored again when needed."""
+        return {name: value for name, value in vars(self).items() if name != "sections"}
+
     def as_dict(self) -> dict[str, Any]:
         """Return the experiment as dictionaries, lists and scalars."""
         return plain(

@@ -29,19 +29,21 @@ class Parts:
     module: LearningModule
 
 
-def build(experiment: Experiment) -> Parts:
+def build(experiment: Experiment, task: Task | None = None) -> Parts:
     """Build the task, the model and the learning module; the initial weights depend only on the seed.
+
+    A task that is given takes the place of the experiment's.
 
     The number of threads and the random state of the process are not changed.
     """
     with threads(experiment.run.threads), preserve_rng_state():
         reseed(experiment.seed, -1, 0)
         with memory_errors_named(experiment, "task", "cell", "model", "trainer"), Bounded():
-            return _built(experiment)
+            return _built(experiment, task)
 
 
-def _built(experiment: Experiment) -> Parts:
-    task = experiment.make_task()
+def _built(experiment: Experiment, task: Task | None) -> Parts:
+    task = task or experiment.make_task()
     check_batches(experiment, task)
     model, trainer = experiment.make_model(task), experiment.make_trainer()
     with preserve_rng_state():

@@ -47,7 +47,13 @@ class FinishedRun:
 
 
 def train(
-    task: str, cell: str, /, *overrides: str, out: str | os.PathLike[str] = "runs", **options: Any
+    task: str,
+    cell: str,
+    /,
+    *overrides: str,
+    out: str | os.PathLike[str] = "runs",
+    tell: Callable[[str], None] = print,
+    **options: Any,
 ) -> FinishedRun:
     """Train a cell on a task, as `recurra train` does.
 
@@ -58,6 +64,7 @@ def train(
         cell: The name of the cell.
         overrides: Options as on the command line: `"cell.memory.slots=64"`.
         out: The folder of all runs.
+        tell: Receives the lines that the command prints.
         options: Options as nested dictionaries: `seed`, `task`, `cell`, `model`, `trainer` and `run`.
 
     Raises:
@@ -66,8 +73,8 @@ def train(
     """
     experiment = Experiment.compose(task, cell, overrides=overrides, options=options)
     if experiment.run.seeds > 1:
-        return _over_seeds([_read(folder) for folder in start_seeds(experiment, Path(out), print)])
-    folder, result = start(experiment, Path(out), print)
+        return _over_seeds([_read(folder) for folder in start_seeds(experiment, Path(out), tell)])
+    folder, result = start(experiment, Path(out), tell)
     if result is None:
         return FinishedRun(folder.path, None, {})
     return FinishedRun(folder.path, result.outcome, result.scores)

@@ -204,6 +204,8 @@ def _divided(cell: Any, found: Sequences, column: str, number: int, level: Level
 def _channels(found: Sequences, column: str, number: int) -> Tensor:
     """Return a cell as (T, C): a list of numbers is one channel."""
     cell = found.cells[column][number]
+    if isinstance(cell, Tensor):
+        return cell.double()
     if not isinstance(cell, list):
         message = f"{found.place(column, number)}: {cell!r} is not a sequence; write a list"
         raise InvalidInput(

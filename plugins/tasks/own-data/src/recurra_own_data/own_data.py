@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from copy import copy
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
 import torch
 from pydantic import BeforeValidator, Field
 from torch import Tensor
 
-from recurra import Batch, Corpus, InvalidInput, InvalidOption, Ragged, Split
+from recurra import Batch, Corpus, InvalidInput, InvalidOption, Predictor, Ragged, Split
 from recurra_own_data.inputs import Level, encoder_of
-from recurra_own_data.predictions import Labelled
+from recurra_own_data.predictions import Labelled, outputs_of
 from recurra_own_data.rows import Sequences, sequences_of
 from recurra_own_data.sources import PARTS, Source
 from recurra_own_data.splits import divided
@@ -49,6 +50,23 @@ class OwnData(Corpus):
     target_name: ClassVar[str]
     """The target column unless the user names one."""
     most_targets: ClassVar[float] = 1
+    in_memory: Mapping[Split, Table] | None = None
+    """The tables of a task that `of` made."""
+
+    @classmethod
+    def of(cls, splits: Mapping[Split, Mapping[str, Sequence[Any]]], **options: Any) -> Self:
+        """Return the task of sequences in memory.
+
+        Args:
+            splits: The columns of all three splits; a sequence may also be a tensor (T, C), of finite
+                numbers.
+            options: Those of the constructor that name no source.
+        """
+        task = cls.__new__(cls)
+        task.in_memory = {split: Table(f"the {split} data", columns) for split, columns in splits.items()}
+        cls.__init__(task, **options)
+        task.in_memory = None
+        return task
 
     def __init__(
         self,
@@ -83,7 +101,7 @@ class OwnData(Corpus):
         split_seed: Annotated[int, Field(ge=0, description="seed of the draw of these")] = 0,
     ) -> None:
         source = Source(file, validation_file, test_file, dataset, revision, configuration, frozenset(text))
-        self.synthetic = not (file or dataset)
+        self.synthetic = not (file or dataset or self.in_memory)
         tables = self._tables(source)
         tables["train"].checked(text, "text")
         self.texts = tables["train"].texts
@@ -104,6 +122,8 @@ class OwnData(Corpus):
         self._keep(found, rows)
 
     def _tables(self, source: Source) -> Mapping[Split, Table]:
+        if self.in_memory is not None:
+            return dict(self.in_memory)
         source.check(type(self).__name__)
         return {"train": self.example()} if self.synthetic else source.tables()
 
@@ -144,6 +164,19 @@ class OwnData(Corpus):
             s: self.encoder.encoded(part, self.longest) for s, part in splits.items()
         }
         self.due: Mapping[Split, Any] = {s: self.encoded_targets(part) for s, part in splits.items()}
+
+    def without_data(self) -> Self:
+        """Return the task without its sequences, but with all that it has learned from them."""
+        light = copy(self)
+        light.read, light.x, light.due = {}, {}, {}
+        return light
+
+    def outputs(
+        self, network: Predictor, columns: Mapping[str, Sequence[Any]], batch_size: int
+    ) -> Iterator[Tensor]:
+        """Yield the outputs (T, O) of a network for each sequence in memory."""
+        found = self.sequences(Table("the data", columns))
+        return outputs_of(self, found, network, batch_size)
 
     @classmethod
     @abc.abstractmethod

@@ -82,19 +82,20 @@ class Labelled(Configurable):
     def rows(self, network: Predictor) -> Iterator[Row]:
         """Yield the rows."""
         name = self.task.sequence or "row"
-        for number, y in enumerate(self._outputs(network)):
+        for number, y in enumerate(outputs_of(self.task, self.found, network, self.batch_size)):
             for step, row in enumerate(self.task.described(y)):
                 actual = self.actual[number][step] if self.actual else {}
                 yield _named(name, self.found.names[number], {**row, **actual})
 
-    def _outputs(self, network: Predictor) -> Iterator[Tensor]:
-        """Yield the outputs (T, O) of each sequence."""
-        x = self.task.encoder.encoded(self.found, self.task.longest)
-        for rows in torch.split(torch.arange(len(x.counts)), self.batch_size):
-            lengths = x.counts[rows]
-            y, _ = network(x.padded(rows, int(lengths.max()), 0), None, lengths=lengths)
-            for outputs, length in zip(y.cpu(), lengths.tolist(), strict=True):
-                yield outputs[:length]
+
+def outputs_of(task: Sequential, found: Sequences, network: Predictor, batch_size: int) -> Iterator[Tensor]:
+    """Yield the outputs (T, O) of each sequence."""
+    x = task.encoder.encoded(found, task.longest)
+    for rows in torch.split(torch.arange(len(x.counts)), batch_size):
+        lengths = x.counts[rows]
+        y, _ = network(x.padded(rows, int(lengths.max()), 0), None, lengths=lengths)
+        for outputs, length in zip(y.cpu(), lengths.tolist(), strict=True):
+            yield outputs[:length]
 
 
 def _named(column: str, name: Any, row: Row) -> Row:
