@@ -3,11 +3,10 @@
     python benchmarks/cells_by_tasks.py [--cells gru lstm] [--tasks mqar 'word-problem task.group=S3']
                                         [--seeds 3] [--updates 300] [OPTION=VALUE ...]
 
-A cell or a task may carry options, in quotes; further options apply to all runs, after
-`OPTIONS`. `--cells all` takes every
-installed cell. A run has the same batches and updates as all others of its seed, and ends early only when
-the task counts as solved. It is scored on unseen sequences like those of training, and on the last
-variant of the task's suite.
+A cell or a task may carry options, in quotes; further options apply to all runs, after `OPTIONS`.
+`--cells all` takes every installed cell. A run has the same batches and updates as all others of its seed,
+and ends early only when the task counts as solved. It is scored on unseen sequences like those of training,
+and on the last variant of the task's suite.
 
 Writes `cells-by-tasks.json` (every run), `cells-by-tasks.md` (tables of medians, with the range over all
 seeds) and `cells-by-tasks.svg` (a heat map) to `benchmarks/results`. No run is left out: one that fails is

@@ -2,10 +2,10 @@
 
     python benchmarks/chunks.py
 
-Feeds a sequence of 12 steps to each layer, once as a whole and once in pieces of 5, 1 and 6 steps between which
-its state is handed over, and writes the largest difference of the outputs, relative to the largest output, to
-`benchmarks/results/chunks.md`. All numbers are of 64 bits where the layer accepts them. A package that is not
-installed is skipped, and says so; a layer that takes no state back cannot be fed in pieces.
+Feeds a sequence of 12 steps to each layer, once as a whole and once in pieces of 5, 1 and 6 steps with its
+state handed over. Writes the largest difference of the outputs, relative to the largest output, to
+`benchmarks/results/chunks.md`. Numbers have 64 bits where the layer accepts them. A package that is not
+installed is skipped, and says so.
 """
 
 from __future__ import annotations
@@ -170,11 +170,12 @@ def main() -> None:
     lines = [
         "# Sequences in pieces",
         "",
-        f"Layers that give the same outputs for a sequence of {sum(PIECES)} steps as a whole and in pieces of"
-        f" {pieces} steps with their state handed over. A difference is the largest one of all outputs, relative"
-        f" to the largest output; it counts above {TOLERANCE:g}. {machine}. Written by `python benchmarks/chunks.py`.",
+        f"Layers that give the same outputs for a sequence of {sum(PIECES)} steps as a whole and in pieces"
+        f" of {pieces} steps with their state handed over. A difference is the largest one of all outputs,"
+        f" relative to the largest output; it counts above {TOLERANCE:g}. {machine}. Written by"
+        " `python benchmarks/chunks.py`.",
         "",
-        "| package | layers that keep it | largest difference of those | layers that do not, and by how much |",
+        "| package | layers that keep it | largest difference of those | layers that do not: difference |",
         "| --- | --- | --- | --- |",
         *rows,
         "",

@@ -60,6 +60,7 @@ class ConstrainedWeights(CellWrapper, abc.ABC):
             raise IncompatibleParts(f"{type(self).__name__}: {self._why_none(found)}")
         for name in self.names:
             self._check_finite(name, found[name])
+        for name in self.names:
             path, _, tensor = name.rpartition(".")
             module = cell.get_submodule(path)
             self.constrain(module, tensor, found[name])
