@@ -14,6 +14,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # for processes that tests start
 # Compiling takes a second per step; what is tested at every level of the engine says so itself.
 os.environ.setdefault("RECURRA_ENGINE", "loop")
 
+os.environ["RECURRA_DEFAULTS"] = ""  # the user's own recurra.toml is not read
+
 import hypothesis
 import pytest
 
@@ -210,8 +212,9 @@ def forked_runs(forked, monkeypatch):
     """The runs that a reproduction or a sweep starts are forked, which spares each the imports."""
     from recurra_lab.runs import seed_runs
 
-    def run(command, *, stdout, stderr, check):
+    def run(command, *, stdout, stderr, env, check):
         assert command[:4] == [sys.executable, "-P", "-m", "recurra"]
+        assert env["RECURRA_DEFAULTS"] == ""
         return SimpleNamespace(returncode=forked.finish(command[4:], output=Path(stdout.name)))
 
     monkeypatch.setattr(seed_runs, "subprocess", SimpleNamespace(run=run))

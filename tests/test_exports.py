@@ -13,7 +13,7 @@ from recurra_contract import ToyTask
 from recurra_lab import Model
 from recurra_lab.artifacts.run_folder import RunFolder
 from recurra_lab.cli import main
-from recurra_lab.exported_program import export, named_start
+from recurra_lab.exports.program import export, named_start
 from recurra_lab.runs.restore import restore
 from selection import every_pair
 

@@ -5,7 +5,7 @@ from unittest.mock import Mock
 import pytest
 import torch
 
-from recurra import IncompatibleParts, Ref
+from recurra import IncompatibleParts, Ref, sequence
 from recurra.plugins.registry import components, load
 from recurra_contract import ToyTask
 from recurra_contract.harness import SEED, seeded
@@ -72,14 +72,25 @@ def test_the_gradient_is_that_of_back_propagation(cell, monkeypatch):
     check(module_of(ToyTask(), cell), monkeypatch)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("cell", CELLS)
+def test_so_is_that_of_the_compiled_recurrence(cell, monkeypatch):
+    with sequence.using("native"):
+        check(module_of(ToyTask(), cell), monkeypatch)
+
+
 @pytest.mark.parametrize(
     "options", [{"layers": 2}, {"learned_initial_state": True}, {"layers": 2, "skip": True}]
 )
+@pytest.mark.parametrize("level", ["loop", pytest.param("native", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("cell", ["elman", "gru", "lstm"])
-def test_so_it_is_of_whole_models(cell, options, monkeypatch):
-    check(module_of(ToyTask(), cell, **options), monkeypatch)
+def test_so_it_is_of_whole_models(cell, options, level, monkeypatch):
+    with sequence.using(level):
+        check(module_of(ToyTask(), cell, **options), monkeypatch)
 
 
+@pytest.mark.parametrize("level", ["loop", pytest.param("native", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("cell", ["elman", "lstm-1997"])
-def test_so_it_is_of_an_embedding(cell, monkeypatch):
-    check(module_of(Tokens(), cell, embedding_size=3), monkeypatch)
+def test_so_it_is_of_an_embedding(cell, level, monkeypatch):
+    with sequence.using(level):
+        check(module_of(Tokens(), cell, embedding_size=3), monkeypatch)

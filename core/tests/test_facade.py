@@ -24,7 +24,35 @@ def test_an_unknown_name_is_an_attribute_error():
         getattr(recurra, "Cel")  # noqa: B009 - the name is looked up for its error
 
 
+def printed(code):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+
 def test_hooks_are_imported_without_torch():
-    code = "import sys; from recurra import Component, hookimpl; print('torch' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "False\n"
+    slow = "('torch', 'importlib.metadata', 'recurra_lab')"
+    code = (
+        f"import sys; from recurra import Component, hookimpl; print([n for n in {slow} if n in sys.modules])"
+    )
+    assert printed(code) == "[]\n"
+
+
+def test_names_of_another_package_are_found_and_imported_when_they_are_used():
+    import recurra_lab
+
+    assert (recurra.train, recurra.load) == (recurra_lab.train, recurra_lab.load)
+    assert recurra.Experiment is recurra_lab.Experiment
+
+
+def test_a_name_whose_package_is_not_installed_says_what_to_install():
+    code = """
+import importlib.metadata
+importlib.metadata.entry_points = lambda **asked: []
+import recurra
+print("Cell" in recurra.__all__, "train" in dir(recurra))
+try:
+    from recurra import train
+except ImportError as error:
+    print(error)
+"""
+    sentence = "recurra.train comes with another package; install it with: pip install recurra-lab"
+    assert printed(code) == f"True False\n{sentence}\n"

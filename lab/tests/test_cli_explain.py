@@ -28,7 +28,8 @@ def test_a_cell_of_real_numbers_is_compiled():
 
 def test_the_page_says_level_and_figures():
     page = told("lstm", "cell.hidden_size=5").output
-    assert page.startswith("lstm runs at the level 'native'\n  one step forward: ")
+    assert page.startswith("lstm runs at the level 'native'\n  real-time recurrent learning: compiled\n")
+    assert "\n  one step forward: " in page
     assert "stored for the backward pass: 35 numbers per row and step" in page
 
 

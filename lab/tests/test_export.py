@@ -11,6 +11,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 from torch import nn
+from torch.export import Dim
 
 from recurra import Cell, IncompatibleParts, NoState, Ref, Tags, leaves
 from recurra.plugins import registry
@@ -18,8 +19,8 @@ from recurra_contract import ToyCell, ToyTask
 from recurra_lab import Model
 from recurra_lab.artifacts.run_folder import RunFolder
 from recurra_lab.cli import main
-from recurra_lab.exported_program import export, named_start, save_program
-from recurra_lab.runs import restore
+from recurra_lab.exports.program import export, named_start, save_program
+from recurra_lab.runs import export as export_module
 from recurra_wrappers import Bidirectional, Stacked
 
 SIZES = [(1, 1), (2, 17), (4, 3)]
@@ -180,7 +181,7 @@ def test_the_reason_is_what_went_wrong_at_first():
 
 def test_the_shell_says_it_in_one_sentence_and_leaves_no_file(tmp_path, monkeypatch):
     monkeypatch.setattr(RunFolder, "open", lambda path: SimpleNamespace(path=path))
-    monkeypatch.setattr(restore, "restore", lambda folder: (None, None, Halves(3)))
+    monkeypatch.setattr(export_module, "restore", lambda folder: (None, None, Halves(3)))
     (tmp_path / "model.pt2").write_bytes(b"what was there")
     result = CliRunner().invoke(main, ["export", str(tmp_path)])
     assert result.exit_code == 2
@@ -212,17 +213,24 @@ def test_a_model_of_trees_of_tokens_takes_them_as_its_task_gives_them(monkeypatc
     assert torch.equal(state.age, torch.ones(4).long())
 
 
-def test_lengths_are_refused_inside_a_program():
+def test_a_program_takes_lengths():
     class WithLengths(nn.Module):
         def __init__(self):
             super().__init__()
-            self.cell = Pair(3)
+            self.cell = Pair(3).requires_grad_(False)
 
         def forward(self, x, lengths):
-            return self.cell.unroll(x, self.cell.initial_state(x.shape[0]), lengths=lengths)
+            y, state = self.cell(x, lengths=lengths)
+            return y, dict(leaves(state))
 
-    with pytest.raises(IncompatibleParts, match="takes no lengths"):
-        torch.export.export(WithLengths(), (torch.zeros(2, 4, 3), torch.tensor([4, 2])))
+    module, x = WithLengths(), torch.randn(3, 6, 3)
+    sizes = ({0: Dim.DYNAMIC, 1: Dim.DYNAMIC}, {0: Dim.DYNAMIC})
+    inputs = (torch.zeros(2, 4, 3), torch.tensor([4, 2]))
+    program = torch.export.export(module, inputs, dynamic_shapes=sizes).module()
+    lengths = torch.tensor([6, 0, 3])
+    (y, state), (expected, after) = program(x, lengths), module(x, lengths)
+    torch.testing.assert_close(y, expected)
+    torch.testing.assert_close(state, after)
 
 
 class Marked(nn.Module):

@@ -1,12 +1,10 @@
 """The learning module: its position, its reseeding, and what it says when a number goes bad."""
 
-import math
-
 import pytest
 import torch
 from torch import nn
 
-from recurra import Batch, Cell, GeneratedTask, Goal, Perplexity, Score
+from recurra import Batch, Cell, GeneratedTask, Goal, Score
 from recurra_lab import LearningModule, Model
 from recurra_lab.errors import NonFinite
 from recurra_lab.training.batches import Batches, FromPosition, training_loader
@@ -178,11 +176,3 @@ class TestGoal:
 def test_scores_add_by_weight():
     assert (Score(1, 2) + Score(3, 2)).value == 1.0
     assert Score(0, 0).value != Score(0, 0).value
-
-
-def test_perplexity_is_of_the_mean_and_stays_perplexity_in_sums():
-    total = Score(0, 0) + Perplexity(math.log(4) * 3, 3) + Perplexity(math.log(8), 1)
-    assert total == (math.log(4) * 3 + math.log(8), 4)
-    assert total.value == pytest.approx(2 ** (9 / 4))
-    assert Perplexity(710, 1).value == math.inf
-    assert math.isnan(Perplexity(0, 0).value)

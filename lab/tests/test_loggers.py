@@ -81,13 +81,20 @@ def test_wandb_and_mlflow_are_lightnings_with_the_runs_name(tmp_path, monkeypatc
     monkeypatch.setattr(loggers, "find_spec", lambda package: package)
     for name in ("WandbLogger", "MLFlowLogger"):
         monkeypatch.setattr(pytorch_lightning.loggers, name, Recorded)
-    monkeypatch.delenv("WANDB_PROJECT", raising=False)
+    for variable in ("WANDB_PROJECT", "MLFLOW_TRACKING_URI"):
+        monkeypatch.delenv(variable, raising=False)
     _, wandb, mlflow = make_loggers(["wandb", "mlflow"], tmp_path, ABOUT, 0)
     assert (wandb.given["id"], wandb.given["resume"]) == (tmp_path.name, "allow")
     assert (wandb.given["project"], wandb.given["name"]) == ("recurra", "copy gru bptt")
     assert wandb.given["config"] == ABOUT
     assert mlflow.arguments == ("recurra",)
     assert mlflow.given["run_name"] == tmp_path.name
+    assert mlflow.given["tracking_uri"] == f"sqlite:///{tmp_path / 'mlflow.db'}"
+    assert mlflow.given["artifact_location"] == (tmp_path / "mlartifacts").as_uri()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://localhost:5000")
+    _, mlflow = make_loggers("mlflow", tmp_path, ABOUT, 0)
+    assert mlflow.given["tracking_uri"] == "http://localhost:5000"
+    assert mlflow.given["artifact_location"] is None
 
 
 @pytest.mark.parametrize(

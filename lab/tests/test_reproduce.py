@@ -68,7 +68,7 @@ def test_experiments_are_found_by_name(experiment, monkeypatch):
 def test_the_shell_lists_them(experiment):
     listed = "graves2014/two-vectors  2      0.1      reduced   Graves 2014, section 4.1"
     assert listed in run().output
-    assert json.loads(run("--json").output)[0]["claim"] == "an LSTM copies two vectors"
+    assert json.loads(run("--json").stdout)[0]["claim"] == "an LSTM copies two vectors"
     assert "max_steps = 4" in run("graves2014/two-vectors", "--print-config").output
     experiment.write_text(without_success(FILE))
     assert "warning: acme: " in run().output
@@ -103,7 +103,7 @@ def test_it_runs_every_seed_and_records_what_was_measured(experiment, tmp_path, 
     (interrupted,) = out.rglob("seed-6/copy/*/*/scores.json")
     interrupted.unlink()
     before = {path: path.stat().st_mtime_ns for path in out.rglob("seed-5/copy/*/*/*.json")}
-    again = json.loads(run(*words, "--json").output)
+    again = json.loads(run(*words, "--json").stdout)
     assert (again["verdict"], again["runs"][0]["seed"]) == ("equal", 5)
     assert {path: path.stat().st_mtime_ns for path in out.rglob("seed-5/copy/*/*/*.json")} == before
 
@@ -126,12 +126,12 @@ def test_a_run_with_other_options_is_neither_reused_nor_recorded(experiment, tmp
     few = run(*words, "--record")
     assert "a record of graves2014/two-vectors needs 2 seeds; got --seeds 1" in few.output
     assert not records.exists()
-    short = json.loads(run(*words, "--json", "run.max_steps=2").output)
+    short = json.loads(run(*words, "--json", "run.max_steps=2").stdout)
     assert short["overrides"] == ["run.max_steps=2"]
     assert short["runs"][0]["measured"]["outcome.sequences"] == 8
     assert "Run with run.max_steps=2, which differs" in run(*words, "run.max_steps=2").output
     assert not list(out.rglob("graves2014-two-vectors.*"))
-    whole = json.loads(run(*words, "--json").output)
+    whole = json.loads(run(*words, "--json").stdout)
     assert whole["runs"][0]["measured"]["outcome.sequences"] == 16
     assert len(list(out.rglob("scores.json"))) == 2
 

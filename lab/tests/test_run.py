@@ -24,6 +24,7 @@ from recurra_lab.runs.record import record
 from recurra_lab.runs.restore import restore
 from recurra_lab.runs.run import Run
 from recurra_lab.runs.signals import Interrupted
+from recurra_lab.runs.train import train
 
 
 def test_it_writes_what_the_readme_promises(start):
@@ -200,7 +201,6 @@ def test_a_nan_stops_the_run_and_keeps_the_last_good_checkpoint(start, monkeypat
     [
         ("run.accelerator=gpu", "gpu"),
         ("run.strategy=foo", "invalid strategy name"),
-        ("run.devices=3", r"run.batch_size = 4 is not divisible by 3 processes; use 3"),
     ],
 )
 def test_a_mistake_about_devices_is_one_sentence_and_leaves_no_folder(start, override, sentence):
@@ -210,6 +210,13 @@ def test_a_mistake_about_devices_is_one_sentence_and_leaves_no_folder(start, ove
     with pytest.raises(InvalidOption, match=sentence):
         run.start()
     assert not folder.path.exists()
+
+
+def test_batches_that_processes_cannot_share_are_refused_before_there_is_a_folder(tmp_path):
+    message = "run.batch_size = 16 is not divisible by 9 processes; use 9"
+    with pytest.raises(InvalidOption, match=message):
+        train("copy", "gru", run={"devices": 9}, out=tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_goal_needs_a_score_that_exists(start):

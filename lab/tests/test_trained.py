@@ -147,7 +147,7 @@ def test_mistakes_with_the_output_are_told_before_anything_is_loaded(tmp_path):
 
 def test_a_task_without_predictions_names_the_way_in_python(finished):
     assert not hasattr(ToyTask, "predictions")
-    with pytest.raises(IncompatibleParts, match=r"use recurra_lab.load\(RUN\).predict\(x\) in Python"):
+    with pytest.raises(IncompatibleParts, match=r"use recurra.load\(RUN\).predict\(x\) in Python"):
         load(finished[0].path).rows()
 
 

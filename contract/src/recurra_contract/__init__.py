@@ -6,4 +6,4 @@ every test run.
 
 from recurra._facade import attach
 
-__getattr__, __dir__, __all__ = attach(__name__, __file__)
+__getattr__, __dir__ = attach(__name__, __file__)

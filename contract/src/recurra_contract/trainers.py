@@ -113,12 +113,11 @@ def check_position_counts_batches(make: Make) -> None:
 
 
 def check_progress_is_recorded(make: Make) -> None:
-    """The batch number, the loss and the score of the goal are logged for the learning curve."""
+    """The loss and the score of the goal are logged for the learning curve."""
     module = module_of(make)
     logged = fit(make, module, BATCHES).callback_metrics
-    for name in ("step", "train/loss", f"train/{module.task.goal.score}"):
+    for name in ("train/loss", f"train/{module.task.goal.score}"):
         expect(name in logged, f"'{name}' is not logged; logged are {', '.join(logged) or 'none'}")
-    expect(int(logged["step"]) == BATCHES, f"batch {BATCHES} is logged as {int(logged['step'])}")
 
 
 def check_same_seed_same_weights(make: Make) -> None:

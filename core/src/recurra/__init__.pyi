@@ -50,10 +50,12 @@ from recurra.task import Batch as Batch
 from recurra.task import Evaluation as Evaluation
 from recurra.task import GeneratedTask as GeneratedTask
 from recurra.task import Goal as Goal
-from recurra.task import Perplexity as Perplexity
 from recurra.task import Predictor as Predictor
 from recurra.task import Score as Score
 from recurra.task import Split as Split
 from recurra.task import SupervisedTask as SupervisedTask
 from recurra.task import Task as Task
 from recurra.trainer import Trainer as Trainer
+from recurra_lab import Experiment as Experiment
+from recurra_lab import load as load
+from recurra_lab import train as train

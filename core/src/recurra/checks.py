@@ -45,7 +45,7 @@ def checked_lengths(module: Any, x: Tensor, lengths: Tensor | None) -> Tensor | 
         return None
     who, (batch_size, steps) = type(module).__name__, x.shape[:2]
     _check_kind_of_lengths(who, batch_size, lengths)
-    if torch.compiler.is_dynamo_compiling():  # which knows no values; the operator in the graph checks them
+    if torch.compiler.is_compiling():  # a trace knows no values; the operator in a compiled graph checks them
         return lengths.to(x.device, torch.int64)
     if not batch_size:
         return None

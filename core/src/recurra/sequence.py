@@ -199,12 +199,9 @@ def _by_an_engine(cell: Any, x: Tensor, state: Any, lengths: Tensor | None) -> t
     # While a program is exported the loop would be unrolled, which would fix the number of steps.
     forced = _forced_level()
     exporting = torch.compiler.is_exporting()
-    if forced != LOOP or exporting:
-        for engine in _engines_with(None if exporting else forced):
-            result: tuple[Tensor, Any] = engine.run(cell, x, state, lengths)
-            if result is not NotImplemented:
-                return result
-    return None
+    if forced == LOOP and not exporting:
+        return None
+    return _first_result("run", None if exporting else forced, cell, x, state, lengths)
 
 
 def run_many(
@@ -219,14 +216,13 @@ def run_many(
         state: Where each starts, with P on axis 0 of every leaf.
         lengths: (B,) or None.
     """
-    forced = _forced_level()
-    if forced == LOOP:
-        return None
-    for engine in _engines_with(forced):
-        result: tuple[Tensor, Any] = engine.run_many(cell, weights, x, state, lengths)
-        if result is not NotImplemented:
-            return result
-    return None
+    level = _forced_level()
+    return None if level == LOOP else _first_result("run_many", level, cell, weights, x, state, lengths)
+
+
+def _first_result(method: str, level: str | None, *call: Any) -> tuple[Tensor, Any] | None:
+    results = (getattr(engine, method)(*call) for engine in _engines_with(level))
+    return next((result for result in results if result is not NotImplemented), None)
 
 
 def loop(cell: Any, x: Tensor, state: S, lengths: Tensor | None = None) -> tuple[Tensor, S]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import abc
-import math
 import operator
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
@@ -18,8 +16,6 @@ from recurra.config.options import Configurable
 from recurra.errors import IncompatibleParts
 from recurra.plugins import registry
 from recurra.rng import generator_of
-
-MOST_NATS = math.log(sys.float_info.max)
 
 Split = Literal["train", "validation", "test"]
 
@@ -74,16 +70,6 @@ class Score(NamedTuple):
     def value(self) -> float:
         """The mean."""
         return self.total / self.weight if self.weight else float("nan")
-
-
-class Perplexity(Score):
-    """The perplexity: a sum of nats and the number of symbols."""
-
-    @property
-    def value(self) -> float:
-        """The exponential of the mean; infinite on overflow."""
-        mean = super().value
-        return math.inf if mean > MOST_NATS else math.exp(mean)
 
 
 @dataclass(frozen=True)

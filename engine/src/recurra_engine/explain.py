@@ -10,7 +10,7 @@ import torch
 
 from recurra.cell import Cell
 from recurra.rng import preserve_rng_state
-from recurra_engine import dispatch, printer
+from recurra_engine import dispatch, influence, printer
 from recurra_engine.cpu.source import source
 from recurra_engine.ir.graph import OF_TORCH, Node
 from recurra_engine.lower.layout import Layout, Task
@@ -35,6 +35,7 @@ def explained(cell: Cell[Any]) -> dict[str, Any]:
     ahead = training.forward.loop
     stored = [*ahead.out, *(ahead.carried[i] for i in ahead.kept)]
     return facts | {
+        "forward_mode": _forward_mode(cell),
         "loops": {name: _counted(loop) for name, loop in loops.items()},
         "stored_per_row_and_step": _numbers(stored),
         "matrices_with_one_product_for_all_steps": len(training.outer),
@@ -65,6 +66,11 @@ def _call(cell: Cell[Any]) -> tuple[torch.Tensor, Any]:
         state = cell.initial_state(ROWS)
     like = next(cell.parameters(), torch.empty(0))
     return torch.zeros(ROWS, STEPS, cell.input_size, dtype=like.dtype, device=like.device), state
+
+
+def _forward_mode(cell: Cell[Any]) -> str:
+    obstacle = influence.obstacle(cell, *_call(cell))
+    return "compiled" if obstacle is None else f"step by step with torch, because {obstacle}"
 
 
 def _training(choice: dispatch.Choice) -> Training | None:

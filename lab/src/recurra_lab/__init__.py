@@ -5,4 +5,4 @@ The public names are listed in `__init__.pyi` and imported on first use.
 
 from recurra._facade import attach
 
-__getattr__, __dir__, __all__ = attach(__name__, __file__)
+__getattr__, __dir__ = attach(__name__, __file__)

@@ -3,10 +3,13 @@
 from recurra_lab.errors import NonFinite as NonFinite
 from recurra_lab.errors import RunFailed as RunFailed
 from recurra_lab.experiments import Experiment as Experiment
-from recurra_lab.exported_program import export as export
-from recurra_lab.exported_program import named_start as named_start
-from recurra_lab.exported_program import save_program as save_program
+from recurra_lab.exports.hub import push as push
+from recurra_lab.exports.onnx_graph import to_onnx as to_onnx
+from recurra_lab.exports.program import export as export
+from recurra_lab.exports.program import named_start as named_start
+from recurra_lab.exports.program import save_program as save_program
 from recurra_lab.reports.sections import ReportSection as ReportSection
+from recurra_lab.runs.export import export_run as export_run
 from recurra_lab.runs.train import FinishedRun as FinishedRun
 from recurra_lab.runs.train import train as train
 from recurra_lab.runs.trained import Stream as Stream
@@ -29,6 +32,10 @@ from recurra_lab.training.forests import Forest as Forest
 from recurra_lab.training.forests import forest as forest
 from recurra_lab.training.forests import most_certain as most_certain
 from recurra_lab.training.forests import parsed as parsed
+from recurra_lab.training.forward_mode import ForwardMode as ForwardMode
+from recurra_lab.training.forward_mode import ForwardRule as ForwardRule
+from recurra_lab.training.forward_mode import ForwardRun as ForwardRun
+from recurra_lab.training.forward_mode import forward_mode as forward_mode
 from recurra_lab.training.gradient_rule import GradientRule as GradientRule
 from recurra_lab.training.graph_model import GraphModel as GraphModel
 from recurra_lab.training.graph_model import make_model as make_model

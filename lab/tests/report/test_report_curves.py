@@ -10,6 +10,7 @@ import pytest
 from recurra import Goal
 from recurra_lab.formatting import duration, number
 from recurra_lab.reports.curves import generalisation, learning_curve, points, running_mean
+from recurra_lab.reports.figures import blank, logarithmic
 from recurra_lab.reports.text import goal_in_words, outcome_in_words
 
 
@@ -93,3 +94,13 @@ def test_outcomes_in_words():
     assert outcome_in_words({"status": "on fire"}, goal).startswith("Ended (on fire);")
     assert outcome_in_words({}, goal).startswith("This run has no outcome yet")
     assert goal_in_words(Goal("accuracy", above=0.9)) == "accuracy above 0.9"
+
+
+def test_labels_within_a_decade_are_short():
+    figure, axes = blank(height=2.0)
+    axes.plot([0, 1], [0.61, 0.54])
+    logarithmic(axes)
+    figure.canvas.draw()
+    labels = [label.get_text() for label in axes.get_yticklabels(minor=True)]
+    assert "0.6" in labels
+    assert not [label for label in labels if "e" in label]

@@ -9,6 +9,7 @@ from torch.utils.data import get_worker_info
 
 from recurra_lab.artifacts.checkpoint import newest_intact
 from recurra_lab.errors import NonFinite, RunFailed
+from recurra_lab.runs.run import Run
 from recurra_lab.runs.signals import Interrupted, SignalFlag
 from recurra_lab.training import stop_signals
 
@@ -25,7 +26,7 @@ def at_step(run, step, act):
     run.parts.module.training_loss = learned
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1"])
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGXCPU"])
 def test_every_signal_saves_and_leaves(start, name):
     signum = getattr(signal, name)
     folder, run, _ = start("run.checkpoint_every=100")
@@ -49,6 +50,23 @@ def test_a_second_sigint_leaves_at_once_with_a_sentence(start):
     with pytest.raises(Interrupted, match="interrupted again; only the earlier checkpoints are kept"):
         run.start()
     assert newest_intact(folder.checkpoints, pytest.fail).step == 2
+
+
+def test_a_signal_during_the_evaluation_leaves_with_a_sentence(start, monkeypatch):
+    folder, run, _ = start("run.suite_batches=2")
+    evaluate = type(run.parts.task).evaluate
+
+    def interrupted(*arguments):
+        if folder.outcome.exists():
+            os.kill(os.getpid(), signal.SIGTERM)
+        return evaluate(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(run.parts.task), "evaluate", interrupted)
+        with pytest.raises(Interrupted, match="during the evaluation; the trained model was saved; resume with"):
+            run.start()
+    assert not folder.scores.exists()
+    assert Run(run.experiment, folder, print).resume().scores
 
 
 def test_an_ignored_signal_stays_ignored():

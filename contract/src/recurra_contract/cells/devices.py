@@ -13,7 +13,7 @@ from recurra.errors import IncompatibleParts
 from recurra.state import leaves, map_state
 from recurra_contract.cells.probes import BATCH, Run, compare, equal, inputs, made, tensors
 from recurra_contract.kit import CheckFailed, Make, Skip
-from recurra_lab.exported_program import save_program
+from recurra_lab.exports.program import save_program
 
 EXPORTED_SIZES = ((1, 1), (BATCH, 7))
 

@@ -15,13 +15,7 @@ from pydantic_core import ErrorDetails
 from recurra.errors import nearest
 
 _SEQUENCES = (list, tuple, set, frozenset, Sequence)
-_CLEAR = (
-    "value_error",
-    "assertion_error",
-    "string_pattern_mismatch",
-    "string_too_short",
-    "string_too_long",
-)
+_CLEAR = ("value_error", "assertion_error", "string_pattern_mismatch", "string_too_short", "string_too_long")
 """Kinds of error whose message says more than the type of the option does."""
 LONGEST_VALUE = 60
 """Characters of a value that are repeated in a message."""

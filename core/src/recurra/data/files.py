@@ -55,6 +55,8 @@ def content_of(path: Path, kind: str, remedy: str) -> bytes:
     Raises:
         DamagedFile: It cannot be read or decompressed as a file of a kind, such as `text`.
     """
+    if path.exists() and not path.is_file():  # a pipe is never ready, and a device has no end
+        raise DamagedFile(f"{path} is not a file; replace it: {remedy}")
     try:
         data = path.read_bytes()
         return gzip.decompress(data) if path.suffix.lower() == ".gz" else data

@@ -196,7 +196,11 @@ def short_message(error: BaseException) -> str:
     """Return an exception as one line."""
     if isinstance(error, SystemExit):
         return f"it calls sys.exit({error.code!r})"
-    return " ".join(f"{type(error).__name__}: {error}".split())
+    try:
+        message = str(error)
+    except Exception:
+        message = "its message cannot be read"
+    return " ".join(f"{type(error).__name__}: {message}".split())
 
 
 def _imported(source: Source) -> object:

@@ -20,8 +20,8 @@ from recurra.errors import nearest
 from recurra.plugins.hooks import ENTRY_POINT_GROUP
 
 CORE = "recurra-core"
-ENGINES = "recurra.engines"
-"""The entry-point group of engines; see `recurra.plugins.engines`."""
+ENGINES, NAMES = "recurra.engines", "recurra.names"
+"""The entry-point groups of engines, see `recurra.plugins.engines`, and of public names, see `_facade`."""
 FRAMEWORK = ("recurra-contract",)
 """What adds commands and is no plugin: naming the plugins that are allowed does not exclude it."""
 BLOCK, ALLOW, FILES = "RECURRA_BLOCK", "RECURRA_PLUGINS", "RECURRA_FILES"
@@ -127,7 +127,7 @@ def _offers(dist: str, distribution: Distribution, metadata: Message) -> Iterato
         source = Source(dist, name, target, version, summary, blocked, group)
         if group in (ENTRY_POINT_GROUP, ENGINES):
             yield source.defect(unmet) if unmet and not blocked else source
-        elif _means_us(group) and not blocked:
+        elif group != NAMES and _means_us(group) and not blocked:
             right = f"plugins belong in '{ENTRY_POINT_GROUP}', engines in '{ENGINES}'"
             yield source.defect(f"unknown entry-point group '{group}'; {right}")
 

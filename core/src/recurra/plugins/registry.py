@@ -18,12 +18,7 @@ from recurra.plugins.inventory import Source
 
 C = TypeVar("C")
 
-_BASES = {
-    "cell": "recurra.cell:Cell",
-    "memory": "recurra.memory:Memory",
-    "task": "recurra.task:Task",
-    "trainer": "recurra.trainer:Trainer",
-}
+_BASES = {kind: f"recurra.{kind}:{kind.title()}" for kind in KINDS}
 
 
 @dataclass(frozen=True)

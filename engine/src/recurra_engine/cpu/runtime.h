@@ -22,20 +22,6 @@ static inline real r_remainder(real a, real b) {
     return m != 0 && (b < 0) != (m < 0) ? m + b : m;
 }
 
-/* Numbers next to zero, such as a gradient that has faded, cost a hundred times more than zero itself. */
-#if defined(__SSE__)
-#include <xmmintrin.h>
-static inline unsigned flush_tiny(void) {
-    unsigned before = _mm_getcsr();
-    _mm_setcsr(before | 0x8040);
-    return before;
-}
-static inline void as_before(unsigned state) { _mm_setcsr(state); }
-#else
-static inline unsigned flush_tiny(void) { return 0; }
-static inline void as_before(unsigned state) { (void)state; }
-#endif
-
 typedef struct {
     long steps, rows;
     const long *lengths;  /* never growing from row to row; NULL where all rows have all steps */

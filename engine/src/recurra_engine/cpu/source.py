@@ -55,6 +55,7 @@ def source(loop: Loop, *, single: bool) -> Source:
     text = [
         *defines,
         _shipped("kernels.h"),
+        _shipped("tiny.h"),
         _shipped("runtime.h"),
         *_packing(emitter),
         *_block(loop, scratch, step),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -62,9 +62,12 @@ class RunFolder:
         return any(self.checkpoints.glob("*")) or any(path.exists() for path in results)
 
     def discard_unused(self) -> None:
-        """Remove the folder of a run that could not start; one with work in it is kept."""
+        """Remove the folder of a run that could not start, and empty ones above; work in it is kept."""
         if not self.has_work:
             shutil.rmtree(self.path, ignore_errors=True)
+            for parent in self.path.parents[:2]:  # of the trainer and the task
+                with suppress(OSError):  # there are other runs in it
+                    parent.rmdir()
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -18,11 +18,17 @@ CHECKSUM = "sha256"
 """Entry of the metadata with the checksum of all tensors."""
 
 
-def save_weights(model: nn.Module, path: Path) -> None:
-    """Write the parameters and buffers of a model; a tensor with several names is written once."""
+def save_weights(model: nn.Module, path: Path, metadata: Mapping[str, str] | None = None) -> None:
+    """Write the parameters and buffers of a model; a tensor with several names is written once.
+
+    Args:
+        model: The model.
+        path: The file.
+        metadata: Name -> text, stored beside the checksum.
+    """
     once = {_place(tensor): (name, tensor) for name, tensor in reversed(model.state_dict().items())}
     tensors = {name: tensor.contiguous() for name, tensor in once.values()}
-    content = save(tensors, {CHECKSUM: _checksum(tensors)})
+    content = save(tensors, {**(metadata or {}), CHECKSUM: _checksum(tensors)})
     with durable(path) as file:
         file.write(content)
 

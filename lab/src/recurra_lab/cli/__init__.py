@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -26,7 +27,9 @@ COMMANDS = {
     "evaluate": ("recurra_lab.cli.evaluate:evaluate", "Evaluate a trained model on its task's suite."),
     "predict": ("recurra_lab.cli.predict:predict", "Apply a trained model to data: forecasts, labels, text."),
     "runs": ("recurra_lab.cli.runs:runs", "List runs with their status and scores."),
+    "watch": ("recurra_lab.cli.watch:watch", "Show runs under way on a live page."),
     "compare": ("recurra_lab.cli.compare:compare", "Compare runs over their seeds."),
+    "analyse": ("recurra_lab.cli.analyse:analyse", "Analyse the dynamics of a trained network."),
     "find-lr": ("recurra_lab.cli.find_lr:find_lr", "Run a learning-rate range test."),
     "sweep": ("recurra_lab.cli.sweep:sweep", "Run a hyperparameter sweep."),
     "reproduce": ("recurra_lab.cli.reproduce:reproduce", "Re-run a published experiment over several seeds."),
@@ -39,8 +42,10 @@ COMMANDS = {
     "show": ("recurra_lab.cli.show:show", "Show sequences of a task."),
     "explain": ("recurra_lab.cli.explain:explain", "Show the engine level at which a cell runs, and why."),
     "schema": ("recurra_lab.cli.schema:schema", "Print the JSON schema of experiment files."),
-    "doctor": ("recurra_lab.cli.doctor:doctor", "Diagnose problems with installed plugins."),
+    "doctor": ("recurra_lab.cli.doctor:doctor", "Describe this machine and diagnose plugins."),
     "new": ("recurra_lab.cli.new:new", "Create a new plugin from a template."),
+    "install": ("recurra_lab.cli.install:install", "Install plugins into this environment."),
+    "completion": ("recurra_lab.cli.completion:completion", "Print the completion script of a shell."),
 }
 RENAMED = {"freeze": "snapshot"}
 """Former name -> name of a command."""
@@ -138,6 +143,17 @@ class Shell(click.Group):
         sys.exit(code or 0)
 
 
+def _set_defaults(ctx: click.Context, name: str) -> None:
+    """Take the defaults of a command's options from `recurra.toml`, if there is one."""
+    from recurra_lab.defaults import files
+
+    command = main.get_command(ctx, name) if files() else None
+    if command is not None:
+        from recurra_lab.cli._defaults import default_map
+
+        ctx.default_map = {name: default_map(name, command)}
+
+
 def _all_commands() -> dict[str, tuple[str, str]]:
     return {**COMMANDS, **plugin_commands()}
 
@@ -182,6 +198,10 @@ def _explained(error: click.ClickException) -> str:
 @click.pass_context
 def main(ctx: click.Context, files: tuple[Path, ...]) -> None:
     """Train, evaluate and compare recurrent and memory-augmented neural networks."""
+    if os.environ.get("NO_COLOR"):
+        ctx.color = False
+    if ctx.invoked_subcommand is not None:
+        _set_defaults(ctx, ctx.invoked_subcommand)
     if files:
         from recurra.plugins.discovery import add_file
 

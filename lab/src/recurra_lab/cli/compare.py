@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from recurra_lab.cli._arguments import AS_JSON, QUIET, names_of, teller
 
 if TYPE_CHECKING:
     from recurra_lab.artifacts.run_folder import RunFolder
@@ -14,8 +17,20 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("words", nargs=-1, metavar="[RUN]... | [KEY=VALUE]...")
-@click.option("--task", "tasks", multiple=True, help="Train on this task; may be repeated.")
-@click.option("--cell", "cells", multiple=True, help="Train this cell; may be repeated.")
+@click.option(
+    "--task",
+    "tasks",
+    multiple=True,
+    shell_complete=names_of("task"),
+    help="Train on this task; may be repeated.",
+)
+@click.option(
+    "--cell",
+    "cells",
+    multiple=True,
+    shell_complete=names_of("cell"),
+    help="Train this cell; may be repeated.",
+)
 @click.option("--seeds", type=click.IntRange(1), default=5, help="Number of seeds to train.")
 @click.option("--at-once", type=click.IntRange(1), default=1, help="Number of parallel runs.")
 @click.option(
@@ -25,7 +40,8 @@ if TYPE_CHECKING:
 @click.option(
     "--output", "-o", type=click.Path(path_type=Path), default=Path("comparison.html"), help="Page to write."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+@QUIET
+@AS_JSON
 def compare(
     words: tuple[str, ...],
     tasks: tuple[str, ...],
@@ -35,6 +51,7 @@ def compare(
     out: Path,
     variant: str | None,
     output: Path,
+    quiet: bool,
     as_json: bool,
 ) -> None:
     """Compare runs over their seeds, and say whether a difference is more than chance.
@@ -53,7 +70,8 @@ def compare(
     check_place(output)
     folders: list[RunFolder]
     if tasks or cells:
-        folders = _trained(words, tasks, cells, seeds, at_once, out, as_json)
+        tell = teller(quiet=quiet, as_json=as_json)
+        folders = _trained(words, tasks, cells, seeds, at_once, out, tell)
     else:
         folders = finished_below([Path(word) for word in words or ("runs",)])
     found = comparisons_of(folders)
@@ -74,16 +92,18 @@ def _trained(
     seeds: int,
     at_once: int,
     out: Path,
-    quiet: bool,
+    tell: Callable[[str], None],
 ) -> list[RunFolder]:
     from recurra import InvalidOption
     from recurra_lab.comparisons.training import train_all
+    from recurra_lab.defaults import defaults
 
     if not tasks or not cells:
         missing = "--cell CELL" if tasks else "--task TASK"
         raise InvalidOption(f"{missing} is missing; training needs at least one task and one cell")
-    tell = lambda line: click.echo(line, err=quiet)  # noqa: E731
-    return train_all(tasks, cells, words, seeds=seeds, root=out, at_once=at_once, tell=tell)
+    return train_all(
+        tasks, cells, words, seeds=seeds, root=out, at_once=at_once, tell=tell, defaults=defaults()
+    )
 
 
 def _check(variant: str | None, found: list[Comparison]) -> None:

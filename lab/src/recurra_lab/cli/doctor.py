@@ -1,4 +1,7 @@
-"""`recurra doctor`: loads each plugin and engine in a separate process and reports its problems."""
+"""`recurra doctor`: the machine, the user's defaults, and what is wrong with plugins and engines.
+
+Each plugin and engine is loaded in a separate process.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import platform
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -18,6 +21,7 @@ import click
 
 from recurra.plugins.inventory import ENGINES, Defect, Inventory, Source, inventory
 from recurra.plugins.registry import with_article
+from recurra_lab.cli._machine import machine, values_of_defaults
 from recurra_lab.cli._output import show_json, table
 
 SHOWN = (
@@ -33,6 +37,7 @@ SHOWN = (
 MARK = "recurra doctor found "
 """Prefix of the line in which a subprocess reports its result."""
 TIMEOUT = 30.0
+HEADER = ("STATE", "PLUGIN", "VERSION", "PROVIDES")
 
 
 @dataclass(frozen=True)
@@ -49,9 +54,10 @@ class Finding:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def doctor(ctx: click.Context, timeout: float, as_json: bool) -> None:
-    """Diagnose problems with installed plugins and engines; the exit code is 1 if there are any.
+    """Describe this machine, and diagnose problems with plugins and engines.
 
-    Each is loaded in a separate process, so crashes and hangs are reported like any other defect.
+    It shows versions, compiler, threads, GPUs and the defaults in recurra.toml. Each plugin is loaded in a
+    separate process, so crashes and hangs are reported like any other defect; the exit code is then 1.
     """
     installed = inventory()
     found = findings(installed, timeout)
@@ -147,7 +153,8 @@ def _facts(installed: Inventory, found: Sequence[Finding], defects: Sequence[Def
         for sources in (installed.sources, installed.engines)
     )
     message = [asdict(defect) for defect in defects]
-    return {"versions": _versions(), "plugins": plugins, "engines": engines, "defects": message}
+    known = {"versions": _versions(), "machine": machine(), "defaults": values_of_defaults()}
+    return {**known, "plugins": plugins, "engines": engines, "defects": message}
 
 
 def _as_text(installed: Inventory, found: Sequence[Finding], defects: Sequence[Defect]) -> str:
@@ -155,8 +162,17 @@ def _as_text(installed: Inventory, found: Sequence[Finding], defects: Sequence[D
     rows = [("ok", f.source.label, f.source.version, _told(f)) for f in found if f.source.label not in bad]
     sources = (*installed.sources, *installed.engines)
     rows += [("blocked", s.label, s.version, s.blocked) for s in sources if s.blocked]
-    lines = [table(_versions().items()), *([table(rows)] if rows else []), *(f"defect  {d}" for d in defects)]
+    facts = [*_versions().items(), *machine().items(), *_defaults()]
+    lines = [table(facts), *([table([HEADER, *rows])] if rows else []), *(f"defect  {d}" for d in defects)]
     return "\n".join([*lines, f"{len(defects)} defects" if len(defects) != 1 else "1 defect"])
+
+
+def _defaults() -> Iterator[tuple[str, str]]:
+    for file, values in values_of_defaults().items():
+        yield (
+            "defaults",
+            f"{file}: " + (" ".join(f"{key}={value}" for key, value in values.items()) or "none"),
+        )
 
 
 def _told(finding: Finding) -> str:

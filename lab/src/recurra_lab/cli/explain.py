@@ -8,12 +8,14 @@ from typing import Any
 
 import click
 
+from recurra_lab.cli._arguments import keys, names_of
+
 OWN = "its own"
 
 
 @click.command()
-@click.argument("cell")
-@click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
+@click.argument("cell", shell_complete=names_of("cell"))
+@click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...", shell_complete=keys)
 @click.option("--inputs", type=click.IntRange(min=1), default=8, help="Input size of the cell.")
 @click.option("--source", "as_source", is_flag=True, help="Print the generated C code instead.")
 @click.option(
@@ -60,6 +62,8 @@ def _lines(facts: dict[str, Any]) -> list[str]:
         return [f"{facts['cell']} overrides unroll and does not use an engine"]
     lines = [f"{facts['cell']} runs at the level '{facts['level']}'"]
     lines += [f"  not '{level}': {reason}" for level, reason in facts.get("why_not", {}).items()]
+    if "forward_mode" in facts:
+        lines.append(f"  real-time recurrent learning: {facts['forward_mode']}")
     for name, counts in facts.get("loops", {}).items():
         message = ", ".join(f"{count} {kind}" for kind, count in counts.items())
         lines.append(f"  one step {name}: {message}")

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import click
 
+from recurra_lab.cli._arguments import composed, keys, names_and_overrides, names_of
+
 
 @click.command("find-lr")
-@click.argument("task", required=False)
-@click.argument("cell", required=False)
-@click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
+@click.argument("task", required=False, shell_complete=names_of("task"))
+@click.argument("cell", required=False, shell_complete=names_of("cell"))
+@click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...", shell_complete=keys)
 @click.option("-c", "--config", type=click.Path(path_type=Path), help="Experiment file (TOML).")
 @click.option("--lowest", type=click.FloatRange(0, min_open=True), default=1e-6, help="Lowest learning rate.")
 @click.option(
@@ -39,15 +41,13 @@ def find_lr(
     The suggestion is the rate at which the loss falls most steeply: a starting point, not the optimum.
     """  # noqa: D301 (click reads the backspace)
     from recurra.errors import InvalidOption
-    from recurra_lab.cli._arguments import names_and_overrides
     from recurra_lab.cli._output import show_json
-    from recurra_lab.experiments import Experiment
     from recurra_lab.runs.lr_finder import find_rates
 
     if not lowest < highest:
         raise InvalidOption(f"--lowest {lowest:g} must be less than --highest {highest:g}")
     task, cell, overrides = names_and_overrides(task, cell, overrides)
-    experiment = Experiment.compose(task, cell, file=config, overrides=[*overrides, "run.progress=false"])
+    experiment = composed(task, cell, config, [*overrides, "run.progress=false"])
     found = find_rates(experiment, lowest, highest, batches)
     if as_json:
         show_json(vars(found))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from recurra.plugins.hooks import KINDS, Kind
+from recurra_lab.cli._arguments import names_of
 from recurra_lab.cli._output import DIGITS
 from recurra_lab.formatting import number
 
@@ -29,7 +30,7 @@ CHOSEN: tuple[Literal["optimizer", "schedule"], ...] = ("optimizer", "schedule")
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=names_of(*KINDS))
 @click.option("--kind", type=click.Choice(KINDS), help="Kind of component, if several kinds share the name.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def info(name: str, kind: Kind | None, as_json: bool) -> None:

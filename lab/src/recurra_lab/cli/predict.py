@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from recurra_lab.cli._arguments import AS_JSON
+
 if TYPE_CHECKING:
     from recurra import Task
 
@@ -19,8 +21,14 @@ if TYPE_CHECKING:
     "--output", "-o", type=click.Path(path_type=Path), help="File to write: .csv, .jsonl, .parquet or .txt."
 )
 @click.option("--options", "listing", is_flag=True, help="List the options of this run's task, and exit.")
+@AS_JSON
 def predict(
-    run: Path, options: tuple[str, ...], source: Path | None, output: Path | None, listing: bool
+    run: Path,
+    options: tuple[str, ...],
+    source: Path | None,
+    output: Path | None,
+    listing: bool,
+    as_json: bool,
 ) -> None:
     """Apply the trained network of the run in folder RUN to data: forecasts, labels or continued text.
 
@@ -33,7 +41,7 @@ def predict(
     """  # noqa: D301 (click reads the backspace)
     from recurra_lab.artifacts.run_folder import RunFolder
     from recurra_lab.artifacts.tables import check_output, write_rows
-    from recurra_lab.cli._output import warn
+    from recurra_lab.cli._output import show_json, warn
     from recurra_lab.runs.record import PREDICTIONS, warnings_of_data
     from recurra_lab.runs.trained import loaded
     from recurra_lab.training.predictions import ScoresPredictions, predictions_of
@@ -48,14 +56,16 @@ def predict(
     warn(warnings_of_data(folder, trained.experiment, PREDICTIONS))
     predictions = predictions_of(trained.task, _given(options, source, trained.task))
     rows = trained.rows_of(predictions)
-    if output is None:
+    if as_json:
+        show_json(rows)
+    elif output is None:
         _print(rows)
-    else:
+    if output is not None:
         count = write_rows(output, rows)
-        click.echo(f"wrote {output}: {count:,} row{'s' * (count != 1)}")
+        click.echo(f"wrote {output}: {count:,} row{'s' * (count != 1)}", err=as_json)
     if isinstance(predictions, ScoresPredictions):
         for name, value in predictions.scores(rows).items():
-            click.echo(f"{name}: {value:.4g}", err=output is None)
+            click.echo(f"{name}: {value:.4g}", err=as_json or output is None)
 
 
 def _given(words: tuple[str, ...], source: Path | None, task: Task) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from recurra.errors import MissingFile
+from recurra_lab.cli._arguments import AS_JSON
 
 
 @click.command()
@@ -14,10 +15,11 @@ from recurra.errors import MissingFile
 @click.option(
     "--curve", type=click.Path(path_type=Path), help="Also write the learning curve to this SVG file."
 )
-def report(run: Path, curve: Path | None) -> None:
+@AS_JSON
+def report(run: Path, curve: Path | None, as_json: bool) -> None:
     """Regenerate the report of the run in folder RUN, and print its path."""
     from recurra_lab.artifacts.run_folder import RunFolder
-    from recurra_lab.cli._output import warn
+    from recurra_lab.cli._output import show_json, warn
     from recurra_lab.reports import write_curve, write_report
     from recurra_lab.runs.build import goal_of, threads
     from recurra_lab.runs.record import warnings_of_data
@@ -30,7 +32,11 @@ def report(run: Path, curve: Path | None) -> None:
     if curve is not None and not curve.parent.is_dir():
         raise MissingFile(f"--curve {curve}: the folder {curve.parent} does not exist")
     with threads(experiment.run.threads):
-        click.echo(write_report(folder, model, task, experiment.seed, goal, experiment.as_dict()))
+        page = write_report(folder, model, task, experiment.seed, goal, experiment.as_dict())
     if curve is not None:
         write_curve(folder, goal, curve, task.baselines())
-        click.echo(curve)
+    written = {"report": page, **({"curve": curve} if curve is not None else {})}
+    if as_json:
+        show_json({name: str(path) for name, path in written.items()})
+    else:
+        click.echo("\n".join(map(str, written.values())))

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from recurra_lab.cli._arguments import AS_JSON, DRY_RUN, QUIET, teller
+
 if TYPE_CHECKING:
     from recurra_lab.reproductions.archive import Known
+    from recurra_lab.reproductions.catalogue import Shipped
+
+
+def _experiments(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    from recurra_lab.reproductions.catalogue import shipped
+
+    return [one.name for one in shipped() if one.name.startswith(incomplete)]
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=_experiments)
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--seeds", type=click.IntRange(1), help="Number of seeds (default: from the experiment file).")
 @click.option("--at-once", type=click.IntRange(1), default=1, help="Number of parallel runs.")
@@ -37,7 +47,9 @@ if TYPE_CHECKING:
     "--within", type=click.FloatRange(0), help="With --all: skip what would take longer, in minutes."
 )
 @click.option("--print-config", is_flag=True, help="Print the resolved experiment and exit.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@DRY_RUN
+@QUIET
+@AS_JSON
 def reproduce(
     name: str | None,
     overrides: tuple[str, ...],
@@ -51,6 +63,8 @@ def reproduce(
     missing: bool,
     within: float | None,
     print_config: bool,
+    dry_run: bool,
+    quiet: bool,
     as_json: bool,
 ) -> None:
     """Run the experiment NAME over several seeds and judge the result by the claim of its paper.
@@ -70,17 +84,19 @@ def reproduce(
     from recurra_lab.reproductions.rerun import Rerun
 
     _check_words(name, overrides, record=record, check=check, every=every, rest=missing or within is not None)
-    rerun = Rerun(
-        out / "check" if check else out, records, at_once, (lambda _: None) if as_json else click.echo
-    )
-    if every:
+    tell = teller(quiet=quiet, as_json=as_json)
+    rerun = Rerun(out / "check" if check else out, records, at_once, tell)
+    if dry_run and (every or name is not None):
+        chosen = rerun.chosen(missing=missing) if every else [find(name or "")]
+        _plan(chosen, seeds, overrides, as_json)
+    elif every:
         rerun.all(missing=missing, minutes=within)
     elif name is None:
         _list(as_json)
     elif print_config:
         click.echo(Experiment.compose(file=find(name).path, overrides=overrides).to_toml(), nl=False)
     elif check:
-        click.echo(rerun.check(find(name)))
+        _show_check(rerun.check(find(name)), as_json)
     elif record:
         _show(rerun.record(find(name), seeds), overrides, as_json)
     else:
@@ -128,6 +144,34 @@ def _list(as_json: bool) -> None:
         ]
         click.echo(table([("NAME", "SEEDS", "MINUTES", "PROTOCOL", "PAPER"), *rows]))
     warn(plugins().defects)
+
+
+def _plan(chosen: Sequence[Shipped], seeds: int | None, overrides: tuple[str, ...], as_json: bool) -> None:
+    """Check the experiments and print what would be run."""
+    from recurra_lab.cli._output import show_json, table
+    from recurra_lab.experiments import Experiment
+    from recurra_lab.reproductions.reference import claim_of
+
+    rows = []
+    for one in chosen:
+        Experiment.compose(file=one.path, overrides=overrides)
+        claim = claim_of(one.path)
+        count = seeds or claim.seeds
+        rows.append({"name": one.name, "runs": count, "minutes": claim.minutes * count / claim.seeds})
+    if as_json:
+        show_json(rows)
+        return
+    lines = [(str(row["name"]), f"{row['runs']}", f"{row['minutes']:.0f}") for row in rows]
+    click.echo(table([("NAME", "RUNS", "MINUTES"), *lines]))
+
+
+def _show_check(sentence: str, as_json: bool) -> None:
+    from recurra_lab.cli._output import show_json
+
+    if as_json:
+        show_json({"stands": True, "message": sentence})
+    else:
+        click.echo(sentence)
 
 
 def _show(known: Known, overrides: tuple[str, ...], as_json: bool) -> None:

@@ -6,11 +6,15 @@ from pathlib import Path
 
 import click
 
+from recurra_lab.cli._arguments import AS_JSON, QUIET, keys, teller
+
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
-def resume(run: Path, overrides: tuple[str, ...]) -> None:
+@click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...", shell_complete=keys)
+@QUIET
+@AS_JSON
+def resume(run: Path, overrides: tuple[str, ...], quiet: bool, as_json: bool) -> None:
     """Resume the run in folder RUN from its newest intact checkpoint.
 
     \b
@@ -27,4 +31,6 @@ def resume(run: Path, overrides: tuple[str, ...]) -> None:
 
     folder = RunFolder.open(run)
     experiment = recorded_experiment(folder, overrides)
-    show_result(Run(experiment, folder, click.echo).resume(overrides), folder)
+    told, shown = teller(quiet=quiet, as_json=as_json), not quiet and not as_json
+    made = Run(experiment, folder, told, progress=shown)
+    show_result(made.resume(overrides), folder, as_json=as_json)

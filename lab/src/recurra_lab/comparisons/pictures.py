@@ -10,7 +10,7 @@ from matplotlib import colormaps
 
 from recurra_lab.comparisons.groups import ComparedRun, Comparison
 from recurra_lab.formatting import number
-from recurra_lab.reports.figures import FAINT, FONT_SIZE, INK, Picture, as_svg, blank
+from recurra_lab.reports.figures import FAINT, FONT_SIZE, INK, Picture, as_svg, blank, legend, logarithmic
 from recurra_lab.reports.text import spoken
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999933")
@@ -53,11 +53,12 @@ def _curves(found: Comparison) -> Picture | None:
         axes.fill_between(steps, low, high, color=colour, alpha=0.2, linewidth=0)
         positive = positive and bool((low > 0).all())
         told.append(f"{group.name} ends at {number(middle[-1])}")
-    axes.set_yscale("log" if positive else "linear")
+    if positive:
+        logarithmic(axes)
     axes.set_xlabel("update", color=INK, fontsize=FONT_SIZE)
     axes.set_ylabel(spoken(found.goal.score), color=INK, fontsize=FONT_SIZE)
     axes.grid(axis="y", color=FAINT, linewidth=0.6)
-    axes.legend(fontsize=FONT_SIZE, frameon=False, labelcolor=INK)
+    legend(axes)
     caption = "Validation: median over seeds; the band reaches from the smallest to the largest value."
     return Picture("Learning curves", caption, f"Learning curves: {'; '.join(told)}.", as_svg(figure))
 

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from recurra_lab.artifacts.atomic_files import write_text
 from recurra_lab.artifacts.run_folder import RunFolder
+from recurra_lab.defaults import Defaults
 from recurra_lab.experiments import Experiment
 from recurra_lab.runs.seed_runs import run_seeds
+from recurra_lab.time_left import Countdown
 
 
 def train_all(
@@ -21,6 +23,7 @@ def train_all(
     root: Path,
     at_once: int = 1,
     tell: Callable[[str], None],
+    defaults: Sequence[Defaults] = (),
 ) -> list[RunFolder]:
     """Return the finished runs of all pairs of task and cell; those that have finished before are reused.
 
@@ -32,14 +35,19 @@ def train_all(
         root: Parent folder.
         at_once: Number of parallel runs.
         tell: Receives a line when a run ends.
+        defaults: Defaults of the user.
 
     Raises:
         InvalidOption: An option does not fit a pair. Nothing has been trained then.
         RunFailed: A run ended without a result.
     """
-    made = [Experiment.compose(task, cell, overrides=overrides) for task, cell in product(tasks, cells)]
+    made = [
+        Experiment.compose(task, cell, overrides=overrides, defaults=defaults)
+        for task, cell in product(tasks, cells)
+    ]
     for experiment in made:
         experiment.make_model(experiment.make_task())
+    tell = Countdown(tell, len(made) * seeds)
     return [folder for experiment in made for folder in _trained(experiment, seeds, root, at_once, tell)]
 
 

@@ -19,6 +19,7 @@ from recurra.errors import InvalidOption
 from recurra.plugins import registry
 from recurra.task import Task
 from recurra.trainer import Trainer
+from recurra_lab.defaults import Defaults
 from recurra_lab.experiments.messages import problems_of, refuse
 from recurra_lab.experiments.overrides import (
     Entry,
@@ -73,8 +74,11 @@ class Experiment:
         file: Path | None = None,
         overrides: Sequence[str] = (),
         options: Mapping[str, Any] | None = None,
+        defaults: Sequence[Defaults] = (),
     ) -> Experiment:
         """Combine defaults, a file, `key=value` overrides and nested options; later ones take precedence.
+
+        The `defaults` of the user lie between the built-in defaults and the file.
 
         Replacing a component by another drops the options of the replaced one.
 
@@ -84,7 +88,7 @@ class Experiment:
             UnknownComponent: A component is not installed, and there is no other error.
             InvalidOption: Any other error; the message has one line per error.
         """
-        below = read_file(file) if file else {}
+        below = layered(_of_user(defaults), read_file(file) if file else {})
         above = {
             key: entry for part in (("task", task), ("cell", cell)) for key, entry in _bare(*part).items()
         }
@@ -150,6 +154,13 @@ def sections(given: Given) -> Section:
 def _default_trainer() -> Given:
     name = registry.default("trainer")
     return {} if name is None else {("trainer", "name"): Entry(name, "")}
+
+
+def _of_user(defaults: Sequence[Defaults]) -> Given:
+    given = _default_trainer() if defaults else {}
+    for each in defaults:
+        given = layered(given, flat(each.options, (), Entry(None, str(each.file))))
+    return given
 
 
 def _bare(part: str, name: str | None) -> Given:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from recurra.config.options import Options
+from recurra_lab.experiments.lightning_callbacks import make_callback
 from recurra_lab.extensions.choices import Installed
 
 Names = Annotated[tuple[str, ...], Field(strict=False)]
@@ -71,6 +72,15 @@ class RunOptions(Options):
         Field(description="logger in addition to metrics.csv; a list for several"),
     ] = "csv"
 
+    callbacks: Annotated[
+        tuple[str | dict[str, Any], ...],
+        Field(
+            strict=False,
+            description="Lightning callbacks by name, or as tables of name and options:"
+            ' ["Timer", {name = "LearningRateMonitor", logging_interval = "step"}]',
+        ),
+    ] = ()
+
     @property
     def dtype(self) -> torch.dtype:
         """The type of the weights; mixed precision keeps them in float32."""
@@ -84,6 +94,14 @@ class RunOptions(Options):
         if given["tensorboard"]:
             raise ValueError("tensorboard is now called logger; write run.logger=tensorboard")
         return {name: value for name, value in given.items() if name != "tensorboard"}
+
+    @field_validator("callbacks", mode="before")
+    @classmethod
+    def _known_callbacks(cls, given: Any) -> Any:
+        choices = [given] if isinstance(given, str | dict) else given
+        for choice in choices if isinstance(choices, list | tuple) else ():
+            make_callback(choice)
+        return choices
 
     @model_validator(mode="after")
     def _one_direction(self) -> RunOptions:

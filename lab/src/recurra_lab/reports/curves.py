@@ -13,7 +13,18 @@ from matplotlib.ticker import MaxNLocator
 
 from recurra.task import Goal
 from recurra_lab.formatting import number
-from recurra_lab.reports.figures import BLUE, FAINT, FONT_SIZE, INK, ORANGE, Picture, as_svg, blank
+from recurra_lab.reports.figures import (
+    BLUE,
+    FAINT,
+    FONT_SIZE,
+    INK,
+    ORANGE,
+    Picture,
+    as_svg,
+    blank,
+    legend,
+    logarithmic,
+)
 from recurra_lab.reports.text import goal_in_words, spoken
 
 Rows = Iterable[tuple[int, str, float]]
@@ -108,14 +119,14 @@ def _draw_measured(axes: Axes, measured: Points, label: str) -> None:
 def _finish(axes: Axes, goal: Goal, values: npt.NDArray[np.float64]) -> None:
     """Set the scale, draw the goal and add labels and legend."""
     if goal.above is None and (values > 0).all():
-        axes.set_yscale("log")
+        logarithmic(axes)
     bound = goal.below if goal.above is None else goal.above
     if bound is not None:
         axes.axhline(bound, color=INK, linewidth=1, linestyle="--", label=goal_in_words(goal))
     axes.set_ylabel(spoken(goal.score), color=INK, fontsize=FONT_SIZE)
     axes.grid(axis="y", color=FAINT, linewidth=0.6)
     axes.set_axisbelow(True)
-    axes.legend(fontsize=FONT_SIZE, frameon=False, labelcolor=INK)
+    legend(axes)
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     axes.xaxis.label.set(color=INK, fontsize=FONT_SIZE)
 
@@ -125,7 +136,7 @@ def _draw_references(axes: Axes, known: Mapping[str, float]) -> None:
         if math.isfinite(value) and (value > 0 or axes.get_yscale() == "linear"):
             style = (0, (1, 1 + k))  # wider dots further down the list
             axes.axhline(value, color=INK, linewidth=1.2, linestyle=style, label=f"{name}, {number(value)}")
-    axes.legend(fontsize=FONT_SIZE, frameon=False, labelcolor=INK)
+    legend(axes)
 
 
 def _summary(split: str, measured: Points, goal: Goal) -> str:

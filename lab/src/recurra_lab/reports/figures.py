@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
 WIDTH = 6.6
 LEFT, RIGHT = 0.8, 0.12
@@ -46,8 +47,27 @@ def blank(height: float, top: float = 0.12, bottom: float = 0.5) -> tuple[Figure
     axes = figure.add_axes(box)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(INK)
-    axes.tick_params(colors=INK, labelsize=FONT_SIZE)
+    axes.tick_params(which="both", colors=INK, labelsize=FONT_SIZE)
     return figure, axes
+
+
+def legend(axes: Axes) -> None:
+    """Draw the legend on white, so that no line strikes it through."""
+    axes.legend(fontsize=FONT_SIZE, facecolor="white", edgecolor="none", framealpha=0.9, labelcolor=INK)
+
+
+class ShortLabels(LogFormatter):
+    """Labels such as 0.62 between powers of ten, where there are few of these."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        """Return the label of a value."""
+        return f"{x:.3g}" if super().__call__(x, pos) else ""
+
+
+def logarithmic(axes: Axes) -> None:
+    """Make the vertical axis logarithmic; within one decade, its labels are short numbers."""
+    axes.set_yscale("log")
+    axes.yaxis.set_minor_formatter(ShortLabels())
 
 
 def as_svg(figure: Figure) -> str:

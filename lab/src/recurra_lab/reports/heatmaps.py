@@ -15,6 +15,8 @@ from recurra_lab.reports.rollout import Trace
 MOST_CHARACTERS = 1_200_000
 MOST_ROWS, MOST_COLUMNS = 256, 600
 ROW_HEIGHT, LOWEST, HIGHEST = 0.11, 0.3, 2.6
+LABEL = 0.18
+"""Inches that a label of the vertical axis needs."""
 UNKNOWN = "#e9dcc9"
 
 
@@ -50,7 +52,8 @@ def _meaning(view: Tensor) -> str:
 def _picture(title: str, values: Tensor, mask: Tensor, meaning: str) -> Picture:
     low, high = _span(values)
     steps, rows = values.shape
-    figure, axes = blank(height=min(max(ROW_HEIGHT * rows, LOWEST), HIGHEST), top=0.16)
+    height = min(max(ROW_HEIGHT * rows, LOWEST), HIGHEST)
+    figure, axes = blank(height=height, top=0.16)
     axes.set_facecolor(UNKNOWN)
     edges = (-0.5, max(steps, 1) - 0.5, rows - 0.5, -0.5)
     image = _shrunk(values.T, MOST_ROWS, MOST_COLUMNS)
@@ -61,7 +64,9 @@ def _picture(title: str, values: Tensor, mask: Tensor, meaning: str) -> Picture:
     axes.set_xlabel("step", color=INK, fontsize=FONT_SIZE, labelpad=1)
     axes.spines[:].set_visible(False)
     axes.xaxis.set_major_locator(MaxNLocator(12, integer=True, min_n_ticks=1))
-    axes.yaxis.set_major_locator(MaxNLocator(3 if rows < 12 else 5, integer=True, min_n_ticks=1))
+    axes.yaxis.set_major_locator(
+        MaxNLocator(min(5, max(1, int(height / LABEL))), integer=True, min_n_ticks=1)
+    )
     shades = f"Black is {low:.3g}, white is {high:.3g}."
     size = f"{steps} steps from left to right, {rows} row{'' if rows == 1 else 's'}"
     return Picture(

@@ -38,8 +38,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from recurra.errors import InvalidOption
-from recurra_lab.experiments.overrides import REPORTED, read_table
+from recurra_lab.experiments.overrides import REPORTED
 from recurra_lab.reproductions.laws import Statistic
+from recurra_lab.toml_files import read_table
 
 Trust = Literal["V", "N", "M", "C"]
 Protocol = Literal["same", "reduced", "analogue"]

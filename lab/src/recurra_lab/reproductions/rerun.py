@@ -17,6 +17,7 @@ from recurra_lab.reproductions.check import stands
 from recurra_lab.reproductions.record import record_of, seed_run
 from recurra_lab.reproductions.reference import claim_of
 from recurra_lab.runs.seed_runs import run_seeds
+from recurra_lab.time_left import Countdown
 
 Tell = Callable[[str], None]
 
@@ -94,7 +95,7 @@ class Rerun:
             RunFailed: An experiment could not be recorded; all others are.
         """
         began, failed = time.monotonic(), []
-        for one in unrecorded(self.records) if missing else shipped():
+        for one in self.chosen(missing=missing):
             left = None if minutes is None else minutes - (time.monotonic() - began) / 60
             try:
                 self._record_in_time(one, left)
@@ -103,6 +104,10 @@ class Rerun:
                 self.tell(f"{one.name}: {error}")
         if failed:
             raise RunFailed(f"no record of {', '.join(failed)}")
+
+    def chosen(self, *, missing: bool) -> Sequence[Shipped]:
+        """Return all experiments, or those without a record."""
+        return list(unrecorded(self.records) if missing else shipped())
 
     def _record_in_time(self, experiment: Shipped, left: float | None) -> None:
         takes = claim_of(experiment.path).minutes
@@ -114,4 +119,5 @@ class Rerun:
 
     def _runs(self, experiment: Shipped, first: int, count: int, words: Sequence[str]) -> list[RunFolder]:
         seeds, folder = range(first, first + count), self.out / experiment.name
-        return run_seeds(experiment.path, seeds, folder, words=words, at_once=self.at_once, tell=self.tell)
+        tell = Countdown(self.tell, count)
+        return run_seeds(experiment.path, seeds, folder, words=words, at_once=self.at_once, tell=tell)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import Callback, RichProgressBar
+from pytorch_lightning.callbacks import Callback
 
 from recurra.task import Batch, Goal
 from recurra_lab.artifacts.checkpoint import DurableCheckpoints, own_checkpoints, path_of
@@ -22,6 +22,7 @@ from recurra_lab.runs.signals import Interrupted, SignalFlag
 from recurra_lab.training.batches import Batches
 from recurra_lab.training.evaluate import Scores, evaluate
 from recurra_lab.training.module import LearningModule
+from recurra_lab.training.step_log import save_logs
 
 SOLVED = "solved"
 """Status of a run that met its goal."""
@@ -195,6 +196,7 @@ class Checkpoints(Callback):
         if step == self.last:
             return
         self.last = step
+        save_logs(trainer)  # a resumed run needs all rows up to its checkpoint
         trainer.save_checkpoint(path_of(self.folder.checkpoints, step))
         if trainer.is_global_zero:
             self._remove_old()
@@ -204,19 +206,6 @@ class Checkpoints(Callback):
         for old in own_checkpoints(folder)[: -self.KEPT]:
             if kept is None or old != path_of(folder, kept):
                 self.store.remove_checkpoint(old)
-
-
-class Progress(RichProgressBar):
-    """Lightning's rich progress bar with scores only."""
-
-    def get_metrics(self, trainer: pl.Trainer, pl_module: Any) -> dict[str, Any]:
-        """Return the scores of the training batch and of the last validation."""
-        shown = super().get_metrics(trainer, pl_module)
-        shown.pop("v_num", None)
-        goal = f"validation/{pl_module.task.goal.score}"
-        if goal in trainer.callback_metrics:
-            shown[goal] = float(trainer.callback_metrics[goal])
-        return shown
 
 
 def agreed(trainer: pl.Trainer, here: bool) -> bool:

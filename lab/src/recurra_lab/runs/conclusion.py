@@ -45,17 +45,23 @@ def load_best(
 
 
 def conclude(
-    folder: RunFolder, experiment: Experiment, parts: Parts, goal: Goal, outcome: Outcome
+    folder: RunFolder,
+    experiment: Experiment,
+    parts: Parts,
+    goal: Goal,
+    outcome: Outcome,
+    check: Callable[[], None],
 ) -> RunResult:
     """Write the model, the outcome, the scores, their checksums and the report of a run, in this order.
 
-    The model comes first, so that it is not lost if it cannot be evaluated.
+    The model comes first, so that it is not lost if it cannot be evaluated. What `check` raises between two
+    batches ends the evaluation.
     """
     model, task, seed = parts.module.evaluated_model, parts.task, experiment.seed
     save_weights(model, folder.weights)
     write_json(folder.outcome, asdict(outcome))
     size, batches = experiment.run.evaluation_batch_size, experiment.run.suite_batches
-    scores = evaluate_suite(model, task, batches=batches, batch_size=size, seed=seed)
+    scores = evaluate_suite(model, task, batches=batches, batch_size=size, seed=seed, before_batch=check)
     write_json(folder.scores, scores)
     seal(folder)
     result = RunResult(outcome, scores)

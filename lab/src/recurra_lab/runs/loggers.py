@@ -93,7 +93,7 @@ def wandb(folder: Path, experiment: Mapping[str, Any], step: int) -> Logger:
 
 
 def mlflow(folder: Path, experiment: Mapping[str, Any], step: int) -> Logger:
-    """Return an MLflow logger, for `MLFLOW_TRACKING_URI` or else the run folder.
+    """Return an MLflow logger, for `MLFLOW_TRACKING_URI` or else a database in the run folder.
 
     A resumed run is a new MLflow run of the same name, which starts after the checkpoint.
     """
@@ -101,7 +101,16 @@ def mlflow(folder: Path, experiment: Mapping[str, Any], step: int) -> Logger:
     from pytorch_lightning.loggers import MLFlowLogger
 
     tags = {"recurra.run": str(folder), "recurra.title": _title(experiment)}
-    return MLFlowLogger(PROJECT, run_name=folder.name, tags=tags, save_dir=str(folder / "mlruns"))
+    server = os.environ.get("MLFLOW_TRACKING_URI")
+    place = folder.resolve()
+    return MLFlowLogger(
+        PROJECT,
+        run_name=folder.name,
+        tags=tags,
+        # Not a folder of files, which MLflow 3 refuses to write.
+        tracking_uri=server or f"sqlite:///{place / 'mlflow.db'}",
+        artifact_location=None if server else (place / "mlartifacts").as_uri(),
+    )
 
 
 def _title(experiment: Mapping[str, Any]) -> str:

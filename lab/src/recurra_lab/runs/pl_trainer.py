@@ -11,6 +11,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 from lightning_fabric.utilities.exceptions import MisconfigurationException
+from pytorch_lightning.callbacks import ProgressBar
 
 from recurra.errors import InvalidOption
 from recurra_lab.experiments.run_options import RunOptions
@@ -36,7 +37,7 @@ def lightning(options: RunOptions, folder: Path, rule: dict[str, Any], **parts: 
         "use_distributed_sampler": False,
         "enable_checkpointing": False,
         "enable_model_summary": False,
-        "enable_progress_bar": options.progress,
+        "enable_progress_bar": any(isinstance(c, ProgressBar) for c in parts["callbacks"]),
         "default_root_dir": str(folder),
     }
     try:

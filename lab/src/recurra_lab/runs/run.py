@@ -20,6 +20,7 @@ from recurra_lab.artifacts.result import Outcome, RunResult
 from recurra_lab.artifacts.run_folder import RunFolder
 from recurra_lab.artifacts.seal import check_seal, history, unseal
 from recurra_lab.experiments import Experiment
+from recurra_lab.experiments.lightning_callbacks import make_callback
 from recurra_lab.runs import callbacks
 from recurra_lab.runs.build import build, goal_of, threads
 from recurra_lab.runs.conclusion import conclude, load_best
@@ -27,6 +28,7 @@ from recurra_lab.runs.failures import explained, resumable
 from recurra_lab.runs.loggers import make_loggers
 from recurra_lab.runs.memory import memory_errors_named
 from recurra_lab.runs.pl_trainer import lightning, quiet
+from recurra_lab.runs.progress import progress
 from recurra_lab.runs.provenance import differences, provenance
 from recurra_lab.runs.record import (
     changed_data,
@@ -45,6 +47,8 @@ from recurra_lab.training.seeding import reseed
 Tell = Callable[[str], None]
 """Prints one line to the user."""
 
+BATCH_SIZES = ("batch_size", "evaluation_batch_size")
+
 
 class Run:
     """One experiment in one folder.
@@ -53,14 +57,19 @@ class Run:
         experiment: The resolved experiment.
         folder: The run folder; only rank zero writes to it.
         tell: Receives lines for the user.
+        progress: False hides the progress display, whatever the experiment says.
     """
 
-    def __init__(self, experiment: Experiment, folder: RunFolder, tell: Tell) -> None:
+    def __init__(
+        self, experiment: Experiment, folder: RunFolder, tell: Tell, *, progress: bool = True
+    ) -> None:
+        self.progress = progress
         self.experiment, self.folder, self.options = experiment, folder, experiment.run
         self.tell: Tell = rank_zero_only(tell)
         self.parts = build(experiment)
         self.parts.module.max_updates = experiment.run.max_steps
         self._check_accumulation()
+        self._check_processes()
         self.goal = goal_of(experiment, self.parts.task)
         self.store, self.options_changed = DurableCheckpoints({}), False
 
@@ -71,6 +80,17 @@ class Run:
             raise InvalidOption(
                 f"run.accumulate = {count}: {message}; expected 1; use a larger run.batch_size instead"
             )
+
+    def _check_processes(self) -> None:
+        """Check, before there are several processes, that the rows of a batch can be divided among them."""
+        names = ["evaluation_batch_size"] if self.parts.module.replicate_batches else BATCH_SIZES
+        ranks = self.options.devices * self.options.nodes
+        for name in names:
+            size = getattr(self.options, name)
+            if size % ranks:
+                near = max(ranks, size - size % ranks)
+                message = f"run.{name} = {size} is not divisible by {ranks} processes; use {near}"
+                raise InvalidOption(message)
 
     def start(self) -> RunResult | None:
         """Train from the beginning; returns None on ranks other than zero.
@@ -169,10 +189,10 @@ class Run:
             if not self._finished(checkpoint, validation):
                 self._learn(trainer, checkpoint)
             checkpoints.leave_when_asked(int(self.parts.module.batches_seen))
-        if not trainer.is_global_zero:
-            return None
-        seconds = time.perf_counter() - began[0], time.process_time() - began[1]
-        return self._conclude(validation, *seconds)
+            if not trainer.is_global_zero:
+                return None
+            seconds = time.perf_counter() - began[0], time.process_time() - began[1]
+            return self._conclude(validation, flag, *seconds)
 
     def _learn(self, trainer: pl.Trainer, checkpoint: Checkpoint | None) -> None:
         module, data = self.parts.module, self._batches(trainer, "train")
@@ -208,8 +228,9 @@ class Run:
         options, path = self.options, self.folder.path
         step = checkpoint.step if checkpoint else 0
         loggers = make_loggers(options.logger, path, self.experiment.as_dict(), step)
-        if options.progress:
-            around.append(callbacks.Progress(leave=True))
+        if options.progress and self.progress:
+            around.append(progress(options.max_steps * options.accumulate, self.tell))
+        around += [make_callback(choice) for choice in options.callbacks]
         around += self._plugin_callbacks()
         rule = self.parts.trainer.lightning_options()
         return lightning(options, path, rule, logger=loggers, callbacks=around, plugins=[self.store])
@@ -240,16 +261,15 @@ class Run:
     def _batches(self, trainer: pl.Trainer, split: Split) -> Batches:
         if split == "train" and self.parts.module.replicate_batches:
             return Batches(self.parts.task, self.options.batch_size, self.experiment.seed, split, 0, 1)
-        name = "batch_size" if split == "train" else "evaluation_batch_size"
-        size, ranks = getattr(self.options, name), trainer.world_size
-        if size % ranks:
-            near = max(ranks, size - size % ranks)
-            raise InvalidOption(f"run.{name} = {size} is not divisible by {ranks} processes; use {near}")
-        return Batches(self.parts.task, size, self.experiment.seed, split, trainer.global_rank, ranks)
+        size = getattr(self.options, BATCH_SIZES[split != "train"])
+        rank, ranks = trainer.global_rank, trainer.world_size
+        return Batches(self.parts.task, size, self.experiment.seed, split, rank, ranks)
 
-    def _conclude(self, validation: callbacks.Validation, wall_s: float, cpu_s: float) -> RunResult:
+    def _conclude(
+        self, validation: callbacks.Validation, flag: SignalFlag, wall_s: float, cpu_s: float
+    ) -> RunResult:
         steps = int(self.parts.module.batches_seen)
         kept = load_best(self.parts.module, self.folder, validation.kept_step, self.tell)
         status, sequences = validation.outcome or "budget used", steps * self.options.batch_size
         outcome = Outcome(status, steps, sequences, round(wall_s, 2), round(cpu_s, 2), kept)
-        return conclude(self.folder, self.experiment, self.parts, self.goal, outcome)
+        return conclude(self.folder, self.experiment, self.parts, self.goal, outcome, flag.check)

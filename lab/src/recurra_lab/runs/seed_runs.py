@@ -5,6 +5,7 @@ A run is reused only if its experiment is identical, including every option.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -12,10 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from recurra.errors import RecurraError
+from recurra_lab import defaults
 from recurra_lab.artifacts.run_folder import RunFolder
 from recurra_lab.errors import RunFailed
 from recurra_lab.experiments import Experiment
 
+INTERRUPTED = "interrupted; to go on, repeat the command: finished runs are kept and the others resumed"
 Tell = Callable[[str], None]
 
 
@@ -42,7 +45,11 @@ def run_seeds(
         return folder
 
     with ThreadPoolExecutor(at_once) as pool:
-        return list(pool.map(one, seeds))
+        try:
+            return list(pool.map(one, seeds))
+        except KeyboardInterrupt as interrupt:
+            interrupt.add_note(INTERRUPTED)
+            raise
 
 
 def _finished(experiment: Path, seed: int, root: Path, words: Sequence[str]) -> RunFolder:
@@ -51,7 +58,7 @@ def _finished(experiment: Path, seed: int, root: Path, words: Sequence[str]) -> 
     begun = _begun(root, wanted)
     if begun is None:
         _recurra(["train", "-c", str(experiment), *given, "--out", str(root)], root)
-    elif not is_finished(begun):
+    elif not (is_finished(begun) and begun.report.is_file()):  # killed while it wrote the report
         _recurra(["resume", str(begun.path)], root)
     folder = _begun(root, wanted)
     if folder is None or not is_finished(folder):
@@ -84,7 +91,8 @@ def _recurra(words: Sequence[str], root: Path) -> None:
     root.mkdir(parents=True, exist_ok=True)
     with (root / "output.txt").open("a", encoding="utf-8") as output:
         command = [sys.executable, "-P", "-m", "recurra", *words]
-        code = subprocess.run(command, stdout=output, stderr=output, check=False).returncode
+        resolved = {**os.environ, defaults.VARIABLE: ""}  # the file holds every value already
+        code = subprocess.run(command, stdout=output, stderr=output, env=resolved, check=False).returncode
     if code:
         said = (root / "output.txt").read_text("utf-8", "replace").strip().splitlines()
         last = said[-1] if said else "no output"

@@ -48,6 +48,15 @@ class SignalFlag:
         for signum, handler in self._before.items():
             signal.signal(signum, handler)
 
+    def check(self) -> None:
+        """Leave the evaluation of a trained model, which a resumed run repeats.
+
+        Raises:
+            Interrupted: A signal was received.
+        """
+        if self.received:
+            raise Interrupted("interrupted during the evaluation; the trained model was saved", self.received)
+
     def _remember(self, signum: int, frame: FrameType | None) -> None:
         if self.received and signum == signal.SIGINT:
             raise Interrupted("interrupted again; only the earlier checkpoints are kept", signum)

@@ -12,6 +12,7 @@ from recurra import RecurraError
 from recurra_lab.artifacts.result import Outcome, RunResult, Scores
 from recurra_lab.artifacts.run_folder import RunFolder, first_process
 from recurra_lab.experiments import Experiment
+from recurra_lab.reports.notebook import framed
 from recurra_lab.runs.run import Run
 
 RUN_VARIABLE = "RECURRA_RUN"
@@ -34,6 +35,10 @@ class FinishedRun:
 
     def __fspath__(self) -> str:
         return str(self.path)
+
+    def _repr_html_(self) -> str:
+        """Return the report, which a notebook shows."""
+        return framed(RunFolder(self.path).report)
 
 
 def train(
@@ -62,7 +67,7 @@ def train(
 
 
 def start(
-    experiment: Experiment, out: Path, tell: Callable[[str], None]
+    experiment: Experiment, out: Path, tell: Callable[[str], None], *, progress: bool = True
 ) -> tuple[RunFolder, RunResult | None]:
     """Run an experiment in a new folder below `out`; the result is None on ranks other than zero.
 
@@ -70,7 +75,7 @@ def start(
     """
     folder = _new_folder(out, experiment)
     try:
-        run = Run(experiment, folder, tell)
+        run = Run(experiment, folder, tell, progress=progress)
     except RecurraError:
         folder.discard_unused()
         raise

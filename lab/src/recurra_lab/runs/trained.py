@@ -14,8 +14,10 @@ from torch import Tensor, nn
 from recurra import IncompatibleParts, InvalidInput, Network, SupervisedTask, Task, detach
 from recurra_lab.artifacts.run_folder import RunFolder
 from recurra_lab.experiments import Experiment
+from recurra_lab.exports.portable import is_portable
+from recurra_lab.reports.notebook import table
 from recurra_lab.runs.record import PREDICTIONS, warnings_of_data
-from recurra_lab.runs.restore import restore
+from recurra_lab.runs.restore import restore, restore_portable
 from recurra_lab.training.evaluate import as_input, evaluation_mode
 from recurra_lab.training.predictions import Predictions, predictions_of
 from recurra_wrappers import Bidirectional
@@ -27,12 +29,16 @@ def load(run: str | os.PathLike[str]) -> Trained:
     Warns if a data file has changed since training, since a task learns its classes and scales from it.
 
     Args:
-        run: The folder of a finished run.
+        run: The folder of a finished run, or what `recurra export` wrote of it as `hub` or `safetensors`.
+            Nothing in it is run as code; the components are those that are installed.
 
     Raises:
         MissingFile: There is no such run, or it has not finished.
         DamagedFile: The weights cannot be read, or do not match the network.
     """
+    if is_portable(Path(run)):
+        experiment, task, network = restore_portable(Path(run))
+        return Trained(network, task, experiment).eval()
     folder = RunFolder.open(Path(run))
     trained = loaded(folder)
     for line in warnings_of_data(folder, trained.experiment, PREDICTIONS):
@@ -107,6 +113,19 @@ class Trained(nn.Module):
         """Return the rows of predictions that were made with this run's task."""
         with evaluation_mode(self):
             return list(predictions.rows(self))
+
+    def _repr_html_(self) -> str:
+        """Return what the network is, which a notebook shows."""
+        chosen = self.experiment
+        facts = {
+            "task": chosen.task.name,
+            "cell": chosen.cell.name,
+            "trainer": chosen.trainer.name,
+            "parameters": f"{sum(weights.numel() for weights in self.network.parameters()):,}",
+            "input": f"{self.task.input_kind}, {self.task.input_size:,}",
+            "output": f"{self.task.output_size:,}",
+        }
+        return table(facts)
 
     @property
     def _weights(self) -> Tensor:

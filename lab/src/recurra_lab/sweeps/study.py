@@ -27,6 +27,7 @@ from recurra_lab.runs.build import goal_of
 from recurra_lab.runs.seed_runs import run_seeds
 from recurra_lab.sweeps.executors import Place
 from recurra_lab.sweeps.space import Choices, Space
+from recurra_lab.time_left import Countdown
 
 WHY = "why"
 """Attribute with the error of a failed trial; an interrupted trial lacks it and is repeated."""
@@ -117,6 +118,8 @@ def _sampler(sweep: Sweep) -> BaseSampler:
 
 def run(sweep: Sweep, study: optuna.Study, place: Place, at_once: int, tell: Callable[[str], None]) -> None:
     """Execute the remaining trials; interrupted runs are resumed."""
+    left = sweep.count() - sum(_is_over(trial) for trial in study.get_trials(deepcopy=False))
+    tell = Countdown(tell, left)
 
     def objective(trial: optuna.Trial) -> float:
         words = words_of({key: varied.chosen(trial, key) for key, varied in sweep.space.items()})
@@ -130,7 +133,6 @@ def run(sweep: Sweep, study: optuna.Study, place: Place, at_once: int, tell: Cal
         tell(f"trial {trial.number}: {' '.join(words)} -> {statistics.fmean(values):.5g}")
         return statistics.fmean(values)
 
-    left = sweep.count() - sum(_is_over(trial) for trial in study.get_trials(deepcopy=False))
     if left > 0:
         study.optimize(objective, n_trials=left, n_jobs=at_once, catch=(RunFailed,))
 

@@ -41,13 +41,23 @@ def evaluate(
 
 
 def evaluate_suite(
-    model: Network, task: Task, *, batches: int, batch_size: int, seed: int, split: Split = "test"
+    model: Network,
+    task: Task,
+    *,
+    batches: int,
+    batch_size: int,
+    seed: int,
+    split: Split = "test",
+    before_batch: Callable[[], Any] = lambda: None,
 ) -> Mapping[str, dict[str, float]]:
-    """Evaluate a model on every variant of the task's suite: variant -> score -> value."""
+    """Evaluate a model on every variant of the task's suite: variant -> score -> value.
+
+    What `before_batch` raises ends the evaluation.
+    """
     table = {}
     for variant, variant_task in task.suite().items():
         data = Batches(variant_task, batch_size, seed, split, rank=0, ranks=1)
-        scores = evaluate(model, data, batches) or {}
+        scores = evaluate(model, data, batches, lambda: bool(before_batch())) or {}
         table[variant] = {name: score.value for name, score in scores.items()}
     return table
 

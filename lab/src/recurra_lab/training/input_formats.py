@@ -40,3 +40,4 @@ INPUT_FORMATS: Mapping[InputKind, InputFormat] = {
     "token-trees": InputFormat("trees", TreeEmbedding, (2,)),
     "graphs": InputFormat("trees"),
 }
+"""Input kind of a task -> what follows from it."""

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
+from torch.nn.utils import get_total_norm
 
 from recurra.cell import Network
 from recurra.state import detach, leaves, map_state
@@ -15,6 +16,7 @@ from recurra.task import Batch, Score, Task
 from recurra_lab.errors import NonFinite
 from recurra_lab.training.nonfinite import first_non_finite
 from recurra_lab.training.seeding import reseed
+from recurra_lab.training.step_log import StepLog
 
 
 class LearningModule(pl.LightningModule):
@@ -47,6 +49,7 @@ class LearningModule(pl.LightningModule):
         self.model, self.task, self.seed = model, task, seed
         self.carried: Any = None  # the state after the last batch, where the next one continues it
         self.max_updates: int | None = None  # set by the run, for schedules that end with it
+        self.step_log = StepLog()
         self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
 
     @property
@@ -146,6 +149,26 @@ class LearningModule(pl.LightningModule):
         everywhere = self.trainer.strategy.reduce(here.clone(), reduce_op="mean")
         return float(here), float(everywhere)
 
+    def configure_callbacks(self) -> list[pl.Callback]:
+        """Return the callback that logs what `log` received."""
+        return [self.step_log]
+
+    def log(self, name: str, value: Any, *args: Any, **options: Any) -> None:
+        """Log a value of this update; with options of Lightning other than `sync_dist`, Lightning logs it.
+
+        Args:
+            name: The name of the value.
+            value: A number or a tensor with one.
+            args: Further arguments of Lightning's `log`.
+            options: `sync_dist=True` logs the mean over ranks; the others are those of Lightning's `log`.
+        """
+        if args or options.keys() - {"sync_dist"} or not (self._trainer and self.trainer.training):
+            super().log(name, value, *args, **options)
+            return
+        known = value.detach() if isinstance(value, Tensor) else value
+        mean = options.get("sync_dist", False) and self.world_size > 1
+        self.step_log.values[name] = self.mean_over_ranks(torch.as_tensor(known)) if mean else known
+
     def record(self, y: Tensor, batch: Batch) -> None:
         """Log the task's scores of the outputs y (B, T, O) on a training batch."""
         self.record_scores(self.task.supervised().scores(y.detach(), batch))
@@ -153,10 +176,14 @@ class LearningModule(pl.LightningModule):
     def record_scores(self, scores: Mapping[str, Score]) -> None:
         """Log scores on a training batch."""
         for name, score in scores.items():
-            # Reduce sums and weights, not values: ranks have different numbers of scored steps.
-            parts = torch.tensor(score, dtype=torch.float64, device=self.device)
-            whole = type(score)(*self.mean_over_ranks(parts).tolist())
-            self.log(f"train/{name}", whole.value, prog_bar=name == self.task.goal.score)
+            self.log(f"train/{name}", self._over_ranks(score).value)
+
+    def _over_ranks(self, score: Score) -> Score:
+        # Sums and weights, not values: ranks have different numbers of scored steps.
+        if self.world_size == 1:
+            return score
+        parts = torch.tensor(score, dtype=torch.float64, device=self.device)
+        return type(score)(*self.mean_over_ranks(parts).tolist())
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Reseed for this batch and advance the position."""
@@ -173,7 +200,6 @@ class LearningModule(pl.LightningModule):
         loss = self.training_loss(batch)
         if not torch.isfinite(loss):
             raise NonFinite(self._complaint("the loss", f"{loss.item()}", batch))
-        self.log("step", float(self.batches_seen))
         self.log("train/loss", loss.detach(), sync_dist=True)
         return loss
 
@@ -194,4 +220,5 @@ class LearningModule(pl.LightningModule):
 
 def all_finite(tensors: list[Tensor]) -> bool:
     """Return whether all tensors are finite, with one synchronisation for all of them."""
-    return bool(torch.stack([t.detach().sum() * 0 for t in tensors]).eq(0).all()) if tensors else True
+    filled = [tensor for tensor in tensors if tensor.numel()]
+    return bool(torch.isfinite(get_total_norm(filled, norm_type=torch.inf)))

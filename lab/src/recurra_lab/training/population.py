@@ -22,6 +22,7 @@ from recurra_lab.training.capabilities import ScoresPopulations
 from recurra_lab.training.graph_model import GraphModel
 
 Weights = Mapping[str, Tensor]
+"""Parameter -> value, of one network or, with a leading dimension, of a population."""
 
 
 class WeightSpace:

@@ -46,7 +46,7 @@ def options_class(task: Task) -> type[Any]:
     """
     if not isinstance(task, Predicts):
         message = f"task '{type(task).__name__}' does not say how to read a user's file"
-        raise IncompatibleParts(f"{message}; use recurra_lab.load(RUN).predict(x) in Python")
+        raise IncompatibleParts(f"{message}; use recurra.load(RUN).predict(x) in Python")
     return task.predictions
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import signal
 from types import FrameType
 
-NAMES = ("SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1")
+NAMES = ("SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGXCPU")
 STOP_SIGNALS = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
-"""Also that of a closed terminal, and the one that clusters send before their time limit."""
+"""Also those of a closed terminal and of used-up processor time, and the two that clusters send before a limit."""
 
 
 def ignore_in_worker(worker: int) -> None:

@@ -9,7 +9,7 @@ from torch.func import functional_call, stack_module_state, vmap
 from recurra import IncompatibleParts, Ref, Tags
 from recurra_evolving_ntm.memory import TapeOverflow
 from recurra_lab import Experiment
-from recurra_lab.exported_program import export
+from recurra_lab.exports.program import export
 from recurra_lab.runs.build import build
 from recurra_ntm.cell import NTM
 

@@ -12,7 +12,7 @@ import torch
 from recurra import InvalidInput, InvalidOption
 from recurra.config.options import keyword_options
 from recurra_fully_recurrent.cell import FullyRecurrent, FullyRecurrentState
-from recurra_lab.exported_program import export
+from recurra_lab.exports.program import export
 
 FUNCTIONS = {"tanh": math.tanh, "logistic": lambda s: 1 / (1 + math.exp(-s)), "relu": lambda s: max(s, 0.0)}
 

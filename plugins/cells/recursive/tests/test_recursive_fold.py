@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recurra import InvalidInput, select
-from recurra_lab.exported_program import export
+from recurra_lab.exports.program import export
 from recurra_recursive.recursive import RecursiveNetwork
 from recurra_recursive.tree_lstm import TreeLSTM
 from recurra_wrappers import LearnedInitialState

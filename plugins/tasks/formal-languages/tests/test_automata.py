@@ -112,7 +112,9 @@ def test_long_strings_are_counted_without_overflow():
 def test_every_string_of_a_length_is_as_likely(inside):
     automaton, rows = tomita(6), 20_000
     lengths = torch.full((rows,), 5)
-    drawn = automaton.draw(lengths, torch.full_like(lengths, inside), automaton.ways(5), torch.Generator())
+    drawn = automaton.draw(
+        lengths, torch.full_like(lengths, inside), automaton.shares(automaton.ways(5)), torch.Generator()
+    )
     found = Counter("".join(map(str, row)) for row in drawn.tolist())
     known = [w for w in words("01", 5) if len(w) == 5 and LANGUAGES[6](w) == bool(inside)]
     assert set(found) == set(known)
@@ -124,7 +126,7 @@ def test_drawn_strings_of_mixed_lengths_are_what_was_asked_for():
     rng = torch.Generator().manual_seed(1)
     automaton = tomita(7)
     lengths, inside = torch.randint(4, 40, (300,), generator=rng), torch.randint(2, (300,), generator=rng)
-    drawn = automaton.draw(lengths, inside, automaton.ways(39), rng)
+    drawn = automaton.draw(lengths, inside, automaton.shares(automaton.ways(39)), rng)
     for row, length, wanted in zip(drawn.tolist(), lengths.tolist(), inside.tolist(), strict=True):
         assert LANGUAGES[7]("".join(map(str, row[:length]))) == bool(wanted)
 

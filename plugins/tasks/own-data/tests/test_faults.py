@@ -239,3 +239,22 @@ def test_a_file_to_predict_without_an_input_column(tmp_path):
     task = SequenceClassification(file=train)
     with pytest.raises(RecurraError, match=re.escape("new.jsonl has no column 'y'")):
         Labelled(task, input=new)
+
+
+def test_one_word_in_a_column_of_numbers_is_named(tmp_path):
+    rows = [f"{n // 4},{n},{'ab'[n // 4 % 2]}" for n in range(40)]
+    whole = "patient,pulse,label\n" + "\n".join(rows) + "\n"
+    stray = whole.replace("1,6,b", "1,n.k.,b")
+    said = "column 'pulse' of data.csv, row 7: 'n.k.', where most others are numbers; correct it, or"
+    message = fault_of(tmp_path, SequenceClassification, stray, "data.csv", sequence="patient")
+    assert message == f"{said}, if the column is text, set task.text=pulse"
+    other = tmp_path / "whole.csv"
+    other.write_text(whole)
+    task = SequenceClassification(file=other, sequence="patient")
+    with pytest.raises(RecurraError, match=r"row 7: 'n.k.', where most others are numbers"):
+        list(Labelled(task, input=tmp_path / "data.csv").rows(None))
+
+
+def test_a_column_of_text_that_is_missing_is_named(tmp_path):
+    message = fault_of(tmp_path, SequenceClassification, GOOD, text="y")
+    assert message == "task.text: data.jsonl has no column 'y'; it has x, label"

@@ -49,6 +49,16 @@ def test_text_is_characters(tmp_path):
     assert [task.encoder.names[token] for token in all_of(task)[1][0]] == ["a", "B"]
 
 
+def test_digits_are_text_where_the_user_says_so(tmp_path):
+    path = tmp_path / "codes.csv"
+    path.write_text("code,label\n" + "007,a\n42,b\n" * 8)
+    task = SequenceClassification(file=path, text="code", **WHOLE)
+    assert (task.input_kind, task.encoder.names) == ("tokens", ["", "007", "42"])
+    rows = [{"codes": [7, 42], "label": "a"}, {"codes": [42], "label": "b"}] * 4
+    listed = SequenceClassification(file=lines(tmp_path / "a.jsonl", rows), text=("codes",), **WHOLE)
+    assert listed.encoder.names == ["", "42", "7"]
+
+
 def test_a_rare_word_is_unknown(tmp_path):
     rows = [{"text": "a a b", "label": 0}, {"text": "a", "label": 1}] * 4
     task = SequenceClassification(file=lines(tmp_path / "a.jsonl", rows), vocabulary=1, **WHOLE)

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from recurra import InvalidInput, InvalidOption
-from recurra_prediction.dates import evenly_spaced
+from recurra_prediction.calendar import Calendar, evenly_spaced
 from recurra_prediction.forecast import Forecast
-from recurra_prediction.series_file import read_times
+from recurra_prediction.series_file import Columns, read_series
 from recurra_prediction.time_series import TimeSeries
 
 
@@ -37,10 +37,15 @@ def adding_one(task):
     """A network that forecasts, for each step ahead, the last value and one unit of the file more."""
 
     def network(x, state, *, lengths):
-        unit = (1 / task.deviation).to(x)
+        unit = (1 / task.scales[0].deviation).to(x)
         return torch.cat([x + unit, x + 2 * unit], -1), None
 
     return network
+
+
+def calendar_of(path):
+    (series,), _ = read_series(path, Columns(), "error")
+    return Calendar.of(series)
 
 
 def test_the_next_steps_are_dated_and_in_the_units_of_the_file(own):
@@ -136,20 +141,20 @@ def test_integers_beyond_the_exact_ones_are_rounded(own, tmp_path):
     task = task_of(own())
     path = tmp_path / "new.csv"
     path.write_text("a,b\n" + f"{2**53 + 1},1\n" * 3)
-    assert Forecast(task, input=path).values[0].tolist() == [2.0**53, 1.0]
+    assert Forecast(task, input=path).read[0].values[0].tolist() == [2.0**53, 1.0]
 
 
 def test_a_missing_date_is_told(tmp_path):
     path = tmp_path / "load.csv"
     path.write_text("time,load\n2026-01-01,1\n,2\n2026-01-03,3\n")
     with pytest.raises(InvalidInput, match=r"column 'time' of .*load.csv has no date in row 2"):
-        read_times(path)
+        calendar_of(path)
 
 
 def test_steps_of_different_lengths_are_numbered(tmp_path):
     path = tmp_path / "load.csv"
     path.write_text("time,load\n2026-01-02,1\n2026-01-05,2\n2026-01-06,3\n")  # a weekend in between
-    assert read_times(path) == ("row", None)
+    assert calendar_of(path).times is None
 
 
 def test_months_are_evenly_spaced():

@@ -28,6 +28,14 @@ def test_mackey_glass(check):
     check()
 
 
-@contract("task", "time-series")
+@contract(
+    "task",
+    "time-series",
+    {
+        "quantiles": {"loss": "quantile", "columns": "load", "past_covariates": "temperature"},
+        "likelihood": {"loss": "normal", "columns": "load", "future_covariates": "temperature"},
+        "masked": {"loss": "laplace", "missing": "mask"},
+    },
+)
 def test_time_series(check):
     check()

@@ -31,7 +31,7 @@ def file(tmp_path):
 
 def every(task, split):
     """Return all windows of a split, each once."""
-    return task.batch(0, batch_size=len(task.cut.ends(split)), seed=0, split=split)
+    return task.batch(0, batch_size=len(task.ends[split]), seed=0, split=split)
 
 
 def test_a_window_and_what_follows_it_are_rows_of_the_file(file):
@@ -40,8 +40,8 @@ def test_a_window_and_what_follows_it_are_rows_of_the_file(file):
     for split, (first, after) in {"train": (0, 70), "validation": (70, 85), "test": (85, 100)}.items():
         batch = every(task, split)
         for x, target, mask in zip(batch.x, batch.target, batch.mask, strict=True):
-            seen = (x[:, 0].double() * task.deviation + task.mean).tolist()
-            ahead = (target[-1].double() * task.deviation + task.mean).tolist()
+            seen = task.scales[0].in_units(x[:, 0].double()).tolist()
+            ahead = task.scales[0].in_units(target[-1].double()).tolist()
             starts = [n for n in range(95) if seen == pytest.approx(raw[n : n + 6], abs=1e-4)]
             matching = [n for n in starts if ahead == pytest.approx(raw[n + 6 : n + 9], abs=1e-4)]
             assert matching
@@ -53,7 +53,7 @@ def test_a_window_and_what_follows_it_are_rows_of_the_file(file):
 def test_validation_and_test_hold_every_window_once(file):
     task = TimeSeries(file=file, **SMALL)
     for split in ("validation", "test"):
-        ends = task.cut.ends(split)
+        ends = task.ends[split]
         assert len(ends) == 15 - 3 + 1
         rows = {tuple(x.flatten().tolist()) for x in every(task, split).x}
         assert len(rows) == len(ends)
@@ -64,15 +64,16 @@ def test_nothing_of_the_future_leaks_into_scaling_or_training(tmp_path):
     one = csv(tmp_path / "one.csv", load=values())
     other = csv(tmp_path / "other.csv", load=[*values()[:70], *(1000 + v for v in values()[70:])])
     first, second = (TimeSeries(file=path, **SMALL) for path in (one, other))
-    assert torch.equal(first.mean, second.mean)
-    assert torch.equal(first.deviation, second.deviation)
+    (one_scale,), (other_scale,) = first.scales, second.scales
+    assert torch.equal(one_scale.mean, other_scale.mean)
+    assert torch.equal(one_scale.deviation, other_scale.deviation)
     for k in range(20):
         a, b = (task.batch(k, batch_size=16, seed=0, split="train") for task in (first, second))
         assert torch.equal(a.x, b.x)
         assert torch.equal(a.target, b.target)
     known = torch.tensor(values()[:70], dtype=torch.float64)
-    assert first.mean.item() == pytest.approx(known.mean().item())
-    assert first.deviation.item() == pytest.approx(known.std(correction=0).item())
+    assert one_scale.mean.item() == pytest.approx(known.mean().item())
+    assert one_scale.deviation.item() == pytest.approx(known.std(correction=0).item())
 
 
 def test_references_are_those_of_naive_forecasts_by_hand(file):
@@ -117,7 +118,7 @@ def test_scores_are_in_the_units_of_each_column(file):
     task = TimeSeries(file=file, **SMALL)
     batch = every(task, "test")
     y = batch.target.clone()
-    y[:, -1, 0] += 1 / task.deviation[0]  # the first column, one step ahead, is off by 1
+    y[:, -1, 0] += 1 / task.scales[0].deviation[0]  # the first column, one step ahead, is off by 1
     scores = task.scores(y, batch)
     assert scores["absolute_error_load"].value == pytest.approx(1 / 3, rel=1e-4)
     assert scores["absolute_error_wind"].value == pytest.approx(0, abs=1e-6)

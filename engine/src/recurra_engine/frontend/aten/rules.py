@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 
 from recurra_engine.ir.graph import Node, Number, const, pointwise
 
-Rule = Callable[..., Any]
-R = TypeVar("R", bound=Rule)
-RULES: dict[str, Rule] = {}
+ForwardRule = Callable[..., Any]
+R = TypeVar("R", bound=ForwardRule)
+RULES: dict[str, ForwardRule] = {}
 
 
 class Untranslated(Exception):

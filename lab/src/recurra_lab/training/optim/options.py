@@ -14,11 +14,15 @@ from recurra_lab.training.optim.optimizers import Adam, OptimizerChoice
 from recurra_lab.training.optim.schedules import Constant, ScheduleChoice
 
 OptimizerOption = Annotated[OptimizerChoice, Field(description="the optimizer")]
+"""The type of a rule's option `optimizer`."""
 ScheduleOption = Annotated[ScheduleChoice, Field(description="learning-rate schedule")]
+"""The type of a rule's option `schedule`."""
 ClipNorm = Annotated[float | None, Field(gt=0, description="maximum norm of the gradient; none: do not clip")]
+"""The type of a rule's option `clip_norm`."""
 ClipValue = Annotated[
     float | None, Field(gt=0, description="maximum absolute value of a gradient component; none: do not clip")
 ]
+"""The type of a rule's option `clip_value`."""
 
 
 class OptimizationOptions(Options):

@@ -60,7 +60,7 @@ class TimedCell(Cell[S]):
     def step(self, x: Tensor, state: S) -> tuple[Tensor, S]:
         """Advance by one step: x (B, I), state -> y (B, H), or (B, H + 1) with the elapsed time, state."""
         if not self.timed:
-            return self.advance(x, x.new_full((len(x), 1), self.dt), state)
+            return self.advance(x, x.new_full((x.shape[0], 1), self.dt), state)
         x, time = x[:, :-1], x[:, -1:]
         y, state = self.advance(x, (self.dt * torch.relu(time)).clamp(max=self.longest), state)
         return torch.cat([y, time], -1), state

@@ -128,7 +128,7 @@ class FullyRecurrent(Cell[FullyRecurrentState]):
     def step(self, x: Tensor, state: FullyRecurrentState) -> tuple[Tensor, FullyRecurrentState]:
         """Advance by one step: x (B, I), state -> y (B, O), state."""
         u = state.u
-        z = torch.cat([x, u, u.new_ones(len(u), 1)], -1)
+        z = torch.cat([x, u, u.new_ones(u.shape[0], 1)], -1)
         s = nn.functional.linear(z, self.matrix())
         u = self.f(s) if self.leak == 1 else (1 - self.leak) * u + self.leak * self.f(s)
         y = s if self.logits else u
@@ -138,7 +138,7 @@ class FullyRecurrent(Cell[FullyRecurrentState]):
     def forced(self, state: FullyRecurrentState, target: Tensor, scored: Tensor) -> FullyRecurrentState:
         """Put targets (B, O) in place of the output units, where scored (B,), for teacher forcing."""
         shown = torch.arange(self.output_size, device=target.device) if self.shown is None else self.shown
-        u = state.u.index_copy(1, shown, target.to(state.u.dtype))
+        u = state.u.scatter(1, shown.expand(len(target), -1), target.to(state.u.dtype))
         return FullyRecurrentState(torch.where(scored[:, None], u, state.u))
 
     def diagnostics(self, state: FullyRecurrentState) -> dict[str, Tensor]:

@@ -62,7 +62,7 @@ class Level(nn.Module):
     def predict(self, h: Tensor) -> tuple[Tensor, Tensor]:
         """Return the logits of the next symbol (B, A) and of the bits of its times (B, n, K)."""
         symbol, times = self.head(h).split([self.symbols, self.clocks * self.bits], -1)
-        return symbol, times.reshape(len(h), self.clocks, self.bits)
+        return symbol, times.reshape(h.shape[0], self.clocks, self.bits)
 
     def expects(self, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the likeliest next symbol (B,) and times (B, n), and whether that is confident (B,)."""
@@ -116,8 +116,8 @@ def typed(levels: nn.ModuleList) -> list[Level]:
 
 def ascend(levels: Sequence[Level], x: Tensor, states: Iterable[LevelState]) -> tuple[LevelState, ...]:
     """Hand x (B, A) up as far as it surprises, row by row, and return the states after."""
-    live = torch.ones(len(x), dtype=torch.bool, device=x.device)
-    elapsed = torch.zeros(len(x), 0, dtype=torch.int64, device=x.device)
+    live = torch.ones(x.shape[0], dtype=torch.bool, device=x.device)
+    elapsed = torch.zeros(x.shape[0], 0, dtype=torch.int64, device=x.device)
     after = []
     for level, state in zip(levels, states, strict=True):
         live, since, state = level.step(x, elapsed, live, state)

@@ -72,11 +72,10 @@ class DynamicNgrams(BitAnswer):
         """Draw the bits (B, T) of sources (B, 2^context)."""
         fair = torch.randint(2, (len(source), self.context), generator=rng)
         chance = torch.rand(len(source), self.length, generator=rng, dtype=torch.float64)
-        bits = list(fair.unbind(1))
-        for t in range(self.context, self.length):
-            p = source.gather(1, self._number(bits[-self.context :]))
-            bits.append((chance[:, t, None] < p)[:, 0].long())
-        return torch.stack(bits, 1)
+        number = self._number(list(fair.unbind(1)))[:, 0]
+        # In Python, whose numbers cost less than tensors of one number a sequence.
+        later = map(_bits_after, number.tolist(), source.tolist(), chance[:, self.context :].tolist())
+        return torch.cat([fair, torch.tensor(list(later))], 1)
 
     def _number(self, last: list[Tensor]) -> Tensor:
         """Return the number (B, 1) of a context: its bits read as a binary number, the oldest first."""
@@ -123,3 +122,13 @@ class DynamicNgrams(BitAnswer):
     def suite(self) -> Mapping[str, Task]:
         """Return sequences of 200 bits, as in the paper."""
         return {"length-200": DynamicNgrams(context=self.context, length=200)}
+
+
+def _bits_after(number: int, source: list[float], chances: list[float]) -> list[bool]:
+    """Return the bits of one sequence that follow its first context."""
+    bits = []
+    for chance in chances:
+        bit = chance < source[number]
+        number = (2 * number + bit) % len(source)
+        bits.append(bit)
+    return bits

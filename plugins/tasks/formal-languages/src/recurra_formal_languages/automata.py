@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Collection, Hashable, Mapping
-from typing import Any, NamedTuple
+from itertools import chain
+from typing import Any, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
 
 Arrows = Mapping[Any, Mapping[str, Hashable]]
 """State -> symbol -> next state."""
+
+Shares: TypeAlias = list[list[list[list[float]]]]
 
 REBER: Arrows = {
     0: {"T": 1, "P": 2},
@@ -40,6 +44,7 @@ class Automaton:
 
     Attributes:
         follow: The next state by state and symbol (S, K), −1 where the symbol is illegal.
+        successors: The same as nested lists.
         legal: Which symbols are legal in each state (S, K).
         accepts: Which states accept (S,).
     """
@@ -48,6 +53,7 @@ class Automaton:
         names = list(arrows)
         number = {name: index for index, name in enumerate(names)}
         rows = [[number[row[s]] if s in row else -1 for s in symbols] for row in arrows.values()]
+        self.successors = rows
         self.follow = torch.tensor(rows)
         self.legal = self.follow >= 0
         self.accepts = torch.tensor([name in accepting for name in names])
@@ -73,45 +79,63 @@ class Automaton:
             levels.append(step / step.amax(1, keepdim=True).clamp(min=1e-300))
         return torch.stack(levels, 1)
 
-    def draw(self, lengths: Tensor, accepted: Tensor, ways: Tensor, rng: torch.Generator) -> Tensor:
+    def shares(self, ways: Tensor) -> Shares:
+        """Return the cumulative weights of next symbols, [2][longest + 1][S][K], from what `ways` returned.
+
+        Entry [1][k][s][j] is the number of accepted strings that go on from s with one of the symbols 0 to j
+        and then k more symbols, entry [0][k][s][j] that of the other strings, in units of their own.
+        """
+        weights = ways[:, :, self.follow.clamp(min=0)] * self.legal
+        found: Shares = weights.cumsum(-1).tolist()
+        return found
+
+    def draw(self, lengths: Tensor, accepted: Tensor, shares: Shares, rng: torch.Generator) -> Tensor:
         """Draw strings uniformly among those of the given lengths and fates.
 
         Args:
             lengths: How long each string is (B,).
             accepted: Whether it must be accepted, 0 or 1 (B,); such a string must exist.
-            ways: What `ways` returned for the longest of them.
+            shares: What `shares` returned for the longest of them.
             rng: The source of all randomness.
 
         Returns:
-            Symbols (B, L), arbitrary ones past the length.
+            Symbols (B, L), 0 past the length.
         """
         steps = int(lengths.max()) if len(lengths) else 0
         chance = torch.rand(len(lengths), steps, dtype=torch.float64, generator=rng)
-        state, drawn = torch.zeros_like(lengths), torch.zeros(len(lengths), steps, dtype=torch.int64)
-        for t in range(steps):
-            left = (lengths - t - 1).clamp(min=0)
-            following = self.follow[state]
-            weight = ways[accepted[:, None], left[:, None], following.clamp(min=0)] * (following >= 0)
-            shares = weight.cumsum(1)
-            symbol = (chance[:, t, None] * shares[:, -1:] >= shares).sum(1)
-            live = t < lengths
-            drawn[:, t] = torch.where(live, symbol, 0)
-            state = torch.where(live, following.gather(1, drawn[:, t, None])[:, 0], state)
+        drawn = torch.zeros(len(lengths), steps, dtype=torch.int64)
+        rows = zip(lengths.tolist(), accepted.tolist(), chance.tolist(), strict=True)
+        strings = [self._string(shares[fate][:length], chances) for length, fate, chances in rows]
+        drawn[torch.arange(steps) < lengths[:, None]] = torch.tensor(list(chain(*strings)), dtype=torch.int64)
         return drawn
+
+    def _string(self, shares: list[list[list[float]]], chances: list[float]) -> list[int]:
+        # In Python, whose numbers cost less than tensors of one number a string.
+        state, string, last = 0, [], len(self.successors[0]) - 1
+        for weights, chance in zip(reversed(shares), chances, strict=False):
+            share = weights[state]
+            symbol = bisect_right(share, chance * share[-1], hi=last)
+            state = self.successors[state][symbol]
+            string.append(symbol)
+        return string
 
     def walk(self, count: int, rng: torch.Generator) -> Walks:
         """Follow arrows from the start, each legal one as likely, until an accepting state: (N, L)."""
-        branches = self.legal.sum(1)
-        sides = math.lcm(*branches[branches > 0].tolist())
+        branches = self.legal.sum(1).clamp(min=1)
+        sides = math.lcm(*branches.tolist())
         order = self.legal.int().argsort(stable=True, dim=1, descending=True)  # legal symbols first
+        chosen = order.gather(
+            1, torch.arange(sides) % branches[:, None]
+        )  # symbol by state and side, (S, sides)
+        stays = torch.arange(len(chosen))[:, None]
+        target = torch.where(self.accepts[:, None], stays, self.follow.gather(1, chosen))
         state, lengths = torch.zeros(count, dtype=torch.int64), torch.zeros(count, dtype=torch.int64)
         symbols, after = [], []
         while bool((live := ~self.accepts[state]).any()):
-            pick = torch.randint(sides, (count,), generator=rng) % branches[state].clamp(min=1)
-            symbol = order[state, pick]
-            state = torch.where(live, self.follow[state, symbol], state)
+            pick = state * sides + torch.randint(sides, (count,), generator=rng)
+            state = target.take(pick)
             lengths = lengths + live
-            symbols.append(symbol)
+            symbols.append(chosen.take(pick))
             after.append(state)
         return Walks(torch.stack(symbols, 1), torch.stack(after, 1), lengths)
 

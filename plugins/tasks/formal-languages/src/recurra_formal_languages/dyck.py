@@ -8,7 +8,7 @@ from typing import Annotated
 import torch
 from pydantic import Field
 from torch import Tensor
-from torch.nn.functional import one_hot
+from torch.nn.functional import one_hot, pad
 
 from recurra import Batch, Goal, InvalidOption, Task
 from recurra_formal_languages.answers import NONE, Count, LegalSets, Tolerance
@@ -56,13 +56,13 @@ class Dyck(LegalSets):
             )
         self.pairs, self.max_depth = pairs, max_depth
         self.automaton = brackets(max_depth)
-        self.ways = self.automaton.ways(2 * self.halves[1])
+        self.shares = self.automaton.shares(self.automaton.ways(2 * self.halves[1]))
 
     def sample(self, batch_size: int, rng: torch.Generator) -> Batch:
         """Draw lengths, depths, and the kind of each opening bracket."""
         low, high = self.halves
         lengths = 2 * torch.randint(low, high + 1, (batch_size,), generator=rng)
-        sides = self.automaton.draw(lengths, torch.ones_like(lengths), self.ways, rng)
+        sides = self.automaton.draw(lengths, torch.ones_like(lengths), self.shares, rng)
         kinds = torch.randint(self.pairs, sides.shape, generator=rng)
         return self.strings(sides, kinds, lengths)
 
@@ -91,19 +91,14 @@ class Dyck(LegalSets):
 
     def _stacked(self, sides: Tensor, kinds: Tensor, live: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the depths and last open kinds, at the start and after each bracket, and the brackets."""
-        rows = torch.arange(len(sides))
-        stack = torch.zeros(len(sides), self.max_depth + 1, dtype=torch.int64)
-        depth = torch.zeros_like(rows)
-        depths, tops, symbols = [depth], [depth], []
-        for t in range(sides.shape[1]):
-            opens, closes = (sides[:, t] == OPEN) & live[:, t], (sides[:, t] == CLOSE) & live[:, t]
-            symbols.append(torch.where(closes, self.pairs + stack[rows, depth], kinds[:, t]))
-            depth = depth + opens.long() - closes.long()
-            stack[rows, depth] = torch.where(opens, kinds[:, t], stack[rows, depth])
-            depths.append(depth)
-            tops.append(stack[rows, depth])
-        brackets_seen = torch.stack(symbols, 1) if symbols else sides
-        return torch.stack(depths, 1), torch.stack(tops, 1), brackets_seen
+        opens, closes = (sides == OPEN) & live, (sides == CLOSE) & live
+        depth = pad((opens.long() - closes.long()).cumsum(1), (1, 0))
+        top = torch.zeros_like(depth)
+        for level in range(1, self.max_depth + 1):
+            opened = opens & (depth[:, 1:] == level)
+            last = torch.where(opened, torch.arange(sides.shape[1]), 0).cummax(1).values
+            top[:, 1:] = torch.where(depth[:, 1:] == level, kinds.gather(1, last), top[:, 1:])
+        return depth, top, torch.where(closes, self.pairs + top[:, :-1], kinds)
 
     def suite(self) -> Mapping[str, Task]:
         """Return the task at the single lengths 50, 100, 200 and 500, with the same depth."""

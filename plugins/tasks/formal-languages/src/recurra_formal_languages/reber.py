@@ -68,11 +68,12 @@ class ContinualReber(LegalSets):
         t = torch.arange(walks.symbols.shape[1])
         place = begin + t  # of each symbol in its stream, (B * strings, L)
         used = (t < walks.lengths[:, None]) & (place < self.length)
-        row = torch.arange(batch_size).repeat_interleave(strings)[:, None].expand_as(place)
+        row = torch.arange(batch_size).repeat_interleave(strings)[:, None]
+        into = (row * self.length + place)[used]
         symbols = torch.zeros(batch_size, self.length, dtype=torch.int64)
         after = torch.zeros_like(symbols)
-        symbols[row[used], place[used]] = walks.symbols[used]
-        after[row[used], place[used]] = walks.after[used]
+        symbols.view(-1)[into] = walks.symbols[used]
+        after.view(-1)[into] = walks.after[used]
         mask = torch.ones(batch_size, self.length, dtype=torch.bool)
         x = one_hot(symbols, len(SYMBOLS)).float()
         return Batch(x, self.legal[after].float(), mask, torch.full((batch_size,), self.length))

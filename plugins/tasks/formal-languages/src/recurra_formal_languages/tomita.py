@@ -72,13 +72,14 @@ class Tomita(Verdicts):
             )
         self.grammar, self.every_step = grammar, every_step
         self.automaton = automata.tomita(grammar)
-        self.ways = self.automaton.ways(max_length)
+        ways = self.automaton.ways(max_length)
+        self.shares = self.automaton.shares(ways)
         self.listed = self._listed() if strings == "tomita" else None
-        self.lengths = [self._possible(inside, min_length, max_length) for inside in (0, 1)]
+        self.lengths = [self._possible(ways[inside], inside, min_length, max_length) for inside in (0, 1)]
 
-    def _possible(self, inside: int, least: int, most: int) -> Tensor:
+    def _possible(self, ways: Tensor, inside: int, least: int, most: int) -> Tensor:
         """Return which lengths a string inside, or outside, can have."""
-        found = least + self.ways[inside, least : most + 1, 0].nonzero()[:, 0]
+        found = least + ways[least : most + 1, 0].nonzero()[:, 0]
         if not len(found) and self.listed is None:
             message = f"language {self.grammar} has no string {'inside' if inside else 'outside'} of length"
             raise InvalidOption(f"Tomita: {message} {least} to {most}; choose other lengths")
@@ -106,7 +107,7 @@ class Tomita(Verdicts):
         picks = [torch.randint(len(known), (batch_size,), generator=rng) for known in self.lengths]
         outer, inner = (known[pick] for known, pick in zip(self.lengths, picks, strict=True))
         lengths = torch.where(inside == 1, inner, outer)
-        return self.judged(self.automaton.draw(lengths, inside, self.ways, rng), lengths)
+        return self.judged(self.automaton.draw(lengths, inside, self.shares, rng), lengths)
 
     def judged(self, symbols: Tensor, lengths: Tensor) -> Batch:
         """Return strings, symbols (B, L) and lengths (B,), with the start symbol and the verdicts."""

@@ -105,6 +105,8 @@ class Numbers(Encoder):
     def _vectors(self, found: Sequences, size: int | None) -> list[Tensor]:
         """Return (T, C) of each sequence, in float64."""
         vectors = []
+        for column in self.columns:
+            check_words(found, column)
         for number in range(len(found.numbers)):
             channels = [_channels(found, column, number) for column in self.columns]
             _check_steps(channels, found, self.columns, number)
@@ -116,13 +118,24 @@ class Numbers(Encoder):
         return vectors
 
 
-def encoder_of(found: Sequences, columns: Sequence[str], level: Level, most: int) -> Encoder:
+def encoder_of(
+    found: Sequences, columns: Sequence[str], level: Level, most: int, named: Sequence[str]
+) -> Encoder:
     """Return the encoder for what the columns hold, learned from these sequences.
+
+    Args:
+        found: The sequences.
+        columns: The input columns.
+        level: What text is divided into.
+        most: The vocabulary size.
+        named: The columns that the user calls text; another is not, if most of it are numbers.
 
     Raises:
         InvalidInput: There are several columns with text, or a value is missing.
     """
     texts = [name for name in columns if _is_text(found.cells[name])]
+    for name in set(texts) - set(named):
+        check_words(found, name)
     if not texts:
         return Numbers(found, columns)
     if len(columns) > 1:
@@ -136,6 +149,33 @@ def joined(sequences: Sequence[Tensor], longest: int | None) -> Ragged:
     kept = [x if longest is None else x[-longest:] for x in sequences]
     counts = torch.tensor([len(x) for x in kept])
     return Ragged(torch.cat(kept), counts.cumsum(0) - counts, counts)
+
+
+def check_words(found: Sequences, column: str) -> None:
+    """Check that text is not a column of numbers that a few words have turned into text.
+
+    Raises:
+        InvalidInput: It is; the message names the first of the words.
+    """
+    values = [
+        (number, step, value)
+        for number, cell in enumerate(found.cells[column])
+        for step, value in enumerate(cell if isinstance(cell, list) else [cell])
+        if isinstance(value, str)
+    ]
+    words = [place for place in values if not _is_number(place[2])]
+    if words and 2 * len(words) < len(values):
+        number, step, value = words[0]
+        message = f"{found.place(column, number, step)}: {value!r}, where most others are numbers"
+        raise InvalidInput(f"{message}; correct it, or, if the column is text, set task.text={column}")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_text(cells: Iterable[Any]) -> bool:

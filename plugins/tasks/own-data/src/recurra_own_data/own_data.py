@@ -72,6 +72,7 @@ class OwnData(Corpus):
         sequence: Annotated[
             str | None, Field(description="column that tells sequences apart if each row is one step")
         ] = None,
+        text: Annotated[Names, Field(description="columns to read as text, even if they hold numbers")] = (),
         level: Annotated[Level, Field(description="what text is divided into")] = "word",
         vocabulary: Annotated[Count, Field(description="maximum number of tokens known")] = 20_000,
         longest: Annotated[
@@ -81,9 +82,10 @@ class OwnData(Corpus):
         test_share: Annotated[Share, Field(description="fraction drawn for test")] = 0.15,
         split_seed: Annotated[int, Field(ge=0, description="seed of the draw of these")] = 0,
     ) -> None:
-        source = Source(file, validation_file, test_file, dataset, revision, configuration)
+        source = Source(file, validation_file, test_file, dataset, revision, configuration, frozenset(text))
         self.synthetic = not (file or dataset)
         tables = self._tables(source)
+        tables["train"].checked(text, "text")
         self.texts = tables["train"].texts
         self.target = self._target_of(tables["train"], target)
         self.sequence, self.longest = sequence, longest
@@ -95,9 +97,10 @@ class OwnData(Corpus):
         found, rows = _splits(
             read, {s: x for s, x in shares.items() if s not in read}, split_seed, self.groups
         )
-        self.encoder = encoder_of(_chosen(found["train"], rows["train"]), self.inputs, level, vocabulary)
+        training = _chosen(found["train"], rows["train"])
+        self.encoder = encoder_of(training, self.inputs, level, vocabulary, text)
         self.input_kind = self.encoder.kind
-        super().__init__(self.encoder.size, self.learn(_chosen(found["train"], rows["train"])))
+        super().__init__(self.encoder.size, self.learn(training))
         self._keep(found, rows)
 
     def _tables(self, source: Source) -> Mapping[Split, Table]:

@@ -27,6 +27,7 @@ class Source(NamedTuple):
     dataset: str | None
     revision: str | None
     configuration: str | None
+    text: frozenset[str] = frozenset()
 
     def tables(self) -> Mapping[Split, Table]:
         """Return the table of each split that the source has; that of training always.
@@ -43,7 +44,7 @@ class Source(NamedTuple):
             "validation": self.validation_file,
             "test": self.test_file,
         }
-        texts = read_table(self.file).texts if self.file else frozenset()
+        texts = self.text | (read_table(self.file, self.text).texts if self.file else frozenset())
         return {split: read_table(path, texts) for split, path in files.items() if path is not None}
 
     def check(self, task: str) -> None:
@@ -71,7 +72,7 @@ class Source(NamedTuple):
             message = f"{dataset} has no split 'train', only {', '.join(found)}"
             raise DamagedFile(f"{message}; name another data set")
         named = {split: [name for name in names if name in found] for split, names in PARTS.items()}
-        return {split: found[names[0]] for split, names in named.items() if names}
+        return {split: found[names[0]].with_text(self.text) for split, names in named.items() if names}
 
 
 @functools.lru_cache(maxsize=4)

@@ -6,7 +6,7 @@ import difflib
 import functools
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -41,6 +41,14 @@ class Table(NamedTuple):
             if isinstance(next((cell for cell in cells if cell is not None), None), str)
         )
 
+    def with_text(self, names: Collection[str]) -> Table:
+        """Return the table with the numbers of some columns as text."""
+        columns = {
+            name: [_text(cell) for cell in cells] if name in names else cells
+            for name, cells in self.columns.items()
+        }
+        return Table(self.where, columns)
+
     def checked(self, names: Sequence[str], option: str) -> Sequence[str]:
         """Return the names, of columns that an option names, if the table has them all.
 
@@ -59,7 +67,7 @@ def read_table(path: Path, texts: frozenset[str] = frozenset()) -> Table:
 
     Args:
         path: The file.
-        texts: Columns that hold text, even where all of a CSV file looks like numbers.
+        texts: Columns that hold text, even where they look like numbers.
 
     Raises:
         MissingFile: There is no such file.
@@ -74,7 +82,13 @@ def read_table(path: Path, texts: frozenset[str] = frozenset()) -> Table:
     if not path.is_file():
         raise MissingFile(f"the file {path} does not exist{_near(path)}")
     reader = _csv_reader(texts) if suffix == ".csv" else READERS[suffix]
-    return Table(str(path), files.cached_read(reader, path))
+    return Table(str(path), files.cached_read(reader, path)).with_text(texts)
+
+
+def _text(cell: Any) -> Any:
+    if isinstance(cell, list):
+        return [_text(value) for value in cell]
+    return str(cell) if isinstance(cell, int | float) else cell
 
 
 def columns_of(table: pa.Table, where: str) -> Mapping[str, Sequence[Any]]:

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from recurra import Goal, InvalidOption
 from recurra_prediction.bits import Count
+from recurra_prediction.scaling import scale_of
 from recurra_prediction.windows import Cut, Windows
 
 PER_UNIT = 10
@@ -61,7 +62,8 @@ class MackeyGlass(Windows):
         if float(values.std()) < STILL:
             message = f"MackeyGlass: tau = {tau} gives a constant series"
             raise InvalidOption(f"{message}; choose 17 or more")
-        super().__init__(values[:, None], cut)
+        scaled = scale_of(values[slice(*parts["train"]), None]).scaled(values[:, None])
+        super().__init__(scaled, scaled, [cut])
 
     def baselines(self) -> Mapping[str, Mapping[str, float]]:
         """Return what the mean and the last value score over the test part."""

@@ -1,161 +1,169 @@
-"""A user's table of numbers, from CSV or Parquet; whatever is wrong with it is said in one sentence."""
+"""The series of a user's file, or of a folder of files."""
 
 from __future__ import annotations
 
-import difflib
-import itertools
-from collections.abc import Callable, Sequence
-from datetime import date, datetime, time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor
 
-from recurra import DamagedFile, InvalidInput, InvalidOption, MissingFile, files, nearest
-from recurra_prediction.dates import evenly_spaced
+from recurra import InvalidInput, InvalidOption, nearest
+from recurra_prediction.table_file import numbers, read_table, table_paths
+from recurra_prediction.time_column import check_dates, dates, time_columns
 
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
 
+Missing = Literal["error", "mask"]
 
-def read_series(path: Path, columns: Sequence[str]) -> tuple[Tensor, tuple[str, ...]]:
-    """Read columns of numbers, in the order of the rows: (N, C) in float64, and their names.
+
+@dataclass(frozen=True)
+class Columns:
+    """What the columns of a file are for.
 
     Args:
-        path: A `.csv` file whose first line names its columns, or a `.parquet` file.
-        columns: Which columns; if none is named, all but those of dates and times.
+        targets: To forecast; if none is named, all numeric columns that are nothing else.
+        past: Inputs that are known up to the present.
+        future: Inputs that are also known for the steps to forecast.
+        series: The column whose equal values make rows one series; None: all rows of a file are one.
+        time: The column of dates; None: the first one.
+    """
+
+    targets: tuple[str, ...] = ()
+    past: tuple[str, ...] = ()
+    future: tuple[str, ...] = ()
+    series: str | None = None
+    time: str | None = None
+
+    @property
+    def numeric(self) -> tuple[str, ...]:
+        """The columns of numbers, in the order of the channels: targets, past, future."""
+        return (*self.targets, *self.past, *self.future)
+
+    def check(self) -> None:
+        """Check that no column has two roles.
+
+        Raises:
+            InvalidOption: One has.
+        """
+        named = [*self.numeric, *(name for name in (self.series, self.time) if name is not None)]
+        twice = next((name for name in named if named.count(name) > 1), None)
+        if twice is not None:
+            options = "columns, past_covariates, future_covariates, series and time"
+            raise InvalidOption(f"TimeSeries: {options} name '{twice}' twice; name it once")
+
+    def of(self, path: Path, table: pa.Table) -> Columns:
+        """Return the same with the targets of a table, if none is named.
+
+        Raises:
+            InvalidOption: The table has not all columns.
+            InvalidInput: It has none to forecast.
+        """
+        for name in (*self.numeric, self.series, self.time):
+            if name is not None and name not in table.column_names:
+                near = nearest(name, table.column_names) or f"; it has {', '.join(table.column_names)}"
+                raise InvalidOption(f"{path} has no column '{name}'{near}")
+        others = {*self.numeric, self.series, self.time, *time_columns(table)}
+        targets = self.targets or tuple(name for name in table.column_names if name not in others)
+        if not targets:
+            raise InvalidInput(f"{path} has no numeric column to forecast")
+        return replace(self, targets=targets)
+
+
+@dataclass(frozen=True)
+class OneSeries:
+    """One series of a file.
+
+    Args:
+        where: Where it was read, for messages.
+        name: What tells it apart: its value in the column of series, or the name of its file.
+        values: (N, C) in float64, NaN where a value is missing; targets, past and future covariates.
+        seen: How many rows have a past; later ones, at the end, hold future covariates alone.
+        when: The name of the column of dates; `row` if there is none.
+        times: The dates of the rows; None if there are none.
+        rows: The rows of the file that it was read from, counted from 0.
+    """
+
+    where: str
+    name: Any
+    values: Tensor
+    seen: int
+    when: str
+    times: list[datetime | None] | None
+    rows: Sequence[int]
+
+
+def read_series(path: Path, columns: Columns, missing: Missing) -> tuple[list[OneSeries], Columns]:
+    """Read the series of a file, or of every file of a folder, and what its columns are for.
+
+    Args:
+        path: A `.csv` file whose first line names its columns, a `.parquet` file, or a folder of such files.
+        columns: What its columns are for; those of the first file hold for all.
+        missing: Whether a missing value is an error.
 
     Raises:
         MissingFile: There is no such file.
         InvalidOption: It is neither CSV nor Parquet, or has no such column.
         DamagedFile: It cannot be read as what its name says.
-        InvalidInput: Two columns have one name; or a column contains something that is not a number, lacks a
-            value or goes back in time.
+        InvalidInput: A value is not a number, missing or goes back in time.
     """
-    table = _read(path)
-    names_read = table.column_names
-    twice = next((name for name in names_read if names_read.count(name) > 1), None)
+    found: list[OneSeries] = []
+    for file in table_paths(path):
+        table = read_table(file)
+        columns = columns.of(file, table)
+        found += _series_of(file, table, columns, missing)
+    names = [series.name for series in found]
+    twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise InvalidInput(f"{path} has several columns named '{twice}'; rename all but one")
-    unknown = [name for name in columns if name not in table.column_names]
-    if unknown:
-        near = nearest(unknown[0], table.column_names) or f"; it has {', '.join(table.column_names)}"
-        raise InvalidOption(f"{path} has no column '{unknown[0]}'{near}")
-    if not len(table):
-        raise InvalidInput(f"{path} has no rows")
-    for name in table.column_names:
-        if _is_time(table[name]):
-            _check_order(path, name, table[name])
-    names = tuple(columns) or tuple(name for name in table.column_names if not _is_time(table[name]))
-    if not names:
-        raise InvalidInput(f"{path} has no numeric column")
-    return torch.stack([_numbers(path, name, table[name]) for name in names], 1), names
+        raise InvalidInput(f"two files of {path} have the series '{twice}'; join them, the oldest rows first")
+    return found, columns
 
 
-def read_times(path: Path) -> tuple[str, list[datetime] | None]:
-    """Return the name and the values of the first column of dates; `row` and None if steps differ in length.
-
-    Raises:
-        InvalidInput: A date is missing.
-    """
-    table = _read(path)
-    name = next((name for name in table.column_names if _is_date(table[name])), None)
-    if name is None:
-        return "row", None
-    values = table[name].to_pylist()
-    if None in values:
-        row = values.index(None) + 1
-        raise InvalidInput(
-            f"column '{name}' of {path} has no date in row {row:,}; fill in or remove the column"
-        )
-    times = [_with_time(value) for value in values]
-    return (name, times) if evenly_spaced(times) else ("row", None)
+def _series_of(path: Path, table: pa.Table, columns: Columns, missing: Missing) -> Iterator[OneSeries]:
+    values = torch.stack([numbers(path, name, table[name]) for name in columns.numeric], 1)
+    when, times = dates(path, table, columns.time)
+    for name, rows in _groups(path, table, columns.series).items():
+        if times is not None:
+            check_dates(path, when, times, rows)
+        where = str(path) if columns.series is None else f"{path}, series '{name}',"
+        known = [times[row] for row in rows] if times is not None else None
+        own = values[torch.tensor(rows)]
+        series = OneSeries(where, name, own, _seen(own, columns), when, known, rows)
+        _check_missing(path, series, columns, missing)
+        yield series
 
 
-def _with_time(value: date) -> datetime:
-    return value if isinstance(value, datetime) else datetime.combine(value, time())
+def _groups(path: Path, table: pa.Table, series: str | None) -> dict[Any, list[int]]:
+    """Return name -> the rows of each series, in their order."""
+    if series is None:
+        return {path.stem: list(range(len(table)))}
+    groups: dict[Any, list[int]] = {}
+    for row, name in enumerate(table[series].to_pylist()):
+        if name is None or name == "":
+            message = f"column '{series}' of {path} names no series in row {row + 1}"
+            raise InvalidInput(f"{message}; fill in or remove that row")
+        groups.setdefault(name, []).append(row)
+    return groups
 
 
-def _read(path: Path) -> pa.Table:
-    import pyarrow as pa
-
-    if path.suffix.lower() not in (".csv", ".parquet"):
-        raise InvalidOption(f"{path} is neither a .csv nor a .parquet file, by its name")
-    if not path.is_file():
-        raise MissingFile(f"{path} does not exist{_near(path)}")
-    try:
-        return _reader(path)(str(path))
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        kind = path.suffix[1:].replace("csv", "CSV").replace("parquet", "Parquet")
-        raise DamagedFile(f"{path} cannot be read as {kind}: {files.short_message(error)}") from None
+def _seen(values: Tensor, columns: Columns) -> int:
+    """Return the number of rows up to the last that has a target, if later ones can hold covariates."""
+    if not columns.future:
+        return len(values)
+    known = (~values[:, : len(columns.targets)].isnan()).any(1).nonzero()
+    return int(known[-1]) + 1 if len(known) else 0
 
 
-def _reader(path: Path) -> Callable[[str], Any]:
-    if path.suffix.lower() == ".csv":
-        from pyarrow import csv
-
-        return csv.read_csv  # type: ignore[no-any-return]
-    from pyarrow import parquet
-
-    return parquet.read_table  # type: ignore[no-any-return]
-
-
-def _near(path: Path) -> str:
-    if not path.parent.is_dir():
-        return f": there is no folder {path.parent}"
-    files = [file.name for file in path.parent.iterdir() if file.suffix.lower() in (".csv", ".parquet")]
-    close = difflib.get_close_matches(path.name, files, n=1, cutoff=0.4)
-    return f"; did you mean '{path.parent / close[0]}'?" if close else ""
-
-
-def _is_time(column: pa.ChunkedArray) -> bool:
-    import pyarrow as pa
-
-    return bool(pa.types.is_temporal(column.type))
-
-
-def _is_date(column: pa.ChunkedArray) -> bool:
-    import pyarrow as pa
-
-    return bool(pa.types.is_timestamp(column.type) or pa.types.is_date(column.type))
-
-
-def _check_order(path: Path, name: str, times: pa.ChunkedArray) -> None:
-    known = [time for time in enumerate(times.to_pylist(), 1) if time[1] is not None]
-    for (_, before), (row, now) in itertools.pairwise(known):
-        if now < before:
-            message = f"column '{name}' of {path} goes back in time in row {row}"
-            raise InvalidInput(f"{message}; sort the rows, the oldest first")
-
-
-def _numbers(path: Path, name: str, column: pa.ChunkedArray) -> Tensor:
-    import pyarrow as pa
-
-    kind = column.type
-    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
-        row, value = _first_text(column)
-        message = (
-            f"column '{name}' of {path} contains a value that is not a number, such as '{value}' in row {row}"
-        )
-        raise InvalidInput(f"{message}; correct it, or name the columns to read in task.columns")
-    # Not safe: integers beyond 2^53 are rounded.
-    # A copy, since torch warns of arrays that it must not write to.
-    values = torch.tensor(column.cast(pa.float64(), safe=False).to_numpy())
-    lacking = (~torch.isfinite(values)).nonzero()
-    if len(lacking):
-        row = int(lacking[0]) + 1
-        raise InvalidInput(
-            f"column '{name}' of {path} has no finite value in row {row}; fill or remove that row"
-        )
-    return values
-
-
-def _first_text(column: pa.ChunkedArray) -> tuple[int, Any]:
-    """Return the number of the first row that is not a number, and what it holds."""
-    for row, value in enumerate(column.to_pylist(), 1):
-        try:
-            float(value)
-        except (TypeError, ValueError):
-            return row, value
-    return 1, column[0]
+def _check_missing(path: Path, series: OneSeries, columns: Columns, missing: Missing) -> None:
+    lacking = series.values.isnan()
+    lacking[series.seen :, : len(columns.targets) + len(columns.past)] = False
+    if missing == "mask" or not bool(lacking.any()):
+        return
+    row, channel = (int(place) for place in lacking.nonzero()[0])
+    message = f"column '{columns.numeric[channel]}' of {path} has no finite value in row"
+    remedy = "fill or remove that row, or set task.missing=mask to leave missing values out"
+    raise InvalidInput(f"{message} {series.rows[row] + 1}; {remedy}")

@@ -11,11 +11,12 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from recurra import Batch, Goal, InvalidOption, Perplexity, Score, Split, Task
+from recurra import Batch, Goal, InvalidOption, Score, Split, Task
 from recurra_text.answers import Answers, Count
 from recurra_text.coding import Level
 from recurra_text.continuation import Continuation
 from recurra_text.counts import bigram_nats, entropy, most_frequent, unigram_nats
+from recurra_text.perplexity import Perplexity
 from recurra_text.streams import Streams, streams
 from recurra_text.synthetic_text import synthetic_text
 from recurra_text.tables import pinned

@@ -170,12 +170,13 @@ def squared_distances(one: Tensor, other: Tensor) -> Tensor:
 def gabriel(centres: Tensor, there: Tensor) -> Tensor:
     """Return the Gabriel graph (B, n, n) of the centres (B, n, 2) at which `there` is true."""
     apart = squared_distances(centres.double(), centres.double())
-    far = torch.where(there[:, None] & there[:, :, None], apart, torch.inf)
-    between = far[:, :, None, :] + far[:, None, :, :]  # (B, i, j, k): k is in the circle if less
     others = ~torch.eye(centres.shape[1], dtype=torch.bool)
-    third = others[:, None, :] & others[None]  # k is neither i nor j
-    taken = ((between < apart[..., None]) & third).any(3)
-    return ~taken & others & there[:, None] & there[:, :, None]
+    joined = there[:, None] & there[:, :, None] & others
+    far = torch.where(joined, apart, torch.inf)
+    through = (far[:, :, :, None] + far[:, :, None, :]).amin(
+        1
+    )  # over k, of (B, k, i, j): in the circle if less
+    return joined & (through >= apart)
 
 
 def connected(joined: Tensor) -> Tensor:

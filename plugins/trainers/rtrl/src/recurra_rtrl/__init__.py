@@ -14,8 +14,8 @@ def recurra_components() -> Iterable[Component]:
             "trainer",
             "rtrl",
             "recurra_rtrl.trainer:RTRL",
-            "real-time recurrent learning: carries the gradient forward, exactly or by an estimate",
-            "Williams and Zipser 1989; Tallec and Ollivier 2017",
+            "real-time recurrent learning: carries the gradient forward, exactly or approximately",
+            "Williams and Zipser 1989; Tallec and Ollivier 2017; Bellec et al. 2020; Menick et al. 2021",
         )
     ]
 

@@ -64,11 +64,7 @@ class Exact(Influence):
         """
         S, n = self.sizes
         zeros = self.step.cell.zeros(0)
-        size = rows * S * n * zeros.element_size()
-        if size > MOST_BYTES:
-            message = f"a batch of {rows}, {S:,} numbers of state and {n:,} weights"
-            near = "choose trainer.gradient=uoro, or a smaller batch or cell"
-            raise IncompatibleParts(f"exact RTRL would need {size / 2**30:,.1f} GiB for {message}; {near}")
+        check_size(rows * S * n * zeros.element_size(), rows, self.sizes)
         first = self.step.of_start()
         return (zeros.new_zeros(rows, S, n) if first is None else first.expand(rows, S, n),)
 
@@ -125,6 +121,19 @@ class RankOne(Influence):
         """Return Σ (gᵀ a) b."""
         a, b = rows
         return (g * a).sum(1) @ b
+
+
+def check_size(size: int, rows: int, sizes: tuple[int, int]) -> None:
+    """Refuse an influence of so many bytes, for a batch of so many rows, if it is too large.
+
+    Raises:
+        IncompatibleParts: It would take more than 2 GiB.
+    """
+    if size > MOST_BYTES:
+        S, n = sizes
+        message = f"a batch of {rows}, {S:,} numbers of state and {n:,} weights"
+        near = "choose trainer.gradient=uoro, or a smaller batch or cell"
+        raise IncompatibleParts(f"the influence would need {size / 2**30:,.1f} GiB for {message}; {near}")
 
 
 def _axes(forced: Forced | None) -> tuple[int | None, ...]:

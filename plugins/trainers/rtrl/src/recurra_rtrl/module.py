@@ -7,10 +7,14 @@ from typing import Any, Literal, NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
-from recurra import Batch, Network, Task, detach, generator_of, placement
-from recurra_lab import GradientRule, OptimizationOptions
-from recurra_rtrl.influence import Exact, RankOne, Rows, Signs
+from recurra import Batch, IncompatibleParts, Network, Task, detach, generator_of, placement
+from recurra_lab import ForwardRule, GradientRule, OptimizationOptions
+from recurra_rtrl.derived import Derived, is_derived
+from recurra_rtrl.influence import Exact, Influence, RankOne, Rows, Signs
 from recurra_rtrl.one_step import Forced, OneStep, replaced, standing_still
+
+BY_TORCH: dict[str, type[Influence]] = {"exact": Exact, "uoro": RankOne}
+"""What torch's transforms of functions can follow where the engine cannot."""
 
 
 class Now(NamedTuple):
@@ -21,14 +25,17 @@ class Now(NamedTuple):
 
 
 class RTRLModule(GradientRule):
-    """Processes a batch step by step with the gradient available at each step, and stores no past.
+    """Processes a batch forward, with the gradient available at each step, and stores no past.
+
+    The engine derives and compiles the recurrence where it can; else torch's transforms of functions follow
+    each step.
 
     Args:
         model: The model to train.
         task: The task to learn.
         seed: The run's seed.
         optimization: Optimizer, schedule and clipping; the schedule advances once per batch.
-        gradient: `exact`, or `uoro` for an estimate of rank one.
+        gradient: What is kept of the influence, see `RTRL`.
         update: When the weights are updated: at every `step`, or once a `batch`.
         teacher_forcing: Whether targets take the place of outputs in what the network sees of itself.
     """
@@ -40,62 +47,111 @@ class RTRLModule(GradientRule):
         seed: int,
         optimization: OptimizationOptions,
         *,
-        gradient: Literal["exact", "uoro"],
+        gradient: ForwardRule,
         update: Literal["step", "batch"],
         teacher_forcing: bool,
     ) -> None:
         super().__init__(model, task, seed, optimization)
         self.update, self.teacher_forcing, self.automatic_optimization = update, teacher_forcing, False
         step = OneStep(model)
-        # In a tuple, since modules that were known by two names would be saved twice.
-        self._step, self.influence = (step,), (Exact if gradient == "exact" else RankOne)(step)
+        # In tuples, since modules that were known by two names would be saved twice.
+        self._step, self._derived = (step,), (Derived(step, gradient, forced=teacher_forcing),)
+        self.rule, self.compiled = gradient, False
+        by_torch = BY_TORCH.get(gradient)
+        self.influence: Influence | None = None if by_torch is None else by_torch(step)
         self.handed_on: Rows | None = None
         self.gradient: list[Tensor] = []
 
     @property
     def learning(self) -> list[nn.Parameter]:
         """The weights that learn: those of a step, then those of the readout."""
-        readout = [p for p in self.model.readout.parameters() if p.requires_grad]
-        return [*self._step[0].weights.values(), *readout]
+        return [*self._step[0].weights.values(), *self._of_readout]
+
+    @property
+    def _of_readout(self) -> list[nn.Parameter]:
+        return [p for p in self.model.readout.parameters() if p.requires_grad]
 
     def training_loss(self, batch: Batch) -> Tensor:
-        """Return the loss of a batch; the weights have moved by then."""
+        """Return the loss of a batch; the weights have moved by then.
+
+        Raises:
+            IncompatibleParts: The influence is too large, or of a kind that only the engine can follow, and
+                it cannot derive it; or it goes on from a batch that was followed in another way.
+        """
         signs = self._signs(generator_of("rtrl", self.seed, int(self.batches_seen)))
         outputs = torch.zeros(*batch.mask.shape, self.task.output_size, **placement(self.model))
-        now, total = self._begin(batch, signs), outputs.new_zeros(())
-        for t in range(batch.x.shape[1]):
-            outputs[:, t], loss, now = self._step_on(batch, t, now, signs)
+        now, total, steps = self._begin(batch, signs), outputs.new_zeros(()), batch.x.shape[1]
+        width = max(1, steps) if self.compiled and self.update == "batch" else 1
+        learn = self._by_engine if self.compiled else self._by_torch
+        for t in range(0, steps, width):
+            part = batch.steps(t, t + width)
+            share = self.share_of(part, batch)
+            outputs[:, t : t + width], loss, now = learn(part, batch.lengths - t, share, now, signs)
             total += loss
+            if self.update == "step":
+                self._update()
         total += self._own_loss(now, len(batch.x))
         self._update()
         cast(Any, self.lr_schedulers()).step()
         self.carry_over(now.state, batch)
-        self.handed_on = None if self.carried is None else now.rows
+        self.handed_on = None if self.carried is None else self._in_order(now.rows)
         self.record(outputs, batch)
         return total
 
     def _begin(self, batch: Batch, signs: Signs) -> Now:
         known, rows = self.initial_state_for(batch), len(batch.x)
+        state = detach(self.model.sequencer.initial_state(rows)) if known is None else known
+        obstacle = self._derived[0].obstacle(batch, state)
+        self.compiled = obstacle is None
+        if self.influence is None:
+            self._refuse(obstacle)
         if known is None:
-            state = detach(self.model.sequencer.initial_state(rows))
-            return Now(state, self.influence.start(rows, signs))
-        acted = cast(Rows, self.handed_on)
-        return Now(known, tuple(part.to(batch.x.device) for part in acted))
+            start = self._derived[0].start if self.compiled else cast(Influence, self.influence).start
+            return Now(state, start(rows, signs))
+        acted = tuple(part.to(batch.x.device) for part in cast(Rows, self.handed_on))
+        if self.compiled != is_derived(acted):
+            other = "torch" if self.compiled else f"the engine, which cannot go on here: {obstacle}"
+            raise IncompatibleParts(f"trainer 'rtrl': the influence of the last batch was carried by {other}")
+        return Now(known, self._derived[0].taken_up(acted) if self.compiled else acted)
 
-    def _step_on(self, batch: Batch, t: int, now: Now, signs: Signs) -> tuple[Tensor, Tensor, Now]:
-        """Return y (B, O) and the loss of step t, and where the batch stands after it; learn from it."""
-        part, live = batch.steps(t, t + 1), batch.lengths > t
+    def _refuse(self, obstacle: str | None) -> None:
+        if obstacle:
+            message = f"gradient = {self.rule} works only where the engine derives it, and here it cannot"
+            raise IncompatibleParts(f"trainer 'rtrl': {message}: {obstacle}; choose gradient=exact or uoro")
+
+    def _in_order(self, rows: Rows) -> Rows:
+        return self._derived[0].in_order(rows) if self.compiled else rows
+
+    def _by_engine(
+        self, part: Batch, lengths: Tensor, share: float, now: Now, signs: Signs
+    ) -> tuple[Tensor, Tensor, Now]:
+        """Return y (B, T, O) and the loss of some steps, and where the batch stands after them; learn."""
+        derived = self._derived[0]
+        ran = derived.run(part, now.state, lengths)
+        h, readout = ran.y.requires_grad_(), self._of_readout
+        y = self.model.readout(h)
+        loss = self.task_loss(y, part) * share
+        if loss.requires_grad:
+            *direct, g = torch.autograd.grad(loss, [*readout, h], allow_unused=True, materialize_grads=True)
+        else:
+            direct, g = [torch.zeros_like(p) for p in readout], torch.zeros_like(h)
+        self._add([*derived.learned(ran, g, now.rows, signs), *direct])
+        return y.detach(), loss.detach(), Now(ran.state, now.rows)
+
+    def _by_torch(
+        self, part: Batch, lengths: Tensor, share: float, now: Now, signs: Signs
+    ) -> tuple[Tensor, Tensor, Now]:
+        """Return y (B, 1, O) and the loss of one step, and where the batch stands after it; learn from it."""
+        live, influence = lengths > 0, cast(Influence, self.influence)
         forced = Forced(part.target[:, 0], part.mask[:, 0]) if self.teacher_forcing else None
         s = self._step[0].vector_of(now.state, len(live)).requires_grad_()
         h, after = self._step[0](part.x[:, 0], replaced(now.state, s), forced)
-        y = self.model.readout(torch.where(live[:, None], h, 0))
-        loss = self.task_loss(y[:, None], part) * self.share_of(part, batch)
-        self._add(loss, s, now.rows)
-        rows = self.influence.advance(now.rows, part.x[:, 0], now.state, forced, signs)
+        y = self.model.readout(torch.where(live[:, None], h, 0))[:, None]
+        loss = self.task_loss(y, part) * share
+        self._add_of(loss, s, now.rows)
+        rows = influence.advance(now.rows, part.x[:, 0], now.state, forced, signs)
         state = standing_still(live, detach(after), now.state)
         rows = tuple(standing_still(live, new, old) for new, old in zip(rows, now.rows, strict=True))
-        if self.update == "step":
-            self._update()
         return y.detach(), loss.detach(), Now(state, rows)
 
     def _own_loss(self, now: Now, rows: int) -> Tensor:
@@ -104,22 +160,30 @@ class RTRLModule(GradientRule):
         own = self.model.sequencer.auxiliary_loss(replaced(now.state, s))
         if own is None:
             return s.new_zeros(())
-        self._add(own.mean(), s, now.rows)
+        self._add_of(own.mean(), s, now.rows)
         return own.mean().detach()
 
     # --- gradients ------------------------------------------------------------------------------------------
 
-    def _add(self, loss: Tensor, s: Tensor, rows: Rows) -> None:
-        """Add ∂ loss / ∂ w: through this step, and through the state s before it."""
+    def _add_of(self, loss: Tensor, s: Tensor, rows: Rows) -> None:
+        """Add ∂ loss / ∂ w: directly, and through the state s, on which weights have acted."""
         if not loss.requires_grad:
             return
-        weights = self.learning
-        *direct, g = torch.autograd.grad(loss, [*weights, s], allow_unused=True, materialize_grads=True)
-        through = self._step[0].parts(self.influence.pulled(rows, g))
-        for here, past in zip(direct, through, strict=False):
+        *direct, g = torch.autograd.grad(loss, [*self.learning, s], allow_unused=True, materialize_grads=True)
+        for here, past in zip(direct, self._pulled(rows, g), strict=False):
             here += past
-        known = self.gradient or [torch.zeros_like(weight) for weight in weights]
-        self.gradient = [old + new for old, new in zip(known, direct, strict=True)]
+        self._add(direct)
+
+    def _pulled(self, rows: Rows, g: Tensor) -> list[Tensor]:
+        """Return Σ gᵀ ∂ s / ∂ w for the weights of a step."""
+        if self.compiled:
+            return self._derived[0].pulled(rows, g)
+        return self._step[0].parts(cast(Influence, self.influence).pulled(rows, g))
+
+    def _add(self, gradient: list[Tensor]) -> None:
+        """Add to the gradient of `learning` that the next update follows."""
+        known = self.gradient or [torch.zeros_like(weight) for weight in self.learning]
+        self.gradient = [old + new for old, new in zip(known, gradient, strict=True)]
 
     def _update(self) -> None:
         """Make one step on what was added since the last."""

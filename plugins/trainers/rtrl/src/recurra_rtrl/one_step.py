@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from recurra import Cell, Network, leaves, map_state, select
+from recurra import Batch, Cell, Network, leaves, map_state, placement, select
 from recurra_lab import TakesTargets
 
 Weights = Mapping[str, Tensor]
@@ -39,6 +39,10 @@ class OneStep(nn.Module):
         if forced is not None:
             after = cast(TakesTargets, self.cell).forced(after, *forced)
         return h, after
+
+    def as_cell(self, *, forced: bool) -> AsCell:
+        """Return the step as a cell that reads everything as one vector."""
+        return AsCell(self.cell, cast(Any, self.embedding), forced=forced)
 
     @property
     def weights(self) -> dict[str, nn.Parameter]:
@@ -84,6 +88,43 @@ class OneStep(nn.Module):
             return self.vector_of(new, 1)[0]
 
         return after
+
+
+class AsCell(Cell[Any]):
+    """A step, with its embedding and forced outputs, as a cell: it reads [x, target, scored] (B, I + O + 1).
+
+    Tokens are one-hot vectors here; target and scored are left out where nothing is forced.
+
+    Args:
+        cell: What makes the step.
+        embedding: Embeds tokens; None if the cell reads x.
+        forced: Whether targets replace outputs in the state, where scored.
+    """
+
+    def __init__(self, cell: Cell[Any], embedding: nn.Embedding | None, *, forced: bool) -> None:
+        self.reads = cell.input_size if embedding is None else embedding.num_embeddings
+        super().__init__(self.reads + (cell.output_size + 1 if forced else 0), cell.output_size)
+        self.cell, self.embedding, self.forces = cell, embedding, forced
+
+    def initial_state(self, batch_size: int) -> Any:
+        """Return that of the cell."""
+        return self.cell.initial_state(batch_size)
+
+    def step(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """Advance by one step: x (B, I + O + 1), state -> y (B, O), state."""
+        own = x[:, : self.reads]
+        y, after = self.cell.step(own if self.embedding is None else own @ self.embedding.weight, state)
+        if self.forces:
+            after = cast(TakesTargets, self.cell).forced(after, x[:, self.reads : -1], x[:, -1] > 0.5)
+        return y, after
+
+    def given(self, batch: Batch) -> Tensor:
+        """Return what it reads of a batch: (B, T, I + O + 1)."""
+        dtype = placement(self)["dtype"]
+        x = batch.x if self.embedding is None else nn.functional.one_hot(batch.x, self.reads).to(dtype)
+        if not self.forces:
+            return x
+        return torch.cat([x, batch.target.to(dtype), batch.mask[..., None].to(dtype)], -1)
 
 
 def real(state: Any) -> list[Tensor]:

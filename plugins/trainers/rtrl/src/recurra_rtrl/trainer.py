@@ -32,19 +32,32 @@ class RTRL(Trainer):
         J(t) = D(t) J(t − 1) + I(t);  D = ∂ s(t) / ∂ s(t − 1), I = ∂ s(t) / ∂ w of the step alone, J(0) = 0
         ∂ loss(t) / ∂ w = ∂ loss(t) / ∂ w of the step alone + ∂ loss(t) / ∂ s(t − 1) J(t − 1)
 
-    `exact` keeps J, S numbers of state by n weights for every row: over a sequence its gradient is that of
-    back-propagation through time. On a cell that truncates its gradient it is the truncated rule of that
-    cell's paper, that of the LSTM of 1997 among them. `uoro` keeps an estimate of J of rank one, right in the
-    mean: S + n numbers, and noise. With `update` = step the weights change at every step that is scored,
-    although J still belongs to the earlier weights; with `batch` once after each batch.
+    `exact` keeps J, up to S numbers of state by n weights for every row: over a sequence its gradient is that
+    of back-propagation through time. On a cell that truncates its gradient it is the truncated rule of that
+    cell's paper, that of the LSTM of 1997 among them. The others keep less:
+
+        snap-1      the states on which a weight acts within one step (SnAp-1)
+        diagonal    the same, and of D the diagonal alone
+        e-prop      of D what does not pass through a product with weights: each unit's own memory
+        uoro        an estimate of rank one, right in the mean: S + n numbers, and noise
+
+    Where y is not itself a part of the state after the step, the step of the loss is exact for all of them.
+    With `update` = step the weights change at every step that is scored, although J still belongs to the
+    earlier weights; with `batch` once after each batch.
 
     Where the batches of a task continue one another, J goes on with the state. With `teacher_forcing` targets
     take the place of outputs in what the network sees of itself, and J is zero there.
 
     Works with cells that are differentiable, draw no random numbers and read vectors or tokens in order;
-    teacher forcing with those that offer `recurra_lab.TakesTargets`, without a readout.
-    Cost per step and row: S² n multiplications and S backward passes of a step for `exact`.
-    Source: Williams and Zipser 1989; Tallec and Ollivier 2017, "Unbiased online recurrent optimization".
+    teacher forcing with those that offer `recurra_lab.TakesTargets`, without a readout. The engine derives
+    the recurrence from the step and compiles it. Where it cannot, `exact` and `uoro` run step by step in
+    torch, and the others are refused at the first batch.
+    Cost per step and row: for each weight the numbers of D other than zero among the states that it reaches,
+    S² n multiplications if all units feel each other, of the order of n if none does.
+    Source: Williams and Zipser 1989; Tallec and Ollivier 2017, "Unbiased online recurrent optimization";
+    Menick et al. 2021, "Practical real time recurrent learning with a sparse approximation" (SnAp); Bellec
+    et al. 2020, "A solution to the learning dilemma for recurrent networks of spiking neurons" (e-prop), here
+    with the derivative of the loss itself as the learning signal.
 
     Raises:
         InvalidOption: The optimizer is L-BFGS, which evaluates the loss of one batch repeatedly.
@@ -54,7 +67,8 @@ class RTRL(Trainer):
         self,
         *,
         gradient: Annotated[
-            Literal["exact", "uoro"], Field(description="exact: J itself; uoro: an estimate of rank one")
+            Literal["exact", "snap-1", "diagonal", "e-prop", "uoro"],
+            Field(description="which part of J is kept; uoro: an estimate of rank one"),
         ] = "exact",
         update: Annotated[
             Literal["step", "batch"],

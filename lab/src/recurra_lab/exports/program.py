@@ -46,7 +46,7 @@ class _Streaming(nn.Module):
 
     def forward(self, x: Tensor, state: Named) -> tuple[Tensor, Named]:
         parts = iter(state.values())
-        before = map_state(lambda _: next(parts), _sequencer(self.module).initial_state(x.shape[0]))
+        before = map_state(lambda _: next(parts), sequencer(self.module).initial_state(x.shape[0]))
         y, after = self.module(x, before)
         return y, dict(leaves(after))
 
@@ -64,16 +64,14 @@ def export(module: Network | SequenceLayer, *, streaming: bool = False) -> Expor
             flow; or a bidirectional network is exported for streaming.
     """
     # A copy, because the weights must not require gradients: scan cannot differentiate all cells.
-    with _refused(module, "it cannot be copied"):
+    with refused(module, "it cannot be copied"):
         module = copy.deepcopy(module).eval().requires_grad_(False)
-    x = _example(module)
+    x = example(module)
     if not streaming:
-        return _traced(_Whole(module), module, (x,), (X_SIZES,))
-    kind = type(_sequencer(module)).__name__
-    if not isinstance(_sequencer(module), Cell):
-        raise IncompatibleParts(f"{kind} cannot stream, because it needs the whole sequence to start")
+        return traced(_Whole(module), module, (x,), (X_SIZES,))
+    check_streams(module)
     state = named_start(module, x.shape[0])
-    return _traced(_Streaming(module), module, (x, state), (X_SIZES, {name: {0: ANY} for name in state}))
+    return traced(_Streaming(module), module, (x, state), (X_SIZES, {name: {0: ANY} for name in state}))
 
 
 def save_program(module: Network | SequenceLayer, file: IO[bytes], *, streaming: bool = False) -> None:
@@ -84,26 +82,39 @@ def save_program(module: Network | SequenceLayer, file: IO[bytes], *, streaming:
             written.
     """
     program, whole = export(module, streaming=streaming), io.BytesIO()
-    with _refused(module, "its program cannot be serialised"):
+    with refused(module, "its program cannot be serialised"):
         torch.export.save(program, whole)
     file.write(whole.getbuffer())
 
 
 def named_start(module: Network | SequenceLayer, batch_size: int) -> Named:
     """Return the state before the first step, name -> tensor, as a streaming program takes it."""
-    start = leaves(_sequencer(module).initial_state(batch_size))
+    start = leaves(sequencer(module).initial_state(batch_size))
     return {name: tensor.detach().clone() for name, tensor in start}
 
 
-def _traced(
+def check_streams(module: Network | SequenceLayer) -> None:
+    """Check that a network can read a sequence in parts.
+
+    Raises:
+        IncompatibleParts: It cannot.
+    """
+    layer = sequencer(module)
+    if not isinstance(layer, Cell):
+        message = "cannot stream, because it needs the whole sequence to start"
+        raise IncompatibleParts(f"{type(layer).__name__} {message}")
+
+
+def traced(
     program: nn.Module, module: Network | SequenceLayer, inputs: tuple[Any, ...], sizes: tuple[Any, ...]
 ) -> ExportedProgram:
-    with _refused(module, "its step cannot be traced"):
+    """Trace a program of a network with example inputs and the dimensions that may have any size."""
+    with refused(module, "its step cannot be traced"):
         return torch.export.export(program, inputs, dynamic_shapes=sizes)
 
 
 @contextmanager
-def _refused(module: Network | SequenceLayer, what: str) -> Iterator[None]:
+def refused(module: Network | SequenceLayer, what: str) -> Iterator[None]:
     """Convert any error of torch into one sentence."""
     try:
         yield
@@ -111,7 +122,7 @@ def _refused(module: Network | SequenceLayer, what: str) -> Iterator[None]:
         # Torch caches what it learned while tracing: a step that accepts only one batch size would make it
         # reject every network after this one.
         torch.compiler.reset()
-        message = f"{type(_sequencer(module)).__name__} cannot be exported: {what}: {_reason(error)}"
+        message = f"{type(sequencer(module)).__name__} cannot be exported: {what}: {_reason(error)}"
         raise IncompatibleParts(message) from error
 
 
@@ -124,13 +135,15 @@ def _reason(error: BaseException) -> str:
     return repr(error) if isinstance(error, KeyError) or not line else line
 
 
-def _sequencer(module: Network | SequenceLayer) -> SequenceLayer:
+def sequencer(module: Network | SequenceLayer) -> SequenceLayer:
+    """Return the layers of a network, or the layer itself."""
     return module.sequencer if isinstance(module, Network) else module
 
 
-def _example(module: Network | SequenceLayer) -> Tensor:
+def example(module: Network | SequenceLayer) -> Tensor:
+    """Return an input to trace a network with."""
     if isinstance(module, Network) and module.embedding is not None:
         sizes = (*EXAMPLE, 2) if isinstance(module.embedding, TreeEmbedding) else EXAMPLE
         like = next(module.embedding.parameters())
         return torch.zeros(sizes, dtype=torch.int64, device=like.device)
-    return torch.zeros(*EXAMPLE, _sequencer(module).input_size, **placement(module))
+    return torch.zeros(*EXAMPLE, sequencer(module).input_size, **placement(module))

@@ -1,0 +1,1 @@
+"""A live page of runs, served on the loopback address alone and refreshed from their files."""
