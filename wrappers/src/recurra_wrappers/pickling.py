@@ -22,11 +22,11 @@ def make_picklable(module: nn.Module) -> None:
 
 
 def _reduced(module: nn.Module, protocol: object) -> Reduced:
-    base = type(module).__mro__[1]
-    return object.__new__, (base,), dict(base.__getstate__(module)), None, None, _restore  # type: ignore[arg-type]
+    base: Any = type(module).__mro__[1]
+    return object.__new__, (base,), dict(base.__getstate__(module)), None, None, _restore
 
 
-def _restore(module: nn.Module, state: dict[str, Any]) -> None:
+def _restore(module: Any, state: dict[str, Any]) -> None:
     modules = dict(state["_modules"])
     parametrizations = modules.pop("parametrizations")
     module.__setstate__(state | {"_modules": modules})
@@ -34,5 +34,5 @@ def _restore(module: nn.Module, state: dict[str, Any]) -> None:
         # What is registered first gives the module its class; it is then replaced by what was pickled.
         module.register_parameter(name, nn.Parameter(torch.empty(0)))
         parametrize.register_parametrization(module, name, nn.Identity())
-        module.parametrizations[name] = constraints  # type: ignore[operator, index]
+        module.parametrizations[name] = constraints
     make_picklable(module)
