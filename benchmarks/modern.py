@@ -5,11 +5,11 @@
 Measures the rows of `benchmarks/modern/gates.py` and writes `benchmarks/results/modern-gates.md`. A row is a
 name, a function width -> our cell, and a function width -> the peer, a callable x (B, T, I) -> y. Where a
 module has `TRAINS = False`, its peers have no gradients, and only inference is measured. Its `NOTES` are
-printed below the table. The peers
-are packages that recurra does not need: a row whose peer is not installed is skipped, and says so. Everything
-is a ratio, measured with one thread: the peer and the cell take turns in one process, and the median of their
-ratios, turn by turn, is reported with both quartiles. A training step is forward and backward, the loss being
-the sum of all outputs; inference is forward without gradients. The clock is the process's own CPU time.
+printed below the table. The peers are packages that recurra does not need: a row whose peer is not installed
+is skipped, and says so. Everything is a ratio, measured with one thread: the peer and the cell take turns in
+one process, and the median of their ratios, turn by turn, is reported with both quartiles. A training step is
+forward and backward, the loss being the sum of all outputs; inference is forward without gradients. The clock
+is the process's own CPU time.
 """
 
 from __future__ import annotations
