@@ -1,12 +1,12 @@
 """Cells on tasks: every given cell is trained on every given task, with the same budget and several seeds.
 
     python benchmarks/cells_by_tasks.py [--cells gru lstm] [--tasks mqar 'word-problem task.group=S3']
-                                        [--seeds 3] [--updates 1000] [OPTION=VALUE ...]
+                                        [--seeds 3] [--updates 300] [OPTION=VALUE ...]
 
-A cell or a task may carry options, in quotes; further options apply to all runs. `--cells all` takes every
-installed cell. A run has the same batches and updates as all others of its seed, and ends early only when
-the task counts as solved. It is scored on unseen sequences like those of training, and on the last
-variant of the task's suite.
+A cell or a task may carry options, in quotes; further options apply to all runs, after `OPTIONS`.
+`--cells all` takes every installed cell. A run has the same batches and updates as all others of its seed,
+and ends early only when the task counts as solved. It is scored on unseen sequences like those of training,
+and on the last variant of the task's suite.
 
 Writes `cells-by-tasks.json` (every run), `cells-by-tasks.md` (tables of medians, with the range over all
 seeds) and `cells-by-tasks.svg` (a heat map) to `benchmarks/results`. No run is left out: one that fails is
@@ -38,15 +38,34 @@ from recurra_lab.reports.figures import FONT_SIZE, INK, Picture, as_svg
 from recurra_lab.training.batches import Batches
 
 RESULTS = Path(__file__).parent / "results"
-CELLS = ("gru", "lstm", "elman")
-TASKS = (
-    "mqar task.pairs=4 task.length=32 task.vocabulary=65",
-    "selective-copy task.length=64 task.copied=8",
-    "induction-heads task.length=64 task.longest=256",
-    "word-problem task.group=S3 task.length=32 task.longest=128",
-    "parity task.min_length=20 task.max_length=40",
-    "adding task.length=50",
+CELLS = (
+    "delta cell.hidden_size=32 cell.key_size=8 cell.value_size=8 cell.negative_eigenvalues=true",
+    "gru cell.hidden_size=32",
+    "slstm cell.hidden_size=32",
+    "min-gru cell.hidden_size=32",
+    "lru cell.hidden_size=32 cell.state_size=32",
+    "mamba cell.hidden_size=32 cell.state_size=8 cell.expansion=1",
 )
+TASKS = (
+    "mqar task.pairs=4 task.length=16 task.vocabulary=33",
+    "induction-heads task.length=24 task.longest=96 task.vocabulary=8",
+    "word-problem task.group=S3 task.length=12 task.longest=48",
+    "selective-copy task.length=20 task.copied=3 task.vocabulary=8",
+)
+OPTIONS = (
+    "run.batch_size=64",
+    "run.validate_every=100",
+    "run.validation_batches=1",
+    "run.checkpoint_every=1000",
+    "run.stop_after=1",
+    "model.embedding_size=32",
+    "model.block=residual",
+    "model.block.width=32",
+    "model.block.convolution=4",
+    "model.block.feed_forward=mlp",
+    "trainer.optimizer.lr=1e-2",
+)
+"""Options of all runs: the cell lies in one residual block, and nothing is tuned to it."""
 BATCHES, ROWS = 4, 128
 """How many batches of how many sequences a run is scored on."""
 
@@ -165,12 +184,12 @@ def main() -> None:
     parser.add_argument("--cells", nargs="+", default=CELLS)
     parser.add_argument("--tasks", nargs="+", default=TASKS)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--updates", type=int, default=1000)
+    parser.add_argument("--updates", type=int, default=300)
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("options", nargs="*", metavar="OPTION=VALUE")
     chosen = parser.parse_args()
     cells = [o.qualified for o in components("cell")] if list(chosen.cells) == ["all"] else chosen.cells
-    options = [f"run.max_steps={chosen.updates}", *chosen.options]
+    options = [f"run.max_steps={chosen.updates}", *OPTIONS, *chosen.options]
     wanted = [
         {"cell": cell, "task": task, "seed": seed, "options": options}
         for seed, task, cell in product(range(chosen.seeds), chosen.tasks, cells)

@@ -3,6 +3,7 @@
 Run it after a task, cell or trainer was added, removed or renamed, or an experiment was reproduced.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -46,6 +47,13 @@ def papers() -> str:
     return tables(recorded(folder), [one.name for one in unrecorded(folder)], RECORDS.as_posix())
 
 
+def cells_by_tasks() -> str:
+    """Return the medians of cells on tasks, with the names of both and without their options."""
+    page = (ROOT / "benchmarks/results/cells-by-tasks.md").read_text("utf-8")
+    table = page.partition("\n| ")[2].partition("\n\n")[0]
+    return re.sub(r"`([^` ]+) [^`]*`", r"`\1`", f"| {table}")
+
+
 def _table(head: list[str], rows: list[str]) -> str:
     return "\n".join([f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}", *rows])
 
@@ -63,7 +71,7 @@ def _told(readers: dict[str, list[Offer]], reads: str) -> str:
     return f"all cells except {_listed(others)}" if others else "all cells"
 
 
-TABLES = {"tasks": tasks, "rules": rules, "papers": papers}
+TABLES = {"tasks": tasks, "cells-by-tasks": cells_by_tasks, "rules": rules, "papers": papers}
 """What writes the table between two marks of its name; words above the table stay."""
 
 

@@ -100,7 +100,7 @@ def test_nothing_global_changes(action, run):
 def test_a_run_has_its_own_threads_while_it_runs(tmp_path, monkeypatch):
     seen = []
     folder = RunFolder.create(tmp_path, "copy", "lstm", "bptt")
-    monkeypatch.setattr(Run, "_conclude", lambda self, *outcome: seen.append(torch.get_num_threads()))
+    monkeypatch.setattr(Run, "conclude", lambda self, *outcome: seen.append(torch.get_num_threads()))
     run = Run(composed(), folder, print)
     run.start()
     run.resume()

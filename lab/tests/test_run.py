@@ -241,11 +241,11 @@ def test_a_run_that_was_interrupted_in_its_last_validation_makes_up_for_it(start
     run.start()
     validations = []
 
-    def interrupted(model, data, batches, asked):
+    def interrupted(model, data, batches, *options):
         validations.append(batches)
         if len(validations) == 3:
             os.kill(os.getpid(), signal.SIGTERM)
-        return evaluate(model, data, batches, asked)
+        return evaluate(model, data, batches, *options)
 
     monkeypatch.setattr(callbacks, "evaluate", interrupted)
     folder, run, _ = start()

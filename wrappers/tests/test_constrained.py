@@ -7,11 +7,12 @@ import pytest
 import torch
 from torch import nn
 
-from recurra import Cell, IncompatibleParts, InvalidOption, leaves, using
+from recurra import Cell, IncompatibleParts, InvalidInput, InvalidOption, leaves, using
 from recurra_contract import Contract, Identity, ToyCell
 from recurra_engine.explain import explained
 from recurra_wrappers import (
     DaleWeights,
+    LayerNormalised,
     LowRankWeights,
     OrthogonalWeights,
     SparseWeights,
@@ -160,6 +161,22 @@ def test_the_constraint_holds_after_training_and_a_checkpoint(name):
 
 
 @pytest.mark.parametrize("name", WRAPPERS)
+def test_weights_that_are_not_finite_are_refused(name):
+    cell = Gated(3)
+    torch.nn.init.constant_(cell.from_h.weight[0], float("nan"))
+    told = r"Weight\w+: from_h.weight of Gated holds NaN or infinite numbers; expected finite weights"
+    with pytest.raises(InvalidInput, match=told):
+        WRAPPERS[name](cell)
+
+
+def test_a_bounded_norm_passes_nan_on_to_the_checks_of_training():
+    cell = made("spectral")
+    torch.nn.init.constant_(cell.cell.from_h.parametrizations.weight.original[0, :1], float("nan"))
+    y, _ = cell(torch.randn(2, 3, 3, dtype=torch.float64))
+    assert y.isnan().any()
+
+
+@pytest.mark.parametrize("name", WRAPPERS)
 def test_gradients_reach_every_parameter_and_are_exact(name):
     cell = made(name)
     trained(cell, 2)
@@ -232,6 +249,11 @@ def test_matrices_that_are_not_square_are_left_as_they_are():
     ("make", "error", "sentence"),
     [
         (lambda: SparseWeights(Identity(3)), IncompatibleParts, "SparseWeights: Identity has no recurrent m"),
+        (
+            lambda: SparseWeights(LayerNormalised(Identity(3))),
+            IncompatibleParts,
+            "SparseWeights: Identity has no re",
+        ),
         (lambda: LowRankWeights(Gated(3), rank=6), InvalidOption, "rank = 6 must be less than 6 for weight"),
         (lambda: DaleWeights(Gated(3), excitatory=0.99), InvalidOption, "leaves 6 of 6 units to excite; at"),
         (lambda: SparseWeights(Gated(3), density=0.0), InvalidOption, "density"),

@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypeVar
 import torch
 from pydantic import Field
 from torch import Tensor
+from torch.nn.utils.parametrize import type_before_parametrizations
 
 from recurra import Cell, IncompatibleParts, InvalidOption, Tags, leaves, map_state, nearest
 
@@ -59,6 +60,14 @@ def _check_cell(who: str, cell: Any) -> None:
         raise IncompatibleParts(f"{who}: expected a cell, which has a `step`, got {type(cell).__name__}")
 
 
+def cell_name(cell: Cell[Any]) -> str:
+    """Return the class of the cell inside all wrappers, which is what users chose."""
+    while isinstance(cell, CellWrapper):
+        cell = cell.cell
+    # torch gives a cell with parametrized weights of its own a class of its own.
+    return type_before_parametrizations(cell).__name__
+
+
 def floating(state: Any) -> dict[str, Tensor]:
     """Return the floating-point tensors of a state by name, such as `memory.M`."""
     named = ((name.removeprefix("state."), leaf) for name, leaf in leaves(state))
@@ -77,10 +86,10 @@ def selected_leaves(who: str, cell: Cell[Any], only: Sequence[str]) -> dict[str,
     with torch.enable_grad():
         known = floating(cell.initial_state(1))
     if not known:
-        raise IncompatibleParts(f"{who}: {type(cell).__name__} has no floating-point state")
+        raise IncompatibleParts(f"{who}: {cell_name(cell)} has no floating-point state")
     for name in only:
         if not any(_below(leaf, name) for leaf in known):
-            message = f"{who}: only = '{name}': the state of {type(cell).__name__} has {', '.join(known)}"
+            message = f"{who}: only = '{name}': the state of {cell_name(cell)} has {', '.join(known)}"
             raise InvalidOption(message + nearest(name, known))
     return {leaf: t for leaf, t in known.items() if not only or any(_below(leaf, name) for name in only)}
 

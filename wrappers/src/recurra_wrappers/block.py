@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu, silu
 
 from recurra import Cell, IncompatibleParts, InvalidOption
-from recurra_wrappers.base import CellWrapper
+from recurra_wrappers.base import CellWrapper, cell_name
 from recurra_wrappers.normalisation import NormKind, norm_of
 
 Width = Annotated[
@@ -192,10 +192,10 @@ def _linear(inputs: int, outputs: int, always: bool = False) -> nn.Module:
 
 def _check(block: Block, convolution: int) -> None:
     if block.tags.input_kind != "vectors":
-        reads = f"{type(block.cell).__name__} reads trees, whose structure a block would mix with features"
+        reads = f"{cell_name(block.cell)} reads trees, whose structure a block would mix with features"
         raise IncompatibleParts(f"Block: {reads}; choose a cell that reads vectors")
     if any(getattr(part, "timed", False) for part in block.cell.modules()):
-        reads = f"{type(block.cell).__name__} reads the elapsed time in the last channel of its input"
+        reads = f"{cell_name(block.cell)} reads the elapsed time in the last channel of its input"
         raise IncompatibleParts(
             f"Block: {reads}, which a block would normalise or mix; use it without a block"
         )

@@ -8,11 +8,20 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
-from torch.nn.utils.parametrizations import weight_norm
 
-from recurra import Cell, IncompatibleParts, InvalidOption
-from recurra_wrappers.base import CellWrapper
-from recurra_wrappers.constraints import Dale, LowRank, Orthogonal, Sparse, Spectral, balanced, random_mask
+from recurra import Cell, IncompatibleParts, InvalidInput, InvalidOption
+from recurra_wrappers.base import CellWrapper, cell_name
+from recurra_wrappers.constraints import (
+    Dale,
+    LowRank,
+    Orthogonal,
+    Sparse,
+    Spectral,
+    WeightNorm,
+    balanced,
+    random_mask,
+)
+from recurra_wrappers.pickling import make_picklable
 from recurra_wrappers.recurrent_matrices import recurrent_matrices, state_widths
 
 Bound = Annotated[float, Field(gt=0, description="ρ, largest spectral norm")]
@@ -38,6 +47,7 @@ class ConstrainedWeights(CellWrapper, abc.ABC):
 
     Raises:
         IncompatibleParts: The cell has no recurrent matrix to which the constraint applies.
+        InvalidInput: A recurrent matrix holds NaN or infinite numbers.
     """
 
     square: ClassVar[bool] = False
@@ -49,8 +59,17 @@ class ConstrainedWeights(CellWrapper, abc.ABC):
         if not self.names:
             raise IncompatibleParts(f"{type(self).__name__}: {self._why_none(found)}")
         for name in self.names:
-            module, _, tensor = name.rpartition(".")
-            self.constrain(cell.get_submodule(module), tensor, found[name])
+            self._check_finite(name, found[name])
+        for name in self.names:
+            path, _, tensor = name.rpartition(".")
+            module = cell.get_submodule(path)
+            self.constrain(module, tensor, found[name])
+            make_picklable(module)
+
+    def _check_finite(self, name: str, W: Tensor) -> None:
+        if not W.isfinite().all():
+            what = f"{name} of {cell_name(self.cell)} holds NaN or infinite numbers"
+            raise InvalidInput(f"{type(self).__name__}: {what}; expected finite weights")
 
     @abc.abstractmethod
     def constrain(self, module: nn.Module, name: str, W: Tensor) -> None:
@@ -61,7 +80,7 @@ class ConstrainedWeights(CellWrapper, abc.ABC):
         return rows % columns == 0 and columns in state_widths(self.cell)
 
     def _why_none(self, found: dict[str, Tensor]) -> str:
-        who = type(self.cell).__name__
+        who = cell_name(self.cell)
         if not found and any(map(parametrize.is_parametrized, self.cell.modules())):
             return f"{who} has no recurrent matrix that is free: weights of it are parametrized already"
         if not found:
@@ -142,7 +161,7 @@ class WeightNormalised(ConstrainedWeights):
     It starts with the cell's matrices.
 
     Parameters: those of the cell, and one more for each row.
-    Source: Salimans and Kingma 2016, arXiv 1602.07868; `torch.nn.utils.parametrizations.weight_norm`.
+    Source: Salimans and Kingma 2016, arXiv 1602.07868.
 
     Raises:
         IncompatibleParts: The cell has no recurrent matrix.
@@ -150,7 +169,7 @@ class WeightNormalised(ConstrainedWeights):
 
     def constrain(self, module: nn.Module, name: str, W: Tensor) -> None:
         """Normalise the rows of a matrix."""
-        weight_norm(module, name)
+        parametrize.register_parametrization(module, name, WeightNorm())
 
 
 class DaleWeights(ConstrainedWeights):
@@ -235,6 +254,6 @@ class LowRankWeights(ConstrainedWeights):
         """Make a matrix a product."""
         full = min(W.shape[-2:])
         if self.rank >= full:
-            shape = f"{name} {tuple(W.shape)} of {type(self.cell).__name__}"
+            shape = f"{name} {tuple(W.shape)} of {cell_name(self.cell)}"
             raise InvalidOption(f"LowRankWeights: rank = {self.rank} must be less than {full} for {shape}")
         parametrize.register_parametrization(module, name, LowRank(self.rank))

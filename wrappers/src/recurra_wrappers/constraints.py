@@ -71,12 +71,33 @@ class Spectral(nn.Module):
     def forward(self, V: Tensor) -> Tensor:
         """Return U."""
         blocks = blocks_of(_precise(V))
-        norm: Tensor = torch.linalg.matrix_norm(blocks, 2, keepdim=True)
+        # Singular values of NaN do not exist; such an entry stays in the product, where a check finds it.
+        norm: Tensor = torch.linalg.matrix_norm(blocks.nan_to_num(0, 0, 0), 2, keepdim=True)
         return (blocks * (self.bound / norm.clamp(min=self.bound))).view_as(V).to(V.dtype)
 
     def right_inverse(self, W: Tensor) -> Tensor:
         """Return W."""
         return W
+
+
+class WeightNorm(nn.Module):
+    """Every row has a length and a direction.
+
+        u = g v / ‖v‖      for each row u
+
+    That of `torch.nn.utils.parametrizations` registers a hook that cannot be pickled.
+
+    Shapes: g (n, 1, ...), v and U (n, m, ...); a row is all that has one first index.
+    Source: Salimans and Kingma 2016, arXiv 1602.07868.
+    """
+
+    def forward(self, g: Tensor, v: Tensor) -> Tensor:
+        """Return U."""
+        return v * (g / torch.norm_except_dim(v, 2, 0))
+
+    def right_inverse(self, W: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the lengths of the rows of W, and W."""
+        return torch.norm_except_dim(W, 2, 0), W
 
 
 class Dale(nn.Module):

@@ -12,6 +12,7 @@ from recurra import Cell, IncompatibleParts, InvalidOption, Tags
 from recurra_wrappers.base import (
     CellWrapper,
     Share,
+    cell_name,
     check_used,
     floating,
     map_leaves,
@@ -97,7 +98,7 @@ class RecurrentDropout(CellWrapper):
         if self.states and not self.names:
             known = ", ".join(floating(self.cell.initial_state(1))) or "no floating-point tensors"
             message = f"RecurrentDropout: states = {self.states} needs only, the tensors of the state to drop"
-            raise InvalidOption(f"{message}; {type(self.cell).__name__} has {known}")
+            raise InvalidOption(f"{message}; {cell_name(self.cell)} has {known}")
 
     def initial_state(self, batch_size: int) -> DroppedState:
         """Return the cell's initial state and, in training mode, fresh masks."""

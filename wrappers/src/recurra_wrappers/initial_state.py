@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from recurra import Cell, IncompatibleParts
-from recurra_wrappers.base import CellWrapper, Only, map_leaves, selected_leaves
+from recurra_wrappers.base import CellWrapper, Only, cell_name, map_leaves, selected_leaves
 
 
 class LearnedInitialState(CellWrapper):
@@ -33,7 +33,7 @@ class LearnedInitialState(CellWrapper):
         starts = {name: leaf for name, leaf in found.items() if not leaf.requires_grad}
         if not starts:
             raise IncompatibleParts(
-                f"LearnedInitialState: {type(cell).__name__} learns {', '.join(found)} already"
+                f"LearnedInitialState: {cell_name(cell)} learns {', '.join(found)} already"
             )
         self.names = frozenset(starts)
         self.starts = nn.ParameterList(leaf[0].clone() for leaf in starts.values())

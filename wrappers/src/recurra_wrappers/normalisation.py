@@ -10,7 +10,15 @@ from torch import Tensor, nn
 from torch.nn.functional import layer_norm, linear, rms_norm
 
 from recurra import Cell, IncompatibleParts
-from recurra_wrappers.base import CellWrapper, Only, check_used, map_leaves, selected_leaves, updated_output
+from recurra_wrappers.base import (
+    CellWrapper,
+    Only,
+    cell_name,
+    check_used,
+    map_leaves,
+    selected_leaves,
+    updated_output,
+)
 from recurra_wrappers.recurrent_matrices import evaluating
 
 NormKind = Literal["layer", "rms", "none"]
@@ -181,7 +189,7 @@ class NormalisedLinears(CellWrapper):
         super().__init__(cell)
         wide = {name: m for name, m in cell.named_modules() if type(m) is nn.Linear and m.out_features > 1}
         if not wide:
-            raise IncompatibleParts(f"NormalisedLinears: {type(cell).__name__} has no nn.Linear to normalise")
+            raise IncompatibleParts(f"NormalisedLinears: {cell_name(cell)} has no nn.Linear to normalise")
         _check_called(cell, wide)
         made = {layer: NormalisedLinear(layer) for layer in wide.values()}
         for module in list(cell.modules()):
@@ -213,5 +221,5 @@ def _check_called(cell: Cell[Any], layers: dict[str, nn.Linear]) -> None:
             hook.remove()
     missed = [name for name, layer in layers.items() if layer not in called]
     if missed:
-        message = f"{type(cell).__name__} uses the weights of {', '.join(missed)} without calling the layer"
+        message = f"{cell_name(cell)} uses the weights of {', '.join(missed)} without calling the layer"
         raise IncompatibleParts(f"NormalisedLinears: {message}, so its products cannot be normalised")

@@ -11,6 +11,7 @@ from torch.nn.functional import layer_norm
 
 from recurra import InvalidOption, leaves
 from recurra.config.options import keyword_options
+from recurra_wrappers import LayerNormalised
 from recurra_xlstm.mlstm import MLSTM
 from recurra_xlstm.slstm import SLSTM
 
@@ -88,6 +89,15 @@ def test_numbers_of_any_size_give_finite_outputs_and_gradients(scale, norm):
     (y.sum() + sum(leaf.sum() for _, leaf in leaves(state))).backward()
     everything = [y, x.grad, *(p.grad for p in cell.parameters()), *(leaf for _, leaf in leaves(state))]
     assert all(tensor.isfinite().all() for tensor in everything)
+
+
+def test_a_normalised_state_gives_finite_outputs_and_gradients():
+    """The first n is one for all units, and normalised it is zero; later ones may be negative."""
+    cell = LayerNormalised(SLSTM(I_, hidden_size=H, heads=HEADS), outputs=False, states=True)
+    torch.manual_seed(0)
+    y, _ = cell(300 * torch.randn(B, 12, I_))
+    y.square().sum().backward()
+    assert all(tensor.isfinite().all() for tensor in (y, *(p.grad for p in cell.parameters())))
 
 
 def test_number_of_parameters_and_state():

@@ -14,6 +14,12 @@ from recurra_xlstm.gates import LOGARITHMS, ForgetGate, Heads, Norm, head_norm, 
 Size = Annotated[int, Field(gt=0, description="H, number of units; a multiple of the number of heads")]
 NOTHING = -1e30
 """The initial m: nothing was stored, so the first input sets the scale, however small it is."""
+SMALLEST = 1e-15
+"""The least n that divides.
+
+The cell's own n is at least 1 and its |c / n| at most 1. A wrapper may change n, to zero or below by
+normalisation; then both bounds keep the step finite.
+"""
 BIAS, BIAS_RANGE, BIAS_POWER = 5.0, 12.0, 0.3
 
 
@@ -91,7 +97,7 @@ class SLSTM(Cell[SLSTMState]):
         i, f, m = stabilised(i, self.log_forget(f), state.m)
         c = f * state.c + i * torch.tanh(z)
         n = f * state.n + i
-        h = torch.sigmoid(o) * (c / n)
+        h = torch.sigmoid(o) * (c / n.clamp_min(SMALLEST)).clamp(-1, 1)
         return self.norm(torch.unflatten(h, -1, self.head)), SLSTMState(h, c, n, m)
 
     def _raw(self, x: Tensor, h: Tensor) -> list[Tensor]:

@@ -1,6 +1,7 @@
 """Tasks of recall in context as a recurra plugin; every command imports this module, so keep it light."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from recurra import Component, hookimpl
 
@@ -34,3 +35,9 @@ def recurra_components() -> Iterable[Component]:
             MAMBA,
         ),
     ]
+
+
+@hookimpl
+def recurra_experiments() -> Iterable[Path]:
+    """Return the experiments that come with the plugin."""
+    return sorted((Path(__file__).parent / "experiments").glob("*/*.toml"))
