@@ -1,4 +1,4 @@
-"""Six things that a newcomer does first, with wheels of every package in an environment outside the repository."""
+"""What a newcomer does first, with wheels of every package in an environment outside the repository."""
 
 import csv
 import json
@@ -68,7 +68,7 @@ def sales():
     rng = random.Random(0)
     for day in range(83):
         for shop, level in (("east", 50), ("west", 60)):
-            gap = day >= 80 or rng.random() < 0.1
+            gap = day >= 80 or (day < 70 and rng.random() < 0.1)
             sold = "" if gap else f"{level + 8 * math.sin(2 * math.pi * day / 7) + rng.gauss(0, 2):.1f}"
             yield f"{date(2026, 1, 1) + timedelta(day)},{shop},{sold},{int(day % 7 == 6)}"
 
