@@ -33,6 +33,7 @@ def files(tmp_path, monkeypatch):
     texts = [json.loads(line) for line in SHOWN[2].splitlines()]
     lines("reviews.jsonl", texts * 20)
     lines("new.jsonl", [{"text": row["text"]} for row in texts])
+    Path("book.txt").write_text("The cat sleeps on the mat. " * 400)
     lines("sentences.jsonl", [json.loads(SHOWN[5])] * 40)
     curves = [json.loads(line) for line in SHOWN[4].splitlines()]
     lines("curves.jsonl", [{**row, "cycles": rng.randrange(500)} for row in curves * 20])
@@ -63,7 +64,7 @@ def told(words):
 
 
 def test_its_commands_run(files):
-    assert len(COMMANDS) == 12
+    assert len(COMMANDS) == 14
     folder = ""
     for command in COMMANDS:
         if command[0] == "train":
@@ -83,6 +84,7 @@ def test_its_commands_run(files):
     assert written["forecast.csv"][1].startswith("2026-01-31 00:00")
     assert len(written["sales.csv"]) == 1 + 2 * 7
     assert len(written["labels.csv"]) == 3
+    assert Path("story.txt").read_text().startswith("The cat")
 
 
 def test_its_code_runs(files):

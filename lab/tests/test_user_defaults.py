@@ -1,11 +1,14 @@
 """Defaults in recurra.toml: where they are found, what they may hold, and what takes precedence."""
 
+import functools
 import json
+import sys
 
 import click
 import pytest
 from click.testing import CliRunner
 
+from recurra.plugins import discovery
 from recurra_lab import Experiment
 from recurra_lab.cli import main
 from recurra_lab.cli._machine import values_of_defaults
@@ -99,6 +102,44 @@ def test_a_mistake_in_the_file_is_one_sentence_with_its_name(place, text, told):
     assert result.exit_code == 2
     assert told in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_folder_of_that_name_is_not_ignored(place):
+    (place / "work" / "recurra.toml").mkdir()
+    result = shell("train", "copy", "gru", "--dry-run")
+    assert (result.exit_code, result.stderr) == (2, "error: recurra.toml cannot be read: is a directory\n")
+
+
+def test_a_command_that_does_not_exist_is_named(place):
+    write(place / "work", "[commands.trian]\nout = 'x'")
+    result = shell("train", "copy", "gru", "--dry-run")
+    told = "recurra.toml: commands.trian: there is no command 'trian'; did you mean 'train'?"
+    assert (result.exit_code, result.stderr) == (0, f"warning: {told}\n")
+
+
+COMMAND = """
+import click
+from recurra import Extension, hookimpl
+
+@click.command()
+@click.option("--times", default=1)
+def greet(times):
+    click.echo("hello " * times)
+
+@hookimpl
+def recurra_commands():
+    return [Extension("greet", "greeting:greet", "Greet.")]
+"""
+
+
+def test_a_command_of_a_single_file_has_defaults(place, monkeypatch):
+    monkeypatch.setenv(discovery.FILES, "")
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(discovery, "plugins", functools.cache(discovery.plugins.__wrapped__))
+    (place / "work" / "greeting.py").write_text(COMMAND)
+    write(place / "work", "[commands.greet]\ntimes = 2")
+    result = shell("--plugin", "greeting.py", "greet")
+    assert (result.stderr, result.stdout) == ("", "hello hello \n")
 
 
 def test_doctor_shows_the_values_by_file(place):

@@ -54,14 +54,14 @@ def files() -> list[Path]:
     named = os.environ.get(VARIABLE)
     if named is not None:
         return [Path(named)] if named else []
-    return [file for file in (user_file(), Path(NAME)) if file.is_file()]
+    return [file for file in (user_file(), Path(NAME)) if file.exists()]
 
 
 def defaults() -> list[Defaults]:
     """Read the files.
 
     Raises:
-        MissingFile: The file that `RECURRA_DEFAULTS` names does not exist.
+        MissingFile: The file that `RECURRA_DEFAULTS` names does not exist, or a file cannot be read.
         DamagedFile: A file is not TOML.
         InvalidOption: A file has a section that cannot have defaults.
     """

@@ -124,6 +124,13 @@ def test_it_answers_this_machine_alone_and_only_reads(runs):
     assert before == {path: path.read_bytes() for path in runs.rglob("*") if path.is_file()}
 
 
+def test_a_folder_that_is_gone_is_named_in_every_script(runs):
+    with served([runs / "läufe 运行\n<b>"]) as server:
+        status, answer = asked(server, "/runs")
+    assert status == 404
+    assert "läufe 运行\n&lt;b&gt;" in answer
+
+
 def test_the_state_as_json(runs):
     done = CliRunner().invoke(main, ["watch", str(runs / "ended"), "--json"])
     (run,) = json.loads(done.output)

@@ -143,14 +143,27 @@ class Shell(click.Group):
         sys.exit(code or 0)
 
 
+def _add_files(ctx: click.Context, _: click.Parameter, files: tuple[Path, ...]) -> None:
+    """Add one-file plugins, before the command is looked up, which one of them may provide."""
+    if files and not ctx.resilient_parsing:
+        from recurra.plugins.discovery import add_file
+
+        for file in files:
+            add_file(file)
+
+
 def _set_defaults(ctx: click.Context, name: str) -> None:
     """Take the defaults of a command's options from `recurra.toml`, if there is one."""
     from recurra_lab.defaults import files
 
-    command = main.get_command(ctx, name) if files() else None
-    if command is not None:
-        from recurra_lab.cli._defaults import default_map
+    if not files():
+        return
+    from recurra_lab.cli._defaults import default_map, unknown_commands
 
+    for sentence in unknown_commands(COMMANDS, lambda: main.list_commands(ctx)):
+        click.echo(f"warning: {sentence}", err=True)
+    command = main.get_command(ctx, name)
+    if command is not None:
         ctx.default_map = {name: default_map(name, command)}
 
 
@@ -189,23 +202,20 @@ def _explained(error: click.ClickException) -> str:
 @click.version_option(recurra.__version__, prog_name="recurra")
 @click.option(
     "--plugin",
-    "files",
     metavar="FILE",
     multiple=True,
     type=click.Path(path_type=Path),
+    callback=_add_files,
+    expose_value=False,
+    is_eager=True,
     help="Load a single-file plugin; may be repeated.",
 )
 @click.pass_context
-def main(ctx: click.Context, files: tuple[Path, ...]) -> None:
+def main(ctx: click.Context) -> None:
     """Train, evaluate and compare recurrent and memory-augmented neural networks."""
     if os.environ.get("NO_COLOR"):
         ctx.color = False
-    if ctx.invoked_subcommand is not None:
-        _set_defaults(ctx, ctx.invoked_subcommand)
-    if files:
-        from recurra.plugins.discovery import add_file
-
-        for file in files:
-            add_file(file)
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
+    else:
+        _set_defaults(ctx, ctx.invoked_subcommand)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Container, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from recurra.errors import InvalidOption, nearest
-from recurra_lab.defaults import COMMANDS, of_command
+from recurra_lab.defaults import COMMANDS, defaults, of_command
 
 
 def default_map(name: str, command: click.Command) -> dict[str, Any]:
@@ -27,6 +28,22 @@ def default_map(name: str, command: click.Command) -> dict[str, Any]:
             raise InvalidOption(f"{place}: 'recurra {name}' has no option --{key}{near}")
         found[str(option.name)] = _checked(option, value, place, command)
     return found
+
+
+def unknown_commands(bundled: Container[str], every: Callable[[], Sequence[str]]) -> Iterator[str]:
+    """Yield a sentence for each command that has defaults and does not exist.
+
+    It is no error: a plugin that adds the command may be installed in another environment of the user.
+
+    Args:
+        bundled: The names of the commands that are not from plugins.
+        every: Finds the names of all commands, for which it loads the plugins.
+    """
+    for found in defaults():
+        for name in found.commands:
+            if name not in bundled and name not in every():
+                near = nearest(name, every())
+                yield f"{found.file}: {COMMANDS}.{name}: there is no command '{name}'{near}"
 
 
 def _options(command: click.Command) -> list[click.Option]:

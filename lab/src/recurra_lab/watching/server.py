@@ -76,7 +76,8 @@ class Handler(BaseHTTPRequestHandler):
         try:
             content = render().encode()
         except RecurraError as error:
-            self.send_error(HTTPStatus.NOT_FOUND, str(error))
+            # As the body: the status line holds neither a path in every script nor more than one line.
+            self.send_error(HTTPStatus.NOT_FOUND, explain=str(error))
             return
         self.send_response(HTTPStatus.OK)
         for name, value in HEADERS.items():

@@ -1,6 +1,6 @@
 """Forecasts in the units of the file: of what comes after it, and of steps that are known."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 import pytest
 import torch
@@ -52,7 +52,7 @@ def test_the_next_steps_are_dated_and_in_the_units_of_the_file(own):
     task = task_of(own())
     rows = list(Forecast(task).rows(adding_one(task)))
     # The last day is the 40th, 9 February: a = 39 % 7 + 39 = 43.
-    assert [row["day"] for row in rows] == [datetime(2026, 2, 10), datetime(2026, 2, 11)]
+    assert [row["day"] for row in rows] == [date(2026, 2, 10), date(2026, 2, 11)]  # days, as in the file
     assert [row["a"] for row in rows] == pytest.approx([44, 45], abs=1e-4)
     assert [row["b"] for row in rows] == pytest.approx([431, 432], abs=1e-3)
 

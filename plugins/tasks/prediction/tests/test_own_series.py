@@ -134,7 +134,7 @@ def test_a_forecast_has_the_rows_of_every_series(shops):
     rows = list(Forecast(task).rows(last_value))
     assert list(rows[0]) == ["shop", "day", "sold"]
     assert [row["shop"] for row in rows] == ["east", "east", "west", "west"]
-    assert [row["day"] for row in rows] == [dt.datetime(2026, 1, 31), dt.datetime(2026, 2, 1)] * 2
+    assert [row["day"] for row in rows] == [dt.date(2026, 1, 31), dt.date(2026, 2, 1)] * 2
     assert [row["sold"] for row in rows] == pytest.approx([value(29)] * 2 + [100 * value(29)] * 2, rel=1e-4)
     assert {row["shop"] for row in Forecast(task, series="west").rows(last_value)} == {"west"}
     with pytest.raises(InvalidOption, match="there is no series 'wets'; did you mean 'west'"):

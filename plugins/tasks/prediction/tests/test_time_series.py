@@ -200,7 +200,7 @@ MISTAKES = [
         write("t.csv", a=N[:15]),
         {},
         InvalidInput,
-        "has 15 rows, of which 2 are for validation: too few for windows of 6 steps and a horizon of 3; make",
+        "has too few rows for validation, 2 of 15, for windows of 6 steps and a horizon of 3; make",
     ),
     (write("t.csv", a=N[:0]), {}, InvalidInput, "t.csv has no rows"),
     (
@@ -216,8 +216,15 @@ MISTAKES = [
         InvalidInput,
         "column 'day' of .* goes back in time in row 20; sort the rows, the oldest first",
     ),
-    (text("t.csv", b""), {}, DamagedFile, "cannot be read as CSV: Empty CSV file"),
-    (text("t.csv", b"a,b\n1,2\n3\n"), {}, DamagedFile, "cannot be read as CSV: .*Expected 2 columns, got 1"),
+    (text("t.csv", b""), {}, DamagedFile, r"t\.csv is empty; its first line must name"),
+    (
+        text("t.csv", b"a,b\n1,2\n3\n"),
+        {},
+        DamagedFile,
+        "^row 2 of .* has the wrong number of values, 1 instead of 2; correct",
+    ),
+    (text("t.csv", b"a;b\n1;2\n"), {}, DamagedFile, r"^\S+t\.csv separates its columns by ';'; write commas"),
+    (text("t.csv", b"\xff\xfe"), {}, DamagedFile, "cannot be read as text in UTF-8; save it as UTF-8"),
     (text("t.parquet", b"a,b\n1,2\n"), {}, DamagedFile, "cannot be read as Parquet: "),
     (lambda f: f / "data.csv", {"validation": 0.5, "test": 0.5}, InvalidOption, "leave no rows for training"),
 ]

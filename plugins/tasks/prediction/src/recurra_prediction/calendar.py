@@ -5,7 +5,8 @@ from __future__ import annotations
 from calendar import monthrange
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, time
+from functools import cached_property
 
 from recurra import InvalidInput
 from recurra_prediction.series_file import OneSeries
@@ -32,29 +33,34 @@ class Calendar:
         """
         if one.times is None:
             return cls(one.where, None)
-        times = [time for time in one.times if time is not None]
+        times = [when for when in one.times if when is not None]
         if len(times) < len(one.times):
             row = one.rows[one.times.index(None)] + 1
             message = f"column '{one.when}' of {one.where} has no date in row {row:,}"
             raise InvalidInput(f"{message}; fill in or remove the column")
         return cls(one.where, times if len(times) > 1 and evenly_spaced(times) else None)
 
-    def time(self, step: int) -> datetime | int:
-        """Return the date of a step, also of one after the last.
+    @cached_property
+    def _days(self) -> bool:
+        """Whether the dates are days, without a time of day."""
+        return self.times is not None and all(when.timetz() == time() for when in self.times)
+
+    def time(self, step: int) -> date | int:
+        """Return the date of a step, also of one after the last, with its time of day if the steps have one.
 
         Raises:
             InvalidInput: It is after the year 9999.
         """
         if self.times is None:
             return step
-        if step < len(self.times):
-            return self.times[step]
+        beyond = step - len(self.times) + 1
         try:
-            return after(self.times[-2], self.times[-1], step - len(self.times) + 1)
+            when = self.times[step] if beyond <= 0 else after(self.times[-2], self.times[-1], beyond)
         except (OverflowError, ValueError):
             raise InvalidInput(
                 f"the dates of the forecast from {self.where} lie beyond the year 9999"
             ) from None
+        return when.date() if self._days else when
 
 
 def after(before: datetime, last: datetime, steps: int) -> datetime:

@@ -71,7 +71,7 @@ def _check_length(one: OneSeries, cut: Cut, season: int) -> None:
     short = next((split for split in cut.parts if not len(cut.ends(split))), None)
     if short is not None:
         first, after = cut.parts[short]
-        message = f"{one.where} has {one.seen:,} rows, of which {after - first:,} are for {short}: too few"
+        message = f"{one.where} has too few rows for {short}, {after - first:,} of {one.seen:,},"
         message += f" for windows of {cut.window} steps and a horizon of {len(cut.offsets)}"
         raise InvalidInput(f"{message}; make task.window, task.horizon or the other shares smaller")
     rows = cut.parts["train"][1] - cut.start

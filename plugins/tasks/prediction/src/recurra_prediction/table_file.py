@@ -49,7 +49,11 @@ def read_table(path: Path) -> pa.Table:
 
     try:
         table = _read(path)
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+    except DamagedFile:
+        raise
+    except UnicodeDecodeError:
+        raise DamagedFile(f"{path} cannot be read as text in UTF-8; save it as UTF-8") from None
+    except (pa.ArrowException, OSError) as error:
         kind = path.suffix[1:].replace("csv", "CSV").replace("parquet", "Parquet")
         raise DamagedFile(f"{path} cannot be read as {kind}: {files.short_message(error)}") from None
     names = table.column_names
@@ -92,10 +96,37 @@ def _read(path: Path) -> pa.Table:
         from pyarrow import parquet
 
         return parquet.read_table(str(path))
+    import pyarrow as pa
     from pyarrow import csv
 
     _check_header(path)
-    return csv.read_csv(str(path))
+    try:
+        return csv.read_csv(str(path))
+    except pa.ArrowInvalid:
+        _check_rows(path)
+        raise
+
+
+def _check_rows(path: Path) -> None:
+    """Check that every row of a CSV file has as many values as the header.
+
+    Raises:
+        DamagedFile: One has not.
+    """
+    from pyarrow import csv
+
+    wrong: list[csv.InvalidRow] = []
+
+    def skip(row: csv.InvalidRow) -> str:
+        wrong.append(row)
+        return "skip"
+
+    one_thread = csv.ReadOptions(use_threads=False)  # only one thread counts the rows
+    csv.read_csv(str(path), one_thread, csv.ParseOptions(invalid_row_handler=skip))
+    if wrong:
+        row, found, expected = wrong[0].number - 1, wrong[0].actual_columns, wrong[0].expected_columns
+        message = f"row {row:,} of {path} has the wrong number of values, {found} instead of {expected}"
+        raise DamagedFile(f"{message}; correct that row")
 
 
 def _check_header(path: Path) -> None:
@@ -106,6 +137,8 @@ def _check_header(path: Path) -> None:
     """
     with path.open(encoding="utf-8-sig") as file:
         line = file.readline().rstrip("\n")
+    if not path.stat().st_size:
+        raise DamagedFile(f"{path} is empty; its first line must name the columns")
     mark = next((mark for mark in (";", "\t", "|") if mark in line and "," not in line), None)
     if mark is not None:
         raise DamagedFile(
