@@ -24,7 +24,7 @@ from recurra_lab.runs.memory import memory_errors_named
 from recurra_lab.runs.pl_trainer import lightning, quiet
 from recurra_lab.runs.progress import progress
 from recurra_lab.runs.run import Run
-from recurra_lab.runs.signals import SignalFlag
+from recurra_lab.runs.signals import Interrupted, SignalFlag
 from recurra_lab.training.batches import FromPosition
 from recurra_lab.training.gradient_rule import GradientRule
 from recurra_lab.training.stop_signals import ignore_in_worker
@@ -84,7 +84,11 @@ class _Ensemble:
             raise interrupted(self.flag, self.module.step)
 
     def concluded(self) -> Iterator[Ended]:
-        """Conclude each run that has not failed."""
+        """Conclude each run that has not failed.
+
+        Raises:
+            Interrupted: A signal was received; the trained models were saved.
+        """
         stack = self.module.stack
         for i, member in enumerate(self.module.members):
             member.end = stack.one(i)
@@ -100,6 +104,8 @@ class _Ensemble:
             try:
                 member.run.conclude(member.validation, *member.seconds)
                 yield member.run, None
+            except Interrupted:
+                raise
             except RecurraError as error:
                 yield member.run, error
 
