@@ -103,8 +103,11 @@ class LearningModule(pl.LightningModule):
         return mean
 
     def share_of(self, part: Batch, whole: Batch) -> float:
-        """Return the fraction of the scored steps of a batch, over all ranks, that a part of it contains."""
-        return self._scored(part)[1] / self._scored(whole)[1]
+        """Return the fraction of the scored steps of a batch, over all ranks, that a part of it contains.
+
+        It is 0 if no step of the batch is scored.
+        """
+        return self._scored(part)[1] / (self._scored(whole)[1] or 1)
 
     def initial_state_for(self, batch: Batch) -> Any:
         """Return the initial state of a batch: the state carried over if the batch continues it, or None."""
