@@ -181,3 +181,12 @@ def test_a_signal_during_the_evaluation_is_no_failure(together, monkeypatch):
         with pytest.raises(Interrupted, match="interrupted during the evaluation") as error:
             together()
     assert error.value.exit_code == 128 + signal.SIGTERM
+
+
+def test_a_data_loading_process_that_is_killed_is_one_sentence(together, monkeypatch):
+    def killed(self, drawn, batch_idx):
+        raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed.")
+
+    monkeypatch.setattr(EnsembleModule, "training_step", killed)
+    with pytest.raises(RunFailed, match=r"a data-loading process ended .* go on with: recurra resume"):
+        together()

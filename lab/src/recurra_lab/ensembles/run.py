@@ -18,7 +18,7 @@ from recurra_lab.ensembles.obstacles import obstacle, obstacle_of_engine
 from recurra_lab.ensembles.stack import Stack, tensors_of
 from recurra_lab.errors import NonFinite
 from recurra_lab.runs.build import threads
-from recurra_lab.runs.failures import way_on
+from recurra_lab.runs.failures import explained, way_on
 from recurra_lab.runs.loggers import make_loggers
 from recurra_lab.runs.memory import memory_errors_named
 from recurra_lab.runs.pl_trainer import lightning, quiet
@@ -47,11 +47,13 @@ def train_together(runs: Sequence[Run], checkpoints: Sequence[Checkpoint]) -> li
     Raises:
         CannotStack: They cannot; nothing has been trained.
         Interrupted: A signal was received, and all unfinished runs were saved.
+        RunFailed: A data-loading process was killed, or an update of all became infinite.
     """
     first = runs[0]
     with threads(first.options.threads), quiet(), SignalFlag() as flag:
         ensemble = _Ensemble(runs, checkpoints, flag)
-        with memory_errors_named(first.experiment, "task"):
+        explains = explained(first.folder, first.experiment, first.tell)
+        with memory_errors_named(first.experiment, "task"), explains:
             ensemble.fit()
         return list(ensemble.concluded())
 
