@@ -112,9 +112,15 @@ def test_a_folder_of_something_else_is_refused(folder, tmp_path, text):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"input_size": "8"}, {"output_size": -8}, {"output_size": None}, {"input_size": 8.5}, {"input_kind": "x"}],
+    [
+        {"input_size": "8"},
+        {"input_size": 8.5},
+        {"output_size": -8},
+        {"output_size": None},
+        {"input_kind": "x"},
+    ],
 )
-def test_sizes_that_are_none_are_refused(folder, tmp_path, wrong):
+def test_a_task_without_valid_sizes_is_refused(folder, tmp_path, wrong):
     altered(folder, tmp_path, lambda known: known["task"].update(wrong))
     with pytest.raises(DamagedFile, match=r"config\.json does not describe a network of recurra"):
         load(tmp_path)

@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from recurra.errors import InvalidOption, nearest
-from recurra_lab.artifacts.atomic_files import check_place, durable, read_json, write_json, write_text, written
+from recurra_lab.artifacts.atomic_files import (
+    check_place,
+    durable,
+    read_json,
+    write_json,
+    write_text,
+    written,
+)
 from recurra_lab.artifacts.run_folder import RunFolder
 from recurra_lab.artifacts.weights import parameters_in, save_weights
 from recurra_lab.experiments import Experiment
