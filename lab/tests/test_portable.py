@@ -110,6 +110,38 @@ def test_a_folder_of_something_else_is_refused(folder, tmp_path, text):
         load(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"input_size": "8"},
+        {"input_size": 8.5},
+        {"output_size": -8},
+        {"output_size": None},
+        {"input_kind": "x"},
+    ],
+)
+def test_a_task_without_valid_sizes_is_refused(folder, tmp_path, wrong):
+    altered(folder, tmp_path, lambda known: known["task"].update(wrong))
+    with pytest.raises(DamagedFile, match=r"config\.json does not describe a network of recurra"):
+        load(tmp_path)
+
+
+def test_weights_that_do_not_fit_say_what_differs_and_to_export_again(folder, tmp_path):
+    altered(folder, tmp_path, lambda known: known["experiment"]["cell"].update(hidden_size=7))
+    with pytest.raises(DamagedFile, match=r"size mismatch for .*; export the run again with: recurra export"):
+        load(tmp_path)
+
+
+def test_an_export_overwrites_nothing_of_a_run(run, tmp_path):
+    with pytest.raises(InvalidOption, match="is the folder of a run; name another folder"):
+        export_run(run, "hub", run.path)
+    with pytest.raises(InvalidOption, match="is the trained model of the run; name another file"):
+        export_run(run, "safetensors", run.path / "model.safetensors")
+    (tmp_path / "file").touch()
+    with pytest.raises(RunFailed, match="could not be written"):
+        export_run(run, "hub", tmp_path / "file" / "below")
+
+
 def test_files_that_are_missing_or_damaged(folder, tmp_path):
     with pytest.raises(MissingFile, match="does not exist; export the run again"):
         load(tmp_path / "gone.safetensors")

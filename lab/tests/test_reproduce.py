@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,6 +22,7 @@ from recurra_lab.reproductions.reference import claim_of
 from recurra_lab.reproductions.rerun import Rerun
 from recurra_lab.runs import seed_runs
 from recurra_lab.runs.seed_runs import run_seeds
+from recurra_lab.runs.signals import Interrupted
 
 from .published_file import FILE, without_success
 
@@ -238,3 +240,24 @@ def test_a_run_that_fails_says_why_and_where(experiment, tmp_path):
     with pytest.raises(RunFailed, match=r"failed \(.*max_steps.*\); see .*output.txt"):
         run_seeds(experiment, [1], tmp_path, words=["run.max_steps=-1"], at_once=1, tell=print)
     assert "max_steps" in (Path(tmp_path) / "seed-1" / "output.txt").read_text()
+
+
+def test_a_signal_ends_all_runs_and_is_no_failure_of_some(experiment, tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise Interrupted("interrupted after step 3", signal.SIGTERM)
+
+    monkeypatch.setattr(seed_runs, "train_new_together", interrupted)
+    with pytest.raises(KeyboardInterrupt) as stop:
+        run_seeds(experiment, [1, 2], tmp_path, words=[], at_once=1, tell=print)
+    assert stop.value.__notes__ == [seed_runs.INTERRUPTED]
+
+
+def test_options_that_exclude_each_other_are_reported_by_a_run(experiment, tmp_path, monkeypatch):
+    def refused(words, root):
+        raise RunFailed(f"refused in {root.name}")
+
+    monkeypatch.setattr(seed_runs, "_recurra", refused)
+    words = ["trainer.k1=2", "run.accumulate=2"]
+    with pytest.raises(RunFailed, match="refused in seed-1"):
+        run_seeds(experiment, [1, 2], tmp_path, words=words, at_once=1, tell=print)
+    assert not list(tmp_path.glob("seed-*/*"))

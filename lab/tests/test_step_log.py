@@ -43,6 +43,7 @@ class Rule(LearningModule):
         loss = super().training_loss(batch)
         self.log("train/own", self.batches_seen * 10)
         self.log("train/averaged", float(self.batches_seen), on_step=False, on_epoch=True)
+        self.log("train/shown", float(self.batches_seen), prog_bar=True)
         return loss
 
     def configure_optimizers(self) -> Any:
@@ -81,6 +82,15 @@ def test_each_update_gives_a_row_with_the_number_of_its_batch():
 def test_lightning_logs_what_uses_its_options():
     trainer, _ = fitted(3)
     assert float(trainer.callback_metrics["train/averaged"]) == pytest.approx(2)
+
+
+def test_rows_of_lightning_have_the_number_of_their_batch_too():
+    _, logger = fitted(3)
+    assert [(step, row["train/shown"]) for step, row in logger.rows if "train/shown" in row] == [
+        (1, 1),
+        (2, 2),
+        (3, 3),
+    ]
 
 
 def test_rows_are_as_far_apart_as_the_trainer_asks():

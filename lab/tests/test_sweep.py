@@ -238,3 +238,15 @@ def test_runs_on_ray(tmp_path):
     said = sweep("cell=elman,lstm", "cell.hidden_size=4", *SMALL, "--out", tmp_path, "--cluster", "ray")
     assert said.exit_code == 0, said.output
     assert len(list(tmp_path.rglob("outcome.json"))) == 2
+
+
+@pytest.mark.parametrize(("stop_by", "value"), [("training", 3.0), ("validation", 2.0)])
+def test_a_trial_is_judged_by_the_data_that_may_stop_it(tmp_path, monkeypatch, stop_by, value):
+    run = RunFolder(tmp_path)
+    run.experiment.write_text(
+        Experiment.compose("copy", "gru", overrides=[f"run.stop_by={stop_by}"]).to_toml()
+    )
+    score = "bits_per_sequence"
+    run.metrics.write_text(f"step,metric,value\n1,validation/{score},2\n2,train/{score},3\n")
+    monkeypatch.setattr(study, "run_seeds", lambda *_, **__: [run])
+    assert study.values_of(run.experiment, [0], tmp_path, []) == [value]

@@ -167,3 +167,26 @@ def test_what_cannot_be_one_program_is_trained_one_after_another(tmp_path, compo
     folders = start_seeds(experiment, tmp_path, said.append)
     assert "the runs are trained one after another: trainer.k1 is set" in said
     assert all(folder.is_finished for folder in folders)
+
+
+def test_a_signal_during_the_evaluation_is_no_failure(together, monkeypatch):
+    conclude = Run.conclude
+
+    def interrupted(self, *given):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return conclude(self, *given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Run, "conclude", interrupted)
+        with pytest.raises(Interrupted, match="interrupted during the evaluation") as error:
+            together()
+    assert error.value.exit_code == 128 + signal.SIGTERM
+
+
+def test_a_data_loading_process_that_is_killed_is_one_sentence(together, monkeypatch):
+    def killed(self, drawn, batch_idx):
+        raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed.")
+
+    monkeypatch.setattr(EnsembleModule, "training_step", killed)
+    with pytest.raises(RunFailed, match=r"a data-loading process ended .* go on with: recurra resume"):
+        together()

@@ -33,8 +33,13 @@ def save_weights(model: nn.Module, path: Path, metadata: Mapping[str, str] | Non
         file.write(content)
 
 
-def load_weights(model: nn.Module, path: Path) -> None:
+def load_weights(model: nn.Module, path: Path, remedy: str | None = None) -> None:
     """Set the parameters and buffers of a model from a file of `save_weights`.
+
+    Args:
+        model: The model.
+        path: The file.
+        remedy: What a user can do if the file is damaged; by default, resume the run that it is in.
 
     Raises:
         DamagedFile: The file cannot be read, has another checksum than it states, or is of another model.
@@ -43,10 +48,11 @@ def load_weights(model: nn.Module, path: Path) -> None:
         with safe_open(path, "pt") as file:
             stated = (file.metadata() or {}).get(CHECKSUM)
         if stated != _checksum(load(path.read_bytes())):
-            raise DamagedFile(_damaged(path, "its checksum does not match its tensors"))
+            raise DamagedFile(_damaged(path, "its checksum does not match its tensors", remedy))
         load_model(model, str(path))
     except (SafetensorError, RuntimeError) as error:
-        raise DamagedFile(_damaged(path, str(error).splitlines()[0])) from None
+        why = str(error).removeprefix(f"Error(s) in loading state_dict for {type(model).__name__}:").strip()
+        raise DamagedFile(_damaged(path, why.splitlines()[0], remedy)) from None
 
 
 def parameters_in(path: Path) -> int:
@@ -62,8 +68,9 @@ def parameters_in(path: Path) -> int:
         raise DamagedFile(_damaged(path, str(error).splitlines()[0])) from None
 
 
-def _damaged(path: Path, why: str) -> str:
-    return f"{path} cannot be loaded: {why}; write it again with: recurra resume {path.parent}"
+def _damaged(path: Path, why: str, remedy: str | None = None) -> str:
+    known = remedy or f"write it again with: recurra resume {path.parent}"
+    return f"{path} cannot be loaded: {why.removesuffix('.')}; {known}"
 
 
 def _checksum(tensors: Mapping[str, Tensor]) -> str:

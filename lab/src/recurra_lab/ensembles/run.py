@@ -18,13 +18,13 @@ from recurra_lab.ensembles.obstacles import obstacle, obstacle_of_engine
 from recurra_lab.ensembles.stack import Stack, tensors_of
 from recurra_lab.errors import NonFinite
 from recurra_lab.runs.build import threads
-from recurra_lab.runs.failures import way_on
+from recurra_lab.runs.failures import explained, way_on
 from recurra_lab.runs.loggers import make_loggers
 from recurra_lab.runs.memory import memory_errors_named
 from recurra_lab.runs.pl_trainer import lightning, quiet
 from recurra_lab.runs.progress import progress
 from recurra_lab.runs.run import Run
-from recurra_lab.runs.signals import SignalFlag
+from recurra_lab.runs.signals import Interrupted, SignalFlag
 from recurra_lab.training.batches import FromPosition
 from recurra_lab.training.gradient_rule import GradientRule
 from recurra_lab.training.stop_signals import ignore_in_worker
@@ -47,11 +47,13 @@ def train_together(runs: Sequence[Run], checkpoints: Sequence[Checkpoint]) -> li
     Raises:
         CannotStack: They cannot; nothing has been trained.
         Interrupted: A signal was received, and all unfinished runs were saved.
+        RunFailed: A data-loading process was killed, or an update of all became infinite.
     """
     first = runs[0]
     with threads(first.options.threads), quiet(), SignalFlag() as flag:
         ensemble = _Ensemble(runs, checkpoints, flag)
-        with memory_errors_named(first.experiment, "task"):
+        explains = explained(first.folder, first.experiment, first.tell)
+        with memory_errors_named(first.experiment, "task"), explains:
             ensemble.fit()
         return list(ensemble.concluded())
 
@@ -84,7 +86,11 @@ class _Ensemble:
             raise interrupted(self.flag, self.module.step)
 
     def concluded(self) -> Iterator[Ended]:
-        """Conclude each run that has not failed."""
+        """Conclude each run that has not failed.
+
+        Raises:
+            Interrupted: A signal was received; the trained models were saved.
+        """
         stack = self.module.stack
         for i, member in enumerate(self.module.members):
             member.end = stack.one(i)
@@ -100,6 +106,8 @@ class _Ensemble:
             try:
                 member.run.conclude(member.validation, *member.seconds)
                 yield member.run, None
+            except Interrupted:
+                raise
             except RecurraError as error:
                 yield member.run, error
 

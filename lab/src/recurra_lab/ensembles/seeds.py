@@ -32,13 +32,8 @@ def start_seeds(experiment: Experiment, out: Path, tell: Tell, *, progress: bool
         raise InvalidOption(f"{message}; expected run.devices=1 and run.nodes=1")
     each = experiment.of_each_seed()
     folders = RunFolder.create_each(out, *experiment.folder_names, [one.seed for one in each])
-    try:
+    with _discarded_if_refused(folders):
         train_new(each, folders, tell, progress=progress)
-    except RecurraError as error:
-        if error.exit_code == RecurraError.exit_code:
-            for folder in folders:
-                folder.discard_unused()
-        raise
     return folders
 
 
@@ -62,13 +57,13 @@ def train_new_together(
     experiments: Sequence[Experiment], folders: Sequence[RunFolder], tell: Tell
 ) -> str | None:
     """Do as `train_new`, as one program only; if that cannot be, remove the folders and return the reason."""
-    runs = _new(experiments, folders, tell, progress=False)
-    try:
-        _check(_together(runs, []))
-    except CannotStack as reason:
-        for folder in folders:
-            folder.discard_unused()
-        return str(reason)
+    with _discarded_if_refused(folders):
+        runs = _new(experiments, folders, tell, progress=False)
+        try:
+            _check(_together(runs, []))
+        except CannotStack as reason:
+            _discard_unused(folders)
+            return str(reason)
     return None
 
 
@@ -160,6 +155,22 @@ def _check(ended: Sequence[Ended]) -> None:
 
 def _named(experiment: Experiment, tell: Tell) -> Tell:
     return lambda line: tell(f"seed {experiment.seed}: {line}")
+
+
+@contextmanager
+def _discarded_if_refused(folders: Sequence[RunFolder]) -> Iterator[None]:
+    """Remove the folders of runs that an error of the user prevents from starting."""
+    try:
+        yield
+    except RecurraError as error:
+        if error.exit_code == RecurraError.exit_code:
+            _discard_unused(folders)
+        raise
+
+
+def _discard_unused(folders: Sequence[RunFolder]) -> None:
+    for folder in folders:
+        folder.discard_unused()
 
 
 @contextmanager

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, NamedTuple, TypeGuard, get_args
 
 from safetensors import SafetensorError, safe_open
 
+from recurra.cell import InputKind
 from recurra.errors import DamagedFile, MissingFile
 from recurra.task import Task
 from recurra_lab.artifacts.atomic_files import read_json
@@ -18,6 +19,7 @@ ENTRY = "recurra"
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 SUFFIX = ".safetensors"
 TORCH = {"format": "pt"}
+EXPORT_AGAIN = "export the run again with: recurra export RUN"
 SIZES = ("input_kind", "input_size", "output_size")
 
 
@@ -58,13 +60,12 @@ def read_portable(path: Path) -> Portable:
     """
     weights = path / WEIGHTS if path.is_dir() else path
     if not weights.is_file():
-        raise MissingFile(f"{weights} does not exist; export the run again with: recurra export RUN")
+        raise MissingFile(f"{weights} does not exist; {EXPORT_AGAIN}")
     source = path / CONFIG if path.is_dir() else path
     described = read_json(source) if path.is_dir() else _metadata(path)
     known = described.get(ENTRY) if isinstance(described, dict) else None
     if not _is_complete(known):
-        message = "does not describe a network of recurra"
-        raise DamagedFile(f"{source} {message}; export the run again with: recurra export RUN")
+        raise DamagedFile(f"{source} does not describe a network of recurra; {EXPORT_AGAIN}")
     return Portable(known["experiment"], known["task"], weights)
 
 
@@ -72,7 +73,12 @@ def _is_complete(known: Any) -> TypeGuard[dict[str, Any]]:
     if not isinstance(known, dict):
         return False
     experiment, task = known.get("experiment"), known.get("task")
-    return isinstance(experiment, dict) and isinstance(task, dict) and all(name in task for name in SIZES)
+    return isinstance(experiment, dict) and isinstance(task, dict) and _are_sizes(task)
+
+
+def _are_sizes(task: Mapping[str, Any]) -> bool:
+    kind, *sizes = (task.get(name) for name in SIZES)
+    return kind in get_args(InputKind) and all(type(size) is int and size >= 0 for size in sizes)
 
 
 def _metadata(path: Path) -> dict[str, Any]:

@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from recurra.errors import InvalidOption, nearest
-from recurra_lab.artifacts.atomic_files import check_place, durable, read_json, write_json, write_text
+from recurra_lab.artifacts.atomic_files import (
+    check_place,
+    durable,
+    read_json,
+    write_json,
+    write_text,
+    written,
+)
 from recurra_lab.artifacts.run_folder import RunFolder
 from recurra_lab.artifacts.weights import parameters_in, save_weights
 from recurra_lab.experiments import Experiment
@@ -51,7 +58,9 @@ def export_run(
 
     Raises:
         MissingFile: There is no such run, it has not finished, or there is no folder to write to.
-        InvalidOption: An option is wrong or does not apply to the format, or a package is not installed.
+        InvalidOption: An option is wrong or does not apply to the format, a package is not installed, or a
+            file of a run would be overwritten.
+        RunFailed: The file or folder cannot be written.
         IncompatibleParts: The network cannot be expressed in the format.
     """
     if format not in PLACES:
@@ -64,6 +73,8 @@ def export_run(
     if format == "hub":
         return _hub_folder(folder, place, license, tags)
     check_place(place)
+    if folder.weights.exists() and place.resolve() == folder.weights.resolve():
+        raise InvalidOption(f"{place} is the trained model of the run; name another file to write")
     return WRITERS[format](folder, place, streaming)
 
 
@@ -108,6 +119,8 @@ WRITERS: dict[str, Callable[[RunFolder, Path, bool], Path]] = {
 def _hub_folder(folder: RunFolder, place: Path, license: str, tags: Sequence[str]) -> Path:
     if place.is_file():
         raise InvalidOption(f"{place} is a file; name a folder to write")
+    if RunFolder(place).experiment.exists():
+        raise InvalidOption(f"{place} is the folder of a run; name another folder to write")
     experiment, described, network = _described(folder)
     data = CardData(
         read_json(folder.scores),
@@ -117,7 +130,8 @@ def _hub_folder(folder: RunFolder, place: Path, license: str, tags: Sequence[str
         license,
         tags,
     )
-    place.mkdir(parents=True, exist_ok=True)
+    with written(place):
+        place.mkdir(parents=True, exist_ok=True)
     save_weights(network, place / WEIGHTS, TORCH)
     write_json(place / CONFIG, {ENTRY: described})
     write_text(place / "README.md", model_card(experiment, data))

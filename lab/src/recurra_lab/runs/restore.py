@@ -15,7 +15,7 @@ from recurra_lab.artifacts.run_folder import RunFolder
 from recurra_lab.artifacts.seal import check_seal
 from recurra_lab.artifacts.weights import load_weights
 from recurra_lab.experiments import Experiment
-from recurra_lab.exports.portable import SIZES, read_portable
+from recurra_lab.exports.portable import EXPORT_AGAIN, SIZES, read_portable
 from recurra_lab.runs.build import build
 from recurra_lab.runs.record import recorded_experiment
 
@@ -55,7 +55,7 @@ def restore_portable(path: Path) -> tuple[Experiment, Task, Network]:
     task = _task(experiment, stored.sizes)
     with preserve_rng_state():
         network = experiment.make_model(task).to(experiment.run.dtype)
-    load_weights(network, stored.weights)
+    load_weights(network, stored.weights, EXPORT_AGAIN)
     return experiment, task, network
 
 

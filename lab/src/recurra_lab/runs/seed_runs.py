@@ -20,6 +20,7 @@ from recurra_lab.artifacts.run_folder import RunFolder
 from recurra_lab.ensembles.seeds import train_new_together
 from recurra_lab.errors import RunFailed
 from recurra_lab.experiments import Experiment
+from recurra_lab.runs.signals import Interrupted
 
 INTERRUPTED = "interrupted; to go on, repeat the command: finished runs are kept and the others resumed"
 Tell = Callable[[str], None]
@@ -41,6 +42,7 @@ def run_seeds(
     Raises:
         InvalidOption: `run.seeds` is set.
         RunFailed: A run ended without a result.
+        KeyboardInterrupt: A signal was received while the seeds were trained as one program.
     """
     _refuse_own_seeds(experiment, words)
     if at_once == 1 and threading.current_thread() is threading.main_thread():  # it sets random generators
@@ -77,7 +79,16 @@ def _together(experiment: Path, seeds: Sequence[int], root: Path, words: Sequenc
         return
     each = [Experiment.compose(file=experiment, overrides=given[seed]) for seed in new]
     folders = [RunFolder.create(root / f"seed-{one.seed}", *one.folder_names) for one in each]
-    reason = train_new_together(each, folders, lambda line: None)
+    try:
+        reason = train_new_together(each, folders, lambda line: None)
+    except Interrupted as error:  # a failure of these runs would not keep others from being started
+        interrupt = KeyboardInterrupt()
+        interrupt.add_note(INTERRUPTED)
+        raise interrupt from error
+    except RunFailed:
+        raise
+    except RecurraError:  # which the runs will report
+        return
     if reason is not None:
         tell(f"the seeds are trained one after another: {reason}")
 

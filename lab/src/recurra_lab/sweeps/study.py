@@ -168,14 +168,15 @@ def trial_folder(folder: Path, words: Sequence[str]) -> Path:
 
 
 def values_of(file: Path, seeds: Sequence[int], folder: Path, words: Sequence[str]) -> list[float]:
-    """Return the last validation value of the goal's score for each seed.
+    """Return the last value of the goal's score for each seed, of the data by which the run may stop.
 
     Raises:
         RunFailed: A run failed.
     """
     runs = run_seeds(file, seeds, folder, words=words, at_once=1, tell=lambda line: None)
     score = goal_of(known := Experiment.from_toml(runs[0].experiment), known.make_task()).score
-    return [_last(run, f"validation/{score}") for run in runs]
+    part = "train" if known.run.stop_by == "training" else "validation"
+    return [_last(run, f"{part}/{score}") for run in runs]
 
 
 def _last(run: RunFolder, name: str) -> float:

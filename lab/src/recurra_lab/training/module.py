@@ -103,8 +103,11 @@ class LearningModule(pl.LightningModule):
         return mean
 
     def share_of(self, part: Batch, whole: Batch) -> float:
-        """Return the fraction of the scored steps of a batch, over all ranks, that a part of it contains."""
-        return self._scored(part)[1] / self._scored(whole)[1]
+        """Return the fraction of the scored steps of a batch, over all ranks, that a part of it contains.
+
+        It is 0 if no step of the batch is scored.
+        """
+        return self._scored(part)[1] / (self._scored(whole)[1] or 1)
 
     def initial_state_for(self, batch: Batch) -> Any:
         """Return the initial state of a batch: the state carried over if the batch continues it, or None."""
@@ -164,11 +167,17 @@ class LearningModule(pl.LightningModule):
             options: `sync_dist=True` logs the mean over ranks; the others are those of Lightning's `log`.
         """
         if args or options.keys() - {"sync_dist"} or not (self._trainer and self.trainer.training):
-            super().log(name, value, *args, **options)
+            self._log_by_lightning(name, value, *args, **options)
             return
         known = value.detach() if isinstance(value, Tensor) else value
         mean = options.get("sync_dist", False) and self.world_size > 1
         self.step_log.values[name] = self.mean_over_ranks(torch.as_tensor(known)) if mean else known
+
+    def _log_by_lightning(self, name: str, value: Any, *args: Any, **options: Any) -> None:
+        super().log(name, value, *args, **options)
+        if self._trainer and self.trainer.training:
+            # Lightning takes a value of this name for the step; its own would count otherwise after a resume.
+            super().log("step", float(self.batches_seen))
 
     def record(self, y: Tensor, batch: Batch) -> None:
         """Log the task's scores of the outputs y (B, T, O) on a training batch."""

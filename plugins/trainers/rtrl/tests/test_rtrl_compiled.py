@@ -128,6 +128,14 @@ def test_it_learns_what_torchs_transforms_learn(cell, options):
     assert_same(found, wanted)
 
 
+@pytest.mark.parametrize("level", ["native", "loop"])
+def test_a_batch_without_scored_steps_has_no_gradient(level):
+    batch = drawn(lengths=[0, 0, 0])
+    with sequence.using(level):
+        found, _ = gradient(module_of(PlainCell, batch, update="batch"), batch)
+    assert_same(found, [torch.zeros_like(part) for part in found])
+
+
 def by_hand(cell, batch, rule):
     """Return the gradients of W and U, unit by unit, from what each rule keeps of D for the pair (c, h)."""
     W, U = cell.W.weight.detach(), cell.U.weight.detach()
