@@ -122,3 +122,9 @@ ROWS = [
         fla(LINEAR, "naive_chunk_linear_attn", linear_attention, chunk=64),
     ),
 ]
+NOTES = (
+    "Below 3 are `delta` against chunks in a training step at 100 steps, and `linear-attention` against"
+    " chunks, which is even slower than its peer in a training step at 100 steps: a chunk takes all its"
+    " steps at once by products of matrices, our cell goes step by step."
+)
+"""Where rows are below 3."""
