@@ -122,3 +122,10 @@ ROWS = [
         fla(LINEAR, "naive_chunk_linear_attn", linear_attention, chunk=64),
     ),
 ]
+NOTES = (
+    "Below 3 are `delta` against chunks in a training step at 100 steps, and `linear-attention` against"
+    " chunks; our `linear-attention` is slower than this peer in a training step at 100 steps. A chunk"
+    " computes all its steps at once by matrix products, while our cell takes one step after another;"
+    " that this is the cause was not profiled."
+)
+"""Where rows are below 3."""
