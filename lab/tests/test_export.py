@@ -4,7 +4,6 @@ import io
 import math
 import subprocess
 import sys
-from types import SimpleNamespace
 from typing import NamedTuple
 
 import pytest
@@ -180,7 +179,7 @@ def test_the_reason_is_what_went_wrong_at_first():
 
 
 def test_the_shell_says_it_in_one_sentence_and_leaves_no_file(tmp_path, monkeypatch):
-    monkeypatch.setattr(RunFolder, "open", lambda path: SimpleNamespace(path=path))
+    monkeypatch.setattr(RunFolder, "open", RunFolder)
     monkeypatch.setattr(export_module, "restore", lambda folder: (None, None, Halves(3)))
     (tmp_path / "model.pt2").write_bytes(b"what was there")
     result = CliRunner().invoke(main, ["export", str(tmp_path)])
