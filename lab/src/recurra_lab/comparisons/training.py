@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 
@@ -47,16 +47,16 @@ def train_all(
     ]
     for experiment in made:
         experiment.make_model(experiment.make_task())
-    tell = Countdown(tell, len(made) * seeds)
-    return [folder for experiment in made for folder in _trained(experiment, seeds, root, at_once, tell)]
+    told: dict[str, Callable[[str], None]] = {"tell": Countdown(tell, len(made) * seeds), "note": tell}
+    return [folder for experiment in made for folder in _trained(experiment, seeds, root, at_once, told)]
 
 
 def _trained(
-    experiment: Experiment, seeds: int, root: Path, at_once: int, tell: Callable[[str], None]
+    experiment: Experiment, seeds: int, root: Path, at_once: int, told: Mapping[str, Callable[[str], None]]
 ) -> list[RunFolder]:
     folder = root / experiment.config_hash()[:12]
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "experiment.toml"
     write_text(file, experiment.to_toml())
     numbers = range(experiment.seed, experiment.seed + seeds)
-    return run_seeds(file, numbers, folder, words=(), at_once=at_once, tell=tell)
+    return run_seeds(file, numbers, folder, words=(), at_once=at_once, **told)

@@ -121,8 +121,8 @@ class Rerun:
         seeds, folder = range(first, first + count), self.out / experiment.name
         redrawn = claim_of(experiment.path).redrawn
         if not redrawn:
-            tell = Countdown(self.tell, count)
-            return run_seeds(experiment.path, seeds, folder, words=words, at_once=self.at_once, tell=tell)
+            told: dict[str, Tell] = {"tell": Countdown(self.tell, count), "note": self.tell}
+            return run_seeds(experiment.path, seeds, folder, words=words, at_once=self.at_once, **told)
         runs = []
         for seed in seeds:
             own = [*words, *(f"{option}={seed}" for option in redrawn)]

@@ -27,7 +27,14 @@ Tell = Callable[[str], None]
 
 
 def run_seeds(
-    experiment: Path, seeds: Sequence[int], root: Path, *, words: Sequence[str], at_once: int, tell: Tell
+    experiment: Path,
+    seeds: Sequence[int],
+    root: Path,
+    *,
+    words: Sequence[str],
+    at_once: int,
+    tell: Tell,
+    note: Tell | None = None,
 ) -> list[RunFolder]:
     """Return the finished runs of an experiment, one per seed.
 
@@ -38,6 +45,7 @@ def run_seeds(
         words: Overrides, as `key=value`.
         at_once: Number of parallel runs; more than 1 keeps them from being one program.
         tell: Receives a line when a run ends.
+        note: Receives the line that says why the runs are not one program; none: `tell`.
 
     Raises:
         InvalidOption: `run.seeds` is set.
@@ -46,7 +54,7 @@ def run_seeds(
     """
     _refuse_own_seeds(experiment, words)
     if at_once == 1 and threading.current_thread() is threading.main_thread():  # it sets random generators
-        _together(experiment, seeds, root, words, tell)
+        _together(experiment, seeds, root, words, note or tell)
 
     def one(seed: int) -> RunFolder:
         folder = _finished(experiment, seed, root / f"seed-{seed}", words)
