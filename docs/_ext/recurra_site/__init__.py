@@ -33,7 +33,7 @@ def write(app: Any) -> None:
     folder = Path(app.srcdir) / GENERATED
     found = texts()
     pictures.write_all(folder / "pictures")
-    results.copy_curves(REPOSITORY, folder / "ledger")
+    results.copy_pictures(REPOSITORY, folder)
     for path, text in found.items():
         _write(folder / path, text)
     for old in folder.rglob("*.md"):

@@ -25,11 +25,12 @@ def pages(repository: Path, known: Sequence[Known]) -> dict[str, str]:
     return {**_ledger(repository, known), **_speed(repository)}
 
 
-def copy_curves(repository: Path, folder: Path) -> None:
-    """Copy the learning curves beside the pages of the ledger."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for curve in (repository / RECORDS).glob("*.svg"):
-        shutil.copyfile(curve, folder / curve.name)
+def copy_pictures(repository: Path, generated: Path) -> None:
+    """Copy the pictures of the ledger and of the benchmarks beside their pages."""
+    for source, folder in ((RECORDS, generated / "ledger"), (RESULTS, generated / "speed")):
+        folder.mkdir(parents=True, exist_ok=True)
+        for picture in (repository / source).glob("*.svg"):
+            shutil.copyfile(picture, folder / picture.name)
 
 
 def _ledger(repository: Path, known: Sequence[Known]) -> dict[str, str]:
