@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from recurra import Batch, Cell, GeneratedTask, Goal, IncompatibleParts, InvalidOption, Score
+from recurra import Batch, Cell, IncompatibleParts, InvalidOption
 from recurra.plugins.registry import load
 from recurra_contract import ToyTask
 from recurra_contract.harness import CellOf, PlainCell, fit, model_of
@@ -12,28 +12,9 @@ from recurra_lab import LBFGS, Model
 from recurra_lab.training.optim import SGD
 from recurra_rtrl import influence
 from recurra_rtrl.trainer import RTRL
+from regression import Regression
 
 DOUBLE = torch.float64
-
-
-class Regression(GeneratedTask):
-    """The squared error of y at scored steps, halved and summed over outputs; batches are given."""
-
-    stream = "Regression"
-    goal = Goal("error", below=0.0)
-
-    def __init__(self, batch):
-        super().__init__(batch.x.shape[-1], batch.target.shape[-1])
-        self.given = batch
-
-    def sample(self, batch_size, rng):
-        return self.given
-
-    def loss(self, y, batch):
-        return (y - batch.target)[batch.mask].square().sum() / (2 * batch.mask.sum())
-
-    def scores(self, y, batch):
-        return {"error": Score(float(self.loss(y, batch)), 1)}
 
 
 def drawn(rows, steps, inputs, outputs, *, lengths=None, scored=0.7):

@@ -4,34 +4,15 @@ import pytest
 import torch
 from torch import nn
 
-from recurra import Batch, Cell, GeneratedTask, Goal, IncompatibleParts, Ref, Score, sequence
+from recurra import Batch, Cell, IncompatibleParts, Ref, sequence
 from recurra_contract import ToyTask
 from recurra_contract.harness import CellOf, PlainCell, fit, model_of
 from recurra_lab import Model
 from recurra_lab.training.optim import SGD
 from recurra_rtrl.trainer import RTRL
+from regression import Regression
 
 DOUBLE = torch.float64
-
-
-class Squares(GeneratedTask):
-    """Half the squared error of y at every step, summed over outputs; the batch is given."""
-
-    stream = "Squares"
-    goal = Goal("error", below=0.0)
-
-    def __init__(self, batch):
-        super().__init__(batch.x.shape[-1], batch.target.shape[-1])
-        self.given = batch
-
-    def sample(self, batch_size, rng):
-        return self.given
-
-    def loss(self, y, batch):
-        return (y - batch.target)[batch.mask].square().sum() / (2 * batch.mask.sum())
-
-    def scores(self, y, batch):
-        return {"error": Score(float(self.loss(y, batch)), 1)}
 
 
 class Pairs(Cell):
@@ -71,7 +52,7 @@ def drawn(rows=3, steps=6, inputs=2, outputs=3, lengths=None):
 
 def module_of(cell, batch, *, readout="linear", model=(), **options):
     """Return a module in float64."""
-    task = Squares(batch)
+    task = Regression(batch)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         made = cell if isinstance(cell, Ref) else CellOf(cell)
@@ -212,7 +193,7 @@ def test_a_stream_goes_on_from_a_checkpoint(rule):
     def streaming():
         module = module_of(PlainCell, batch, gradient=rule, update="batch")
         module.task = Stream(size=2)
-        module.task.loss = Squares(batch).loss
+        module.task.loss = Regression(batch).loss
         return module
 
     with sequence.using("native"):
@@ -233,7 +214,7 @@ def test_a_stream_cannot_change_between_engine_and_torch():
     batch = drawn(outputs=2)
     module = module_of(PlainCell, batch, update="batch")
     module.task = Stream(size=2)
-    module.task.loss = Squares(batch).loss
+    module.task.loss = Regression(batch).loss
     with sequence.using("native"):
         gradient(module, batch)
     module.batches_seen.fill_(1)
