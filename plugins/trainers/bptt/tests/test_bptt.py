@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from recurra import Batch, Cell, GeneratedTask, Goal, IncompatibleParts, InvalidOption, NoState, Score, Tags
+from readouts import Shown
+from recurra import Batch, GeneratedTask, Goal, IncompatibleParts, InvalidOption, Score, Tags
 from recurra_bptt.trainer import BPTT
 from recurra_lab import AdaGrad, Adam, Constant, Model
 from recurra_lab.training.optim import SGD, Cosine, Graves, GravesRMSProp, OneCycle, RMSprop, Step
@@ -31,20 +32,7 @@ class Sum(GeneratedTask):
         return {"error": Score(float((y - batch.target).abs().sum()), y.shape[0])}
 
 
-class Identity(Cell):
-    """Put out what comes in."""
-
-    def __init__(self, input_size):
-        super().__init__(input_size, input_size)
-
-    def initial_state(self, batch_size):
-        return NoState()
-
-    def step(self, x, state):
-        return x, state
-
-
-class Guessed(Identity):
+class Guessed(Shown):
     tags = Tags(differentiable=False)
 
 
@@ -58,7 +46,7 @@ def model_of(cell):
     return model
 
 
-def module(cell=Identity, **options):
+def module(cell=Shown, **options):
     task = Sum()
     made = BPTT(**options).lightning_module(model_of(cell), task, seed=0)
     made.log = lambda *args, **kwargs: None
